@@ -1,0 +1,42 @@
+# `make` lists the doors. Everything is installed into .venv and node_modules; nothing else is needed
+# but Python >= 3.11 and make.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+export JSII_NODE := $(CURDIR)/.venv/bin/node
+export PYTHONDONTWRITEBYTECODE := 1
+
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate \
+	--custom-compile-command "make lock"
+
+.PHONY: help
+help: ## list the doors
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+.venv/.installed: requirements.txt requirements-dev.txt pyproject.toml
+	@echo "Setting up .venv …"
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements.txt)"
+	@uv pip install --quiet --python .venv/bin/python -r requirements.txt -r requirements-dev.txt
+	@uv pip install --quiet --python .venv/bin/python --no-deps --editable .
+	@touch $@
+
+node_modules/.installed: package.json package-lock.json .venv/.installed
+	@echo "Setting up the CDK CLI …"
+	@npm ci --silent
+	@touch $@
+
+.PHONY: setup
+setup: .venv/.installed node_modules/.installed
+
+.PHONY: lock
+lock: ## write the requirements files and package-lock.json anew from pyproject.toml and package.json
+	$(LOCK) --group app -o requirements.txt
+	$(LOCK) --group dev -c requirements.txt -o requirements-dev.txt
+	$(LOCK) --group layer -c requirements.txt -o common/runtime/requirements.txt
+	$(LOCK) --group imaging -c requirements.txt -o common/imaging/requirements.txt
+	npm install --package-lock-only --silent
