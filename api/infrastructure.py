@@ -1,0 +1,139 @@
+"""Pictures come in: the upload API, the bucket that keeps them, and the queue that announces them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_notifications as notifications
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from common.infrastructure import (
+    IMAGING,
+    RUNTIME,
+    WorkQueue,
+    acknowledge,
+    grant_objects,
+    json_api,
+    python_function,
+    python_layer,
+    removal_policy,
+)
+from common.settings import Settings
+
+HANDLERS = Path(__file__).parent / "runtime"
+
+RECOGNITION_TIMEOUT = Duration.seconds(120)
+"""How long the uploads' consumer may work on a batch; the queue's visibility follows from it."""
+
+
+class APIStack(Stack):
+    """The Image Upload Service. Gives away its bucket, its queue of changes and the API key."""
+
+    def __init__(self, scope: Construct, id: str, *, settings: Settings, **kwargs: Any) -> None:
+        super().__init__(scope, id, description="Sightline: pictures come in", **kwargs)
+        self.image_bucket = self._bucket(settings)
+        self.uploads = self._announce_changes()
+        self.api_key = apigateway.ApiKey(self, "ApiKey") if settings.auth == "api_key" else None
+
+        function = self._get_save_image(settings)
+        api = json_api(
+            self,
+            "ImageUploadService",
+            name="Image Upload Service",
+            description="Fetches a picture by URL and stores it.",
+            function=function,
+            routes={"/": ["GET"], "/images": ["POST"]},
+            api_key=self.api_key,
+            settings=settings,
+        )
+        CfnOutput(self, "UploadEndpoint", value=api.url, description="Base URL of the Image Upload Service")
+        CfnOutput(
+            self,
+            "ImageBucketName",
+            value=self.image_bucket.bucket_name,
+            description="Where pictures are kept",
+        )
+        if self.api_key:
+            CfnOutput(self, "ApiKeyId", value=self.api_key.key_id, description="The id of the key for both APIs")
+
+    def _bucket(self, settings: Settings) -> s3.Bucket:
+        bucket = s3.Bucket(
+            self,
+            "ImageBucket",
+            versioned=True,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            removal_policy=removal_policy(settings),
+            lifecycle_rules=[
+                s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7)),
+                # An event names its version, and may wait 14 days in the queue.
+                s3.LifecycleRule(noncurrent_version_expiration=Duration.days(30)),
+            ],
+        )
+        acknowledge(
+            bucket,
+            {"AwsSolutions-S1": "Object-level logs are the account's choice (CloudTrail data events)."},
+        )
+        return bucket
+
+    def _announce_changes(self) -> WorkQueue:
+        topic = sns.Topic(self, "UploadedImageTopic", enforce_ssl=True)
+        acknowledge(topic, {"AwsSolutions-SNS2": "S3 cannot publish to a topic under the aws/sns key."})
+        for event in (s3.EventType.OBJECT_CREATED, s3.EventType.OBJECT_REMOVED):
+            self.image_bucket.add_event_notification(event, notifications.SnsDestination(topic))
+        self._acknowledge_notifications_handler()
+        return WorkQueue(
+            self,
+            "UploadedImage",
+            topic=topic,
+            consumer_timeout=RECOGNITION_TIMEOUT,
+            max_receive_count=5,
+        )
+
+    def _acknowledge_notifications_handler(self) -> None:
+        handler = self.node.find_child("BucketNotificationsHandler050a0587b7544547bf325f094a3db834")
+        reason = "CDK's own function that sets the bucket's notifications at deploy time."
+        acknowledge(
+            handler,
+            {
+                "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
+                "AWSLambdaBasicExecutionRole]": reason,
+                "AwsSolutions-IAM5[Resource::*]": reason,
+                "AwsSolutions-L1": reason,
+            },
+        )
+
+    def _get_save_image(self, settings: Settings) -> lambda_.Function:
+        function = python_function(
+            self,
+            "GetSaveImage",
+            handler="get_save_image.handler",
+            folder=HANDLERS,
+            description="Fetches a picture by URL, checks it and stores it",
+            timeout=Duration.seconds(29),  # as long as API Gateway waits
+            memory_mb=512,
+            environment={
+                "IMAGE_BUCKET": self.image_bucket.bucket_name,
+                "PRIVATE_SOURCES": json.dumps(settings.private_sources),
+            },
+            layers=[
+                python_layer(
+                    self,
+                    "CommonLayer",
+                    folder=RUNTIME,
+                    description="Sightline's shared modules",
+                    settings=settings,
+                ),
+                python_layer(self, "ImagingLayer", folder=IMAGING, description="Pillow", settings=settings),
+            ],
+            settings=settings,
+        )
+        # GetObject is for the look at what holds a name that is taken.
+        grant_objects(function, ["s3:PutObject", "s3:GetObject"], self.image_bucket)
+        return function

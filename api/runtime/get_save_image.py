@@ -1,0 +1,145 @@
+"""The Image Upload Service: fetches a picture by URL, checks it and stores it."""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+import boto3
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+import image_names
+import pictures
+import safe_fetch
+from environment import from_environment
+from http_api import ApiError, bad_request, json_resolver, json_response, logger, query
+from image_store import ImageStore, NameTakenError
+
+app = json_resolver()
+
+MAX_URL = 1_800  # it is kept with the picture, and S3 keeps 2 KB of metadata
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The function's variables."""
+
+    image_bucket: str
+    private_sources: str
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What a caller asks for."""
+
+    url: str
+    name: str
+    overwrite: bool
+
+
+@cache
+def _environment() -> Environment:
+    return from_environment(Environment)
+
+
+@cache
+def _store() -> ImageStore:
+    return ImageStore(boto3.client("s3"), _environment().image_bucket)
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Lambda's entry."""
+    return app.resolve(event, context)
+
+
+@app.get("/")
+def get() -> Response[Any]:
+    """The curl line: `?url=…&name=…`."""
+    parameters = query(app, {"url", "name", "overwrite"})
+    flag = parameters.pop("overwrite", "false")
+    if flag not in {"true", "false"}:
+        raise bad_request(f"overwrite is {flag!r}; it takes true or false")
+    return json_response(HTTPStatus.OK, save(_upload({**parameters, "overwrite": flag == "true"}))[0])
+
+
+@app.post("/images")
+def post() -> Response[Any]:
+    """The same without side effects on GET: 201, or 200 if the picture was there already."""
+    try:
+        parameters = json.loads(app.current_event.decoded_body or "")
+    except ValueError as error:
+        raise bad_request(f"the body is not JSON: {error}") from error
+    if not isinstance(parameters, dict):
+        raise bad_request('the body takes an object such as {"url": "https://…"}')
+    if unknown := sorted(parameters.keys() - {"url", "name", "overwrite"}):
+        raise bad_request(f"unknown member {unknown[0]!r}; the body takes name, overwrite, url")
+    document, changed = save(_upload(parameters))
+    return json_response(HTTPStatus.CREATED if changed else HTTPStatus.OK, document)
+
+
+def _upload(parameters: dict[str, Any]) -> Upload:
+    url, name, overwrite = parameters.get("url"), parameters.get("name"), parameters.get("overwrite", False)
+    if not url or not isinstance(url, str):
+        raise bad_request("url is missing; it takes the picture's address, percent-encoded")
+    if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or " " in url:
+        raise bad_request(f"url takes at most {MAX_URL:,} ASCII characters without blanks; percent-encode others")
+    if not isinstance(overwrite, bool):
+        raise bad_request("overwrite takes true or false")
+    if name is not None and not isinstance(name, str):
+        raise bad_request("name takes text")
+    try:
+        return Upload(url, image_names.check(name) if name is not None else image_names.from_url(url), overwrite)
+    except ValueError as error:
+        raise bad_request(str(error)) from error
+
+
+def save(upload: Upload) -> tuple[dict[str, Any], bool]:
+    """Fetch, check and store; the answer's document, and whether anything was stored.
+
+    Raises:
+        ApiError: the translation of everything that can go wrong on the way.
+    """
+    try:
+        fetched = safe_fetch.fetch(upload.url, private_sources=json.loads(_environment().private_sources))
+        picture = pictures.inspect(fetched.body)
+        changed = _store().save(
+            name=upload.name,
+            body=fetched.body,
+            content_type=picture.content_type,
+            source_url=upload.url,
+            overwrite=upload.overwrite,
+        )
+    except Exception as error:
+        raise _translated(error, upload) from error
+    logger.info("stored" if changed else "unchanged", extra={"image": upload.name, "bytes": len(fetched.body)})
+    return {
+        "image": upload.name,
+        "bytes": len(fetched.body),
+        "format": picture.format,
+        "width": picture.width,
+        "height": picture.height,
+        "message": f"{upload.name} is stored" if changed else f"{upload.name} was stored already",
+    }, changed
+
+
+STATUSES: dict[type[Exception], tuple[HTTPStatus, str]] = {
+    safe_fetch.InvalidUrlError: (HTTPStatus.BAD_REQUEST, "InvalidParameter"),
+    safe_fetch.SourceForbiddenError: (HTTPStatus.FORBIDDEN, "SourceForbidden"),
+    safe_fetch.SourceFailedError: (HTTPStatus.BAD_GATEWAY, "SourceFailed"),
+    safe_fetch.SourceTimeoutError: (HTTPStatus.GATEWAY_TIMEOUT, "SourceTimeout"),
+    safe_fetch.TooLargeError: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "ImageTooLarge"),
+    pictures.NoPictureError: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "NotAPicture"),
+    pictures.UnusablePictureError: (HTTPStatus.UNPROCESSABLE_ENTITY, "UnusablePicture"),
+}
+
+
+def _translated(error: Exception, upload: Upload) -> Exception:
+    if isinstance(error, NameTakenError):
+        message = f"{upload.name!r} holds another picture; choose another name or set overwrite=true"
+        return ApiError(HTTPStatus.CONFLICT, "NameTaken", message)
+    if type(error) in STATUSES:
+        return ApiError(*STATUSES[type(error)], str(error))
+    return error

@@ -1,0 +1,39 @@
+"""What an image may be called. The name is its key in S3 and in DynamoDB, and part of URLs."""
+
+import unicodedata
+from urllib.parse import unquote, urlsplit
+
+MAX_BYTES = 1024  # an S3 key
+
+
+class ImageNameError(ValueError):
+    """A name that an image cannot have; the message says why and what would do."""
+
+
+def check(name: str) -> str:
+    """The name, if an image can have it.
+
+    Raises:
+        ImageNameError: it is empty, too long, or has a part that S3 or a URL would take for something else.
+    """
+    if not name:
+        raise ImageNameError("name is empty; it takes 1 to 1,024 bytes of UTF-8")
+    if len(name.encode()) > MAX_BYTES:
+        raise ImageNameError(f"name has {len(name.encode()):,} bytes of UTF-8; it takes at most 1,024")
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in name):
+        raise ImageNameError("name has a control character; it takes printable ones")
+    if any(part in {"", ".", ".."} for part in name.split("/")):
+        raise ImageNameError("name has an empty, '.' or '..' part; it takes names such as holiday/img-01.jpg")
+    return name
+
+
+def from_url(url: str) -> str:
+    """The last part of the URL's path, decoded.
+
+    Raises:
+        ImageNameError: the path has no last part, or it is no possible name.
+    """
+    name = unquote(urlsplit(url).path.rpartition("/")[2])
+    if not name:
+        raise ImageNameError("name is missing, and url has no file name to take it from; add name=")
+    return check(name)

@@ -1,0 +1,62 @@
+"""The bucket that keeps pictures as they came, byte for byte, under names that are given out once."""
+
+import functools
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+SHA256 = "sha256"
+SOURCE_URL = "source-url"
+
+
+class NameTakenError(Exception):
+    """Another picture has the name."""
+
+
+@dataclass(frozen=True)
+class ImageStore:
+    """Stores pictures in one bucket."""
+
+    s3: "S3Client"
+    bucket: str
+
+    def save(self, *, name: str, body: bytes, content_type: str, source_url: str, overwrite: bool) -> bool:
+        """Store the picture; whether that changed anything. The same bytes under the same name change nothing.
+
+        `source_url` must be ASCII: S3 keeps it as metadata.
+
+        Raises:
+            NameTakenError: the name holds other bytes, and `overwrite` is false.
+        """
+        digest = hashlib.sha256(body).hexdigest()
+        put = functools.partial(
+            self.s3.put_object,
+            Bucket=self.bucket,
+            Key=name,
+            Body=body,
+            ContentType=content_type,
+            Metadata={SHA256: digest, SOURCE_URL: source_url},
+        )
+        try:
+            put(IfNoneMatch="*")
+        except ClientError as error:
+            # 409: two conditional writes at once; the other one decides, so what it stored is looked at.
+            if error.response["Error"]["Code"] not in {"PreconditionFailed", "ConditionalRequestConflict"}:
+                raise
+        else:
+            return True
+        if self._holds(name, digest):
+            return False
+        if not overwrite:
+            raise NameTakenError(name)
+        put()
+        return True
+
+    def _holds(self, name: str, digest: str) -> bool:
+        # Files that came another way have no digest in their metadata and count as other bytes.
+        return self.s3.head_object(Bucket=self.bucket, Key=name)["Metadata"].get(SHA256) == digest

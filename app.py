@@ -1,0 +1,49 @@
+"""Composes the three stacks; everything else has a home in one of the folders."""
+
+from typing import Any
+
+from aws_cdk import Annotations, App, Environment, Validations
+from cdk_nag import AwsSolutionsChecks
+
+from api.infrastructure import APIStack
+from common.settings import Settings
+from integration.infrastructure import IntegrationStack
+from recognition.infrastructure import RekognitionStack
+
+
+def build_app(context: dict[str, Any] | None = None) -> App:
+    """Make the app from CDK's context; tests pass their own.
+
+    Raises:
+        SettingsError: a setting is misspelt or has a value it cannot take.
+    """
+    app = App(context=context)
+    settings = Settings.from_context(app.node.get_all_context())
+    environment = Environment(region=settings.region) if settings.region else None
+
+    integration = IntegrationStack(app, "IntegrationStack", settings=settings, env=environment)
+    api = APIStack(app, "APIStack", settings=settings, env=environment)
+    RekognitionStack(
+        app,
+        "RekognitionStack",
+        image_bucket=api.image_bucket,
+        uploads=api.uploads,
+        labels_topic=integration.labels_topic,
+        api_key=api.api_key,
+        settings=settings,
+        env=environment,
+    )
+
+    if settings.auth == "none":
+        Annotations.of(app).add_warning_v2("sightline:auth", "auth=none: anybody may upload, list and read pictures")
+    if settings.private_sources:
+        Annotations.of(app).add_warning_v2(
+            "sightline:private_sources",
+            f"private_sources: the upload API may fetch from {', '.join(settings.private_sources)}",
+        )
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    return app
+
+
+if __name__ == "__main__":
+    build_app().synth()

@@ -1,0 +1,321 @@
+"""Shapes that the three stacks share: a function, its layer, a queue fed by a topic, a JSON API."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Stack, Validations
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct, IConstruct
+
+from common.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+RUNTIME = Path(__file__).parent / "runtime"
+IMAGING = Path(__file__).parent / "imaging"
+BUILD = ROOT / ".build" / "layers"
+
+# Lambda's Python 3.12 and later run on Amazon Linux 2023 (glibc 2.34).
+PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
+
+
+class BuildError(RuntimeError):
+    """A layer could not be built; the message holds what the installer said."""
+
+
+def acknowledge(scope: IConstruct, reasons: Mapping[str, str]) -> None:
+    """Say for one construct why rules of cdk-nag do not apply to it: rule id -> reason."""
+    for rule, reason in reasons.items():
+        Validations.of(scope).acknowledge(Acknowledgment(id=rule, reason=reason))
+
+
+def removal_policy(settings: Settings) -> RemovalPolicy:
+    """What becomes of data when its stack is destroyed."""
+    return RemovalPolicy.DESTROY if settings.removal_policy == "destroy" else RemovalPolicy.RETAIN
+
+
+def python_layer(
+    scope: Construct, id: str, *, folder: Path, description: str, settings: Settings
+) -> lambda_.LayerVersion:
+    """A layer with a folder's modules and the pinned packages of its requirements.txt.
+
+    Every stack makes its own from the same asset: a layer exported by one stack could not be replaced
+    while another still imports it.
+
+    Raises:
+        BuildError: the packages could not be installed for the functions' platform.
+    """
+    return lambda_.LayerVersion(
+        scope,
+        id,
+        code=lambda_.Code.from_asset(str(_build_layer(folder, settings))),
+        description=description,
+        compatible_runtimes=[_runtime(settings)],
+        compatible_architectures=[_architecture(settings)],
+    )
+
+
+def _build_layer(folder: Path, settings: Settings) -> Path:
+    """Install once per content of the folder and per target; without Docker, as only wheels are taken."""
+    sources = sorted([*folder.glob("*.py"), folder / "requirements.txt"])
+    target = f"{settings.architecture}-{settings.python_version}"
+    digest = hashlib.sha256(target.encode())
+    for source in sources:
+        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    built = BUILD / f"{folder.name}-{target}-{digest.hexdigest()[:16]}"
+    if built.is_dir():
+        return built
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BUILD) as temporary:
+        packages = Path(temporary) / "layer" / "python"
+        command = [
+            sys.executable,
+            "-m",
+            "uv",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+        ]
+        command += ["--python-platform", PLATFORMS[settings.architecture]]
+        command += ["--python-version", settings.python_version]
+        command += ["--target", str(packages), "--requirements", str(folder / "requirements.txt")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+        if done.returncode:
+            raise BuildError(f"the layer {folder.name} could not be built:\n{done.stderr.strip()}")
+        for source in sources:
+            if source.suffix == ".py":
+                shutil.copy(source, packages)
+        shutil.rmtree(packages / "bin", ignore_errors=True)  # console scripts
+        (packages / ".lock").unlink(missing_ok=True)
+        try:
+            packages.parent.rename(built)
+        except OSError:  # another synth was first; the content is the same
+            if not built.is_dir():
+                raise
+    return built
+
+
+def python_function(
+    scope: Construct,
+    id: str,
+    *,
+    handler: str,
+    folder: Path,
+    description: str,
+    timeout: Duration,
+    memory_mb: int,
+    environment: Mapping[str, str],
+    layers: Sequence[lambda_.ILayerVersion],
+    settings: Settings,
+) -> lambda_.Function:
+    """A Lambda function from a `runtime/` folder, with a role and a log group of its own.
+
+    `handler` is `module.function`; the folder is the function's import root.
+    """
+    log_group = logs.LogGroup(
+        scope,
+        f"{id}Logs",
+        retention=_retention(settings.log_retention_days),
+        removal_policy=removal_policy(settings),
+    )
+    function = lambda_.Function(
+        scope,
+        id,
+        handler=handler,
+        code=lambda_.Code.from_asset(str(folder), exclude=["__pycache__", "*.pyc"]),
+        runtime=_runtime(settings),
+        architecture=_architecture(settings),
+        description=description,
+        timeout=timeout,
+        memory_size=memory_mb,
+        layers=list(layers),
+        log_group=log_group,
+        logging_format=lambda_.LoggingFormat.JSON,
+        role=_role(scope, id, log_group),
+        environment={"POWERTOOLS_SERVICE_NAME": id, **environment},
+    )
+    acknowledge(function, {"AwsSolutions-L1": "The runtime is a setting; Powertools and the layer are tested on it."})
+    return function
+
+
+def _role(scope: Construct, id: str, log_group: logs.ILogGroup) -> iam.Role:
+    """A role that may write to its own log group, where AWS's managed policy allows every log group."""
+    role = iam.Role(scope, f"{id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    log_group.grant_write(role)
+    return role
+
+
+def grant(function: lambda_.Function, actions: Sequence[str], *arns: str) -> None:
+    """Allow exactly these actions on exactly these resources; CDK's own grants come with wildcards."""
+    iam.Grant.add_to_principal(grantee=function, actions=list(actions), resource_arns=list(arns))
+
+
+def grant_objects(function: lambda_.Function, actions: Sequence[str], bucket: s3.IBucket) -> None:
+    """Allow exactly these actions on all objects of the bucket."""
+    grant(function, actions, bucket.arn_for_objects("*"))
+    owner = Stack.of(bucket)
+    if owner is Stack.of(function):
+        arn = f"<{owner.resolve(bucket.bucket_arn)['Fn::GetAtt'][0]}.Arn>"
+    else:
+        arn = owner.resolve(owner.export_value(bucket.bucket_arn))["Fn::ImportValue"]
+    acknowledge_wildcard(function, f"{arn}/*", "Any object of this one bucket: keys are the users' choice.")
+
+
+def acknowledge_wildcard(function: lambda_.Function, resource: str, reason: str) -> None:
+    """Say why a function's role holds this wildcard."""
+    if function.role is None:
+        raise TypeError(f"{function.node.path} has no role")
+    acknowledge(function.role, {f"AwsSolutions-IAM5[Resource::{resource}]": reason})
+
+
+class WorkQueue(Construct):
+    """A queue that a topic feeds, with a dead-letter queue for what cannot be delivered or handled.
+
+    Messages arrive as published (raw delivery). Visibility is six times the consumer's timeout, as AWS
+    advises for event source mappings, so that a batch being worked on is not handed out a second time.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        topic: sns.ITopic,
+        consumer_timeout: Duration,
+        max_receive_count: int,
+    ) -> None:
+        super().__init__(scope, id)
+        self.dead_letter_queue = _queue(self, "DeadLetters", visibility_timeout=Duration.minutes(1), dead_letters=None)
+        self.queue = _queue(
+            self,
+            "Queue",
+            visibility_timeout=Duration.seconds(6 * consumer_timeout.to_seconds()),
+            dead_letters=sqs.DeadLetterQueue(queue=self.dead_letter_queue, max_receive_count=max_receive_count),
+        )
+        topic.add_subscription(
+            subscriptions.SqsSubscription(
+                self.queue, raw_message_delivery=True, dead_letter_queue=self.dead_letter_queue
+            )
+        )
+        acknowledge(self.dead_letter_queue, {"AwsSolutions-SQS3": "This is the dead-letter queue."})
+
+
+def _queue(
+    scope: Construct, id: str, *, visibility_timeout: Duration, dead_letters: sqs.DeadLetterQueue | None
+) -> sqs.Queue:
+    return sqs.Queue(
+        scope,
+        id,
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+        retention_period=Duration.days(14),
+        visibility_timeout=visibility_timeout,
+        dead_letter_queue=dead_letters,
+    )
+
+
+def json_api(
+    scope: Construct,
+    id: str,
+    *,
+    name: str,
+    description: str,
+    function: lambda_.IFunction,
+    routes: Mapping[str, Sequence[str]],
+    api_key: apigateway.IApiKey | None,
+    settings: Settings,
+) -> apigateway.RestApi:
+    """A REST API whose routes (path -> methods) all go to one function, and whose own errors are our JSON.
+
+    Who may call is `settings.auth`; with `api_key` the key is admitted by a usage plan of this API.
+    """
+    api = apigateway.RestApi(
+        scope,
+        id,
+        rest_api_name=name,
+        description=description,
+        endpoint_types=[apigateway.EndpointType.REGIONAL],
+        cloud_watch_role=False,
+        default_method_options=apigateway.MethodOptions(
+            api_key_required=settings.auth == "api_key",
+            authorization_type=(
+                apigateway.AuthorizationType.IAM if settings.auth == "iam" else apigateway.AuthorizationType.NONE
+            ),
+        ),
+    )
+    api.node.try_remove_child("Endpoint")  # the stacks name their own outputs
+    integration = apigateway.LambdaIntegration(function, allow_test_invoke=False)
+    for path, methods in routes.items():
+        resource = api.root.resource_for_path(path) if path != "/" else api.root
+        for method in methods:
+            resource.add_method(method, integration)
+    for response in (apigateway.ResponseType.DEFAULT_4_XX, apigateway.ResponseType.DEFAULT_5_XX):
+        api.add_gateway_response(
+            response.response_type.title().replace("_", ""),
+            type=response,
+            templates={
+                "application/json": '{"error": {"code": "$context.error.responseType", '
+                '"message": $context.error.messageString}, "request_id": "$context.requestId"}'
+            },
+        )
+    if api_key:
+        plan = api.add_usage_plan("UsagePlan", api_stages=[_stage(api)])
+        plan.add_api_key(api_key)
+    acknowledge(api, _api_reasons(settings))
+    return api
+
+
+def _stage(api: apigateway.RestApi) -> apigateway.UsagePlanPerApiStage:
+    return apigateway.UsagePlanPerApiStage(api=api, stage=api.deployment_stage)
+
+
+def _api_reasons(settings: Settings) -> dict[str, str]:
+    logged = "Needs a role for API Gateway that is one per account and Region; the functions log every request."
+    who = {
+        "api_key": "Callers are programs that hold the API key.",
+        "iam": "Callers are IAM principals.",
+        "none": "The operator chose auth=none, which synth warns about.",
+    }[settings.auth]
+    return {
+        "AwsSolutions-APIG1": logged,
+        "AwsSolutions-APIG2": "The functions validate every request and answer 400 in words.",
+        "AwsSolutions-APIG3": "A web ACL costs more than a small deployment; attach the account's own to the stage.",
+        "AwsSolutions-APIG4": who,
+        "AwsSolutions-APIG6": logged,
+        "AwsSolutions-COG4": who,
+    }
+
+
+def _runtime(settings: Settings) -> lambda_.Runtime:
+    return lambda_.Runtime(f"python{settings.python_version}", lambda_.RuntimeFamily.PYTHON)
+
+
+def _architecture(settings: Settings) -> lambda_.Architecture:
+    return lambda_.Architecture.ARM_64 if settings.architecture == "arm64" else lambda_.Architecture.X86_64
+
+
+def _retention(days: int) -> logs.RetentionDays:
+    names = {
+        1: "ONE_DAY", 3: "THREE_DAYS", 5: "FIVE_DAYS", 7: "ONE_WEEK", 14: "TWO_WEEKS", 30: "ONE_MONTH",
+        60: "TWO_MONTHS", 90: "THREE_MONTHS", 180: "SIX_MONTHS", 365: "ONE_YEAR",
+    }  # fmt: skip
+    return logs.RetentionDays[names[days]]
+
+
+def stack_arn(scope: Construct, *, service: str, resource: str, name: str) -> str:
+    """The ARN of something in the stack's own account and Region that CDK does not make."""
+    return Stack.of(scope).format_arn(service=service, resource=resource, resource_name=name)

@@ -1,0 +1,146 @@
+"""What recognition tells the world: the document `sightline.recognition/1`, one for every change of an image.
+
+It is made by recognition, carried by the labels topic and read by everybody who delivers, indexes or shows
+results. The README shows it; `tests/functional/test_contract.py` feeds one side's output to the other.
+"""
+
+import dataclasses
+import json
+import uuid
+from dataclasses import dataclass
+from typing import Any, Literal
+
+SCHEMA = "sightline.recognition/1"
+
+EventName = Literal["image.recognized", "image.failed", "image.deleted"]
+
+MAX_BYTES = 200_000
+"""SNS takes 256 KB with attributes; larger documents are sent without instances."""
+
+NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:sightline")
+
+
+class EventError(ValueError):
+    """A document is not a `sightline.recognition/1` event."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """A rectangle in fractions of the picture's sides, as a person sees the picture (upright)."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """One sighting of a label; confidence in per cent."""
+
+    confidence: float
+    box: Box
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label:
+    """What Rekognition saw, in its own terms; confidence in per cent."""
+
+    name: str
+    confidence: float
+    parents: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    instances: tuple[Instance, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why a picture can never be recognised; the code is Rekognition's."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecognitionEvent:
+    """One change of one image. Repeats of the same change carry the same `event_id`."""
+
+    event: EventName
+    event_id: str
+    image: str
+    image_id: str
+    bucket: str
+    version_id: str | None
+    source_url: str | None
+    occurred_at: str
+    model: str | None
+    labels: tuple[Label, ...] = ()
+    failure: Failure | None = None
+    truncated: bool = False
+
+    def to_json(self) -> str:
+        """The document, at most MAX_BYTES of UTF-8 as long as its labels without instances fit in that."""
+        text = _dump(self)
+        return text if len(text.encode()) <= MAX_BYTES else _dump(without_instances(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "RecognitionEvent":
+        """Read a document; members that this version does not know are left aside.
+
+        Raises:
+            EventError: it is no JSON, has another schema, or lacks a member.
+        """
+        try:
+            document = json.loads(text)
+            schema = document["schema"]
+            if schema != SCHEMA:
+                raise EventError(f"the schema is {schema!r}; {SCHEMA!r} is understood")
+            values = {f.name: document[f.name] for f in dataclasses.fields(cls)}
+            values["labels"] = tuple(label_from(label) for label in document["labels"])
+            values["failure"] = Failure(**document["failure"]) if document["failure"] else None
+            return cls(**values)
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise EventError(f"not a {SCHEMA} document: {error!r}") from error
+
+
+def image_id(bucket: str, key: str) -> str:
+    """The UUID that stands for an object, whatever its versions."""
+    return str(uuid.uuid5(NAMESPACE, f"s3://{bucket}/{key}"))
+
+
+def event_id(*, image_id: str, sequencer: str, event: EventName, fingerprint: str, model: str | None) -> str:
+    """The UUID of one change, the same for every repetition of it."""
+    return str(uuid.uuid5(NAMESPACE, "|".join([image_id, sequencer, event, fingerprint, model or ""])))
+
+
+def label_from(document: dict[str, Any]) -> Label:
+    """Read one label of a document or of a stored record.
+
+    Raises:
+        KeyError, TypeError: a member is missing or of another type.
+    """
+    return Label(
+        name=document["name"],
+        confidence=float(document["confidence"]),
+        parents=tuple(document["parents"]),
+        categories=tuple(document["categories"]),
+        aliases=tuple(document["aliases"]),
+        instances=tuple(
+            Instance(
+                confidence=float(instance["confidence"]),
+                box=Box(**{side: float(value) for side, value in instance["box"].items()}),
+            )
+            for instance in document["instances"]
+        ),
+    )
+
+
+def without_instances(event: RecognitionEvent) -> RecognitionEvent:
+    """The same event without boxes, marked as truncated."""
+    labels = tuple(dataclasses.replace(label, instances=()) for label in event.labels)
+    return dataclasses.replace(event, labels=labels, truncated=True)
+
+
+def _dump(event: RecognitionEvent) -> str:
+    return json.dumps({"schema": SCHEMA, **dataclasses.asdict(event)}, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,125 @@
+"""Every knob of a deployment: its name in CDK's context, its unit, its default and what it may be."""
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+Auth = Literal["api_key", "iam", "none"]
+Architecture = Literal["arm64", "x86_64"]
+Removal = Literal["retain", "destroy"]
+
+
+class SettingsError(ValueError):
+    """A setting that does not exist or has a value it cannot take; the message names both."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a deployment may choose, in `cdk.json` or with `cdk deploy -c name=value`.
+
+    Lists are JSON lists or comma-separated text. Units stand in the names.
+    """
+
+    region: str | None = None
+    """AWS Region; without it the one of the caller's credentials."""
+
+    auth: Auth = "api_key"
+    """Who may call the HTTP APIs: holders of the API key, IAM principals, or anybody."""
+
+    max_labels: int = 10
+    """DetectLabels' MaxLabels. At most 20, so that an image's index entries fit one DynamoDB transaction."""
+
+    min_confidence: float = 70.0
+    """DetectLabels' MinConfidence, in per cent."""
+
+    label_inclusion_filters: tuple[str, ...] = ()
+    label_exclusion_filters: tuple[str, ...] = ()
+    label_category_inclusion_filters: tuple[str, ...] = ()
+    label_category_exclusion_filters: tuple[str, ...] = ()
+    """DetectLabels' Settings.GeneralLabels, at most 100 names each."""
+
+    architecture: Architecture = "arm64"
+    """The Lambda functions' processor."""
+
+    python_version: str = "3.13"
+    """The Lambda functions' Python."""
+
+    private_sources: tuple[str, ...] = ()
+    """Exact `host:port` pairs that may be fetched although their address is private. For tests and laptops."""
+
+    removal_policy: Removal = "retain"
+    """What becomes of the bucket, the tables and the logs when the stacks are destroyed."""
+
+    log_retention_days: int = 30
+    """How long the functions' logs are kept."""
+
+    def __post_init__(self) -> None:
+        _one_of("auth", self.auth, get_args(Auth))
+        _one_of("architecture", self.architecture, get_args(Architecture))
+        _one_of("removal_policy", self.removal_policy, get_args(Removal))
+        _between("max_labels", self.max_labels, 1, 20)
+        _between("min_confidence", self.min_confidence, 0, 100)
+        _one_of("log_retention_days", self.log_retention_days, (1, 3, 5, 7, 14, 30, 60, 90, 180, 365))
+        if self.python_version not in {"3.11", "3.12", "3.13", "3.14"}:
+            raise SettingsError(f"python_version is {self.python_version!r}; it takes 3.11 to 3.14")
+        for name in (f.name for f in fields(self) if f.name.endswith("_filters")):
+            if len(getattr(self, name)) > 100:  # noqa: PLR2004 - Rekognition's own limit
+                raise SettingsError(f"{name} has {len(getattr(self, name))} names; it takes at most 100")
+        for source in self.private_sources:
+            host, _, port = source.rpartition(":")
+            if not host or not port.isdecimal():
+                raise SettingsError(f"private_sources has {source!r}; it takes host:port, as in 127.0.0.1:8000")
+
+    @property
+    def detect_labels(self) -> dict[str, Any]:
+        """The parameters of DetectLabels that do not depend on the picture, in Rekognition's own names."""
+        filters = {
+            "".join(part.capitalize() for part in name.split("_")): list(getattr(self, name))
+            for name in (f.name for f in fields(self) if f.name.endswith("_filters"))
+            if getattr(self, name)
+        }
+        return {
+            "MaxLabels": self.max_labels,
+            "MinConfidence": self.min_confidence,
+            **({"Settings": {"GeneralLabels": filters}} if filters else {}),
+        }
+
+    @classmethod
+    def from_context(cls, context: Mapping[str, Any]) -> "Settings":
+        """Read the settings out of CDK's context, where values from the command line are text.
+
+        Raises:
+            SettingsError: a value does not fit, or a name looks like a misspelt setting.
+        """
+        known = {f.name: f.type for f in fields(cls)}
+        for name in context.keys() - known.keys():
+            if close := difflib.get_close_matches(name, known, n=1, cutoff=0.8):
+                raise SettingsError(f"there is no setting {name!r}; did you mean {close[0]!r}?")
+        return cls(**{name: _parse(name, known[name], context[name]) for name in known.keys() & context.keys()})
+
+
+def _parse(name: str, kind: Any, value: Any) -> Any:
+    try:
+        if kind is int:
+            return int(value)
+        if kind is float:
+            return float(value)
+        if kind == tuple[str, ...]:
+            if isinstance(value, str):
+                value = json.loads(value) if value.startswith("[") else value.split(",")
+            return tuple(str(entry).strip() for entry in value if str(entry).strip())
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"{name} is {value!r}; {error}") from error
+    return str(value)
+
+
+def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> None:
+    if value not in choices:
+        raise SettingsError(f"{name} is {value!r}; it takes one of {', '.join(map(str, choices))}")
+
+
+def _between(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise SettingsError(f"{name} is {value}; it takes {low} to {high}")

@@ -1,0 +1,97 @@
+"""Delivers results: each event becomes one XML document, POSTed to the third party."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import boto3
+import requests
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.parameters import SSMProvider
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from environment import from_environment
+from recognition_event import RecognitionEvent
+from recognition_xml import to_xml
+
+logger = Logger()
+
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+
+CONNECT_SECONDS = 5
+READ_SECONDS = 10
+ADDRESS_CACHE_SECONDS = 60
+
+
+class DeliveryError(Exception):
+    """The third party did not take a document; it will be offered again."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The function's variables."""
+
+    thirdparty_endpoint_parameter: str
+
+
+@cache
+def _parameters() -> SSMProvider:
+    return SSMProvider(boto3_client=boto3.client("ssm"))
+
+
+def thirdparty_endpoint() -> str | None:
+    """The third party's address, cached for a minute; None where nobody has set one.
+
+    Raises:
+        GetParameterError: the parameter could not be read.
+    """
+    name = from_environment(Environment).thirdparty_endpoint_parameter
+    try:
+        return str(_parameters().get(name, max_age=ADDRESS_CACHE_SECONDS)).strip()
+    except GetParameterError as error:
+        # Powertools wraps every error; the one it wrapped is its context.
+        if type(error.__context__).__name__ == "ParameterNotFound":
+            return None
+        raise
+
+
+def deliver(event: RecognitionEvent, address: str) -> None:
+    """Offer one document.
+
+    Raises:
+        DeliveryError: there was no answer, or one other than 2xx.
+    """
+    try:
+        with requests.post(
+            address,
+            data=to_xml(event),
+            headers={"Content-Type": "application/xml; charset=utf-8", "User-Agent": "Sightline/0.1"},
+            timeout=(CONNECT_SECONDS, READ_SECONDS),
+            allow_redirects=False,  # following would turn the POST into a GET
+            stream=True,  # the answer's body is nothing to us
+        ) as answer:
+            status = answer.status_code
+    except requests.RequestException as error:
+        raise DeliveryError(f"the third party did not answer: {type(error).__name__}") from error
+    if not 200 <= status < 300:  # noqa: PLR2004
+        raise DeliveryError(f"the third party answered {status}")
+    logger.info("delivered", extra={"image": event.image, "event_id": event.event_id, "status": status})
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Lambda's entry: the messages that were not delivered, and only those, stay in the queue."""
+    address = thirdparty_endpoint()
+
+    def record_handler(record: SQSRecord) -> None:
+        document = RecognitionEvent.from_json(record.body)
+        if address is None:
+            logger.warning("no third party is set", extra={"image": document.image, "event_id": document.event_id})
+        else:
+            deliver(document, address)
+
+    return process_partial_response(event=event, record_handler=record_handler, processor=processor, context=context)
