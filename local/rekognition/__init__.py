@@ -1,0 +1,5 @@
+"""A local Amazon Rekognition: the same wire protocol, answers computed from the picture.
+
+`python -m local.rekognition --port 4567` serves DetectLabels to any AWS SDK whose
+`AWS_ENDPOINT_URL_REKOGNITION` names it. docs/local-rekognition.md tells what it sees.
+"""

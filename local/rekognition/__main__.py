@@ -1,0 +1,64 @@
+"""`python -m local.rekognition`: the local Rekognition as a program."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import socket
+import sys
+
+# The server computes on a thread per core; libraries that add their own threads to that make it
+# slower (numpy's BLAS alone doubled the CPU time of a picture). They read this when they are loaded.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import uvicorn
+
+from local.rekognition.engine import Engine
+from local.rekognition.pictures import PictureSource
+from local.rekognition.server import Server
+from local.rekognition.weights import WeightsError, ensure_face_weights
+
+# An open call gets this long to end, in seconds, when the server is told to stop.
+GRACE = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serves until SIGTERM or Ctrl-C; 0 after those, 1 if it could not start."""
+    options = _options(arguments)
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    # uvicorn stops on these and raises them again afterwards, for whoever called it: that ends here.
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, lambda *_: sys.exit(0))
+    try:
+        listener = socket.create_server((options.host, options.port))
+    except OSError as error:
+        return _failed(f"cannot listen on {options.host}:{options.port}: {os.strerror(error.errno or 0)}")
+    try:
+        engine = Engine(ensure_face_weights())
+    except WeightsError as error:
+        return _failed(str(error))
+    app = Server(engine=engine, source=PictureSource()).app()
+    host, port = listener.getsockname()[:2]
+    print(f"Rekognition at http://{host}:{port} sees {', '.join(engine.sees)}", flush=True)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE)
+    uvicorn.Server(config).run(sockets=[listener])
+    return 0
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local.rekognition", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, required=True, help="0: any free one; the first line names it")
+    return parser.parse_args(arguments)
+
+
+def _failed(why: str) -> int:
+    print(f"error: {why}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""DetectLabels: from what was seen to the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from local.rekognition.protocol import invalid_parameter
+from local.rekognition.taxonomy import Label, label_of, lineage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from local.rekognition.sightings import Sighting
+
+# Both from Amazon's API reference for DetectLabels.
+DEFAULT_MIN_CONFIDENCE = 55.0
+DEFAULT_MAX_LABELS = 1000
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a DetectLabels request asks about its picture."""
+
+    min_confidence: float
+    """Percent."""
+    max_labels: int
+    names: frozenset[str]
+    """Only these labels, or those of `categories`; both empty: all."""
+    categories: frozenset[str]
+    not_names: frozenset[str]
+    not_categories: frozenset[str]
+
+    @classmethod
+    def of(cls, request: Mapping[str, Any]) -> Question:
+        """Reads a checked request.
+
+        Raises:
+            ServiceError: InvalidParameterException for what this service cannot answer.
+        """
+        settings = request.get("Settings", {})
+        if "IMAGE_PROPERTIES" in request.get("Features", ()) or "ImageProperties" in settings:
+            raise invalid_parameter("IMAGE_PROPERTIES is not part of this local service")
+        filters = settings.get("GeneralLabels", {})
+        return cls(
+            min_confidence=request.get("MinConfidence", DEFAULT_MIN_CONFIDENCE),
+            max_labels=request.get("MaxLabels", DEFAULT_MAX_LABELS),
+            names=frozenset(filters.get("LabelInclusionFilters", ())),
+            categories=frozenset(filters.get("LabelCategoryInclusionFilters", ())),
+            not_names=frozenset(filters.get("LabelExclusionFilters", ())),
+            not_categories=frozenset(filters.get("LabelCategoryExclusionFilters", ())),
+        )
+
+    def wants(self, label: Label) -> bool:
+        """Whether the filters let the label through."""
+        if label.name in self.not_names or self.not_categories.intersection(label.categories):
+            return False
+        if not self.names and not self.categories:
+            return True
+        return label.name in self.names or bool(self.categories.intersection(label.categories))
+
+
+@dataclass
+class _Found:
+    label: Label
+    confidence: float = 0.0
+    instances: list[Sighting] = field(default_factory=list)
+
+
+def answer(question: Question, sightings: Iterable[Sighting], *, version: str) -> dict[str, Any]:
+    """The body of a DetectLabels answer: surest label first, ancestors as labels of their own.
+
+    An ancestor has its surest descendant's confidence, as in Amazon's answers, but no instances: a
+    face's box is not the person's.
+    """
+    found = [f for f in _gather(question, sightings) if question.wants(f.label)]
+    found.sort(key=lambda f: -f.confidence)
+    return {
+        "Labels": [_label(f) for f in found[: question.max_labels]],
+        "LabelModelVersion": version,
+    }
+
+
+def _gather(question: Question, sightings: Iterable[Sighting]) -> Iterable[_Found]:
+    found: dict[str, _Found] = {}
+    for sighting in sightings:
+        if sighting.confidence < question.min_confidence:
+            continue
+        family = lineage(label_of(sighting.name))
+        for label in family:
+            entry = found.setdefault(label.name, _Found(label))
+            entry.confidence = max(entry.confidence, sighting.confidence)
+        if sighting.box:
+            found[family[0].name].instances.append(sighting)
+    return found.values()
+
+
+def _label(found: _Found) -> dict[str, Any]:
+    instances = sorted(found.instances, key=lambda s: -s.confidence)
+    return {
+        "Name": found.label.name,
+        "Confidence": found.confidence,
+        "Instances": [_instance(sighting) for sighting in instances],
+        "Parents": _names(found.label.parents),
+        "Aliases": _names(found.label.aliases),
+        "Categories": _names(found.label.categories),
+    }
+
+
+def _instance(sighting: Sighting) -> dict[str, Any]:
+    assert sighting.box is not None  # noqa: S101 - only sightings with a box become instances
+    left, top, width, height = sighting.box
+    box = {"Width": width, "Height": height, "Left": left, "Top": top}
+    return {"BoundingBox": box, "Confidence": sighting.confidence}
+
+
+def _names(names: Iterable[str]) -> list[dict[str, str]]:
+    return [{"Name": name} for name in names]

@@ -1,0 +1,156 @@
+"""From a request's `Image` to upright pixels: fetching, the service's limits, decoding.
+
+Limits, from Amazon's "Guidelines and quotas": JPEG and PNG; 5 MB as bytes, 15 MB as an S3
+object; each side 80 to 10,000 pixels.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import logging
+import struct
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import numpy as np
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from PIL import Image, ImageOps
+
+from local.rekognition.protocol import ServiceError, invalid_parameter
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+    from local.rekognition.sightings import Pixels
+
+MAX_INLINE_BYTES = 5 * 1024 * 1024
+MAX_OBJECT_BYTES = 15 * 1024 * 1024
+MIN_SIDE = 80
+MAX_SIDE = 10_000
+
+# Every detector scales its input down to at most 1,066 px (DETR); more pixels only cost time.
+WORKING_SIDE = 1600
+
+log = logging.getLogger(__name__)
+
+
+class Picture:
+    """A JPEG or PNG within the service's limits, known by its header; decoded when asked for pixels."""
+
+    def __init__(self, data: bytes) -> None:
+        """Reads the header.
+
+        Raises:
+            ServiceError: InvalidImageFormatException, ImageTooLargeException or, under 80 px,
+                InvalidParameterException (what Amazon answers: boto/botocore issue 1366).
+        """
+        try:
+            self._image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
+        except Image.DecompressionBombError as error:
+            raise _too_large("the picture has more than 178 million pixels") from error
+        except _UNREADABLE as error:
+            raise _bad_format() from error
+        width, height = self._image.size
+        if max(width, height) > MAX_SIDE:
+            raise _too_large(f"{width} x {height} pixels, at most {MAX_SIDE} a side")
+        if min(width, height) < MIN_SIDE:
+            raise invalid_parameter(
+                f"Request has invalid parameters: {width} x {height} pixels, at least {MIN_SIDE} a side"
+            )
+
+    def pixels(self) -> Pixels:
+        """Upright RGB, shape (height, width, 3), neither side over WORKING_SIDE. Call it once.
+
+        Raises:
+            ServiceError: InvalidImageFormatException if the picture is truncated or damaged.
+        """
+        try:
+            # A JPEG decoder can halve the sides for next to nothing; PNG ignores this.
+            self._image.draft("RGB", (WORKING_SIDE, WORKING_SIDE))
+            self._image.load()
+            image = ImageOps.exif_transpose(_as_rgb(self._image))
+        except _UNREADABLE as error:
+            raise _bad_format() from error
+        image.thumbnail((WORKING_SIDE, WORKING_SIDE))
+        return np.asarray(image)
+
+
+class PictureSource:
+    """Where a request's pictures come from: the request itself, or S3 at the endpoint of AWS_* settings."""
+
+    def __init__(self) -> None:
+        self._s3: S3Client = boto3.client(
+            "s3",
+            config=Config(
+                connect_timeout=3,
+                read_timeout=20,
+                retries={"total_max_attempts": 2, "mode": "standard"},
+                s3={"addressing_style": "path"},  # the only one that works for an address like 127.0.0.1
+                max_pool_connections=32,
+            ),
+        )
+
+    def get(self, image: dict[str, Any]) -> Picture:
+        """The picture that the request's `Image` member means.
+
+        Raises:
+            ServiceError: as Picture does, and InvalidS3ObjectException, ImageTooLargeException,
+                SerializationException (not base64), InvalidParameterException (no source or two).
+        """
+        if ("Bytes" in image) == ("S3Object" in image):
+            raise invalid_parameter("Request has invalid parameters: give either Bytes or S3Object")
+        if "Bytes" in image:
+            return Picture(_inline(image["Bytes"]))
+        return Picture(self._from_s3(**image["S3Object"]))
+
+    def _from_s3(self, Bucket: str = "", Name: str = "", Version: str = "") -> bytes:  # noqa: N803 - the wire's names
+        if not Bucket or not Name:
+            raise invalid_parameter("Request has invalid parameters: S3Object needs Bucket and Name")
+        which: dict[str, Any] = {"VersionId": Version} if Version else {}
+        try:
+            found = self._s3.get_object(Bucket=Bucket, Key=Name, **which)
+            if found["ContentLength"] > MAX_OBJECT_BYTES:
+                found["Body"].close()
+                raise _too_large(f"{found['ContentLength']} bytes, at most {MAX_OBJECT_BYTES} in S3")
+            return found["Body"].read()
+        except (ClientError, BotoCoreError) as error:
+            log.warning("s3://%s/%s %s: %s", Bucket, Name, Version, error)
+            raise ServiceError(
+                "InvalidS3ObjectException",
+                "Unable to get object metadata from S3. Check object key, region and/or access permissions.",
+            ) from error
+
+
+# What Pillow raises for damaged files, chunk by chunk: see PIL/PngImagePlugin.py and PIL/TiffImagePlugin.py.
+_UNREADABLE = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, struct.error)
+
+
+def _inline(text: str) -> bytes:
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ServiceError("SerializationException", "Unable to decode base64 at 'image.bytes'") from error
+    if len(data) > MAX_INLINE_BYTES:
+        raise _too_large(f"{len(data)} bytes, at most {MAX_INLINE_BYTES} inline")
+    return data
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    """Eight bits a channel, what is transparent on white, as viewers show it."""
+    if image.mode.startswith("I"):  # 16-bit grey; Pillow's own conversion clips instead of scaling
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    layered = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered).convert("RGB")
+
+
+def _bad_format() -> ServiceError:
+    return ServiceError("InvalidImageFormatException", "Request has invalid image format")
+
+
+def _too_large(why: str) -> ServiceError:
+    return ServiceError("ImageTooLargeException", f"Image size is too large: {why}")

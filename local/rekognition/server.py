@@ -1,0 +1,100 @@
+"""The HTTP side: one endpoint for all operations, as AWS JSON has it, and two to look inside."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import uuid
+from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from local.rekognition import labels, protocol
+from local.rekognition.protocol import ServiceError
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from local.rekognition.engine import Engine
+    from local.rekognition.pictures import PictureSource
+
+log = logging.getLogger(__name__)
+
+
+class Server:
+    """The service around an engine. All of its own state belongs to the event loop's thread."""
+
+    def __init__(self, *, engine: Engine, source: PictureSource) -> None:
+        self._engine = engine
+        self._source = source
+        # Looking is all computation: a thread per core, each with its own networks. Fetching from
+        # S3 is waiting, and has asyncio's own threads.
+        self._lookers = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="look")
+        self._answered: Counter[str] = Counter()
+        self._refused: defaultdict[str, Counter[str]] = defaultdict(Counter)
+
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        return Starlette(
+            routes=[
+                Route("/", self._operation, methods=["POST"]),
+                Route("/health", self._health),
+                Route("/stats", self._stats),
+            ]
+        )
+
+    async def _operation(self, request: Request) -> Response:
+        """Any call of the service."""
+        request_id = str(uuid.uuid4())
+        target = request.headers.get("x-amz-target", "")
+        operation = target.removeprefix(protocol.TARGET_PREFIX)
+        try:
+            body = await self._answer(protocol.operation_of(target), await request.body())
+        except ServiceError as error:
+            if error.code != "UnknownOperationException":
+                self._refused[operation][error.code] += 1
+            return _error(error, request_id)
+        except Exception:
+            log.exception("%s failed", operation)
+            self._refused[operation]["InternalServerError"] += 1
+            message = "this local service has a defect; its log has the details"
+            return _error(ServiceError("InternalServerError", message, status=500), request_id)
+        self._answered[operation] += 1
+        return _reply(200, body, request_id)
+
+    async def _answer(self, operation: str, body: bytes) -> dict[str, Any]:
+        if operation != "DetectLabels":
+            raise protocol.invalid_parameter(f"{operation} is not part of this local service")
+        request = await asyncio.to_thread(protocol.parse, operation, body)
+        question = labels.Question.of(request)
+        picture = await asyncio.to_thread(self._source.get, request["Image"])
+        loop = asyncio.get_running_loop()
+        sightings = await loop.run_in_executor(self._lookers, self._engine.look, picture)
+        return labels.answer(question, sightings, version=self._engine.version)
+
+    async def _health(self, _: Request) -> Response:
+        return JSONResponse({"status": "ok", "engine": self._engine.name, "sees": self._engine.sees, "models": []})
+
+    async def _stats(self, _: Request) -> Response:
+        """Answered calls by operation; refused ones apart, by operation and error."""
+        return JSONResponse({**self._answered, "refused": self._refused})
+
+
+def _error(error: ServiceError, request_id: str) -> Response:
+    body = {"__type": error.code, "Code": error.code, "Logref": request_id, "Message": error.message}
+    return _reply(error.status, body, request_id)
+
+
+def _reply(status: int, body: dict[str, Any], request_id: str) -> Response:
+    return Response(
+        json.dumps(body, allow_nan=False),
+        status_code=status,
+        headers={"x-amzn-requestid": request_id},
+        media_type=protocol.CONTENT_TYPE,
+    )

@@ -1,0 +1,48 @@
+"""What a detector reports: a class name, how sure it is, and where it was seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+"""An upright RGB picture, shape (height, width, 3)."""
+
+Floats = npt.NDArray[np.float32]
+
+
+class Box(NamedTuple):
+    """A rectangle in fractions of the picture's sides, each in 0..1."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @classmethod
+    def between(cls, left: float, top: float, right: float, bottom: float) -> Box:
+        """The part of the rectangle with these edges that lies inside the picture."""
+        left, top = min(max(left, 0.0), 1.0), min(max(top, 0.0), 1.0)
+        right, bottom = min(max(right, left), 1.0), min(max(bottom, top), 1.0)
+        return cls(float(left), float(top), float(right - left), float(bottom - top))
+
+    def overlap(self, other: Box) -> float:
+        """Intersection over union, 0..1."""
+        wide = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)
+        high = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
+        if wide <= 0 or high <= 0:
+            return 0.0
+        return wide * high / (self.width * self.height + other.width * other.height - wide * high)
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One thing seen. `box` is None where the detector names the whole picture."""
+
+    name: str
+    confidence: float
+    """Percent, 0..100."""
+    box: Box | None = None

@@ -1,0 +1,103 @@
+"""Programs that tests run and talk to on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mypy_boto3_rekognition import RekognitionClient
+
+PROJECT = Path(__file__).parents[2]
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+SESSION = boto3.Session("test", "test", region_name="us-east-1")
+COMMAND = (sys.executable, "-m", "local.rekognition", "--port")
+
+
+def clean_environment(extra: Mapping[str, str] = {}) -> dict[str, str]:
+    """The caller's environment without its AWS settings, and with `extra`."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("AWS_")} | CREDENTIALS | dict(extra)
+
+
+@dataclass
+class LocalRekognition:
+    """A running `python -m local.rekognition`."""
+
+    url: str
+    process: subprocess.Popen[str]
+    greeting: str
+
+    def client(self, *, validate: bool = True, attempts: int = 1) -> RekognitionClient:
+        """boto3's client for it; `validate=False` sends what botocore would refuse."""
+        config = Config(parameter_validation=validate, retries={"total_max_attempts": attempts})
+        return SESSION.client("rekognition", endpoint_url=self.url, config=config)
+
+    def call(self, operation: str, body: object) -> tuple[int, Mapping[str, str], dict[str, Any]]:
+        """Status, headers and JSON body as they are on the wire; botocore drops members it does not know."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.post("/", data, {"X-Amz-Target": f"RekognitionService.{operation}"})
+
+    def post(
+        self,
+        path: str,
+        data: bytes,
+        headers: Mapping[str, str] = {},
+    ) -> tuple[int, Mapping[str, str], dict[str, Any]]:
+        """Any other request."""
+        request = urllib.request.Request(self.url + path, data, dict(headers))  # noqa: S310 - loopback
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+                return response.status, dict(response.headers), json.load(response)
+        except urllib.error.HTTPError as error:
+            return error.code, dict(error.headers), json.load(error)
+
+    def get(self, path: str) -> Any:
+        """The JSON at a path."""
+        with urllib.request.urlopen(self.url + path, timeout=30) as response:  # noqa: S310
+            return json.load(response)
+
+
+@contextmanager
+def running(*options: str, environment: Mapping[str, str] = {}) -> Iterator[LocalRekognition]:
+    """Runs the server on a free port; returns once it says that it is ready."""
+    with TemporaryFile("w+") as errors:
+        process = subprocess.Popen(  # noqa: S603
+            [*COMMAND, "0", *options],
+            cwd=PROJECT,
+            env=clean_environment(environment),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        assert process.stdout
+        with process:
+            greeting = process.stdout.readline()
+            if " at http" not in greeting:
+                process.kill()
+                errors.seek(0)
+                raise RuntimeError(f"the server did not start: {greeting}{errors.read()}")
+            url = next(word for word in greeting.split() if word.startswith("http"))
+            try:
+                yield LocalRekognition(url, process, greeting)
+            finally:
+                process.terminate()
+                process.wait(10)

@@ -1,0 +1,197 @@
+"""Errors, counts and S3 objects: what a program that talks to Rekognition relies on."""
+
+from __future__ import annotations
+
+import base64
+import random
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.local.photos import blank, encode, photo
+from tests.local.servers import running
+
+if TYPE_CHECKING:
+    from mypy_boto3_rekognition.type_defs import ImageTypeDef
+    from mypy_boto3_s3 import S3Client
+
+    from tests.local.servers import LocalRekognition
+
+ASTRONAUT = photo("astronaut.png")
+MEGABYTE = 1024 * 1024
+
+
+def noise(width: int, height: int) -> bytes:
+    from PIL import Image  # noqa: PLC0415 - only here
+
+    return encode(Image.frombytes("RGB", (width, height), random.Random(0).randbytes(3 * width * height)))
+
+
+@pytest.mark.parametrize(
+    ("picture", "error"),
+    [
+        (b"not a picture", "InvalidImageFormatException"),
+        (blank(100, 100, "GIF"), "InvalidImageFormatException"),
+        (blank(100, 100, "WEBP"), "InvalidImageFormatException"),
+        (photo("rocket.jpg")[:20_000], "InvalidImageFormatException"),
+        (noise(200, 200)[:60_000], "InvalidImageFormatException"),
+        (photo("rocket.jpg") + bytes(5 * MEGABYTE), "ImageTooLargeException"),
+        (blank(10_001, 100), "ImageTooLargeException"),
+        (blank(20_000, 20_000, "PNG"), "ImageTooLargeException"),
+        (blank(79, 500), "InvalidParameterException"),
+    ],
+    ids=["text", "gif", "webp", "cut jpeg", "cut png", "over 5 MB", "too wide", "a bomb", "too small"],
+)
+def test_a_picture_outside_the_limits_is_refused_with_its_typed_exception(
+    rekognition: LocalRekognition, picture: bytes, error: str
+) -> None:
+    client = rekognition.client()
+    with pytest.raises(getattr(client.exceptions, error)):
+        client.detect_labels(Image={"Bytes": picture})
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 80), (10_000, 80)])
+def test_a_picture_at_the_limits_is_answered(rekognition: LocalRekognition, width: int, height: int) -> None:
+    assert rekognition.client().detect_labels(Image={"Bytes": blank(width, height)})["Labels"] == []
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        ({}, "ValidationException"),
+        ({"Image": None}, "ValidationException"),
+        ({"Image": {}}, "InvalidParameterException"),
+        ({"Image": {"Bytes": b"x", "S3Object": {"Bucket": "abc", "Name": "x"}}}, "InvalidParameterException"),
+        ({"Image": {"S3Object": {"Bucket": "abc"}}}, "InvalidParameterException"),
+        ({"Image": {"S3Object": {"Bucket": "a b c", "Name": "x"}}}, "ValidationException"),
+        ({"Image": {"Bytes": ASTRONAUT}, "MinConfidence": 120.0}, "ValidationException"),
+        ({"Image": {"Bytes": ASTRONAUT}, "MinConfidence": "high"}, "SerializationException"),
+        ({"Image": {"Bytes": ASTRONAUT}, "MaxLabels": -1}, "ValidationException"),
+        ({"Image": {"Bytes": ASTRONAUT}, "MaxLabels": 1.5}, "SerializationException"),
+        ({"Image": {"Bytes": ASTRONAUT}, "Features": ["NOPE"]}, "ValidationException"),
+        ({"Image": {"Bytes": ASTRONAUT}, "Features": ["IMAGE_PROPERTIES"]}, "InvalidParameterException"),
+        ({"Image": {"Bytes": ASTRONAUT}, "Settings": {"ImageProperties": {}}}, "InvalidParameterException"),
+        (
+            {"Image": {"Bytes": ASTRONAUT}, "Settings": {"GeneralLabels": {"LabelInclusionFilters": ["x" * 51]}}},
+            "ValidationException",
+        ),
+        (
+            {"Image": {"Bytes": ASTRONAUT}, "Settings": {"GeneralLabels": {"LabelExclusionFilters": ["x"] * 101}}},
+            "ValidationException",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_a_request_that_breaks_the_service_model_is_refused(
+    rekognition: LocalRekognition, request_: dict[str, Any], error: str
+) -> None:
+    image = request_.get("Image")
+    if image and "Bytes" in image:
+        request_ = request_ | {"Image": image | {"Bytes": base64.b64encode(image["Bytes"]).decode()}}
+    status, headers, body = rekognition.call("DetectLabels", request_)
+    assert (status, body["__type"], body["Code"]) == (400, error, error)
+    assert body["Message"]
+    assert headers["content-type"] == "application/x-amz-json-1.1"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'{"Image": {"Bytes": "%%%"}}', b'{"MinConfidence": NaN}', b"[" * 10**5]
+)
+def test_a_body_that_is_no_request_is_refused(rekognition: LocalRekognition, body: bytes) -> None:
+    status, _, answer = rekognition.call("DetectLabels", body)
+    assert status == 400
+    assert answer["__type"] == ("ValidationException" if body == b"" else "SerializationException")
+
+
+def test_image_properties_are_refused_in_words_rather_than_left_out(rekognition: LocalRekognition) -> None:
+    with pytest.raises(ClientError, match="IMAGE_PROPERTIES is not part of this local service"):
+        rekognition.client().detect_labels(Image={"Bytes": ASTRONAUT}, Features=["IMAGE_PROPERTIES"])
+
+
+def test_other_operations_are_refused_in_words_rather_than_answered_empty(rekognition: LocalRekognition) -> None:
+    client = rekognition.client()
+    with pytest.raises(client.exceptions.InvalidParameterException, match="DetectModerationLabels is not part of"):
+        client.detect_moderation_labels(Image={"Bytes": ASTRONAUT})
+
+
+def test_an_operation_that_rekognition_does_not_have_is_unknown(rekognition: LocalRekognition) -> None:
+    status, _, body = rekognition.call("DetectDreams", {})
+    assert (status, body["__type"]) == (400, "UnknownOperationException")
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["plain.jpg", "with space.jpg", "a+b.jpg", "50%.jpg", "50%2B.jpg", "Käse/日本.jpg", "a?b#c&d=e.jpg", "'q'/../x"],
+)
+def test_an_s3_object_is_found_under_any_key(
+    rekognition: LocalRekognition, s3: S3Client, bucket: str, key: str
+) -> None:
+    s3.put_object(Bucket=bucket, Key=key, Body=ASTRONAUT)
+    answer = rekognition.client().detect_labels(Image={"S3Object": {"Bucket": bucket, "Name": key}})
+    assert answer["Labels"][0]["Name"] == "Face"
+
+
+def test_the_named_version_of_an_s3_object_is_looked_at(
+    rekognition: LocalRekognition, s3: S3Client, bucket: str
+) -> None:
+    first = s3.put_object(Bucket=bucket, Key="versions.png", Body=ASTRONAUT)["VersionId"]
+    second = s3.put_object(Bucket=bucket, Key="versions.png", Body=photo("coffee.png"))["VersionId"]
+
+    def labels(**version: str) -> int:
+        image: ImageTypeDef = {"S3Object": {"Bucket": bucket, "Name": "versions.png", **version}}  # type: ignore[typeddict-item]
+        return len(rekognition.client().detect_labels(Image=image)["Labels"])
+
+    assert labels(Version=first) == 3
+    assert labels(Version=second) == labels() == 0
+
+
+@pytest.mark.parametrize("where", [("pictures", "none.jpg"), ("no-such-bucket", "x.jpg")])
+def test_an_s3_object_that_is_not_there_is_an_invalid_s3_object(
+    rekognition: LocalRekognition, bucket: str, where: tuple[str, str]
+) -> None:
+    client = rekognition.client()
+    with pytest.raises(client.exceptions.InvalidS3ObjectException, match="Unable to get object metadata"):
+        client.detect_labels(Image={"S3Object": {"Bucket": where[0], "Name": where[1]}})
+
+
+def test_an_s3_object_over_15_mb_is_too_large(rekognition: LocalRekognition, s3: S3Client, bucket: str) -> None:
+    client = rekognition.client()
+    s3.put_object(Bucket=bucket, Key="big.png", Body=ASTRONAUT + bytes(15 * MEGABYTE))
+    with pytest.raises(client.exceptions.ImageTooLargeException):
+        client.detect_labels(Image={"S3Object": {"Bucket": bucket, "Name": "big.png"}})
+
+
+def test_an_s3_that_does_not_answer_is_an_invalid_s3_object() -> None:
+    with running(environment={"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"}) as server:
+        client = server.client()
+        with pytest.raises(client.exceptions.InvalidS3ObjectException):
+            client.detect_labels(Image={"S3Object": {"Bucket": "pictures", "Name": "x.jpg"}})
+
+
+def test_answered_and_refused_calls_are_counted_apart() -> None:
+    with running() as server:
+        assert server.get("/stats") == {"refused": {}}
+        client = server.client()
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _: client.detect_labels(Image={"Bytes": ASTRONAUT}), range(8)))
+        for _ in range(2):
+            with pytest.raises(ClientError):
+                client.detect_labels(Image={"Bytes": b"no"})
+        with pytest.raises(ClientError):
+            client.list_collections()
+        assert server.get("/stats") == {
+            "DetectLabels": 8,
+            "refused": {
+                "DetectLabels": {"InvalidImageFormatException": 2},
+                "ListCollections": {"InvalidParameterException": 1},
+            },
+        }
+
+
+def test_health_names_what_is_at_work(rekognition: LocalRekognition) -> None:
+    health = rekognition.get("/health")
+    assert health["status"] == "ok"
+    assert health["sees"] == ["faces", "codes"]
+    assert health["models"] == []
