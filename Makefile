@@ -25,7 +25,7 @@ help: ## list the doors
 	@uv pip install --quiet --python .venv/bin/python --no-deps --editable .
 	@touch $@
 
-node_modules/.installed: package.json package-lock.json .venv/.installed
+node_modules/.installed: package.json package-lock.json | .venv/.installed
 	@echo "Setting up the CDK CLI …"
 	@npm ci --silent
 	@touch $@
@@ -40,3 +40,15 @@ lock: ## write the requirements files and package-lock.json anew from pyproject.
 	$(LOCK) --group layer -c requirements.txt -o common/runtime/requirements.txt
 	$(LOCK) --group imaging -c requirements.txt -o common/imaging/requirements.txt
 	npm install --package-lock-only --silent
+
+export PHOTO LOCAL_PORT LOCAL_SOURCES
+
+.PHONY: local local-up local-down
+local: setup ## run everything here and see what is in a few photos, or in PHOTO=~/cat.jpg; Ctrl-C ends it
+	@python -m local run
+
+local-up: setup ## the same in the background, without the photos; LOCAL_PORT=, LOCAL_SOURCES=host:port,…
+	@python -m local up
+
+local-down: setup ## stop it; its state and logs stay in .local/
+	@python -m local down

@@ -17,6 +17,7 @@ from common.infrastructure import (
     RUNTIME,
     WorkQueue,
     acknowledge,
+    base_url,
     grant_objects,
     json_api,
     python_function,
@@ -51,7 +52,7 @@ class APIStack(Stack):
             api_key=self.api_key,
             settings=settings,
         )
-        CfnOutput(self, "UploadEndpoint", value=api.url, description="Base URL of the Image Upload Service")
+        CfnOutput(self, "UploadEndpoint", value=base_url(api), description="Base URL of the Image Upload Service")
         CfnOutput(
             self,
             "ImageBucketName",

@@ -69,7 +69,8 @@ def python_layer(
 def _build_layer(folder: Path, settings: Settings) -> Path:
     """Install once per content of the folder and per target; without Docker, as only wheels are taken."""
     sources = sorted([*folder.glob("*.py"), folder / "requirements.txt"])
-    target = f"{settings.architecture}-{settings.python_version}"
+    platform = settings.layer_platform or PLATFORMS[settings.architecture]
+    target = f"{platform}-{settings.python_version}"
     digest = hashlib.sha256(target.encode())
     for source in sources:
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
@@ -90,7 +91,8 @@ def _build_layer(folder: Path, settings: Settings) -> Path:
             "--only-binary",
             ":all:",
         ]
-        command += ["--python-platform", PLATFORMS[settings.architecture]]
+        if platform != "host":
+            command += ["--python-platform", platform]
         command += ["--python-version", settings.python_version]
         command += ["--target", str(packages), "--requirements", str(folder / "requirements.txt")]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
@@ -277,6 +279,12 @@ def json_api(
         plan.add_api_key(api_key)
     acknowledge(api, _api_reasons(settings))
     return api
+
+
+def base_url(api: apigateway.RestApi) -> str:
+    """The API's address without a slash at its end, so that `$URL?name=…` and `$URL/images/…` both work."""
+    stack = Stack.of(api)
+    return f"https://{api.rest_api_id}.execute-api.{stack.region}.{stack.url_suffix}/{api.deployment_stage.stage_name}"
 
 
 def _stage(api: apigateway.RestApi) -> apigateway.UsagePlanPerApiStage:

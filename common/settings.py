@@ -46,6 +46,9 @@ class Settings:
     python_version: str = "3.13"
     """The Lambda functions' Python."""
 
+    layer_platform: str = ""
+    """uv's `--python-platform` for the layers' wheels; by default the architecture's Linux, `host` for this machine."""
+
     private_sources: tuple[str, ...] = ()
     """Exact `host:port` pairs that may be fetched although their address is private. For tests and laptops."""
 

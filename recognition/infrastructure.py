@@ -18,6 +18,7 @@ from common.infrastructure import (
     RUNTIME,
     WorkQueue,
     acknowledge_wildcard,
+    base_url,
     grant,
     grant_objects,
     json_api,
@@ -64,7 +65,7 @@ class RekognitionStack(Stack):
             api_key=api_key,
             settings=settings,
         )
-        CfnOutput(self, "LabelsEndpoint", value=api.url, description="Base URL of the List Images Service")
+        CfnOutput(self, "LabelsEndpoint", value=base_url(api), description="Base URL of the List Images Service")
         CfnOutput(self, "ClassificationsTableName", value=table.table_name, description="One item per image")
 
     def _classifications(self) -> dynamodb.TableV2:

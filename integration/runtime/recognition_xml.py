@@ -36,6 +36,7 @@ def to_xml(event: RecognitionEvent) -> bytes:
         failure = ElementTree.SubElement(root, "failure")
         _add(failure, "code", event.failure.code)
         _add(failure, "message", event.failure.message)
+    ElementTree.indent(root)
     document: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
     return document
 

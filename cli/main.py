@@ -1,0 +1,76 @@
+"""`sightline`: talks to a running system, on AWS or the embedded cloud of this checkout."""
+
+import shlex
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cli.target import Target, TargetError, TargetName, find
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+TargetOption = Annotated[
+    TargetName | None,
+    typer.Option("--target", help="Where the system runs. Without it: local while that answers, else aws."),
+]
+
+
+@app.callback()
+def main() -> None:
+    """Sightline: pictures in, searchable labels out."""
+
+
+@app.command()
+def env(target: TargetOption = None) -> None:
+    """Print the addresses and the key as shell exports: eval "$(sightline env)"."""
+    for line in exports(_find(target)):
+        out.print(line, markup=False)
+
+
+@app.command()
+def guide(target: TargetOption = None) -> None:
+    """Show how to go on with a running system: addresses, key, curl lines, cost and teardown."""
+    found = _find(target)
+    out.print(f"Upload API  {found.upload}", markup=False)
+    out.print(f"Labels API  {found.labels}", markup=False)
+    if found.api_key:
+        out.print("API key     shown by `sightline env`")
+    out.print("\nGo on with:")
+    for line in curl_lines(found):
+        out.print(f"  {line}", markup=False)
+    if found.name is TargetName.AWS:
+        out.print(
+            "\nCost        about $1.04 per 1,000 images, $1.00 of it Rekognition's; next to nothing when idle"
+            "\nThird party aws ssm put-parameter --name thirdparty_endpoint --type String --value https://…"
+            "\nTeardown    make destroy (keeps the bucket, the table and the logs)",
+            markup=False,
+        )
+
+
+def exports(target: Target) -> list[str]:
+    """Shell lines that set what the README's curl lines use."""
+    values = {"UPLOAD_URL": target.upload, "LABELS_URL": target.labels, "API_KEY": target.api_key or ""}
+    return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+
+
+def curl_lines(target: Target) -> list[str]:
+    """The calls to begin with."""
+    return [
+        f'eval "$(.venv/bin/sightline env --target {target.name})"',
+        f'curl -H "x-api-key: $API_KEY" "$UPLOAD_URL?name=img-01.jpg&url={target.photo}"',
+        'curl -H "x-api-key: $API_KEY" "$LABELS_URL"',
+        'curl -H "x-api-key: $API_KEY" "$LABELS_URL/images/img-01.jpg"',
+    ]
+
+
+def _find(name: TargetName | None) -> Target:
+    try:
+        target = find(name)
+    except TargetError as error:
+        err.print(f"[red]✗[/red] {error}")
+        raise typer.Exit(1) from error
+    err.print(f"[dim]target: {target.name}[/dim]")
+    return target

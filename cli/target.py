@@ -1,0 +1,90 @@
+"""The running system that a command talks to: on AWS, or the embedded cloud of this checkout."""
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import boto3
+import requests
+from botocore.exceptions import BotoCoreError, ClientError
+
+ENDPOINTS = Path(__file__).resolve().parent.parent / ".local" / "endpoints.json"
+
+
+class TargetName(StrEnum):
+    """Where a system runs."""
+
+    LOCAL = "local"
+    AWS = "aws"
+
+
+class TargetError(RuntimeError):
+    """The system cannot be found; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Addresses without a slash at the end, and the key, where there is one."""
+
+    name: TargetName
+    upload: str
+    labels: str
+    api_key: str | None
+    photo: str = "https://…/photo.jpg"
+    """A picture to try it with."""
+
+
+def find(name: TargetName | None) -> Target:
+    """The target asked for; without a name the embedded cloud while it answers, else AWS.
+
+    Raises:
+        TargetError: there is no such system, or it does not answer.
+    """
+    if name is TargetName.LOCAL or (name is None and _answers()):
+        return _local()
+    return _aws()
+
+
+def _answers() -> bool:
+    try:
+        requests.get(json.loads(ENDPOINTS.read_text())["labels"], timeout=2)
+    except (OSError, ValueError, KeyError):  # requests' errors are OSErrors
+        return False
+    return True
+
+
+def _local() -> Target:
+    if not _answers():
+        raise TargetError("the embedded cloud is not running; start it with `make local-up`")
+    endpoints = json.loads(ENDPOINTS.read_text())
+    return local_target(endpoints)
+
+
+def local_target(endpoints: dict[str, str]) -> Target:
+    """The embedded cloud whose endpoints.json this is."""
+    return Target(
+        TargetName.LOCAL,
+        endpoints["upload"],
+        endpoints["labels"],
+        endpoints["api_key"],
+        photo=f"{endpoints['photos']}astronaut.jpg",
+    )
+
+
+def _aws() -> Target:
+    try:
+        api = _outputs("APIStack")
+        recognition = _outputs("RekognitionStack")
+        key = None
+        if "ApiKeyId" in api:
+            key = boto3.client("apigateway").get_api_key(apiKey=api["ApiKeyId"], includeValue=True)["value"]
+    except (BotoCoreError, ClientError) as error:
+        raise TargetError(f"no system found on AWS, and none runs locally: {error}") from error
+    return Target(TargetName.AWS, api["UploadEndpoint"], recognition["LabelsEndpoint"], key)
+
+
+def _outputs(stack: str) -> dict[str, Any]:
+    [description] = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}

@@ -1,0 +1,178 @@
+"""`python -m local up|down|status|run`: the embedded cloud, behind `make local`, `local-up` and `local-down`."""
+
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import requests
+import typer
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.table import Table
+
+from cli.main import curl_lines
+from cli.target import local_target
+from local import photos
+from local.cloud import ROOT, Cloud, CloudError, Endpoints
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+console = Console(highlight=False, soft_wrap=True)
+
+FOLDER = ROOT / ".local"
+SEEN_SECONDS = 30
+
+Port = Annotated[int | None, typer.Option(envvar="LOCAL_PORT", help="The emulator's port; free ones without it.")]
+Sources = Annotated[
+    str, typer.Option(envvar="LOCAL_SOURCES", help="host:port pairs on private addresses that may be fetched from.")
+]
+Photo = Annotated[Path | None, typer.Option(envvar="PHOTO", help="A picture of yours to begin with.")]
+
+
+@app.command()
+def up(port: Port = None, sources: Sources = "") -> None:
+    """Start the embedded cloud in the background and deploy the stacks into it."""
+    cloud = _cloud(port, sources)
+    if _is_up(cloud):
+        return
+    started = time.monotonic()
+    endpoints = _start(cloud)
+    console.print(f"[green]✓[/green] up after {time.monotonic() - started:.0f} s; stop it with `make local-down`\n")
+    _show_way_on(endpoints)
+
+
+@app.command()
+def down() -> None:
+    """Stop the embedded cloud. Its state and logs stay in .local/ for the next time."""
+    try:
+        stopped = _cloud(None, "").down()
+    except CloudError as error:
+        _fail(error)
+    console.print("stopped" if stopped else "the embedded cloud was not running")
+
+
+@app.command()
+def status() -> None:
+    """Say what is running; exit code 1 if it is not up."""
+    cloud = _cloud(None, "")
+    running = cloud.processes.running()
+    for name, process in running.items():
+        console.print(f"{name}: process {process.pid}")
+    if not cloud.endpoints():
+        console.print("the embedded cloud is not up; start it with `make local-up`")
+        raise typer.Exit(1)
+
+
+@app.command()
+def run(photo: Photo = None, port: Port = None, sources: Sources = "") -> None:
+    """Start, show what is seen in a few photos (or in yours), and run until Ctrl-C."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if photo and not (photo := photo.expanduser()).is_file():
+        _fail(CloudError(f"there is no picture {photo}"))
+    cloud = _cloud(port, sources)
+    if _is_up(cloud):
+        return
+    endpoints = _start(cloud)
+    try:
+        _show_photos(endpoints, _prepare(cloud, photo))
+        _show_way_on(endpoints)
+        console.print("\nRunning until Ctrl-C …")
+        while cloud.endpoints():
+            time.sleep(0.5)
+        console.print("a process has ended, or `make local-down` was called; logs are in .local/logs")
+    except KeyboardInterrupt:
+        console.print("\nstopping …")
+    finally:
+        cloud.down()
+    console.print("stopped")
+
+
+def _cloud(port: int | None, sources: str) -> Cloud:
+    pairs = [source for source in sources.split(",") if source]
+    return Cloud(FOLDER, say=lambda line: console.print(f"[dim]·[/dim] {line}"), port=port, sources=pairs)
+
+
+def _is_up(cloud: Cloud) -> bool:
+    if not (endpoints := cloud.endpoints()):
+        return False
+    console.print("the embedded cloud is up already; nothing was changed\n")
+    _show_way_on(endpoints)
+    return True
+
+
+def _start(cloud: Cloud) -> Endpoints:
+    try:
+        return cloud.up()
+    except CloudError as error:
+        _fail(error)
+    except KeyboardInterrupt:
+        console.print("\nstopped")
+        raise typer.Exit(130) from None
+
+
+def _fail(error: Exception) -> Any:
+    console.print(f"[red]✗[/red] {error}", markup=True)
+    raise typer.Exit(1) from error
+
+
+def _prepare(cloud: Cloud, photo: Path | None) -> list[str]:
+    """Put the photos where the upload API can fetch them; their names."""
+    if photo is None:
+        return photos.write_samples(cloud.photos)
+    shutil.copy(photo, cloud.photos / photo.name)
+    return [photo.name]
+
+
+def _show_photos(endpoints: Endpoints, names: list[str]) -> None:
+    """Send the photos through the API, and show what came out of it."""
+    headers = {"x-api-key": endpoints.api_key}
+    table = Table("photo", "seen", "confidence", "boxes")
+    for name in names:
+        upload = {"url": endpoints.photos + quote(name), "name": name, "overwrite": "true"}
+        answer = requests.get(endpoints.upload, params=upload, headers=headers, timeout=60)
+        if answer.status_code != requests.codes.ok:
+            table.add_row(name, f"[red]{answer.json()['error']['message']}[/red]", "", "")
+            continue
+        address = f"{endpoints.labels}/images/{quote(name)}"
+        record = _wait_for(lambda: _record(address, headers), f"{name} was not recognised")  # noqa: B023
+        labels = record["labels"]
+        table.add_row(
+            name,
+            "\n".join(label["name"] for label in labels) or "nothing that the models know",
+            "\n".join(f"{label['confidence']:.1f} %" for label in labels),
+            "\n".join(str(len(label["instances"])) for label in labels),
+        )
+    console.print(table)
+    documents = _wait_for(lambda: requests.get(endpoints.partner, timeout=10).json(), "the partner received nothing")
+    console.print(f"The partner received {len(documents)} documents; the last one:")
+    console.print(Syntax(documents[-1]["body"], "xml", background_color="default"))
+
+
+def _record(address: str, headers: dict[str, str]) -> Any:
+    answer = requests.get(address, headers=headers, timeout=30)
+    return answer.json() if answer.status_code == requests.codes.ok else None
+
+
+def _wait_for(look: Callable[[], Any], complaint: str) -> Any:
+    """What `look` gives, as soon as it gives something."""
+    deadline = time.monotonic() + SEEN_SECONDS
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.1)
+    raise CloudError(f"{complaint} within {SEEN_SECONDS} s; logs are in .local/logs")
+
+
+def _show_way_on(endpoints: Endpoints) -> None:
+    console.print("Go on with:")
+    for line in curl_lines(local_target(asdict(endpoints))):
+        console.print(f"  {line}", markup=False)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,332 @@
+"""The embedded cloud: ministack, the local Rekognition and a partner, with the three stacks deployed into it."""
+
+import fcntl
+import json
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import requests
+
+from local import photos
+from local.processes import Processes
+
+ROOT = Path(__file__).resolve().parent.parent
+HOST = "127.0.0.1"
+REGION = "us-east-1"
+SERVICES = ("emulator", "rekognition", "partner", "photos")
+START_SECONDS = 60
+
+
+class CloudError(RuntimeError):
+    """The embedded cloud cannot do what was asked; the message says why and where to look."""
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where things are: base URLs, and the names of resources. What `.local/endpoints.json` holds."""
+
+    upload: str
+    labels: str
+    api_key: str
+    aws: str
+    rekognition: str
+    partner: str
+    photos: str
+    bucket: str
+    table: str
+
+
+class Cloud:
+    """One embedded cloud, with its state, logs and addresses in one folder.
+
+    `say` is told what is being done while it is done. `port` is the emulator's; without it the one of last time
+    or a free one. `sources` are further `host:port` pairs on private addresses that the upload API may fetch from.
+    """
+
+    def __init__(
+        self, folder: Path, *, say: Callable[[str], None], port: int | None = None, sources: Sequence[str] = ()
+    ) -> None:
+        self.folder = folder
+        self.say = say
+        self.port = port
+        self.sources = tuple(sources)
+        self.processes = Processes(folder)
+        self.photos = folder / "photos"
+
+    def endpoints(self) -> Endpoints | None:
+        """Where things are, if the cloud is up."""
+        if set(self.processes.running()) < set(SERVICES):
+            return None
+        try:
+            return Endpoints(**json.loads((self.folder / "endpoints.json").read_text()))
+        except FileNotFoundError:
+            return None
+
+    def up(self) -> Endpoints:
+        """Start everything, deploy the stacks and wait until a call answers; if that fails, stop everything.
+
+        Raises:
+            CloudError: a port is taken, a tool is missing, a process ended, the deployment failed.
+        """
+        with self._locked():
+            if running := self.endpoints():
+                return running
+            self._stop()  # what a crash may have left
+            try:
+                return self._up()
+            except BaseException:
+                self._stop()
+                raise
+
+    def down(self) -> bool:
+        """Stop everything; whether there was anything to stop. The state stays for the next time."""
+        with self._locked():
+            had_any = bool(self.processes.running())
+            self._stop()
+            return had_any
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the embedded cloud."""
+        endpoint = f"http://{HOST}:{self._ports()['emulator']}"
+        return boto3.client(
+            service,
+            endpoint_url=endpoint,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106 - the emulator's own
+        )
+
+    def _up(self) -> Endpoints:
+        ports = self._choose_ports()
+        (self.folder / "tmp").mkdir(exist_ok=True)
+        photos.write_samples(self.photos)
+        self._start_services(ports)
+        outputs = self._deploy(ports)
+        endpoints = self._read_endpoints(ports, outputs)
+        self._configure(endpoints)
+        self._wait_for_answer(endpoints)
+        path = self.folder / "endpoints.json"
+        path.touch(mode=0o600)  # it holds the API key
+        path.write_text(json.dumps(asdict(endpoints), indent=2) + "\n")
+        return endpoints
+
+    def _start_services(self, ports: Mapping[str, int]) -> None:
+        commands = {
+            "emulator": ["-m", "local.emulator"],
+            "rekognition": ["-m", "local.rekognition", "--host", HOST, "--port", str(ports["rekognition"])],
+            "partner": ["-m", "local.partner", str(ports["partner"])],
+            "photos": ["-m", "http.server", "--bind", HOST, "--directory", str(self.photos), str(ports["photos"])],
+        }
+        environment = self._environment(ports)
+        for name, command in commands.items():
+            self.processes.start(name, command, environment)
+        for name in commands:
+            path = {"emulator": "/_ministack/health", "rekognition": "/health"}.get(name, "/")
+            answer = self._wait_for(name, f"http://{HOST}:{ports[name]}{path}")
+            detail = f", sees {', '.join(answer.json()['sees'])}" if name == "rekognition" else ""
+            self.say(f"{name} is up on {HOST}:{ports[name]}{detail}")
+
+    def _environment(self, ports: Mapping[str, int]) -> dict[str, str]:
+        """What the processes, and through them the handlers, get: nothing of the caller's AWS settings."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        emulator = f"http://{HOST}:{ports['emulator']}"
+        return kept | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            "PYTHONPATH": str(ROOT),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "TMPDIR": str(self.folder / "tmp"),
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ENDPOINT_URL": emulator,
+            "AWS_ENDPOINT_URL_REKOGNITION": f"http://{HOST}:{ports['rekognition']}",
+            "GATEWAY_PORT": str(ports["emulator"]),
+            "MINISTACK_HOST": "localhost",
+            "SFTP_ENABLED": "0",
+            "IOT_MTLS_ENABLED": "0",
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(self.folder / "state"),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(self.folder / "s3"),
+        }
+
+    def _deploy(self, ports: Mapping[str, int]) -> dict[str, dict[str, str]]:
+        """Run the real `cdk bootstrap` and `cdk deploy --all`; the stacks' outputs."""
+        if not self._is_bootstrapped():
+            self.say("cdk bootstrap …")
+            self._cdk(ports, "bootstrap", f"aws://000000000000/{REGION}")
+        self.say("cdk deploy --all …")
+        outputs = self.folder / "outputs.json"
+        context = {
+            "architecture": "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64",
+            "python_version": f"{sys.version_info.major}.{sys.version_info.minor}",
+            "layer_platform": "host",
+            "removal_policy": "destroy",
+            "private_sources": ",".join([f"{HOST}:{ports['photos']}", *self.sources]),
+        }
+        self._cdk(
+            ports,
+            *["deploy", "--all", "--require-approval", "never", "--concurrency", "3"],
+            *["--outputs-file", str(outputs)],
+            *(part for name, value in context.items() for part in ("-c", f"{name}={value}")),
+        )
+        deployed: dict[str, dict[str, str]] = json.loads(outputs.read_text())
+        return deployed
+
+    def _is_bootstrapped(self) -> bool:
+        ssm = self.client("ssm")
+        try:
+            ssm.get_parameter(Name="/cdk-bootstrap/hnb659fds/version")
+        except ssm.exceptions.ParameterNotFound:
+            return False
+        return True
+
+    def _cdk(self, ports: Mapping[str, int], *arguments: str) -> None:
+        cdk, log = ROOT / "node_modules" / ".bin" / "cdk", self.processes.log("deploy")
+        if not cdk.exists():
+            raise CloudError("the CDK CLI is missing; `make setup` installs it")
+        environment = self._environment(ports) | {
+            "JSII_NODE": str(Path(sys.executable).parent / "node"),
+            "CDK_DISABLE_CLI_TELEMETRY": "true",
+        }
+        command = [
+            str(cdk),
+            *arguments,
+            "--no-notices",
+            "--output",
+            str(self.folder / "cdk.out"),
+            "--progress",
+            "events",
+        ]
+        with log.open("ab") as output:
+            done = subprocess.run(  # noqa: S603 - our own command
+                command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
+            )
+        if done.returncode:
+            raise CloudError(f"`cdk {arguments[0]}` failed; see {log}")
+
+    def _read_endpoints(self, ports: Mapping[str, int], outputs: Mapping[str, Mapping[str, str]]) -> Endpoints:
+        api, recognition = outputs["APIStack"], outputs["RekognitionStack"]
+        key = self.client("apigateway").get_api_key(apiKey=api["ApiKeyId"], includeValue=True)
+        aws = f"http://{HOST}:{ports['emulator']}"
+
+        def local(address: str) -> str:
+            api_id = (urlsplit(address).hostname or "").partition(".")[0]
+            return f"{aws}/restapis/{api_id}/prod/_user_request_"
+
+        return Endpoints(
+            upload=local(api["UploadEndpoint"]),
+            labels=local(recognition["LabelsEndpoint"]),
+            api_key=key["value"],
+            aws=aws,
+            rekognition=f"http://{HOST}:{ports['rekognition']}",
+            partner=f"http://{HOST}:{ports['partner']}/",
+            photos=f"http://{HOST}:{ports['photos']}/",
+            bucket=api["ImageBucketName"],
+            table=recognition["ClassificationsTableName"],
+        )
+
+    def _configure(self, endpoints: Endpoints) -> None:
+        self.client("ssm").put_parameter(
+            Name="thirdparty_endpoint", Value=endpoints.partner, Type="String", Overwrite=True
+        )
+        dynamodb = self.client("dynamodb")
+        ttl = dynamodb.describe_time_to_live(TableName=endpoints.table)["TimeToLiveDescription"]
+        if ttl["TimeToLiveStatus"] == "DISABLED":  # the emulator's CloudFormation drops it
+            dynamodb.update_time_to_live(
+                TableName=endpoints.table,
+                TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"},
+            )
+
+    def _wait_for_answer(self, endpoints: Endpoints) -> None:
+        headers = {"x-api-key": endpoints.api_key}
+        for address in (endpoints.labels, f"{endpoints.upload}?url="):
+            answer = self._wait_for("emulator", address, headers)
+            if answer.status_code >= 500:  # noqa: PLR2004
+                raise CloudError(f"{address} answers {answer.status_code}; see {self.processes.log('emulator')}")
+
+    def _wait_for(self, name: str, address: str, headers: Mapping[str, str] | None = None) -> requests.Response:
+        """The first answer of a process."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            with suppress(requests.ConnectionError):
+                return requests.get(address, headers=headers, timeout=START_SECONDS)
+            if name not in self.processes.running():
+                raise CloudError(f"{name} ended at once: {self._last_line(name)}; see {self.processes.log(name)}")
+            time.sleep(0.05)
+        raise CloudError(f"{name} does not answer; see {self.processes.log(name)}")
+
+    def _last_line(self, name: str) -> str:
+        lines = self.processes.log(name).read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+    def _ports(self) -> dict[str, int]:
+        ports: dict[str, int] = json.loads((self.folder / "ports.json").read_text())
+        return ports
+
+    def _choose_ports(self) -> dict[str, int]:
+        """The ports of last time, as the emulator's state names them, or free ones."""
+        remembered = {}
+        with suppress(FileNotFoundError):
+            remembered = self._ports()
+        if self.port and remembered.get("emulator", self.port) != self.port:
+            raise CloudError(
+                f"the state in {self.folder} belongs to port {remembered['emulator']}; use that, or remove the folder"
+            )
+        if self.port:
+            remembered["emulator"] = self.port
+        for name, port in remembered.items():
+            if not _is_free(port):
+                raise CloudError(f"port {port} ({name}) is in use; end what uses it, or choose another with PORT=")
+        ports = {name: remembered.get(name) or _free_port() for name in SERVICES}
+        (self.folder / "ports.json").write_text(json.dumps(ports))
+        return ports
+
+    def _stop(self) -> None:
+        self.processes.stop(self.say)
+        (self.folder / "endpoints.json").unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "tmp", ignore_errors=True)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One command at a time."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise CloudError("another command is starting or stopping it; try again when that is done") from error
+            yield
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+    return port
