@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from local.rekognition.sightings import Box, Pixels, Sighting
+from local.rekognition.taxonomy import Label, label_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,18 +32,18 @@ class CodeFinder:
         _, bars, _, bar_corners = self._bars.detectAndDecodeWithType(grey)
         size = np.array(grey.shape[1::-1])
         return [
-            *_sightings("qr code", squares, square_corners, size),
-            *_sightings("barcode", bars, bar_corners, size),
+            *_sightings(label_of("qr code"), squares, square_corners, size),
+            *_sightings(label_of("barcode"), bars, bar_corners, size),
         ]
 
 
 def _sightings(
-    name: str, texts: Sequence[str], corners: npt.ArrayLike | None, size: npt.NDArray[np.int_]
+    label: Label, texts: Sequence[str], corners: npt.ArrayLike | None, size: npt.NDArray[np.int_]
 ) -> list[Sighting]:
     if corners is None:
         return []
     return [
-        Sighting(name, READ, Box.between(*(points.min(axis=0) / size), *(points.max(axis=0) / size)))
+        Sighting(label, READ, Box.between(*(points.min(axis=0) / size), *(points.max(axis=0) / size)))
         for text, points in zip(texts, np.reshape(corners, (-1, 4, 2)), strict=True)
         if text
     ]

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from local.rekognition.sightings import Box, Floats, Pixels, Sighting
+from local.rekognition.taxonomy import label_of
 from local.rekognition.weights import FACE_DETECTOR, FACE_LANDMARKS
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class FaceFinder:
             if all(box.overlap(face.box) < SAME_FACE for face in kept if face.box) and (
                 candidate.score * self._face_flag(rgb, candidate) >= AGREED
             ):
-                kept.append(Sighting("face", 100 * candidate.score, box))
+                kept.append(Sighting(label_of("face"), 100 * candidate.score, box))
         return kept
 
     def _candidates(self, rgb: Pixels) -> Iterator[Candidate]:

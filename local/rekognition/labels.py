@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from local.rekognition.protocol import invalid_parameter
-from local.rekognition.taxonomy import Label, label_of, lineage
+from local.rekognition.taxonomy import Label, lineage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -70,10 +70,12 @@ class _Found:
 def answer(question: Question, sightings: Iterable[Sighting], *, version: str) -> dict[str, Any]:
     """The body of a DetectLabels answer: surest label first, ancestors as labels of their own.
 
+    `sightings` have the asked confidence.
+
     An ancestor has its surest descendant's confidence, as in Amazon's answers, but no instances: a
     face's box is not the person's.
     """
-    found = [f for f in _gather(question, sightings) if question.wants(f.label)]
+    found = [f for f in _gather(sightings) if question.wants(f.label)]
     found.sort(key=lambda f: -f.confidence)
     return {
         "Labels": [_label(f) for f in found[: question.max_labels]],
@@ -81,12 +83,10 @@ def answer(question: Question, sightings: Iterable[Sighting], *, version: str) -
     }
 
 
-def _gather(question: Question, sightings: Iterable[Sighting]) -> Iterable[_Found]:
+def _gather(sightings: Iterable[Sighting]) -> Iterable[_Found]:
     found: dict[str, _Found] = {}
     for sighting in sightings:
-        if sighting.confidence < question.min_confidence:
-            continue
-        family = lineage(label_of(sighting.name))
+        family = lineage(sighting.label)
         for label in family:
             entry = found.setdefault(label.name, _Found(label))
             entry.confidence = max(entry.confidence, sighting.confidence)

@@ -1,4 +1,4 @@
-"""The HTTP side: one endpoint for all operations, as AWS JSON has it, and two to look inside."""
+"""The HTTP side: one endpoint for all operations, as AWS JSON has it, and three to look inside."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from local.rekognition import labels, protocol
 from local.rekognition.protocol import ServiceError
+from local.rekognition.rehearsal import Rehearsal, RehearsalError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -36,6 +37,7 @@ class Server:
         # Looking is all computation: a thread per core, each with its own networks. Fetching from
         # S3 is waiting, and has asyncio's own threads.
         self._lookers = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="look")
+        self._rehearsal = Rehearsal()
         self._answered: Counter[str] = Counter()
         self._refused: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
@@ -46,6 +48,7 @@ class Server:
                 Route("/", self._operation, methods=["POST"]),
                 Route("/health", self._health),
                 Route("/stats", self._stats),
+                Route("/rehearsal", self._rehearse, methods=["GET", "POST"]),
             ]
         )
 
@@ -69,17 +72,29 @@ class Server:
         return _reply(200, body, request_id)
 
     async def _answer(self, operation: str, body: bytes) -> dict[str, Any]:
+        await self._rehearsal.admit()
         if operation != "DetectLabels":
             raise protocol.invalid_parameter(f"{operation} is not part of this local service")
         request = await asyncio.to_thread(protocol.parse, operation, body)
         question = labels.Question.of(request)
         picture = await asyncio.to_thread(self._source.get, request["Image"])
         loop = asyncio.get_running_loop()
-        sightings = await loop.run_in_executor(self._lookers, self._engine.look, picture)
+        sightings = await loop.run_in_executor(self._lookers, self._engine.look, picture, question.min_confidence)
         return labels.answer(question, sightings, version=self._engine.version)
 
     async def _health(self, _: Request) -> Response:
-        return JSONResponse({"status": "ok", "engine": self._engine.name, "sees": self._engine.sees, "models": []})
+        """What is at work."""
+        models = [{"name": m.name, "classes": m.classes, "boxes": m.boxes} for m in self._engine.models]
+        return JSONResponse({"status": "ok", "engine": self._engine.name, "sees": self._engine.sees, "models": models})
+
+    async def _rehearse(self, request: Request) -> Response:
+        """Shows what is rehearsed; POST changes it."""
+        if request.method == "POST":
+            try:
+                self._rehearsal.change(await request.body())
+            except RehearsalError as error:
+                return JSONResponse({"error": str(error)}, status_code=400)
+        return JSONResponse(self._rehearsal.state())
 
     async def _stats(self, _: Request) -> Response:
         """Answered calls by operation; refused ones apart, by operation and error."""

@@ -1,12 +1,15 @@
-"""What a detector reports: a class name, how sure it is, and where it was seen."""
+"""What a detector reports: a label, how sure it is, and where it was seen."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from local.rekognition.taxonomy import Label
 
 Pixels = npt.NDArray[np.uint8]
 """An upright RGB picture, shape (height, width, 3)."""
@@ -42,7 +45,7 @@ class Box(NamedTuple):
 class Sighting:
     """One thing seen. `box` is None where the detector names the whole picture."""
 
-    name: str
+    label: Label
     confidence: float
     """Percent, 0..100."""
     box: Box | None = None

@@ -1,0 +1,125 @@
+"""A picture into a model's input tensor, as preprocessor_config.json asks.
+
+Follows the image processors of Hugging Face transformers 4.57 (image_processing_vit, _convnext,
+_detr, _yolos, _rt_detr, _mobilevit) and gives their numbers to within 1e-6. Not followed: padding,
+which only matters to batches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from local.rekognition.sightings import Floats, Pixels
+
+BILINEAR = 2  # PIL.Image.Resampling
+CONVNEXT_CROPS_BELOW = 384  # image_processing_convnext: larger pictures are squeezed, not cropped
+YOLOS_STEP = 16  # image_processing_yolos: sides are multiples of a patch
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What is done to every picture before a model sees it."""
+
+    config: Mapping[str, Any]
+    """The contents of preprocessor_config.json."""
+    fixed: Size | None
+    """The input size, for a model that takes only one."""
+    step: int
+    """The sides are rounded down to multiples of this."""
+
+    def tensor(self, rgb: Pixels) -> Floats:
+        """The picture as the model's input, shape (1, 3, height, width).
+
+        Raises:
+            ValueError, KeyError, TypeError: the configuration cannot be followed.
+        """
+        image = Image.fromarray(rgb)
+        if self.config.get("do_resize", True):
+            image = self._resized(image)
+        if self.config.get("do_center_crop"):
+            image = _crop(image, _both(self.config["crop_size"]))
+        if self.fixed and image.size != self.fixed:
+            image = image.resize(self.fixed, BILINEAR)
+        return np.ascontiguousarray(self._scaled(np.asarray(image, np.float32)).transpose(2, 0, 1)[None])
+
+    def _resized(self, image: Image.Image) -> Image.Image:
+        size = self.config.get("size") or self.fixed
+        if size is None:
+            raise ValueError("preprocessor_config.json names no size")
+        how = self.config.get("resample", BILINEAR)
+        keep = self.config.get("crop_pct")
+        if keep and _shortest(size) and _shortest(size) < CONVNEXT_CROPS_BELOW:
+            side = _shortest(size)
+            larger = _target({"shortest_edge": int(side / keep)}, image.size)
+            return _crop(image.resize(larger, how), (side, side))
+        width, height = _target(_with_limit(size, self.config.get("max_size")), image.size)
+        return image.resize(
+            (max(self.step, width - width % self.step), max(self.step, height - height % self.step)), how
+        )
+
+    def _scaled(self, values: Floats) -> Floats:
+        """Colours as the model was trained on them; shape (height, width, 3) as given."""
+        if self.config.get("do_rescale", True):
+            values = values * np.float32(self.config.get("rescale_factor", 1 / 255))
+        if self.config.get("do_flip_channel_order"):
+            values = values[..., ::-1]
+        if self.config.get("do_normalize", "image_mean" in self.config):
+            mean: Floats = np.asarray(self.config["image_mean"], np.float32)
+            deviation: Floats = np.asarray(self.config["image_std"], np.float32)
+            values = (values - mean) / deviation
+        return values
+
+
+def _with_limit(size: Any, limit: int | None) -> Any:
+    """Older files give a single number, and DETR's the limit of the longer side beside it."""
+    if isinstance(size, int):
+        return {"shortest_edge": size} | ({"longest_edge": limit} if limit else {})
+    return size
+
+
+def _shortest(size: Any) -> int:
+    return int(size.get("shortest_edge", 0)) if isinstance(size, dict) else 0
+
+
+def _target(size: Any, given: Size) -> Size:
+    """The size to resize to. `size` is {height, width}, {shortest_edge[, longest_edge]} or (width, height)."""
+    if isinstance(size, tuple):
+        return size
+    if "height" in size:
+        return int(size["width"]), int(size["height"])
+    if "longest_edge" in size:
+        return _within(int(size["shortest_edge"]), int(size["longest_edge"]), given)
+    short = int(size["shortest_edge"])
+    width, height = given
+    return (short, int(short * height / width)) if width < height else (int(short * width / height), short)
+
+
+def _within(short: int, long: int, given: Size) -> Size:
+    """DETR's rule (get_size_with_aspect_ratio): the shorter side, unless the longer one exceeds its limit."""
+    width, height = given
+    exact = float(short)
+    if max(given) / min(given) * short > long:
+        exact = long * min(given) / max(given)
+        short = round(exact)
+    if min(given) == short:
+        return given
+    return (short, int(exact * height / width)) if width < height else (int(exact * width / height), short)
+
+
+def _both(size: Any) -> Size:
+    return (size, size) if isinstance(size, int) else (int(size["width"]), int(size["height"]))
+
+
+def _crop(image: Image.Image, size: Size) -> Image.Image:
+    left, top = (image.width - size[0]) // 2, (image.height - size[1]) // 2
+    return image.crop((left, top, left + size[0], top + size[1]))

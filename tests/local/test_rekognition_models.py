@@ -1,0 +1,205 @@
+"""ONNX directories: hand-made models must give exactly the labels and boxes that they were made for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from local.rekognition.onnx_model import ModelError, OnnxModel
+from local.rekognition.preparation import Preparation
+from local.rekognition.sightings import Box
+from tests.local.onnx_models import colour_classifier, spot_detector
+from tests.local.photos import encode
+from tests.local.servers import COMMAND, PROJECT, clean_environment, running
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from local.rekognition.sightings import Pixels
+
+
+def plain(colour: str, size: tuple[int, int] = (120, 100)) -> Pixels:
+    return np.asarray(Image.new("RGB", size, colour))
+
+
+def spot(width: int, height: int, box: tuple[float, float, float, float]) -> Image.Image:
+    """Black, with a white rectangle: left, top, width, height in fractions."""
+    picture = Image.new("RGB", (width, height))
+    left, top, wide, high = box
+    white = Image.new("RGB", (round(wide * width), round(high * height)), "white")
+    picture.paste(white, (round(left * width), round(top * height)))
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("colour", "expected"),
+    [("red", "Red"), ("lime", "Green"), ("blue", "Blue"), ("black", "Dark"), ("white", "Bright")],
+)
+def test_a_classifier_names_the_whole_picture(tmp_path: Path, colour: str, expected: str) -> None:
+    first, *_ = OnnxModel(colour_classifier(tmp_path / "colours")).find(plain(colour), 50)
+    assert first.label.name == expected
+    assert first.box is None
+
+
+def test_a_classifier_of_one_kind_shares_out_its_confidence_and_one_of_many_does_not(tmp_path: Path) -> None:
+    one = OnnxModel(colour_classifier(tmp_path / "one"))
+    many = OnnxModel(colour_classifier(tmp_path / "many", problem_type="multi_label_classification"))
+    yellow = plain("yellow")  # as red as it is green
+    assert sum(sighting.confidence for sighting in one.find(yellow, 0)) == pytest.approx(100)
+    assert [sighting.label.name for sighting in many.find(yellow, 90)] == ["Red", "Green"]
+
+
+@pytest.mark.parametrize("form", ["detr", "d_fine"])
+@pytest.mark.parametrize("size", [(300, 200), (200, 300), (500, 500)])
+def test_a_detector_gives_the_box_in_fractions_of_the_picture(tmp_path: Path, form: str, size: tuple[int, int]) -> None:
+    model = OnnxModel(spot_detector(tmp_path / "spots", form=form))
+    (found,) = model.find(np.asarray(spot(*size, (0.2, 0.3, 0.4, 0.2))), 55)
+    assert found.label.name == "Dog"
+    assert found.confidence == pytest.approx({"detr": 99.5, "d_fine": 95.3}[form], abs=0.1)
+    assert found.box
+    assert found.box.overlap(Box(0.2, 0.3, 0.4, 0.2)) > 0.85
+
+
+@pytest.mark.parametrize("form", ["detr", "d_fine"])
+def test_a_detector_that_sees_nothing_says_nothing(tmp_path: Path, form: str) -> None:
+    assert OnnxModel(spot_detector(tmp_path / "spots", form=form)).find(plain("black"), 55) == []
+
+
+def test_the_voc_spellings_that_d_fine_uses_become_the_same_labels(tmp_path: Path) -> None:
+    model = OnnxModel(spot_detector(tmp_path / "spots", names=("sofa", "tvmonitor"), form="d_fine"))
+    (found,) = model.find(np.asarray(spot(200, 200, (0.1, 0.1, 0.5, 0.5))), 55)
+    assert (found.label.name, found.label.parents, found.label.aliases) == ("Couch", ("Furniture",), ("Sofa",))
+
+
+def test_a_server_looks_with_all_its_models_and_with_its_own_eyes(tmp_path: Path) -> None:
+    colours, spots = colour_classifier(tmp_path / "colours"), spot_detector(tmp_path / "spots")
+    with running("--model", str(colours), "--model", str(spots)) as server:
+        health = server.get("/health")
+        assert health["models"] == [
+            {"name": "colours", "classes": 5, "boxes": False},
+            {"name": "spots", "classes": 2, "boxes": True},
+        ]
+        assert health["sees"] == ["faces", "codes", "5 classes of colours", "2 classes of spots"]
+        picture = encode(spot(300, 200, (0.2, 0.3, 0.4, 0.2)))
+        answer = server.client().detect_labels(Image={"Bytes": picture})
+    labels = {label["Name"]: label for label in answer["Labels"]}
+    assert sorted(labels) == ["Animal", "Canine", "Dark", "Dog", "Mammal", "Pet"]
+    assert [parent["Name"] for parent in labels["Dog"]["Parents"]] == ["Animal", "Canine", "Mammal", "Pet"]
+    assert [category["Name"] for category in labels["Dog"]["Categories"]] == ["Animals and Pets"]
+    assert len(labels["Dog"]["Instances"]) == 1
+    assert labels["Animal"]["Instances"] == []
+    assert labels["Animal"]["Confidence"] == labels["Dog"]["Confidence"]
+    assert answer["LabelModelVersion"] == "local-1.0-colours-spots"
+
+
+def test_a_model_sees_the_picture_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise: what is stored at the top left is shown at the top right
+    stored = encode(spot(300, 200, (0.0, 0.0, 0.2, 0.3)), "JPEG", quality=95, exif=exif)
+    with running("--model", str(spot_detector(tmp_path / "spots"))) as server:
+        answer = server.client().detect_labels(Image={"Bytes": stored})
+    (instance,) = next(label for label in answer["Labels"] if label["Name"] == "Dog")["Instances"]
+    box = instance["BoundingBox"]
+    seen = Box(box["Left"], box["Top"], box["Width"], box["Height"])
+    assert seen.overlap(Box(0.7, 0.0, 0.3, 0.2)) > 0.8
+
+
+def broken(directory: Path, how: str) -> Path:
+    """A model's directory with one fault."""
+    if how == "no directory":
+        return directory
+    colour_classifier(directory)
+    config, network = directory / "config.json", directory / "onnx" / "model.onnx"
+    if how == "no network":
+        network.unlink()
+    elif how == "cut network":
+        network.write_bytes(network.read_bytes()[:100])
+    elif how == "no classes":
+        config.write_text("{}")
+    elif how == "too few classes":
+        config.write_text(json.dumps({"id2label": {"0": "red"}}))
+    elif how == "config is no JSON":
+        config.write_text("{")
+    elif how == "config is a list":
+        config.write_text("[]")
+    elif how == "no preparation":
+        (directory / "preprocessor_config.json").unlink()
+    elif how == "preparation without size":
+        (directory / "preprocessor_config.json").write_text("{}")
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("no directory", "config.json is not there"),
+        ("no network", "none of onnx/model.onnx, model.onnx, onnx/model_quantized.onnx is there"),
+        ("cut network", "cannot be used"),
+        ("no classes", "names no classes"),
+        ("too few classes", "tells 5 classes apart, but 1 have names"),
+        ("config is no JSON", "cannot be used"),
+        ("config is a list", "config.json is not a JSON object"),
+        ("no preparation", "preprocessor_config.json is not there"),
+        ("preparation without size", "names no size"),
+    ],
+)
+def test_a_directory_that_holds_no_usable_model_is_refused_in_one_line(tmp_path: Path, how: str, message: str) -> None:
+    directory = broken(tmp_path / "model", how)
+    with pytest.raises(ModelError, match=message) as refusal:
+        OnnxModel(directory)
+    assert str(directory) in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_program_with_a_bad_model_ends_with_one_line_and_an_exit_code(tmp_path: Path) -> None:
+    done = subprocess.run(  # noqa: S603
+        [*COMMAND, "0", "--model", str(tmp_path)],
+        cwd=PROJECT,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"error: {tmp_path}: config.json is not there\n"
+
+
+@pytest.mark.parametrize(
+    ("config", "given", "expected"),
+    [
+        ({"size": {"height": 640, "width": 480}}, (100, 50), (480, 640)),
+        ({"size": 224}, (448, 336), (298, 224)),
+        ({"size": {"shortest_edge": 224}}, (336, 448), (224, 298)),
+        ({"size": {"shortest_edge": 224}, "crop_pct": 0.875}, (500, 300), (224, 224)),
+        ({"size": {"shortest_edge": 256}, "do_center_crop": True, "crop_size": 224}, (500, 300), (224, 224)),
+        ({"size": {"shortest_edge": 800, "longest_edge": 1333}}, (640, 480), (1066, 800)),
+        ({"size": {"shortest_edge": 800, "longest_edge": 1333}}, (1200, 400), (1333, 444)),
+        ({"size": 800, "max_size": 1333}, (480, 640), (800, 1066)),
+    ],
+    ids=str,
+)
+def test_pictures_get_the_size_that_transformers_gives_them(
+    config: dict[str, object], given: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    tensor = Preparation(config, fixed=None, step=1).tensor(plain("red", given))
+    assert tensor.shape == (1, 3, expected[1], expected[0])
+
+
+def test_yolos_gets_whole_patches() -> None:
+    config = {"size": {"shortest_edge": 512, "longest_edge": 1333}}
+    assert Preparation(config, fixed=None, step=16).tensor(plain("red", (640, 427))).shape == (1, 3, 512, 752)
+
+
+def test_colours_are_scaled_normalised_and_reordered_as_asked() -> None:
+    config = {"do_resize": False, "image_mean": [0.5, 0, 0], "image_std": [0.25, 1, 1]}
+    tensor = Preparation(config, fixed=None, step=1).tensor(plain("#ff8000", (80, 80)))
+    assert tensor[0, :, 0, 0] == pytest.approx([2, 128 / 255, 0])
+    flipped = {"do_resize": False, "do_rescale": False, "do_normalize": False, "do_flip_channel_order": True}
+    assert Preparation(flipped, fixed=None, step=1).tensor(plain("#ff8000", (80, 80)))[0, :, 0, 0] == pytest.approx(
+        [0, 128, 255]
+    )
