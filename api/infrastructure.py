@@ -105,7 +105,6 @@ class APIStack(Stack):
             {
                 "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
                 "AWSLambdaBasicExecutionRole]": reason,
-                "AwsSolutions-IAM5[Resource::*]": reason,
                 "AwsSolutions-L1": reason,
             },
         )

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 from urllib.parse import quote
 
 import requests
@@ -115,7 +115,7 @@ def _start(cloud: Cloud) -> Endpoints:
         raise typer.Exit(130) from None
 
 
-def _fail(error: Exception) -> Any:
+def _fail(error: Exception) -> NoReturn:
     console.print(f"[red]✗[/red] {error}", markup=True)
     raise typer.Exit(1) from error
 

@@ -97,7 +97,7 @@ class Cloud:
             self._stop()
             return had_any
 
-    def client(self, service: str) -> Any:
+    def client(self, service: Any) -> Any:
         """A boto3 client of the embedded cloud."""
         endpoint = f"http://{HOST}:{self._ports()['emulator']}"
         return boto3.client(

@@ -38,11 +38,11 @@ class Classification:
     image_id: str
     status: Status
     bucket: str
-    version_id: str | None
     sequencer: str
     uploaded_at: str
     recognized_at: str
     fingerprint: str
+    version_id: str | None = None
     size: int | None = None
     source_url: str | None = None
     model: str | None = None

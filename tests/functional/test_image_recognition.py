@@ -1,0 +1,265 @@
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote_plus
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+import image_recognition
+from classifications import Classification, Classifications
+from image_recognition import Recognizer
+from tests.conftest import captured
+from tests.functional.conftest import Context, Topic, failed, sqs_event
+
+PARAMETERS = {"MaxLabels": 10, "MinConfidence": 70.0}
+
+
+@dataclass
+class FakeRekognition:
+    """Answers every call with the captured answer, or with the error that a key is to have."""
+
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def detect_labels(self, **request: Any) -> Any:
+        self.calls.append(request)
+        if code := self.errors.get(request["Image"]["S3Object"]["Name"]):
+            raise ClientError({"Error": {"Code": code, "Message": "in its own words"}}, "DetectLabels")
+        return captured("detect-labels")
+
+
+@pytest.fixture
+def rekognition() -> FakeRekognition:
+    return FakeRekognition()
+
+
+@pytest.fixture
+def worker(
+    bucket: str, table: str, labels_topic: Topic, rekognition: FakeRekognition, monkeypatch: pytest.MonkeyPatch
+) -> Recognizer:
+    monkeypatch.setenv("CLASSIFICATIONS_TABLE", table)
+    monkeypatch.setenv("LABELS_TOPIC_ARN", labels_topic.arn)
+    monkeypatch.setenv("DETECT_LABELS", json.dumps(PARAMETERS))
+    image_recognition.recognizer.cache_clear()
+    made = dataclasses.replace(image_recognition.recognizer(), rekognition=rekognition)  # type: ignore[arg-type]
+    monkeypatch.setattr(image_recognition, "recognizer", lambda: made)
+    return made
+
+
+@dataclass
+class S3:
+    """The bucket, with the notifications that S3 would send; sequencers count up."""
+
+    bucket: str
+    count: int = 0
+
+    def put(self, key: str, **metadata: str) -> str:
+        answer = boto3.client("s3").put_object(Bucket=self.bucket, Key=key, Body=b"picture", Metadata=metadata)
+        return self.notification("object-created", key, answer["VersionId"])
+
+    def delete(self, key: str) -> str:
+        answer = boto3.client("s3").delete_object(Bucket=self.bucket, Key=key)
+        return self.notification("object-deleted", key, answer["VersionId"])
+
+    def notification(self, event: str, key: str, version_id: str) -> str:
+        self.count += 1
+        document = captured(event)
+        document["Records"][0]["s3"]["bucket"]["name"] = self.bucket
+        document["Records"][0]["s3"]["object"] |= {
+            "key": quote_plus(key, safe="/"),
+            "versionId": version_id,
+            "sequencer": f"{self.count:016X}",
+        }
+        return json.dumps(document)
+
+
+@pytest.fixture
+def s3(bucket: str) -> S3:
+    return S3(bucket)
+
+
+@pytest.fixture
+def deliver(worker: Recognizer, context: Context) -> Callable[..., list[str]]:
+    """Hand messages to the handler; the ids of those that stay in the queue."""
+
+    def delivered(*bodies: str) -> list[str]:
+        return failed(dict(image_recognition.handler(sqs_event(*bodies), context)))  # type: ignore[arg-type]
+
+    return delivered
+
+
+@pytest.fixture
+def records(table: str) -> Callable[[str], Classification | None]:
+    return Classifications(boto3.client("dynamodb"), table).get
+
+
+def test_a_new_picture_is_recognised_stored_and_announced(
+    deliver: Callable[..., list[str]],
+    s3: S3,
+    rekognition: FakeRekognition,
+    records: Callable[[str], Classification | None],
+    labels_topic: Topic,
+) -> None:
+    name = "red flower+100% ü/日本.jpg"
+    assert deliver(s3.put(name, **{"source-url": "https://host/a.jpg"})) == []
+
+    [request] = rekognition.calls
+    version = boto3.client("s3").head_object(Bucket="images", Key=name)["VersionId"]
+    assert request == {
+        "Image": {"S3Object": {"Bucket": "images", "Name": name, "Version": version}},
+        **PARAMETERS,
+    }
+    record = records(name)
+    assert record
+    assert (record.status, record.size, record.model) == ("RECOGNIZED", 7, "3.0")
+    assert (record.bucket, record.version_id, record.source_url) == ("images", version, "https://host/a.jpg")
+    assert [label.name for label in record.labels] == ["Person", "Face"]
+    [published] = labels_topic.published()
+    assert published.document["schema"] == "sightline.recognition/1"
+    assert published.document["event"] == "image.recognized"
+    assert published.document["image"] == name
+    assert published.document["labels"][0]["instances"][0]["box"]["width"] == 0.25
+    assert published.attributes == {"event": "image.recognized", "labels": '["Person", "Face"]'}
+
+
+def test_the_test_event_of_s3_is_nothing_to_worry_about(
+    deliver: Callable[..., list[str]], s3: S3, rekognition: FakeRekognition
+) -> None:
+    assert deliver(json.dumps(captured("test-event")), s3.put("a.jpg")) == []
+    assert len(rekognition.calls) == 1
+
+
+def test_one_bad_message_keeps_only_itself_in_the_queue(
+    deliver: Callable[..., list[str]], s3: S3, records: Callable[[str], Classification | None]
+) -> None:
+    assert deliver(s3.put("a.jpg"), "no json", s3.put("b.jpg")) == ["1"]
+    assert records("a.jpg")
+    assert records("b.jpg")
+
+
+def test_a_batch_in_which_everything_fails_is_no_failed_invocation(deliver: Callable[..., list[str]]) -> None:
+    assert deliver("no json", "{}") == ["0", "1"]
+
+
+def test_a_picture_that_can_never_be_recognised_is_a_result(
+    deliver: Callable[..., list[str]],
+    s3: S3,
+    rekognition: FakeRekognition,
+    records: Callable[[str], Classification | None],
+    labels_topic: Topic,
+) -> None:
+    rekognition.errors["bad.jpg"] = "InvalidImageFormatException"
+    assert deliver(s3.put("good.jpg"), s3.put("bad.jpg")) == []
+    record = records("bad.jpg")
+    assert record
+    assert record.failure
+    assert (record.status, record.failure.code) == ("FAILED", "InvalidImageFormatException")
+    _, announced = labels_topic.published()
+    assert announced.document["event"] == "image.failed"
+    assert announced.document["failure"] == {"code": "InvalidImageFormatException", "message": "in its own words"}
+    assert announced.attributes == {"event": "image.failed"}
+
+
+def test_a_throttled_picture_stays_in_the_queue_and_is_recognised_later(
+    deliver: Callable[..., list[str]],
+    s3: S3,
+    rekognition: FakeRekognition,
+    records: Callable[[str], Classification | None],
+    labels_topic: Topic,
+) -> None:
+    rekognition.errors["a.jpg"] = "ThrottlingException"
+    message = s3.put("a.jpg")
+    assert deliver(message) == ["0"]
+    assert records("a.jpg") is None
+    assert labels_topic.published() == []
+    rekognition.errors.clear()
+    assert deliver(message) == []
+    assert records("a.jpg")
+
+
+def test_a_repeated_message_calls_nothing_and_announces_the_same_again(
+    deliver: Callable[..., list[str]], s3: S3, rekognition: FakeRekognition, labels_topic: Topic
+) -> None:
+    message = s3.put("a.jpg")
+    assert deliver(message, message) == []
+    assert deliver(message) == []
+    assert len(rekognition.calls) == 1
+    assert len({published.text for published in labels_topic.published()}) == 1
+
+
+def test_what_was_stored_but_not_announced_is_announced_at_the_next_try(
+    deliver: Callable[..., list[str]],
+    s3: S3,
+    worker: Recognizer,
+    rekognition: FakeRekognition,
+    labels_topic: Topic,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    message = s3.put("a.jpg")
+    with monkeypatch.context() as broken:
+        lost = dataclasses.replace(worker, topic_arn="arn:aws:sns:us-east-1:123456789012:gone")
+        broken.setattr(image_recognition, "recognizer", lambda: lost)
+        assert deliver(message) == ["0"]
+    assert labels_topic.published() == []
+    assert deliver(message) == []
+    assert len(labels_topic.published()) == 1
+    assert len(rekognition.calls) == 1
+
+
+def test_events_out_of_order_end_as_the_object_is(
+    deliver: Callable[..., list[str]],
+    s3: S3,
+    rekognition: FakeRekognition,
+    records: Callable[[str], Classification | None],
+    labels_topic: Topic,
+) -> None:
+    older, newer = s3.put("a.jpg"), s3.put("a.jpg")
+    assert deliver(newer, older) == []
+    current = boto3.client("s3").head_object(Bucket="images", Key="a.jpg")["VersionId"]
+    record = records("a.jpg")
+    assert record
+    assert record.version_id == current
+    assert len(rekognition.calls) == 1
+    assert len(labels_topic.published()) == 1
+
+
+def test_a_deleted_picture_stays_deleted_whatever_comes_late(
+    deliver: Callable[..., list[str]],
+    s3: S3,
+    rekognition: FakeRekognition,
+    records: Callable[[str], Classification | None],
+    labels_topic: Topic,
+) -> None:
+    created, deleted = s3.put("a.jpg"), s3.delete("a.jpg")
+    assert deliver(deleted, created, deleted) == []
+    record = records("a.jpg")
+    assert record
+    assert record.status == "DELETED"
+    assert record.expires_at
+    assert rekognition.calls == []
+    events = [published.document["event"] for published in labels_topic.published()]
+    assert set(events) == {"image.deleted"}
+
+
+def test_a_picture_put_again_after_its_deletion_comes_back(
+    deliver: Callable[..., list[str]], s3: S3, records: Callable[[str], Classification | None]
+) -> None:
+    assert deliver(s3.put("a.jpg"), s3.delete("a.jpg"), s3.put("a.jpg")) == []
+    record = records("a.jpg")
+    assert record
+    assert record.status == "RECOGNIZED"
+    assert record.expires_at is None
+
+
+def test_a_version_that_is_gone_for_good_is_let_go(
+    deliver: Callable[..., list[str]], s3: S3, records: Callable[[str], Classification | None]
+) -> None:
+    message = s3.put("a.jpg")
+    version = json.loads(message)["Records"][0]["s3"]["object"]["versionId"]
+    boto3.client("s3").delete_object(Bucket="images", Key="a.jpg", VersionId=version)
+    assert deliver(message) == []
+    assert records("a.jpg") is None

@@ -1,0 +1,149 @@
+from collections.abc import Callable
+from urllib.parse import parse_qsl, quote, urlsplit
+
+import boto3
+import pytest
+
+import list_images
+from classifications import Classification, Classifications
+from recognition_event import Box, Failure, Instance, Label
+from tests.functional.conftest import Answer
+
+DOG = Label(
+    name="Dog",
+    confidence=98.13,
+    parents=("Animal", "Pet"),
+    instances=(Instance(confidence=98.13, box=Box(left=0.1, top=0.2, width=0.3, height=0.4)),),
+)
+
+
+def record(image: str, minute: int, **values: object) -> Classification:
+    plain: dict[str, object] = {
+        "image": image,
+        "image_id": f"id of {image}",
+        "status": "RECOGNIZED",
+        "bucket": "images",
+        "version_id": "v1",
+        "sequencer": "01",
+        "uploaded_at": f"2026-11-20T09:{minute:02}:00.000Z",
+        "recognized_at": f"2026-11-20T09:{minute:02}:01.000Z",
+        "fingerprint": "f",
+        "size": 1024,
+        "source_url": "https://host/a.jpg",
+        "model": "3.0",
+        "labels": (DOG,),
+    }
+    return Classification(**(plain | values))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def records(table: str, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Classifications:
+    monkeypatch.setenv("CLASSIFICATIONS_TABLE", table)
+    monkeypatch.setenv("IMAGE_BUCKET", bucket)
+    for cached in (list_images._environment, list_images._records, list_images._s3):
+        cached.cache_clear()
+    return Classifications(boto3.client("dynamodb"), table)
+
+
+@pytest.fixture
+def get(records: Classifications, call: Callable[..., Answer]) -> Callable[..., Answer]:
+    def got(path: str = "/", **query: str) -> Answer:
+        parameters = {"image": path.removeprefix("/images/")} if path.startswith("/images/") else None
+        return call(list_images.handler, "GET", path, query=query, parameters=parameters)
+
+    return got
+
+
+def test_an_empty_list_is_an_empty_list(get: Callable[..., Answer]) -> None:
+    answer = get()
+    assert (answer.status, answer.document) == (200, [])
+    assert "Link" not in answer.headers
+
+
+def test_the_list_has_names_and_labels_newest_first(get: Callable[..., Answer], records: Classifications) -> None:
+    records.put_if_newer(record("old.jpg", 1))
+    records.put_if_newer(record("new.jpg", 3))
+    records.put_if_newer(
+        record("bad.jpg", 2, status="FAILED", labels=(), failure=Failure(code="ImageTooLargeException", message="m"))
+    )
+    answer = get()
+    assert [entry["image"] for entry in answer.document] == ["new.jpg", "bad.jpg", "old.jpg"]
+    assert answer.document[0]["labels"] == ["Dog"]
+    assert [entry["status"] for entry in answer.document] == ["RECOGNIZED", "FAILED", "RECOGNIZED"]
+    assert answer.document[1]["failure"] == {"code": "ImageTooLargeException", "message": "m"}
+
+
+def test_deleted_images_are_not_listed_or_shown(get: Callable[..., Answer], records: Classifications) -> None:
+    records.put_if_newer(record("a.jpg", 1, status="DELETED", expires_at=2_000_000_000))
+    assert get().document == []
+    assert get("/images/a.jpg").status == 404
+
+
+def test_following_the_links_gives_every_image_once(get: Callable[..., Answer], records: Classifications) -> None:
+    for number in range(7):
+        records.put_if_newer(record(f"{number}.jpg", number % 3))  # with equal times
+    seen, query, pages = [], {"limit": "3"}, 0
+    while True:
+        answer = get(**query)
+        seen += [entry["image"] for entry in answer.document]
+        pages += 1
+        if "Link" not in answer.headers:
+            break
+        address, relation = answer.headers["Link"].split("; ")
+        assert relation == 'rel="next"'
+        query = dict(parse_qsl(urlsplit(address.strip("<>")).query))
+    assert sorted(seen) == sorted(f"{number}.jpg" for number in range(7))
+    assert pages == 3
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "-1", "many", "1.5", ""])
+def test_a_wrong_limit_is_refused_with_what_it_takes(get: Callable[..., Answer], limit: str) -> None:
+    answer = get(limit=limit)
+    assert answer.status == 400
+    assert "1 to 1,000" in answer.document["error"]["message"]
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "e30=", "WzIsICJhIiwgImIiXQ==", "WzEsIDEsIDJd", "ü", "bnVsbA=="])
+def test_a_made_up_cursor_is_refused(get: Callable[..., Answer], cursor: str) -> None:
+    answer = get(cursor=cursor)
+    assert (answer.status, answer.document["error"]["code"]) == (400, "InvalidParameter")
+
+
+@pytest.mark.parametrize("name", ["img-01.jpg", "a/b c+d%41#?ü/日本.jpg", "100%.jpg", 'quo"te.jpg'])
+def test_an_image_is_shown_in_full_whatever_its_name(
+    get: Callable[..., Answer], records: Classifications, name: str
+) -> None:
+    records.put_if_newer(record(name, 1))
+    for answer in (get(f"/images/{quote(name)}"), get("/images", name=name)):
+        assert answer.status == 200
+        assert answer.document["image"] == name
+        assert answer.document["labels"][0] == {
+            "name": "Dog",
+            "confidence": 98.13,
+            "parents": ["Animal", "Pet"],
+            "categories": [],
+            "aliases": [],
+            "instances": [{"confidence": 98.13, "box": {"left": 0.1, "top": 0.2, "width": 0.3, "height": 0.4}}],
+        }
+        assert answer.document["source_url"] == "https://host/a.jpg"
+        assert answer.document.keys().isdisjoint(list_images.INTERNAL)
+
+
+def test_the_picture_url_opens_the_recognised_version_for_a_short_time(
+    get: Callable[..., Answer], records: Classifications
+) -> None:
+    records.put_if_newer(record("a.jpg", 1))
+    query = dict(parse_qsl(urlsplit(get("/images/a.jpg").document["picture_url"]).query))
+    assert query["versionId"] == "v1"
+    assert "Signature" in query or "X-Amz-Signature" in query
+
+
+def test_an_unknown_image_is_404_in_words(get: Callable[..., Answer]) -> None:
+    answer = get("/images/none.jpg")
+    assert (answer.status, answer.document["error"]["code"]) == (404, "ImageNotFound")
+
+
+def test_an_unknown_parameter_or_path_is_named(get: Callable[..., Answer]) -> None:
+    assert "'lmit'" in get(lmit="5").document["error"]["message"]
+    assert get("/images").status == 400
+    assert get("/elsewhere").status == 404

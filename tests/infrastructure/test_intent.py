@@ -1,0 +1,228 @@
+"""What the templates must say, whatever their resources are called."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from aws_cdk.assertions import Match, Template
+
+from tests.conftest import Templates
+
+
+@pytest.fixture(scope="module")
+def api(templates: Templates) -> Template:
+    return Template.from_json(templates["APIStack"])
+
+
+@pytest.fixture(scope="module")
+def recognition(templates: Templates) -> Template:
+    return Template.from_json(templates["RekognitionStack"])
+
+
+@pytest.fixture(scope="module")
+def integration(templates: Templates) -> Template:
+    return Template.from_json(templates["IntegrationStack"])
+
+
+def resources(templates: Templates, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every resource of a kind: where it stands, and the resource."""
+    for stack, template in templates.items():
+        for name, resource in template["Resources"].items():
+            if resource["Type"] == kind:
+                yield f"{stack}/{name}", resource
+
+
+def test_the_bucket_is_private_versioned_encrypted_and_kept(api: Template) -> None:
+    api.has_resource(
+        "AWS::S3::Bucket",
+        {
+            "DeletionPolicy": "Retain",
+            "Properties": {
+                "VersioningConfiguration": {"Status": "Enabled"},
+                "PublicAccessBlockConfiguration": {
+                    "BlockPublicAcls": True,
+                    "BlockPublicPolicy": True,
+                    "IgnorePublicAcls": True,
+                    "RestrictPublicBuckets": True,
+                },
+                "BucketEncryption": {
+                    "ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+                },
+            },
+        },
+    )
+
+
+@pytest.mark.parametrize("kind", ["AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"])
+def test_buckets_queues_and_topics_refuse_what_is_not_tls(templates: Templates, kind: str) -> None:
+    policies = list(resources(templates, kind))
+    assert policies
+    for place, policy in policies:
+        statements = policy["Properties"]["PolicyDocument"]["Statement"]
+        denied = [s for s in statements if s.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}]
+        assert [s["Effect"] for s in denied] == ["Deny"], place
+
+
+def test_creations_and_deletions_are_announced(api: Template) -> None:
+    api.has_resource_properties(
+        "Custom::S3BucketNotifications",
+        {
+            "NotificationConfiguration": {
+                "TopicConfigurations": [
+                    Match.object_like({"Events": ["s3:ObjectCreated:*"]}),
+                    Match.object_like({"Events": ["s3:ObjectRemoved:*"]}),
+                ]
+            }
+        },
+    )
+
+
+def test_every_queue_has_a_way_out_for_what_fails(templates: Templates) -> None:
+    queues = dict(resources(templates, "AWS::SQS::Queue"))
+    with_redrive = {place for place, queue in queues.items() if "RedrivePolicy" in queue["Properties"]}
+    dead_letters = {
+        f"{place.partition('/')[0]}/{queues[place]['Properties']['RedrivePolicy']['deadLetterTargetArn']['Fn::GetAtt'][0]}"
+        for place in with_redrive
+    }
+    assert with_redrive
+    assert with_redrive | dead_letters == set(queues)
+    for place, queue in queues.items():
+        assert queue["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 3600, place
+        assert queue["Properties"]["SqsManagedSseEnabled"] is True, place
+    for place in with_redrive:
+        assert queues[place]["Properties"]["RedrivePolicy"]["maxReceiveCount"] >= 5, place
+
+
+def test_subscriptions_are_raw_and_lose_nothing(templates: Templates) -> None:
+    subscriptions = list(resources(templates, "AWS::SNS::Subscription"))
+    assert subscriptions
+    for place, subscription in subscriptions:
+        assert subscription["Properties"]["RawMessageDelivery"] is True, place
+        assert "deadLetterTargetArn" in subscription["Properties"]["RedrivePolicy"], place
+
+
+def test_a_message_is_hidden_six_times_as_long_as_its_handler_may_take(
+    api: Template, recognition: Template, integration: Template
+) -> None:
+    recognition.has_resource_properties(
+        "AWS::Lambda::Function", {"Handler": "image_recognition.handler", "Timeout": 120}
+    )
+    api.has_resource_properties("AWS::SQS::Queue", {"VisibilityTimeout": 720, "RedrivePolicy": Match.any_value()})
+    integration.has_resource_properties("AWS::Lambda::Function", {"Handler": "deliver.handler", "Timeout": 90})
+    integration.has_resource_properties(
+        "AWS::SQS::Queue", {"VisibilityTimeout": 540, "RedrivePolicy": Match.any_value()}
+    )
+
+
+def test_failed_messages_of_a_batch_come_back_alone(templates: Templates) -> None:
+    mappings = list(resources(templates, "AWS::Lambda::EventSourceMapping"))
+    assert len(mappings) == 2
+    for place, mapping in mappings:
+        assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"], place
+
+
+def test_the_table_has_one_item_per_image_and_lists_the_newest(recognition: Template) -> None:
+    recognition.has_resource(
+        "AWS::DynamoDB::GlobalTable",
+        {
+            "DeletionPolicy": "Retain",
+            "Properties": {
+                "KeySchema": [{"AttributeName": "image", "KeyType": "HASH"}],
+                "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": True},
+                "GlobalSecondaryIndexes": [
+                    Match.object_like(
+                        {
+                            "IndexName": "newest",
+                            "KeySchema": [
+                                {"AttributeName": "listed", "KeyType": "HASH"},
+                                {"AttributeName": "uploaded_at", "KeyType": "RANGE"},
+                            ],
+                        }
+                    )
+                ],
+                "Replicas": [
+                    Match.object_like({"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}})
+                ],
+            },
+        },
+    )
+
+
+def test_functions_run_the_chosen_python_with_a_role_and_logs_of_their_own(templates: Templates) -> None:
+    functions = {
+        place: function["Properties"]
+        for place, function in resources(templates, "AWS::Lambda::Function")
+        if "BucketNotificationsHandler" not in place  # CDK's own
+    }
+    assert {function["Handler"] for function in functions.values()} == {
+        "get_save_image.handler",
+        "image_recognition.handler",
+        "list_images.handler",
+        "deliver.handler",
+    }
+    roles = [str(function["Role"]) for function in functions.values()]
+    assert len(roles) == len(set(roles))
+    for place, function in functions.items():
+        assert function["Runtime"] == "python3.13", place
+        assert function["Architectures"] == ["arm64"], place
+        assert "LogGroup" in function["LoggingConfig"], place
+        assert function["Timeout"] > 3, place
+
+
+@pytest.mark.parametrize("stack", ["APIStack", "RekognitionStack"])
+def test_by_default_every_call_needs_the_one_key(templates: Templates, stack: str) -> None:
+    methods = [m for place, m in resources(templates, "AWS::ApiGateway::Method") if place.startswith(stack)]
+    assert methods
+    assert {m["Properties"]["ApiKeyRequired"] for m in methods} == {True}
+    assert len(list(resources(templates, "AWS::ApiGateway::ApiKey"))) == 1
+    keyed = {place.partition("/")[0] for place, _ in resources(templates, "AWS::ApiGateway::UsagePlanKey")}
+    assert keyed == {"APIStack", "RekognitionStack"}
+
+
+def test_with_iam_every_call_must_be_signed(synthesize: Callable[..., Templates]) -> None:
+    templates = synthesize(auth="iam")
+    methods = [m["Properties"] for _, m in resources(templates, "AWS::ApiGateway::Method")]
+    assert {m["AuthorizationType"] for m in methods} == {"AWS_IAM"}
+    assert not list(resources(templates, "AWS::ApiGateway::ApiKey"))
+
+
+def test_with_none_nothing_is_asked_of_a_caller(synthesize: Callable[..., Templates]) -> None:
+    methods = [m["Properties"] for _, m in resources(synthesize(auth="none"), "AWS::ApiGateway::Method")]
+    assert {(m["AuthorizationType"], m["ApiKeyRequired"]) for m in methods} == {("NONE", False)}
+
+
+def test_no_private_source_may_be_fetched_on_aws(api: Template) -> None:
+    api.has_resource_properties(
+        "AWS::Lambda::Function", {"Environment": {"Variables": Match.object_like({"PRIVATE_SOURCES": "[]"})}}
+    )
+
+
+def test_settings_reach_the_functions(synthesize: Callable[..., Templates]) -> None:
+    templates = synthesize(
+        max_labels="5", label_exclusion_filters="Person", removal_policy="destroy", architecture="x86_64"
+    )
+    recognition = Template.from_json(templates["RekognitionStack"])
+    detect_labels = (
+        '{"MaxLabels": 5, "MinConfidence": 70.0, "Settings": {"GeneralLabels": {"LabelExclusionFilters": ["Person"]}}}'
+    )
+    recognition.has_resource_properties(
+        "AWS::Lambda::Function",
+        {
+            "Environment": {"Variables": Match.object_like({"DETECT_LABELS": detect_labels})},
+            "Architectures": ["x86_64"],
+        },
+    )
+    for kind in ("AWS::S3::Bucket", "AWS::DynamoDB::GlobalTable", "AWS::Logs::LogGroup"):
+        assert {resource["DeletionPolicy"] for _, resource in resources(templates, kind)} == {"Delete"}
+
+
+def test_the_outputs_that_users_ask_for_are_there(templates: Templates) -> None:
+    assert {"UploadEndpoint", "ImageBucketName", "ApiKeyId"} <= templates["APIStack"]["Outputs"].keys()
+    assert {"LabelsEndpoint", "ClassificationsTableName"} <= templates["RekognitionStack"]["Outputs"].keys()
+
+
+def test_gateway_errors_have_the_shape_of_ours(templates: Templates) -> None:
+    responses = [r["Properties"] for _, r in resources(templates, "AWS::ApiGateway::GatewayResponse")]
+    assert len(responses) == 4
+    for response in responses:
+        assert '"error": {"code":' in response["ResponseTemplates"]["application/json"]

@@ -1,0 +1,149 @@
+"""A source of pictures on loopback that answers as its paths say, well or badly; and a partner that takes documents."""
+
+import gzip
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from PIL import Image
+
+
+def picture(format: str = "JPEG", *, color: str = "teal", size: tuple[int, int] = (120, 90)) -> bytes:
+    """A small picture."""
+    buffer = io.BytesIO()
+    Image.new("RGB", size, color).save(buffer, format)
+    return buffer.getvalue()
+
+
+@dataclass
+class Source:
+    """Where it listens, what was asked of it, and what it was sent."""
+
+    address: str
+    requests: list[str] = field(default_factory=list)
+    user_agents: list[str] = field(default_factory=list)
+    received: list[bytes] = field(default_factory=list)
+    content_types: list[str] = field(default_factory=list)
+    post_status: int = 200
+    released: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def host_and_port(self) -> str:
+        return self.address.removeprefix("http://")
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def __init__(self, source: Source, *args: object) -> None:
+        self.source = source
+        super().__init__(*args)  # type: ignore[arg-type]
+
+    def do_GET(self) -> None:
+        self.source.requests.append(self.path)
+        self.source.user_agents.append(self.headers["User-Agent"])
+        path, _, argument = self.path.removeprefix("/").partition("?")
+        self.close_connection = True
+        getattr(self, path.partition("/")[0].partition(".")[0])(argument)
+
+    def do_POST(self) -> None:
+        self.source.received.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.source.content_types.append(self.headers["Content-Type"])
+        self._send(self.source.post_status, b"thank you")
+
+    def photo(self, color: str) -> None:
+        self._send(200, picture(color=color or "teal"))
+
+    def png(self, _: str) -> None:
+        self._send(200, picture("PNG"))
+
+    def small(self, _: str) -> None:
+        self._send(200, picture(size=(40, 40)))
+
+    def missing(self, _: str) -> None:
+        self._send(404, b"no such thing")
+
+    def broken(self, _: str) -> None:
+        self._send(500, b"secret stack trace")
+
+    def page(self, _: str) -> None:
+        self._send(200, b"<html>not a picture</html>")
+
+    def empty(self, _: str) -> None:
+        self._send(200, b"")
+
+    def hang(self, _: str) -> None:
+        self.source.released.wait(60)
+
+    def drip(self, _: str) -> None:
+        self._head(200, {"Content-Type": "image/jpeg"})
+        while not self.source.released.wait(0.05):
+            self.wfile.write(b"x")
+
+    def large(self, _: str) -> None:
+        self._head(200, {"Content-Type": "image/jpeg"})
+        for _chunk in range(20):
+            self.wfile.write(bytes(1024 * 1024))
+
+    def announced(self, _: str) -> None:
+        self._head(200, {"Content-Length": str(20 * 1024 * 1024)})
+
+    def bomb(self, _: str) -> None:
+        body = gzip.compress(bytes(200 * 1024 * 1024), 1)
+        self._head(200, {"Content-Encoding": "gzip", "Content-Length": str(len(body))})
+        self.wfile.write(body)
+
+    def cut(self, _: str) -> None:
+        self._head(200, {"Content-Length": "100000"})
+        self.wfile.write(picture()[:200])
+
+    def redirect(self, target: str) -> None:
+        self._head(302, {"Location": target, "Content-Length": "0"})
+
+    def loop(self, _: str) -> None:
+        self._head(302, {"Location": "/loop", "Content-Length": "0"})
+
+    def odd_length(self, _: str) -> None:
+        self._head(200, {"Content-Length": "abc"})
+        self.wfile.write(picture())
+
+    def _send(self, status: int, body: bytes) -> None:
+        self._head(status, {"Content-Length": str(len(body))})
+        self.wfile.write(body)
+
+    def _head(self, status: int, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def serve() -> Iterator[Source]:
+    """Run a source until the block ends."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_: object) -> None:
+            """Clients that hang up are what some tests are about."""
+
+    source = Source("")
+    server = Server(("127.0.0.1", 0), partial(Handler, source))
+    source.address = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield source
+    finally:
+        source.released.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()

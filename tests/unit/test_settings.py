@@ -1,0 +1,49 @@
+import pytest
+
+from common.settings import Settings, SettingsError
+
+
+def test_without_context_the_documented_defaults_hold() -> None:
+    settings = Settings.from_context({})
+    assert settings.auth == "api_key"
+    assert settings.detect_labels == {"MaxLabels": 10, "MinConfidence": 70.0}
+    assert settings.private_sources == ()
+
+
+def test_text_from_the_command_line_becomes_what_the_setting_is() -> None:
+    settings = Settings.from_context(
+        {"max_labels": "5", "min_confidence": "82.5", "private_sources": "10.0.0.1:80, b:81"}
+    )
+    assert settings.max_labels == 5
+    assert settings.min_confidence == 82.5
+    assert settings.private_sources == ("10.0.0.1:80", "b:81")
+
+
+def test_label_filters_reach_rekognition_under_its_own_names() -> None:
+    settings = Settings.from_context({"label_exclusion_filters": ["Person", "Face"]})
+    assert settings.detect_labels["Settings"] == {"GeneralLabels": {"LabelExclusionFilters": ["Person", "Face"]}}
+
+
+@pytest.mark.parametrize(
+    ("context", "complaint"),
+    [
+        ({"max_lables": 5}, "did you mean 'max_labels'"),
+        ({"max_labels": 21}, "it takes 1 to 20"),
+        ({"max_labels": "many"}, "max_labels is 'many'"),
+        ({"min_confidence": 101}, "it takes 0 to 100"),
+        ({"auth": "password"}, "it takes one of api_key, iam, none"),
+        ({"architecture": "riscv"}, "it takes one of arm64, x86_64"),
+        ({"python_version": "2.7"}, "it takes 3.11 to 3.14"),
+        ({"removal_policy": "maybe"}, "it takes one of retain, destroy"),
+        ({"log_retention_days": 8}, "it takes one of 1, 3, 5"),
+        ({"private_sources": "10.0.0.1"}, "it takes host:port"),
+        ({"label_inclusion_filters": [f"Label {n}" for n in range(101)]}, "it takes at most 100"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_what_it_takes(context: dict[str, object], complaint: str) -> None:
+    with pytest.raises(SettingsError, match=complaint):
+        Settings.from_context(context)
+
+
+def test_context_that_is_not_ours_is_left_alone() -> None:
+    assert Settings.from_context({"@aws-cdk/core:target-partitions": ["aws"], "owner": "us"}) == Settings()

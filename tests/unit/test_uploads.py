@@ -1,0 +1,56 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import uploads
+from tests.conftest import captured
+
+
+def test_a_created_object_is_a_change_with_its_key_decoded_once() -> None:
+    [change] = uploads.changes(json.dumps(captured("object-created")))
+    assert change.key == "red flower+100% ü.jpg"
+    assert change.bucket == "images"
+    assert change.version_id == "096fKKXTRTtl3on89fVO.nfljtsv6qko"
+    assert change.occurred_at == "2026-11-20T09:30:00.123Z"
+    assert not change.deleted
+
+
+def test_a_delete_marker_is_a_deletion_and_comes_later() -> None:
+    [created] = uploads.changes(json.dumps(captured("object-created")))
+    [deleted] = uploads.changes(json.dumps(captured("object-deleted")))
+    assert deleted.deleted
+    assert deleted.key == created.key
+    assert created.sequencer < deleted.sequencer
+
+
+def test_the_test_event_of_s3_changes_nothing() -> None:
+    assert list(uploads.changes(json.dumps(captured("test-event")))) == []
+
+
+def test_the_end_of_an_old_version_changes_nothing() -> None:
+    document = captured("object-deleted")
+    document["Records"][0]["eventName"] = "ObjectRemoved:Delete"
+    assert list(uploads.changes(json.dumps(document))) == []
+
+
+@pytest.mark.parametrize("body", ["", "no json", "[]", "{}", '{"Records": [{}]}', "null", '{"Records": 1}'])
+def test_anything_else_is_refused_rather_than_lost(body: str) -> None:
+    with pytest.raises(uploads.NotificationError):
+        list(uploads.changes(body))
+
+
+@given(st.text("0123456789ABCDEF", min_size=1, max_size=24), st.text("0123456789ABCDEF", min_size=1, max_size=24))
+def test_sequencers_compare_as_s3_documents_it(one: str, other: str) -> None:
+    """The shorter is right-padded with zeros, then both are compared as numbers or text."""
+
+    def stored(sequencer: str) -> str:
+        document = captured("object-created")
+        document["Records"][0]["s3"]["object"]["sequencer"] = sequencer
+        [change] = uploads.changes(json.dumps(document))
+        return change.sequencer
+
+    length = max(len(one), len(other))
+    left, right = int(one.ljust(length, "0"), 16), int(other.ljust(length, "0"), 16)
+    assert (stored(one) < stored(other)) == (left < right)
