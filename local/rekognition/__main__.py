@@ -23,19 +23,23 @@ from local.rekognition.pictures import PictureSource
 from local.rekognition.server import Server
 from local.rekognition.weights import WeightsError, ensure_face_weights
 
-# An open call gets this long to end, in seconds, when the server is told to stop.
-GRACE = 2
+STOPS = (signal.SIGTERM, signal.SIGINT)
+
+GRACE = 1
+"""Seconds that open calls get to end when the server is told to stop."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serves until SIGTERM or Ctrl-C; 0 after those, 1 if it could not start."""
     options = _options(arguments)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
-    # uvicorn stops on these and raises them again afterwards, for whoever called it: that ends here.
-    for stop in (signal.SIGTERM, signal.SIGINT):
+    for stop in STOPS:
         signal.signal(stop, lambda *_: sys.exit(0))
     try:
         listener = socket.create_server((options.host, options.port))
+        # Connections inherit it. asyncio sets it only on sockets that it made; without it, an answer's
+        # body waits up to 40 ms for the client to acknowledge the head (Nagle and delayed ACK).
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
         return _failed(f"cannot listen on {options.host}:{options.port}: {os.strerror(error.errno or 0)}")
     try:
@@ -75,6 +79,10 @@ def _serve(engine: Engine, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     print(f"Rekognition at http://{host}:{port} sees {', '.join(engine.sees)}", flush=True)
     config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE)
+    # uvicorn raises these signals again once it has stopped, for whoever called it. Here that is the
+    # end, at once: an ordinary exit would wait for threads that wait for an S3 which does not answer.
+    for stop in STOPS:
+        signal.signal(stop, lambda *_: os._exit(0))
     uvicorn.Server(config).run(sockets=[listener])
 
 

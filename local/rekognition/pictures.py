@@ -34,6 +34,9 @@ MAX_SIDE = 10_000
 # Every detector scales its input down to at most 1,066 px (DETR); more pixels only cost time.
 WORKING_SIDE = 1600
 
+FETCHES = 32
+"""Pictures that may be on their way from S3 at once."""
+
 log = logging.getLogger(__name__)
 
 
@@ -89,7 +92,7 @@ class PictureSource:
                 read_timeout=20,
                 retries={"total_max_attempts": 2, "mode": "standard"},
                 s3={"addressing_style": "path"},  # the only one that works for an address like 127.0.0.1
-                max_pool_connections=32,
+                max_pool_connections=FETCHES,
             ),
         )
 

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.rekognition import labels, protocol
+from local.rekognition.pictures import FETCHES
 from local.rekognition.protocol import ServiceError
 from local.rekognition.rehearsal import Rehearsal, RehearsalError
 
@@ -34,9 +35,10 @@ class Server:
     def __init__(self, *, engine: Engine, source: PictureSource) -> None:
         self._engine = engine
         self._source = source
-        # Looking is all computation: a thread per core, each with its own networks. Fetching from
-        # S3 is waiting, and has asyncio's own threads.
-        self._lookers = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="look")
+        # Looking is all computation: a thread per core, each with its own networks. Fetching is waiting,
+        # and not left to asyncio's own threads: its end would wait for an S3 that does not answer.
+        self._lookers = ThreadPoolExecutor(os.cpu_count() or 1)
+        self._fetchers = ThreadPoolExecutor(FETCHES)
         self._rehearsal = Rehearsal()
         self._answered: Counter[str] = Counter()
         self._refused: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -77,8 +79,8 @@ class Server:
             raise protocol.invalid_parameter(f"{operation} is not part of this local service")
         request = await asyncio.to_thread(protocol.parse, operation, body)
         question = labels.Question.of(request)
-        picture = await asyncio.to_thread(self._source.get, request["Image"])
         loop = asyncio.get_running_loop()
+        picture = await loop.run_in_executor(self._fetchers, self._source.get, request["Image"])
         sightings = await loop.run_in_executor(self._lookers, self._engine.look, picture, question.min_confidence)
         return labels.answer(question, sightings, version=self._engine.version)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local.rekognition.weights import WHEEL_FILES, WeightsError, ensure_face_weights
 from tests.local.photos import photo
@@ -33,6 +36,29 @@ def test_it_says_where_it_is_and_stops_cleanly_and_fast(stop: signal.Signals) ->
         server.process.send_signal(stop)
         assert server.process.wait(5) == 0
         assert time.monotonic() - started < 2
+
+
+def test_a_fetch_that_hangs_does_not_hold_up_its_end() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(1) as pool:
+        s3 = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with running(environment={"AWS_ENDPOINT_URL_S3": s3}) as server:
+            call = pool.submit(server.client().detect_labels, Image={"S3Object": {"Bucket": "abc", "Name": "x"}})
+            silent.accept()
+            server.process.terminate()
+            assert server.process.wait(4) == 0
+        with pytest.raises((BotoCoreError, ClientError)):
+            call.result()
+
+
+def test_an_answer_is_not_held_back_by_the_network_stack() -> None:
+    """Nagle's algorithm and delayed acknowledgements would cost 40 ms each time."""
+    with running("--engine", "blind") as server:
+        client, took = server.client(), []
+        for _ in range(10):
+            started = time.monotonic()
+            client.detect_labels(Image={"Bytes": photo("coffee.png")})
+            took.append(time.monotonic() - started)
+    assert min(took) < 0.03
 
 
 def test_it_says_in_one_line_that_its_port_is_taken() -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import base64
 import random
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from local.rekognition.pictures import Picture
+from local.rekognition.protocol import ServiceError
 from tests.local.photos import blank, encode, photo
 from tests.local.servers import running
 
@@ -50,6 +55,22 @@ def test_a_picture_outside_the_limits_is_refused_with_its_typed_exception(
     client = rekognition.client()
     with pytest.raises(getattr(client.exceptions, error)):
         client.detect_labels(Image={"Bytes": picture})
+
+
+@given(
+    whole=st.sampled_from([photo("color.png"), photo("hubble_deep_field.jpg"), blank(80, 80), blank(80, 80, "JPEG")]),
+    changes=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=4),
+    kept=st.just(1.0) | st.floats(0, 1),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_damage_to_a_picture_is_more_than_a_refusal(
+    whole: bytes, changes: list[tuple[int, int]], kept: float
+) -> None:
+    harmed = bytearray(whole)
+    for place, value in changes:
+        harmed[place % len(harmed)] = value
+    with suppress(ServiceError):
+        assert Picture(bytes(harmed[: int(kept * len(harmed))])).pixels().shape[2] == 3
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 80), (10_000, 80)])
