@@ -63,6 +63,7 @@ def test_a_picture_outside_the_limits_is_refused_with_its_typed_exception(
     kept=st.just(1.0) | st.floats(0, 1),
 )
 @settings(max_examples=60, deadline=None)
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_no_damage_to_a_picture_is_more_than_a_refusal(
     whole: bytes, changes: list[tuple[int, int]], kept: float
 ) -> None:
