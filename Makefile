@@ -52,3 +52,43 @@ local-up: setup ## the same in the background, without the photos; LOCAL_PORT=, 
 
 local-down: setup ## stop it; its state and logs stay in .local/
 	@python -m local down
+
+.PHONY: test test-fast test-e2e
+test: test-fast test-e2e ## set up and run every test
+
+test-fast: setup ## all tests but those on the embedded cloud
+	pytest tests/unit tests/functional tests/infrastructure tests/local
+
+test-e2e: setup ## the tests on the embedded cloud
+	pytest tests/e2e
+
+.PHONY: check lint format synth
+check: lint synth test ## what CI runs: format, lint, types, templates, tests
+
+lint: setup
+	ruff format --check --quiet
+	ruff check --quiet
+	mypy
+
+format: setup ## format, and mend what the linter can
+	ruff format
+	ruff check --fix
+
+synth: setup ## the templates in cdk.out, checked by cdk-nag and cfn-lint; needs no AWS account
+	cdk synth --all --quiet --no-notices
+	cfn-lint --ignore-checks W3005 --non-zero-exit-code error cdk.out/*.template.json
+
+.PHONY: bootstrap deploy destroy
+bootstrap: setup ## once per account and Region, before the first deploy
+	cdk bootstrap --no-notices
+
+deploy: setup ## deploy to AWS with your credentials, and show how to go on
+	cdk deploy --all --no-notices
+	@sightline guide --target aws
+
+destroy: setup ## remove the stacks; the bucket, the table and the logs stay
+	cdk destroy --all --no-notices
+
+.PHONY: bench-rekognition
+bench-rekognition: setup ## images per second and CPU per image of the local Rekognition
+	python -m benchmarks.rekognition

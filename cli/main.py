@@ -43,8 +43,8 @@ def guide(target: TargetOption = None) -> None:
         out.print(f"  {line}", markup=False)
     if found.name is TargetName.AWS:
         out.print(
-            "\nCost        about $1.04 per 1,000 images, $1.00 of it Rekognition's; next to nothing when idle"
-            "\nThird party aws ssm put-parameter --name thirdparty_endpoint --type String --value https://…"
+            "\nCost        Rekognition's price per image, $1 per 1,000 of the first million a month, is nearly all of it"
+            "\nThird party is the SSM parameter thirdparty_endpoint; the README shows how to set it"
             "\nTeardown    make destroy (keeps the bucket, the table and the logs)",
             markup=False,
         )
@@ -53,6 +53,8 @@ def guide(target: TargetOption = None) -> None:
 def exports(target: Target) -> list[str]:
     """Shell lines that set what the README's curl lines use."""
     values = {"UPLOAD_URL": target.upload, "LABELS_URL": target.labels, "API_KEY": target.api_key or ""}
+    if target.photo:
+        values["PHOTO_URL"] = target.photo
     return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
 
 
@@ -60,7 +62,7 @@ def curl_lines(target: Target) -> list[str]:
     """The calls to begin with."""
     return [
         f'eval "$(.venv/bin/sightline env --target {target.name})"',
-        f'curl -H "x-api-key: $API_KEY" "$UPLOAD_URL?name=img-01.jpg&url={target.photo}"',
+        f'curl -H "x-api-key: $API_KEY" "$UPLOAD_URL?name=img-01.jpg&url={target.photo or "https://…"}"',
         'curl -H "x-api-key: $API_KEY" "$LABELS_URL"',
         'curl -H "x-api-key: $API_KEY" "$LABELS_URL/images/img-01.jpg"',
     ]

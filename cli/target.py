@@ -1,6 +1,7 @@
 """The running system that a command talks to: on AWS, or the embedded cloud of this checkout."""
 
 import json
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +11,10 @@ import boto3
 import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
-ENDPOINTS = Path(__file__).resolve().parent.parent / ".local" / "endpoints.json"
+LOCAL_FOLDER = Path(os.environ.get("SIGHTLINE_LOCAL") or Path(__file__).resolve().parent.parent / ".local")
+"""Where the embedded cloud keeps its state, logs and addresses: this checkout's, unless the variable names another."""
+
+ENDPOINTS = LOCAL_FOLDER / "endpoints.json"
 
 
 class TargetName(StrEnum):
@@ -32,8 +36,8 @@ class Target:
     upload: str
     labels: str
     api_key: str | None
-    photo: str = "https://…/photo.jpg"
-    """A picture to try it with."""
+    photo: str | None = None
+    """The address of a picture to try it with, where there is one."""
 
 
 def find(name: TargetName | None) -> Target:

@@ -17,14 +17,13 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from cli.main import curl_lines
-from cli.target import local_target
+from cli.target import LOCAL_FOLDER, local_target
 from local import photos
-from local.cloud import ROOT, Cloud, CloudError, Endpoints
+from local.cloud import Cloud, CloudError, Endpoints
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console(highlight=False, soft_wrap=True)
 
-FOLDER = ROOT / ".local"
 SEEN_SECONDS = 30
 
 Port = Annotated[int | None, typer.Option(envvar="LOCAL_PORT", help="The emulator's port; free ones without it.")]
@@ -84,7 +83,7 @@ def run(photo: Photo = None, port: Port = None, sources: Sources = "") -> None:
         console.print("\nRunning until Ctrl-C …")
         while cloud.endpoints():
             time.sleep(0.5)
-        console.print("a process has ended, or `make local-down` was called; logs are in .local/logs")
+        console.print(f"a process has ended, or `make local-down` was called; logs are in {LOCAL_FOLDER / 'logs'}")
     except KeyboardInterrupt:
         console.print("\nstopping …")
     finally:
@@ -94,7 +93,7 @@ def run(photo: Photo = None, port: Port = None, sources: Sources = "") -> None:
 
 def _cloud(port: int | None, sources: str) -> Cloud:
     pairs = [source for source in sources.split(",") if source]
-    return Cloud(FOLDER, say=lambda line: console.print(f"[dim]·[/dim] {line}"), port=port, sources=pairs)
+    return Cloud(LOCAL_FOLDER, say=lambda line: console.print(f"[dim]·[/dim] {line}"), port=port, sources=pairs)
 
 
 def _is_up(cloud: Cloud) -> bool:
@@ -165,7 +164,7 @@ def _wait_for(look: Callable[[], Any], complaint: str) -> Any:
         if found := look():
             return found
         time.sleep(0.1)
-    raise CloudError(f"{complaint} within {SEEN_SECONDS} s; logs are in .local/logs")
+    raise CloudError(f"{complaint} within {SEEN_SECONDS} s; logs are in {LOCAL_FOLDER / 'logs'}")
 
 
 def _show_way_on(endpoints: Endpoints) -> None:

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import platform
+import re
 import shutil
 import socket
 import subprocess
@@ -214,12 +215,12 @@ class Cloud:
             "--progress",
             "events",
         ]
-        with log.open("ab") as output:
+        with log.open("wb") as output:
             done = subprocess.run(  # noqa: S603 - our own command
                 command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
             )
         if done.returncode:
-            raise CloudError(f"`cdk {arguments[0]}` failed; see {log}")
+            raise CloudError(f"`cdk {arguments[0]}` failed: {self._complaint('deploy')}; see {log}")
 
     def _read_endpoints(self, ports: Mapping[str, int], outputs: Mapping[str, Mapping[str, str]]) -> Endpoints:
         api, recognition = outputs["APIStack"], outputs["RekognitionStack"]
@@ -268,13 +269,15 @@ class Cloud:
             with suppress(requests.ConnectionError):
                 return requests.get(address, headers=headers, timeout=START_SECONDS)
             if name not in self.processes.running():
-                raise CloudError(f"{name} ended at once: {self._last_line(name)}; see {self.processes.log(name)}")
+                raise CloudError(f"{name} ended at once: {self._complaint(name)}; see {self.processes.log(name)}")
             time.sleep(0.05)
         raise CloudError(f"{name} does not answer; see {self.processes.log(name)}")
 
-    def _last_line(self, name: str) -> str:
+    def _complaint(self, name: str) -> str:
+        """The last line of a log that names an error, else the last one."""
         lines = self.processes.log(name).read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
+        errors = [line for line in lines if re.match(r"(\S*Error|ERROR|❌)\b", line)]
+        return (errors or lines or ["it said nothing"])[-1]
 
     def _ports(self) -> dict[str, int]:
         ports: dict[str, int] = json.loads((self.folder / "ports.json").read_text())

@@ -1,0 +1,108 @@
+"""The end-to-end tests run the real commands against one embedded cloud, with a folder of its own."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import boto3
+import pytest
+import requests
+
+from local.cloud import Cloud, Endpoints
+from tests.conftest import ROOT
+from tests.source_server import Source, serve
+
+PATIENCE = 30.0
+
+
+def wait_for(look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    """What `look` gives, as soon as it gives something."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"still {found!r} after {seconds} s"
+        time.sleep(0.05)
+    return found
+
+
+def run_local(folder: Path, *arguments: str, sources: str = "") -> subprocess.CompletedProcess[str]:
+    """`python -m local …`, as make calls it."""
+    return subprocess.run(
+        [sys.executable, "-m", "local", *arguments],
+        cwd=ROOT,
+        env=environment(folder) | {"LOCAL_SOURCES": sources},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return {**os.environ, "SIGHTLINE_LOCAL": str(folder), "COLUMNS": "200"}
+
+
+@pytest.fixture(scope="session")
+def source() -> Iterator[Source]:
+    """A source of pictures that the cloud was told to trust."""
+    with serve() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cloud(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    folder = tmp_path_factory.mktemp("local")
+    started = run_local(folder, "up", sources=source.host_and_port)
+    assert started.returncode == 0, started.stdout + started.stderr
+    running = Cloud(folder, say=print)
+    yield running
+    running.down()
+
+
+@dataclass(frozen=True)
+class System:
+    """The running system, as its users meet it: over HTTP, and through the bucket."""
+
+    endpoints: Endpoints
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"x-api-key": self.endpoints.api_key}
+
+    def upload(self, url: str, name: str, **more: str) -> requests.Response:
+        parameters = {"url": url, "name": name, **more}
+        return requests.get(self.endpoints.upload, params=parameters, headers=self.headers, timeout=40)
+
+    def images(self) -> dict[str, Any]:
+        answer = requests.get(f"{self.endpoints.labels}?limit=1000", headers=self.headers, timeout=30)
+        return {entry["image"]: entry for entry in answer.json()}
+
+    def image(self, name: str) -> Any:
+        """The record, or None while there is none."""
+        address = f"{self.endpoints.labels}/images/{quote(name)}"
+        answer = requests.get(address, headers=self.headers, timeout=30)
+        return answer.json() if answer.status_code == 200 else None
+
+    def documents(self, name: str) -> list[str]:
+        """What the partner received about an image."""
+        received = requests.get(self.endpoints.partner, timeout=30).json()
+        return [entry["body"] for entry in received if f"<image>{name}</image>" in entry["body"]]
+
+    def s3(self) -> Any:
+        return boto3.client("s3", endpoint_url=self.endpoints.aws)
+
+    def stored(self) -> set[str]:
+        listed = self.s3().list_objects_v2(Bucket=self.endpoints.bucket).get("Contents", [])
+        return {entry["Key"] for entry in listed}
+
+
+@pytest.fixture(scope="session")
+def system(cloud: Cloud) -> System:
+    endpoints = cloud.endpoints()
+    assert endpoints
+    return System(endpoints)

@@ -1,0 +1,150 @@
+"""What a person meets at the command line."""
+
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from local.cloud import Cloud
+from tests.conftest import ROOT
+from tests.e2e.conftest import System, environment, run_local, wait_for
+from tests.source_server import Source
+
+SIGHTLINE = Path(sys.executable).parent / "sightline"
+
+
+def sightline(cloud: Cloud, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [SIGHTLINE, *arguments], env=environment(cloud.folder), capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_started_twice_it_says_so_and_changes_nothing(cloud: Cloud) -> None:
+    before = (cloud.folder / "processes.json").read_text()
+    again = run_local(cloud.folder, "up")
+    assert again.returncode == 0
+    assert "up already; nothing was changed" in again.stdout
+    assert (cloud.folder / "processes.json").read_text() == before
+
+
+def test_status_says_what_is_running(cloud: Cloud) -> None:
+    status = run_local(cloud.folder, "status")
+    assert status.returncode == 0
+    assert "emulator: process" in status.stdout
+
+
+def test_env_prints_what_the_shell_can_use(cloud: Cloud, system: System) -> None:
+    printed = sightline(cloud, "env")
+    assert printed.returncode == 0
+    assert "target: local" in printed.stderr
+    words = dict(shlex.split(line)[1].split("=", 1) for line in printed.stdout.splitlines())
+    assert (words["UPLOAD_URL"], words["API_KEY"]) == (system.endpoints.upload, system.endpoints.api_key)
+    assert requests.get(words["LABELS_URL"], headers={"x-api-key": words["API_KEY"]}, timeout=10).ok
+
+
+def test_the_same_finds_a_deployment_on_aws(cloud: Cloud, system: System) -> None:
+    """The embedded cloud stands in for AWS, as the SDK's own variable lets it."""
+    printed = subprocess.run(
+        [SIGHTLINE, "guide", "--target", "aws"],
+        env=environment(cloud.folder) | {"AWS_ENDPOINT_URL": system.endpoints.aws},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert re.search(r"Upload API\s+https://\w+\.execute-api\.us-east-1\.amazonaws\.com/prod\n", printed.stdout)
+    assert "make destroy" in printed.stdout
+    assert system.endpoints.api_key not in printed.stdout
+
+
+def test_without_a_running_system_env_says_what_to_do(tmp_path: Path) -> None:
+    printed = sightline(Cloud(tmp_path, say=print), "env", "--target", "local")
+    assert printed.returncode == 1
+    assert "make local-up" in printed.stderr
+    assert printed.stdout == ""
+
+
+def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = run_local(tmp_path, "up", "--port", str(port))
+    assert refused.returncode == 1
+    [line] = refused.stdout.strip().splitlines()
+    assert f"port {port} (emulator) is in use" in line
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_failed_deploy_is_one_clear_line_and_leaves_nothing_running(tmp_path: Path) -> None:
+    refused = run_local(tmp_path, "up", sources="not-a-pair")
+    assert refused.returncode == 1
+    last = refused.stdout.strip().splitlines()[-1]
+    assert "`cdk deploy` failed" in last
+    assert "private_sources has 'not-a-pair'" in last
+    assert str(tmp_path / "logs" / "deploy.log") in last
+    assert_nothing_is_left(tmp_path)
+
+
+def test_a_picture_that_is_not_there_is_named_before_anything_starts(tmp_path: Path) -> None:
+    refused = run_local(tmp_path, "run", "--photo", "no-such.jpg")
+    assert refused.returncode == 1
+    assert "no-such.jpg" in refused.stdout
+    assert not (tmp_path / "processes.json").exists()
+
+
+@pytest.mark.timeout(300)
+def test_down_leaves_nothing_and_run_goes_on_where_it_was(cloud: Cloud, system: System, source: Source) -> None:
+    """`make local-down`, `make local` until Ctrl-C, and `make local-up` for the tests that follow."""
+    assert system.upload(f"{source.address}/photo.jpg", "kept.jpg").ok
+    wait_for(lambda: system.image("kept.jpg"))
+
+    down = run_local(cloud.folder, "down")
+    assert (down.returncode, down.stdout) == (0, "stopped\n")
+    assert_nothing_is_left(cloud.folder)
+    assert run_local(cloud.folder, "down").stdout == "the embedded cloud was not running\n"
+
+    with (cloud.folder / "run.txt").open("w+") as output:
+        started = time.monotonic()
+        run = subprocess.Popen(
+            [sys.executable, "-m", "local", "run"],
+            cwd=ROOT,
+            env=environment(cloud.folder),
+            stdout=output,
+            stderr=output,
+        )
+        wait_for(lambda: "until Ctrl-C" in Path(output.name).read_text() or run.poll() is not None, 120)
+        seconds = time.monotonic() - started
+        assert system.image("kept.jpg")["status"] == "RECOGNIZED"
+        run.send_signal(signal.SIGINT)
+        code = run.wait(30)
+        text = Path(output.name).read_text()
+    assert code == 0, text
+    assert re.search(r"astronaut\.jpg\s*│\s*Face", text)
+    assert "<name>Person</name>" in text
+    assert 'curl -H "x-api-key: $API_KEY"' in text
+    assert seconds < 60, f"a later start takes 30 s on a quiet machine, this one took {seconds:.0f} s"
+    assert_nothing_is_left(cloud.folder)
+
+    assert run_local(cloud.folder, "up", sources=source.host_and_port).returncode == 0
+    assert cloud.endpoints() == system.endpoints
+
+
+def assert_nothing_is_left(folder: Path) -> None:
+    """No process, port or temporary folder."""
+    for name in ("processes.json", "endpoints.json", "tmp"):
+        assert not (folder / name).exists()
+    left = [p for p in psutil.process_iter(["environ"]) if str(folder) in (p.info["environ"] or {}).get("TMPDIR", "")]
+    assert left == []
+    if (folder / "ports.json").exists():
+        for port in Cloud(folder, say=print)._ports().values():
+            with socket.socket() as probe:
+                assert probe.connect_ex(("127.0.0.1", port)) != 0

@@ -1,0 +1,100 @@
+"""The README's commands, run as they stand there."""
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.cloud import Cloud
+from recognition_event import RecognitionEvent
+from recognition_xml import to_xml
+from tests import partner_documents
+from tests.conftest import ROOT
+from tests.e2e.conftest import System, environment, wait_for
+
+README = (ROOT / "README.md").read_text()
+AWSCLI = "awscli==1.46.2"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def shell(cloud: Cloud, system: System, tmp_path: Path) -> Any:
+    """Run a block in a shell like the reader's, with `aws` on its PATH and the embedded cloud for AWS."""
+    aws = tmp_path / "aws"
+    aws.write_text(f'#!/bin/sh\nexec {sys.executable} -m uv tool run --quiet --from {AWSCLI} aws "$@"\n')
+    aws.chmod(aws.stat().st_mode | stat.S_IEXEC)
+    variables = environment(cloud.folder) | {
+        "AWS_ENDPOINT_URL": system.endpoints.aws,
+        "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+    }
+
+    def run(block: str) -> str:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", block.replace(".venv/bin/", f"{Path(sys.executable).parent}/")],
+            env=variables,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+def test_the_curl_lines_do_what_the_reader_is_told(shell: Any, system: System) -> None:
+    [block] = [block for block in blocks("sh") if "curl" in block]
+    setup, *calls = re.split(r"^# .*\n", block, flags=re.MULTILINE)
+    get, post, listed, image = calls
+    assert json.loads(shell(setup + get))["image"] == "img-01.jpg"
+    assert json.loads(shell(setup + post))["image"] == "holiday/red flower.jpg"
+    wait_for(lambda: system.image("holiday/red flower.jpg"))
+    assert "holiday/red flower.jpg" in [entry["image"] for entry in json.loads(shell(setup + listed))]
+    assert json.loads(shell(setup + image))["labels"]
+
+
+def test_the_aws_lines_give_addresses_and_key(shell: Any, system: System) -> None:
+    [block] = [block for block in blocks("sh") if "describe-stacks" in block]
+    upload, labels, key = shell(block).split()
+    assert upload.startswith("https://")
+    assert labels.startswith("https://")
+    assert key == system.endpoints.api_key
+
+
+def test_the_third_partys_address_is_set_as_told(shell: Any, cloud: Cloud, system: System) -> None:
+    [block] = [block for block in blocks("sh") if "put-parameter" in block]
+    ssm = cloud.client("ssm")
+    try:
+        shell(block)
+        parameter = ssm.get_parameter(Name="thirdparty_endpoint")["Parameter"]
+        assert parameter["Value"] == "https://partner.example.com/labels"
+    finally:
+        ssm.put_parameter(Name="thirdparty_endpoint", Value=system.endpoints.partner, Type="String", Overwrite=True)
+
+
+def test_the_documents_shown_have_the_form_of_those_that_are_sent(system: System) -> None:
+    [event], [document] = blocks("json"), blocks("xml")
+    shown = json.loads(event)
+    read_event = RecognitionEvent.from_json(event)
+    assert partner_documents.read(to_xml(read_event)) == partner_documents.read(document)
+
+    system.upload(f"{system.endpoints.photos}astronaut.jpg", "img-01.jpg")
+    sent, *_ = wait_for(lambda: system.documents("img-01.jpg"))
+    assert list(partner_documents.read(sent)) == list(partner_documents.read(document))
+    assert system.image("img-01.jpg")["labels"][0].keys() == shown["labels"][0].keys()
+
+
+@pytest.mark.parametrize("door", sorted(set(re.findall(r"\bmake ([a-z][a-z-]+)", README))))
+def test_every_door_that_is_named_exists(door: str) -> None:
+    subprocess.run(["make", "--dry-run", door], cwd=ROOT, capture_output=True, check=True)

@@ -1,0 +1,128 @@
+"""A URL goes in by HTTP, labels come out by HTTP, the partner gets its XML."""
+
+import json
+from urllib.parse import quote, urljoin
+
+import pytest
+import requests
+
+from local import photos
+from tests import partner_documents
+from tests.e2e.conftest import System, wait_for
+from tests.source_server import Source, picture
+
+
+def test_within_five_seconds_a_photo_is_listed_shown_and_delivered(system: System) -> None:
+    uploaded = system.upload(f"{system.endpoints.photos}astronaut.jpg", "img-01.jpg")
+    assert uploaded.status_code == 200
+    assert (uploaded.json()["image"], uploaded.json()["format"]) == ("img-01.jpg", "JPEG")
+
+    listed = wait_for(lambda: system.images().get("img-01.jpg"), 5)
+    assert {"Person", "Face"} <= set(listed["labels"])
+
+    record = system.image("img-01.jpg")
+    [face] = [label for label in record["labels"] if label["name"] == "Face"]
+    assert face["confidence"] >= 70
+    assert face["parents"] == ["Head", "Person"]
+    box = face["instances"][0]["box"]
+    assert 0.3 < box["left"] < box["left"] + box["width"] < 0.6  # where the astronaut's face is
+    assert 0.1 < box["top"] < box["top"] + box["height"] < 0.4
+    assert record["model"].startswith("local-")
+
+    [document] = wait_for(lambda: system.documents("img-01.jpg"), 5)
+    content = partner_documents.read(document)
+    assert content["event"] == "image.recognized"
+    assert {"Person", "Face"} <= {label["name"] for label in content["labels"]["label"]}
+    assert content["source_url"] == f"{system.endpoints.photos}astronaut.jpg"
+
+    opened = requests.get(record["picture_url"], timeout=10)
+    assert opened.content == requests.get(f"{system.endpoints.photos}astronaut.jpg", timeout=10).content
+
+
+@pytest.mark.parametrize("name", ["red flower.jpg", "a+b/100%25 ü/日本.jpg", "x%2Fy#?&=.jpg", "🐕 'n' \"cat\".jpg"])
+def test_any_name_works_all_the_way(system: System, source: Source, name: str) -> None:
+    assert system.upload(f"{source.address}/photo.jpg", name).status_code == 200
+    record = wait_for(lambda: system.image(name))
+    assert (record["image"], record["status"]) == (name, "RECOGNIZED")
+    assert name in system.images()
+    escaped = name.replace("&", "&amp;")
+    [document] = wait_for(lambda: system.documents(escaped))
+    assert partner_documents.read(document)["image"] == name
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("missing", 502, "SourceFailed"),
+        ("hang", 504, "SourceTimeout"),
+        ("page", 415, "NotAPicture"),
+        ("large", 413, "ImageTooLarge"),
+        ("redirect?http://127.0.0.1:9/", 403, "SourceForbidden"),
+    ],
+)
+def test_a_bad_source_gets_the_fitting_answer_and_nothing_is_stored(
+    system: System, source: Source, path: str, status: int, code: str
+) -> None:
+    answer = system.upload(f"{source.address}/{path}", f"bad-{path[:8]}.jpg")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert answer.json()["request_id"]
+    assert f"bad-{path[:8]}.jpg" not in system.stored()
+
+
+def test_without_the_key_nobody_gets_in(system: System) -> None:
+    for address in (system.endpoints.upload, system.endpoints.labels):
+        for headers in ({}, {"x-api-key": "guess"}):
+            answer = requests.get(address, headers=headers, timeout=10)
+            assert answer.status_code == 403
+            assert answer.json()["error"]["code"]
+
+
+def test_a_file_dropped_into_the_bucket_is_recognised_and_its_deletion_announced(system: System) -> None:
+    body = picture(color="navy")
+    system.s3().put_object(Bucket=system.endpoints.bucket, Key="dropped/file.jpg", Body=body)
+    assert wait_for(lambda: system.image("dropped/file.jpg"))["size"] == len(body)
+    system.s3().delete_object(Bucket=system.endpoints.bucket, Key="dropped/file.jpg")
+    wait_for(lambda: system.image("dropped/file.jpg") is None)
+    assert "dropped/file.jpg" not in system.images()
+    documents = wait_for(lambda: len(found := system.documents("dropped/file.jpg")) == 2 and found)
+    assert [partner_documents.read(d)["event"] for d in documents] == ["image.recognized", "image.deleted"]
+
+
+def test_a_corrupt_picture_among_good_ones_fails_alone_and_says_why(system: System) -> None:
+    s3, bucket = system.s3(), system.endpoints.bucket
+    for number in range(9):
+        s3.put_object(Bucket=bucket, Key=f"many/{number}.jpg", Body=picture(color=f"hsl({number * 40}, 50%, 50%)"))
+    s3.put_object(Bucket=bucket, Key="many/corrupt.jpg", Body=picture()[:300])
+    failed = wait_for(lambda: system.image("many/corrupt.jpg"))
+    assert (failed["status"], failed["failure"]["code"]) == ("FAILED", "InvalidImageFormatException")
+    for number in range(9):
+        assert wait_for(lambda: system.image(f"many/{number}.jpg"))["status"] == "RECOGNIZED"  # noqa: B023
+    [document] = wait_for(lambda: system.documents("many/corrupt.jpg"))
+    assert partner_documents.read(document)["failure"]["code"] == "InvalidImageFormatException"
+
+
+def test_the_list_is_paged_by_its_links(system: System, source: Source) -> None:
+    for number in range(3):
+        system.upload(f"{source.address}/photo.jpg?{['red', 'green', 'blue'][number]}", f"page-{number}.jpg")
+    wait_for(lambda: all(f"page-{number}.jpg" in system.images() for number in range(3)))
+    seen: list[str] = []
+    address = f"{system.endpoints.labels}?limit=2"
+    while address:
+        answer = requests.get(address, headers=system.headers, timeout=10)
+        seen += [entry["image"] for entry in answer.json()]
+        address = urljoin(address, answer.links["next"]["url"]) if answer.links else ""
+    assert len(seen) == len(set(seen))
+    assert set(seen) == set(system.images())
+
+
+def test_rekognition_was_asked_for_what_was_put_and_refused_nothing_else(system: System) -> None:
+    stats = requests.get(f"{system.endpoints.rekognition}/stats", timeout=10).json()
+    assert stats["DetectLabels"] >= len(system.images()) - 1, json.dumps(stats)
+    assert set(stats["refused"]["DetectLabels"]) == {"InvalidImageFormatException"}
+
+
+def test_the_sample_photos_are_ones_in_which_something_is_seen(system: System) -> None:
+    for name in photos.SAMPLES:
+        assert system.upload(system.endpoints.photos + quote(name), f"samples/{name}").ok
+    for name in photos.SAMPLES:
+        assert "Face" in [label["name"] for label in wait_for(lambda: system.image(f"samples/{name}"))["labels"]]  # noqa: B023
