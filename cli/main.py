@@ -43,7 +43,7 @@ def guide(target: TargetOption = None) -> None:
         out.print(f"  {line}", markup=False)
     if found.name is TargetName.AWS:
         out.print(
-            "\nCost        Rekognition's price per image, $1 per 1,000 of the first million a month, is nearly all of it"
+            "\nCost        nearly all is Rekognition's price, $1 per 1,000 of the first million images a month"
             "\nThird party is the SSM parameter thirdparty_endpoint; the README shows how to set it"
             "\nTeardown    make destroy (keeps the bucket, the table and the logs)",
             markup=False,
