@@ -41,13 +41,13 @@ lock: ## write the requirements files and package-lock.json anew from pyproject.
 	$(LOCK) --group imaging -c requirements.txt -o common/imaging/requirements.txt
 	npm install --package-lock-only --silent
 
-export PHOTO LOCAL_PORT LOCAL_SOURCES
+export PHOTO LOCAL_PORT LOCAL_SOURCES MODEL_DIR
 
 .PHONY: local local-up local-down
 local: setup ## run everything here and see what is in a few photos, or in PHOTO=~/cat.jpg; Ctrl-C ends it
 	@python -m local run
 
-local-up: setup ## the same in the background, without the photos; LOCAL_PORT=, LOCAL_SOURCES=host:port,…
+local-up: setup ## the same in the background, without the photos; LOCAL_PORT=, LOCAL_SOURCES=host:port, MODEL_DIR=
 	@python -m local up
 
 local-down: setup ## stop it; its state and logs stay in .local/

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from cli.target import Target, TargetError, TargetName, find
 
@@ -72,7 +73,7 @@ def _find(name: TargetName | None) -> Target:
     try:
         target = find(name)
     except TargetError as error:
-        err.print(f"[red]✗[/red] {error}")
+        err.print("[red]✗[/red]", escape(str(error)))
         raise typer.Exit(1) from error
     err.print(f"[dim]target: {target.name}[/dim]")
     return target

@@ -1,5 +1,6 @@
 """`python -m local up|down|status|run`: the embedded cloud, behind `make local`, `local-up` and `local-down`."""
 
+import os
 import shutil
 import signal
 import sys
@@ -13,6 +14,7 @@ from urllib.parse import quote
 import requests
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 
@@ -30,13 +32,17 @@ Port = Annotated[int | None, typer.Option(envvar="LOCAL_PORT", help="The emulato
 Sources = Annotated[
     str, typer.Option(envvar="LOCAL_SOURCES", help="host:port pairs on private addresses that may be fetched from.")
 ]
+Models = Annotated[
+    str,
+    typer.Option(envvar="MODEL_DIR", help="ONNX directories to look with, not the default model; a : between them."),
+]
 Photo = Annotated[Path | None, typer.Option(envvar="PHOTO", help="A picture of yours to begin with.")]
 
 
 @app.command()
-def up(port: Port = None, sources: Sources = "") -> None:
+def up(port: Port = None, sources: Sources = "", models: Models = "") -> None:
     """Start the embedded cloud in the background and deploy the stacks into it."""
-    cloud = _cloud(port, sources)
+    cloud = _cloud(port, sources, models)
     if _is_up(cloud):
         return
     started = time.monotonic()
@@ -49,7 +55,7 @@ def up(port: Port = None, sources: Sources = "") -> None:
 def down() -> None:
     """Stop the embedded cloud. Its state and logs stay in .local/ for the next time."""
     try:
-        stopped = _cloud(None, "").down()
+        stopped = _cloud().down()
     except CloudError as error:
         _fail(error)
     console.print("stopped" if stopped else "the embedded cloud was not running")
@@ -58,7 +64,7 @@ def down() -> None:
 @app.command()
 def status() -> None:
     """Say what is running; exit code 1 if it is not up."""
-    cloud = _cloud(None, "")
+    cloud = _cloud()
     running = cloud.processes.running()
     for name, process in running.items():
         console.print(f"{name}: process {process.pid}")
@@ -68,12 +74,12 @@ def status() -> None:
 
 
 @app.command()
-def run(photo: Photo = None, port: Port = None, sources: Sources = "") -> None:
+def run(photo: Photo = None, port: Port = None, sources: Sources = "", models: Models = "") -> None:
     """Start, show what is seen in a few photos (or in yours), and run until Ctrl-C."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if photo and not (photo := photo.expanduser()).is_file():
         _fail(CloudError(f"there is no picture {photo}"))
-    cloud = _cloud(port, sources)
+    cloud = _cloud(port, sources, models)
     if _is_up(cloud):
         return
     endpoints = _start(cloud)
@@ -91,9 +97,18 @@ def run(photo: Photo = None, port: Port = None, sources: Sources = "") -> None:
     console.print("stopped")
 
 
-def _cloud(port: int | None, sources: str) -> Cloud:
-    pairs = [source for source in sources.split(",") if source]
-    return Cloud(LOCAL_FOLDER, say=lambda line: console.print(f"[dim]·[/dim] {line}"), port=port, sources=pairs)
+def _cloud(port: int | None = None, sources: str = "", models: str = "") -> Cloud:
+    return Cloud(
+        LOCAL_FOLDER,
+        say=_say,
+        port=port,
+        sources=[source for source in sources.split(",") if source],
+        models=[Path(model).expanduser().absolute() for model in models.split(os.pathsep) if model],
+    )
+
+
+def _say(line: str) -> None:
+    console.print("[dim]·[/dim]", escape(line))
 
 
 def _is_up(cloud: Cloud) -> bool:
@@ -115,7 +130,7 @@ def _start(cloud: Cloud) -> Endpoints:
 
 
 def _fail(error: Exception) -> NoReturn:
-    console.print(f"[red]✗[/red] {error}", markup=True)
+    console.print("[red]✗[/red]", escape(str(error)))
     raise typer.Exit(1) from error
 
 

@@ -22,6 +22,7 @@ import requests
 
 from local import photos
 from local.processes import Processes
+from local.rekognition.weights import WeightsError, ensure_default_model, ensure_face_weights
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
@@ -54,15 +55,23 @@ class Cloud:
 
     `say` is told what is being done while it is done. `port` is the emulator's; without it the one of last time
     or a free one. `sources` are further `host:port` pairs on private addresses that the upload API may fetch from.
+    `models` are ONNX directories to look with, in the default model's place.
     """
 
     def __init__(
-        self, folder: Path, *, say: Callable[[str], None], port: int | None = None, sources: Sequence[str] = ()
+        self,
+        folder: Path,
+        *,
+        say: Callable[[str], None],
+        port: int | None = None,
+        sources: Sequence[str] = (),
+        models: Sequence[Path] = (),
     ) -> None:
         self.folder = folder
         self.say = say
         self.port = port
         self.sources = tuple(sources)
+        self.models = tuple(models)
         self.processes = Processes(folder)
         self.photos = folder / "photos"
 
@@ -126,7 +135,7 @@ class Cloud:
     def _start_services(self, ports: Mapping[str, int]) -> None:
         commands = {
             "emulator": ["-m", "local.emulator"],
-            "rekognition": ["-m", "local.rekognition", "--host", HOST, "--port", str(ports["rekognition"])],
+            "rekognition": ["-m", "local.rekognition", "--port", str(ports["rekognition"]), *self._model_options()],
             "partner": ["-m", "local.partner", str(ports["partner"])],
             "photos": ["-m", "http.server", "--bind", HOST, "--directory", str(self.photos), str(ports["photos"])],
         }
@@ -136,8 +145,18 @@ class Cloud:
         for name in commands:
             path = {"emulator": "/_ministack/health", "rekognition": "/health"}.get(name, "/")
             answer = self._wait_for(name, f"http://{HOST}:{ports[name]}{path}")
-            detail = f", sees {', '.join(answer.json()['sees'])}" if name == "rekognition" else ""
-            self.say(f"{name} is up on {HOST}:{ports[name]}{detail}")
+            detail = f", sees {_and(answer.json()['sees'])}" if name == "rekognition" else ""
+            self.say(f"{name}: {HOST}:{ports[name]}{detail}")
+
+    def _model_options(self) -> list[str]:
+        """What the local Rekognition is to look with, beside what it has built in."""
+        self.say("weights of the local Rekognition …")
+        try:
+            ensure_face_weights()
+        except WeightsError as error:
+            raise CloudError(str(error)) from error
+        models = self.models or tuple(filter(None, [ensure_default_model(self.say)]))
+        return [part for model in models for part in ("--model", str(model))]
 
     def _environment(self, ports: Mapping[str, int]) -> dict[str, str]:
         """What the processes, and through them the handlers, get: nothing of the caller's AWS settings."""
@@ -316,6 +335,10 @@ class Cloud:
             except BlockingIOError as error:
                 raise CloudError("another command is starting or stopping it; try again when that is done") from error
             yield
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _is_free(port: int) -> bool:

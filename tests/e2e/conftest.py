@@ -16,6 +16,7 @@ import requests
 
 from local.cloud import Cloud, Endpoints
 from tests.conftest import ROOT
+from tests.local.onnx_models import colour_classifier, spot_detector
 from tests.source_server import Source, serve
 
 PATIENCE = 30.0
@@ -30,12 +31,12 @@ def wait_for(look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     return found
 
 
-def run_local(folder: Path, *arguments: str, sources: str = "") -> subprocess.CompletedProcess[str]:
+def run_local(folder: Path, *arguments: str, sources: str = "", models: str = "") -> subprocess.CompletedProcess[str]:
     """`python -m local …`, as make calls it."""
     return subprocess.run(
         [sys.executable, "-m", "local", *arguments],
         cwd=ROOT,
-        env=environment(folder) | {"LOCAL_SOURCES": sources},
+        env=environment(folder) | {"LOCAL_SOURCES": sources, "MODEL_DIR": models},
         capture_output=True,
         text=True,
         timeout=180,
@@ -44,7 +45,8 @@ def run_local(folder: Path, *arguments: str, sources: str = "") -> subprocess.Co
 
 
 def environment(folder: Path) -> dict[str, str]:
-    return {**os.environ, "SIGHTLINE_LOCAL": str(folder), "COLUMNS": "200"}
+    """What the commands get: their folder, a wide screen, and no model hub, so that every machine sees the same."""
+    return {**os.environ, "SIGHTLINE_LOCAL": str(folder), "COLUMNS": "200", "HF_ENDPOINT": "http://127.0.0.1:9"}
 
 
 @pytest.fixture(scope="session")
@@ -55,9 +57,16 @@ def source() -> Iterator[Source]:
 
 
 @pytest.fixture(scope="session")
-def cloud(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+def models(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Hand-made models of which it is known what they must say."""
+    folder = tmp_path_factory.mktemp("models")
+    return f"{colour_classifier(folder / 'colours')}{os.pathsep}{spot_detector(folder / 'spots')}"
+
+
+@pytest.fixture(scope="session")
+def cloud(source: Source, models: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     folder = tmp_path_factory.mktemp("local")
-    started = run_local(folder, "up", sources=source.host_and_port)
+    started = run_local(folder, "up", sources=source.host_and_port, models=models)
     assert started.returncode == 0, started.stdout + started.stderr
     running = Cloud(folder, say=print)
     yield running

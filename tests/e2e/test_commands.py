@@ -102,7 +102,9 @@ def test_a_picture_that_is_not_there_is_named_before_anything_starts(tmp_path: P
 
 
 @pytest.mark.timeout(300)
-def test_down_leaves_nothing_and_run_goes_on_where_it_was(cloud: Cloud, system: System, source: Source) -> None:
+def test_down_leaves_nothing_and_run_goes_on_where_it_was(
+    cloud: Cloud, system: System, source: Source, models: str
+) -> None:
     """`make local-down`, `make local` until Ctrl-C, and `make local-up` for the tests that follow."""
     assert system.upload(f"{source.address}/photo.jpg", "kept.jpg").ok
     wait_for(lambda: system.image("kept.jpg"))
@@ -134,7 +136,8 @@ def test_down_leaves_nothing_and_run_goes_on_where_it_was(cloud: Cloud, system: 
     assert seconds < 60, f"a later start takes 30 s on a quiet machine, this one took {seconds:.0f} s"
     assert_nothing_is_left(cloud.folder)
 
-    assert run_local(cloud.folder, "up", sources=source.host_and_port).returncode == 0
+    again = run_local(cloud.folder, "up", sources=source.host_and_port, models=models)
+    assert again.returncode == 0, again.stdout
     assert cloud.endpoints() == system.endpoints
 
 

@@ -1,10 +1,12 @@
 """A URL goes in by HTTP, labels come out by HTTP, the partner gets its XML."""
 
+import io
 import json
 from urllib.parse import quote, urljoin
 
 import pytest
 import requests
+from PIL import ExifTags, Image
 
 from local import photos
 from tests import partner_documents
@@ -113,6 +115,26 @@ def test_the_list_is_paged_by_its_links(system: System, source: Source) -> None:
         address = urljoin(address, answer.links["next"]["url"]) if answer.links else ""
     assert len(seen) == len(set(seen))
     assert set(seen) == set(system.images())
+
+
+def test_models_of_ones_own_give_their_labels_and_boxes(system: System) -> None:
+    """A classifier of colours and a detector of bright spots, made by hand; the picture is stored on its side."""
+    image = Image.new("RGB", (300, 200), "black")
+    image.paste("white", (30, 120, 90, 180))  # as stored; upright it is 200 x 300, turned clockwise
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    body = io.BytesIO()
+    image.save(body, "JPEG", quality=95, exif=exif)
+    system.s3().put_object(Bucket=system.endpoints.bucket, Key="spot.jpg", Body=body.getvalue())
+
+    record = wait_for(lambda: system.image("spot.jpg"))
+    labels = {label["name"]: label for label in record["labels"]}
+    assert {"Dark", "Dog", "Animal"} <= labels.keys()
+    assert record["model"] == "local-1.0-colours-spots"
+    assert "Canine" in labels["Dog"]["parents"]
+    [sighting] = labels["Dog"]["instances"]
+    expected = {"left": 0.1, "top": 0.1, "width": 0.3, "height": 0.2}
+    assert sighting["box"] == pytest.approx(expected, abs=0.03)
 
 
 def test_rekognition_was_asked_for_what_was_put_and_refused_nothing_else(system: System) -> None:
