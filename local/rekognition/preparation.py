@@ -53,19 +53,30 @@ class Preparation:
         return np.ascontiguousarray(self._scaled(np.asarray(image, np.float32)).transpose(2, 0, 1)[None])
 
     def _resized(self, image: Image.Image) -> Image.Image:
-        size = self.config.get("size") or self.fixed
-        if size is None:
-            raise ValueError("preprocessor_config.json names no size")
-        how = self.config.get("resample", BILINEAR)
-        keep = self.config.get("crop_pct")
-        if keep and _shortest(size) and _shortest(size) < CONVNEXT_CROPS_BELOW:
-            side = _shortest(size)
+        size, how = self._size(), self.config.get("resample", BILINEAR)
+        keep, side = self.config.get("crop_pct"), size.get("shortest_edge", CONVNEXT_CROPS_BELOW)
+        if keep and side < CONVNEXT_CROPS_BELOW:
             larger = _target({"shortest_edge": int(side / keep)}, image.size)
             return _crop(image.resize(larger, how), (side, side))
-        width, height = _target(_with_limit(size, self.config.get("max_size")), image.size)
+        width, height = _target(size, image.size)
         return image.resize(
             (max(self.step, width - width % self.step), max(self.step, height - height % self.step)), how
         )
+
+    def _size(self) -> dict[str, int]:
+        """`size` in today's form; in older files it is one number, whose meaning depends on what follows."""
+        size = self.config.get("size")
+        if size is None and self.fixed:
+            return {"width": self.fixed[0], "height": self.fixed[1]}
+        if isinstance(size, dict):
+            return size
+        if not isinstance(size, int):
+            raise TypeError("preprocessor_config.json names no size")
+        if "max_size" in self.config:
+            return {"shortest_edge": size, "longest_edge": self.config["max_size"]}
+        if self.config.get("crop_pct") or self.config.get("do_center_crop"):
+            return {"shortest_edge": size}
+        return {"width": size, "height": size}
 
     def _scaled(self, values: Floats) -> Floats:
         """Colours as the model was trained on them; shape (height, width, 3) as given."""
@@ -80,26 +91,13 @@ class Preparation:
         return values
 
 
-def _with_limit(size: Any, limit: int | None) -> Any:
-    """Older files give a single number, and DETR's the limit of the longer side beside it."""
-    if isinstance(size, int):
-        return {"shortest_edge": size} | ({"longest_edge": limit} if limit else {})
-    return size
-
-
-def _shortest(size: Any) -> int:
-    return int(size.get("shortest_edge", 0)) if isinstance(size, dict) else 0
-
-
-def _target(size: Any, given: Size) -> Size:
-    """The size to resize to. `size` is {height, width}, {shortest_edge[, longest_edge]} or (width, height)."""
-    if isinstance(size, tuple):
-        return size
+def _target(size: Mapping[str, int], given: Size) -> Size:
+    """The size to resize to, by {height, width} or {shortest_edge[, longest_edge]}."""
     if "height" in size:
-        return int(size["width"]), int(size["height"])
+        return size["width"], size["height"]
+    short = size["shortest_edge"]
     if "longest_edge" in size:
-        return _within(int(size["shortest_edge"]), int(size["longest_edge"]), given)
-    short = int(size["shortest_edge"])
+        return _within(short, size["longest_edge"], given)
     width, height = given
     return (short, int(short * height / width)) if width < height else (int(short * width / height), short)
 

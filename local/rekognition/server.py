@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -21,8 +22,6 @@ from local.rekognition.protocol import ServiceError
 from local.rekognition.rehearsal import Rehearsal, RehearsalError
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
-
     from local.rekognition.engine import Engine
     from local.rekognition.pictures import PictureSource
 
@@ -65,6 +64,8 @@ class Server:
             if error.code != "UnknownOperationException":
                 self._refused[operation][error.code] += 1
             return _error(error, request_id)
+        except ClientDisconnect:
+            return Response()  # nobody is there to read it
         except Exception:
             log.exception("%s failed", operation)
             self._refused[operation]["InternalServerError"] += 1

@@ -80,7 +80,7 @@ class LocalRekognition:
 def running(*options: str, environment: Mapping[str, str] = {}) -> Iterator[LocalRekognition]:
     """Runs the server on a free port; returns once it says that it is ready."""
     with TemporaryFile("w+") as errors:
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             [*COMMAND, "0", *options],
             cwd=PROJECT,
             env=clean_environment(environment),

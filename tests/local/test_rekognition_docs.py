@@ -19,7 +19,7 @@ def test_the_pages_commands_work_one_after_the_other() -> None:
         port = str(free.getsockname()[1])
     script = "".join(blocks).replace("4567", port)
     here = {"HF_ENDPOINT": "http://127.0.0.1:9", "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         ["/bin/bash", "-e", "-u", "-o", "pipefail", "-c", script],
         cwd=PROJECT,
         env=clean_environment(here),

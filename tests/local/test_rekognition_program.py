@@ -64,7 +64,7 @@ def test_an_answer_is_not_held_back_by_the_network_stack() -> None:
 def test_it_says_in_one_line_that_its_port_is_taken() -> None:
     with running() as server:
         port = server.url.rsplit(":", 1)[1]
-        second = subprocess.run(  # noqa: S603
+        second = subprocess.run(
             [*COMMAND, port], cwd=PROJECT, env=clean_environment(), capture_output=True, text=True, check=False
         )
     assert second.returncode == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import random
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -210,6 +211,16 @@ def test_answered_and_refused_calls_are_counted_apart() -> None:
                 "ListCollections": {"InvalidParameterException": 1},
             },
         }
+
+
+def test_a_caller_that_leaves_is_no_defect() -> None:
+    with running() as server:
+        address = server.url.removeprefix("http://").split(":")
+        with socket.create_connection((address[0], int(address[1]))) as caller:
+            caller.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: RekognitionService.DetectLabels\r\n")
+            caller.sendall(b"Content-Length: 1000\r\n\r\n{")
+        server.client().detect_labels(Image={"Bytes": ASTRONAUT})
+        assert server.get("/stats") == {"DetectLabels": 1, "refused": {}}
 
 
 def test_health_names_what_is_at_work(rekognition: LocalRekognition) -> None:
