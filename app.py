@@ -1,5 +1,6 @@
 """Composes the three stacks; everything else has a home in one of the folders."""
 
+import os
 from typing import Any
 
 from aws_cdk import Annotations, App, Environment, Validations
@@ -18,7 +19,9 @@ def build_app(context: dict[str, Any] | None = None) -> App:
         SettingsError: a setting is misspelt or has a value it cannot take.
     """
     app = App(context=context)
-    settings = Settings.from_context(app.node.get_all_context())
+    # The CDK CLI names the credentials' Region in CDK_DEFAULT_REGION; quotas depend on it.
+    region = {"region": os.environ["CDK_DEFAULT_REGION"]} if "CDK_DEFAULT_REGION" in os.environ else {}
+    settings = Settings.from_context({**region, **app.node.get_all_context()})
     environment = Environment(region=settings.region) if settings.region else None
 
     integration = IntegrationStack(app, "IntegrationStack", settings=settings, env=environment)

@@ -28,7 +28,7 @@ from common.settings import Settings
 
 HANDLERS = Path(__file__).parent / "runtime"
 
-RECOGNITION_TIMEOUT = Duration.seconds(120)
+RECOGNITION_TIMEOUT = Duration.seconds(60)
 """How long the uploads' consumer may work on a batch; the queue's visibility follows from it."""
 
 
@@ -94,7 +94,7 @@ class APIStack(Stack):
             "UploadedImage",
             topic=topic,
             consumer_timeout=RECOGNITION_TIMEOUT,
-            max_receive_count=5,
+            max_receive_count=20,  # with backoff, some three hours
         )
 
     def _acknowledge_notifications_handler(self) -> None:

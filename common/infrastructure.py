@@ -201,6 +201,7 @@ class WorkQueue(Construct):
         max_receive_count: int,
     ) -> None:
         super().__init__(scope, id)
+        self.max_receive_count = max_receive_count
         self.dead_letter_queue = _queue(self, "DeadLetters", visibility_timeout=Duration.minutes(1), dead_letters=None)
         self.queue = _queue(
             self,

@@ -11,6 +11,11 @@ Architecture = Literal["arm64", "x86_64"]
 Removal = Literal["retain", "destroy"]
 
 
+# Where the default quota of DetectLabels is 50 calls a second; it is 5 elsewhere.
+# https://docs.aws.amazon.com/general/latest/gr/rekognition.html
+FAST_REGIONS = frozenset({"us-east-1", "us-west-2", "eu-west-1"})
+
+
 class SettingsError(ValueError):
     """A setting that does not exist or has a value it cannot take; the message names both."""
 
@@ -23,7 +28,7 @@ class Settings:
     """
 
     region: str | None = None
-    """AWS Region; without it the one of the caller's credentials."""
+    """AWS Region; without it the one of the caller's credentials, if they are known at synth."""
 
     auth: Auth = "api_key"
     """Who may call the HTTP APIs: holders of the API key, IAM principals, or anybody."""
@@ -39,6 +44,9 @@ class Settings:
     label_category_inclusion_filters: tuple[str, ...] = ()
     label_category_exclusion_filters: tuple[str, ...] = ()
     """DetectLabels' Settings.GeneralLabels, at most 100 names each."""
+
+    rekognition_tps: float = 0
+    """DetectLabels calls a second; 0 takes the Region's default quota."""
 
     architecture: Architecture = "arm64"
     """The Lambda functions' processor."""
@@ -64,6 +72,7 @@ class Settings:
         _one_of("removal_policy", self.removal_policy, get_args(Removal))
         _between("max_labels", self.max_labels, 1, 20)
         _between("min_confidence", self.min_confidence, 0, 100)
+        _between("rekognition_tps", self.rekognition_tps, 0, 10_000)
         _one_of("log_retention_days", self.log_retention_days, (1, 3, 5, 7, 14, 30, 60, 90, 180, 365))
         if self.python_version not in {"3.11", "3.12", "3.13", "3.14"}:
             raise SettingsError(f"python_version is {self.python_version!r}; it takes 3.11 to 3.14")
@@ -88,6 +97,21 @@ class Settings:
             "MinConfidence": self.min_confidence,
             **({"Settings": {"GeneralLabels": filters}} if filters else {}),
         }
+
+    @property
+    def calls_per_second(self) -> float:
+        """How often all workers together may call DetectLabels."""
+        if self.rekognition_tps:
+            return self.rekognition_tps
+        return 50 if self.region in FAST_REGIONS else 5
+
+    @property
+    def recognition_workers(self) -> int:
+        """How many batches are recognised at once (MaximumConcurrency, of which 2 is the least).
+
+        A worker has the calls of its batch of ten under way at once, so that each gives some ten calls a second.
+        """
+        return min(1000, max(2, round(self.calls_per_second / 10)))
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any]) -> "Settings":

@@ -18,7 +18,7 @@ HANDLERS = Path(__file__).parent / "runtime"
 THIRDPARTY_ENDPOINT = "thirdparty_endpoint"
 """The SSM parameter that holds the third party's address. It is the operator's: no stack makes or changes it."""
 
-DELIVERY_TIMEOUT = Duration.seconds(90)
+DELIVERY_TIMEOUT = Duration.seconds(30)
 
 
 class IntegrationStack(Stack):
@@ -34,13 +34,13 @@ class IntegrationStack(Stack):
         work = WorkQueue(
             self, "Labels", topic=self.labels_topic, consumer_timeout=DELIVERY_TIMEOUT, max_receive_count=20
         )
-        deliver = self._deliver(settings)
+        deliver = self._deliver(work, settings)
         deliver.add_event_source(
-            event_sources.SqsEventSource(work.queue, batch_size=5, report_batch_item_failures=True)
+            event_sources.SqsEventSource(work.queue, batch_size=10, report_batch_item_failures=True)
         )
         CfnOutput(self, "LabelsTopicArn", value=self.labels_topic.topic_arn, description="Announces every result")
 
-    def _deliver(self, settings: Settings) -> lambda_.Function:
+    def _deliver(self, work: WorkQueue, settings: Settings) -> lambda_.Function:
         function = python_function(
             self,
             "Deliver",
@@ -49,7 +49,7 @@ class IntegrationStack(Stack):
             description="Turns a result into XML and posts it to the third party",
             timeout=DELIVERY_TIMEOUT,
             memory_mb=512,
-            environment={"THIRDPARTY_ENDPOINT_PARAMETER": THIRDPARTY_ENDPOINT},
+            environment={"THIRDPARTY_ENDPOINT_PARAMETER": THIRDPARTY_ENDPOINT, "QUEUE_URL": work.queue.queue_url},
             layers=[
                 python_layer(
                     self,

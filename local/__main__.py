@@ -77,6 +77,8 @@ def status() -> None:
 def run(photo: Photo = None, port: Port = None, sources: Sources = "", models: Models = "") -> None:
     """Start, show what is seen in a few photos (or in yours), and run until Ctrl-C."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # A shell that starts a command in the background has it ignore Ctrl-C, which is how this one ends.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if photo and not (photo := photo.expanduser()).is_file():
         _fail(CloudError(f"there is no picture {photo}"))
     cloud = _cloud(port, sources, models)

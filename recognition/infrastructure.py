@@ -54,7 +54,7 @@ class RekognitionStack(Stack):
             self, "CommonLayer", folder=RUNTIME, description="Sightline's shared modules", settings=settings
         )
         table = self._classifications()
-        self._image_recognition(image_bucket, uploads, table, labels_topic)
+        self._image_recognition(image_bucket, uploads, table, self._recognitions(), labels_topic)
         api = json_api(
             self,
             "ListImagesService",
@@ -90,9 +90,27 @@ class RekognitionStack(Stack):
             ],
         )
 
+    def _recognitions(self) -> dynamodb.TableV2:
+        """What Rekognition said of each content, which is what the money went for."""
+        return dynamodb.TableV2(
+            self,
+            "Recognitions",
+            partition_key=dynamodb.Attribute(name="content", type=dynamodb.AttributeType.STRING),
+            removal_policy=removal_policy(self.settings),
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+        )
+
     def _image_recognition(
-        self, bucket: s3.IBucket, uploads: WorkQueue, table: dynamodb.TableV2, labels_topic: sns.ITopic
+        self,
+        bucket: s3.IBucket,
+        uploads: WorkQueue,
+        table: dynamodb.TableV2,
+        recognitions: dynamodb.TableV2,
+        labels_topic: sns.ITopic,
     ) -> None:
+        workers = self.settings.recognition_workers
         function = self._function(
             "ImageRecognition",
             handler="image_recognition.handler",
@@ -100,14 +118,22 @@ class RekognitionStack(Stack):
             timeout=RECOGNITION_TIMEOUT,
             environment={
                 "CLASSIFICATIONS_TABLE": table.table_name,
+                "RECOGNITIONS_TABLE": recognitions.table_name,
                 "LABELS_TOPIC_ARN": labels_topic.topic_arn,
+                "QUEUE_URL": uploads.queue.queue_url,
+                "MAX_RECEIVE_COUNT": str(uploads.max_receive_count),
+                "CALLS_PER_SECOND": f"{self.settings.calls_per_second / workers:g}",
                 "DETECT_LABELS": json.dumps(self.settings.detect_labels, sort_keys=True),
             },
         )
         function.add_event_source(
-            event_sources.SqsEventSource(uploads.queue, batch_size=10, report_batch_item_failures=True)
+            event_sources.SqsEventSource(
+                uploads.queue, batch_size=10, max_concurrency=workers, report_batch_item_failures=True
+            )
         )
+        uploads.queue.grant(function, "sqs:SendMessage")  # puts back what waits for another worker
         grant(function, ["dynamodb:GetItem", "dynamodb:PutItem"], table.table_arn)
+        grant(function, ["dynamodb:UpdateItem"], recognitions.table_arn)
         labels_topic.grant_publish(function)
         # Rekognition reads the object with the caller's permissions.
         grant_objects(function, ["s3:GetObject", "s3:GetObjectVersion"], bucket)

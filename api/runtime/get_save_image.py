@@ -37,6 +37,7 @@ class Upload:
     url: str
     name: str
     overwrite: bool
+    refresh: bool
 
 
 @cache
@@ -74,24 +75,26 @@ def post() -> Response[Any]:
         raise bad_request(f"the body is not JSON: {error}") from error
     if not isinstance(parameters, dict):
         raise bad_request('the body takes an object such as {"url": "https://…"}')
-    if unknown := sorted(parameters.keys() - {"url", "name", "overwrite"}):
-        raise bad_request(f"unknown member {unknown[0]!r}; the body takes name, overwrite, url")
+    if unknown := sorted(parameters.keys() - {"url", "name", "overwrite", "refresh"}):
+        raise bad_request(f"unknown member {unknown[0]!r}; the body takes name, overwrite, refresh, url")
     document, changed = save(_upload(parameters))
     return json_response(HTTPStatus.CREATED if changed else HTTPStatus.OK, document)
 
 
 def _upload(parameters: dict[str, Any]) -> Upload:
-    url, name, overwrite = parameters.get("url"), parameters.get("name"), parameters.get("overwrite", False)
+    url, name = parameters.get("url"), parameters.get("name")
     if not url or not isinstance(url, str):
         raise bad_request("url is missing; it takes the picture's address, percent-encoded")
     if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or " " in url:
         raise bad_request(f"url takes at most {MAX_URL:,} ASCII characters without blanks; percent-encode others")
-    if not isinstance(overwrite, bool):
-        raise bad_request("overwrite takes true or false")
+    flags = {flag: parameters.get(flag, False) for flag in ("overwrite", "refresh")}
+    for flag, value in flags.items():
+        if not isinstance(value, bool):
+            raise bad_request(f"{flag} takes true or false")
     if name is not None and not isinstance(name, str):
         raise bad_request("name takes text")
     try:
-        return Upload(url, image_names.check(name) if name is not None else image_names.from_url(url), overwrite)
+        return Upload(url=url, name=image_names.from_url(url) if name is None else image_names.check(name), **flags)
     except ValueError as error:
         raise bad_request(str(error)) from error
 
@@ -111,6 +114,7 @@ def save(upload: Upload) -> tuple[dict[str, Any], bool]:
             content_type=picture.content_type,
             source_url=upload.url,
             overwrite=upload.overwrite,
+            refresh=upload.refresh,
         )
     except Exception as error:
         raise _translated(error, upload) from error

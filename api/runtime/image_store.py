@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 SHA256 = "sha256"
 SOURCE_URL = "source-url"
+REFRESH = "refresh"
 
 
 class NameTakenError(Exception):
@@ -25,10 +27,13 @@ class ImageStore:
     s3: "S3Client"
     bucket: str
 
-    def save(self, *, name: str, body: bytes, content_type: str, source_url: str, overwrite: bool) -> bool:
+    def save(
+        self, *, name: str, body: bytes, content_type: str, source_url: str, overwrite: bool, refresh: bool
+    ) -> bool:
         """Store the picture; whether that changed anything. The same bytes under the same name change nothing.
 
-        `source_url` must be ASCII: S3 keeps it as metadata.
+        `source_url` must be ASCII: S3 keeps it as metadata. With `refresh` the picture is stored again even if it is
+        the same, with the wish, named by a UUID, that Rekognition be asked anew.
 
         Raises:
             NameTakenError: the name holds other bytes, and `overwrite` is false.
@@ -40,7 +45,7 @@ class ImageStore:
             Key=name,
             Body=body,
             ContentType=content_type,
-            Metadata={SHA256: digest, SOURCE_URL: source_url},
+            Metadata={SHA256: digest, SOURCE_URL: source_url, **({REFRESH: str(uuid.uuid4())} if refresh else {})},
         )
         try:
             put(IfNoneMatch="*")
@@ -51,8 +56,9 @@ class ImageStore:
         else:
             return True
         if self._holds(name, digest):
-            return False
-        if not overwrite:
+            if not refresh:
+                return False
+        elif not overwrite:
             raise NameTakenError(name)
         put()
         return True

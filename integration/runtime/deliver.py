@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import requests
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.parameters import SSMProvider
@@ -15,12 +14,14 @@ from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterEr
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from environment import from_environment
+from message_batch import MessageBatch
 from recognition_event import RecognitionEvent
 from recognition_xml import to_xml
 
-logger = Logger()
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
-processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+logger = Logger()
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 10
@@ -36,6 +37,17 @@ class Environment:
     """The function's variables."""
 
     thirdparty_endpoint_parameter: str
+    queue_url: str
+
+
+@cache
+def _environment() -> Environment:
+    return from_environment(Environment)
+
+
+@cache
+def _sqs() -> "SQSClient":
+    return boto3.client("sqs")
 
 
 @cache
@@ -49,7 +61,7 @@ def thirdparty_endpoint() -> str | None:
     Raises:
         GetParameterError: the parameter could not be read.
     """
-    name = from_environment(Environment).thirdparty_endpoint_parameter
+    name = _environment().thirdparty_endpoint_parameter
     try:
         return str(_parameters().get(name, max_age=ADDRESS_CACHE_SECONDS)).strip()
     except GetParameterError as error:
@@ -87,11 +99,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     """Lambda's entry: the messages that were not delivered, and only those, stay in the queue."""
     address = thirdparty_endpoint()
 
-    def record_handler(record: SQSRecord) -> None:
+    def handle(record: SQSRecord) -> None:
         document = RecognitionEvent.from_json(record.body)
         if address is None:
             logger.warning("no third party is set", extra={"image": document.image, "event_id": document.event_id})
         else:
             deliver(document, address)
 
-    return process_partial_response(event=event, record_handler=record_handler, processor=processor, context=context)
+    return MessageBatch(_sqs(), _environment().queue_url).handle(event, handle, context)

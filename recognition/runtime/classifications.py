@@ -3,12 +3,11 @@
 import dataclasses
 import json
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
+from items import from_attributes, to_attributes
 from recognition_event import EventName, Failure, Label, RecognitionEvent, event_id, label_from
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ class Classifications:
     def newest(self, *, limit: int, start: dict[str, str] | None) -> Page:
         """The next `limit` entries of the list of images, newest first; from the index, never a scan."""
         entries: list[dict[str, Any]] = []
-        last_key = TypeSerializer().serialize(start)["M"] if start else None
+        last_key = to_attributes(start) if start else None
         while True:
             answer = self.dynamodb.query(
                 TableName=self.table,
@@ -129,48 +128,31 @@ class Classifications:
                 Limit=limit - len(entries),
                 **({"ExclusiveStartKey": last_key} if last_key else {}),  # type: ignore[arg-type]
             )
-            entries += [_plain(item) for item in answer["Items"]]
+            entries += [from_attributes(item) for item in answer["Items"]]
             last_key = answer.get("LastEvaluatedKey")
             if not last_key or len(entries) >= limit:
-                return Page(entries, _plain(last_key) if last_key else None)
+                return Page(entries, from_attributes(last_key) if last_key else None)
 
 
 def to_item(record: Classification) -> dict[str, Any]:
-    """The record as DynamoDB keeps it: real lists and maps, decimals, no empty attributes.
+    """The record as DynamoDB keeps it.
 
     Boxes are left out, and `truncated` says so, where the item would come near DynamoDB's limit.
     """
-    text = json.dumps(dataclasses.asdict(record))
-    if len(text.encode()) > MAX_BYTES:
+    values = dataclasses.asdict(record)
+    if len(json.dumps(values).encode()) > MAX_BYTES:
         bare = tuple(dataclasses.replace(label, instances=()) for label in record.labels)
-        text = json.dumps(dataclasses.asdict(dataclasses.replace(record, labels=bare, truncated=True)))
-    # Through JSON, because boto3 takes no floats, and Decimal(str(float)) is what a reader expects to see.
-    values = {name: value for name, value in json.loads(text, parse_float=Decimal).items() if value is not None}
+        values = dataclasses.asdict(dataclasses.replace(record, labels=bare, truncated=True))
     if record.status != "DELETED":
         values |= {"listed": LISTED, "label_names": [label.name for label in record.labels]}
-    return {name: TypeSerializer().serialize(value) for name, value in values.items()}
+    return to_attributes(values)
 
 
 def from_item(item: dict[str, Any]) -> Classification:
     """The record that an item holds."""
-    values = _plain(item)
+    values = from_attributes(item)
     values = {f.name: values[f.name] for f in dataclasses.fields(Classification) if f.name in values}
     values["labels"] = tuple(label_from(label) for label in values["labels"])
     if "failure" in values:
         values["failure"] = Failure(**values["failure"])
     return Classification(**values)
-
-
-def _plain(item: dict[str, Any]) -> dict[str, Any]:
-    """An item with Python's own numbers."""
-    return {name: _number(TypeDeserializer().deserialize(value)) for name, value in item.items()}
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() and value.as_tuple().exponent == 0 else float(value)
-    if isinstance(value, list):
-        return [_number(entry) for entry in value]
-    if isinstance(value, dict):
-        return {name: _number(entry) for name, entry in value.items()}
-    return value

@@ -19,11 +19,15 @@ stand for a missing permission. Source: the API reference of DetectLabels."""
 
 @dataclass(frozen=True)
 class Detection:
-    """Rekognition's answer: labels and the version of its model, or why there can be none."""
+    """Rekognition's answer: labels and the version of its model, or why there can be none.
+
+    `truncated`: the instances were left out, because there were too many to be stored.
+    """
 
     labels: tuple[Label, ...]
     model: str | None
     failure: Failure | None
+    truncated: bool = False
 
 
 def detect(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -20,7 +19,10 @@ from botocore.exceptions import ClientError
 from classifications import Classification, Classifications
 from detection import Detection, detect
 from environment import from_environment
+from message_batch import MessageBatch
+from pacing import Pace
 from recognition_event import RecognitionEvent, image_id
+from recognitions import ClaimedError, Recognitions
 from uploads import Change, changes
 
 if TYPE_CHECKING:
@@ -28,13 +30,15 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
+    from mypy_boto3_sqs import SQSClient
 
 logger = Logger()
 
-# A batch in which every message failed is still no failed invocation: each message counts for itself.
-processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-
 TOMBSTONE_SECONDS = 30 * 24 * 3600
+CHUNK = 1024 * 1024
+HTTP_NOT_FOUND = 404
+LAST_RECEIVES = 3
+MAX_DELAY_SECONDS = 900
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,21 @@ class Environment:
     """The function's variables; `detect_labels` holds parameters of DetectLabels as JSON."""
 
     classifications_table: str
+    recognitions_table: str
     labels_topic_arn: str
+    queue_url: str
+    max_receive_count: str
+    calls_per_second: str
     detect_labels: str
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One version of an object: what it is, and what came with it. Size in bytes."""
+
+    sha256: str
+    size: int
+    metadata: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -54,44 +71,67 @@ class Recognizer:
     rekognition: "RekognitionClient"
     sns: "SNSClient"
     records: Classifications
+    recognitions: Recognitions
+    pace: Pace
     topic_arn: str
     parameters: dict[str, Any]
     fingerprint: str
 
-    def handle(self, change: Change) -> None:
+    def handle(self, change: Change, *, lease_seconds: float) -> None:
         """Bring the record up to the change and announce it; changes that are out of date do nothing.
 
+        `lease_seconds`: how long this worker can be at it before it is ended.
+
         Raises:
+            ClaimedError: another worker asks about the same content.
             ClientError, BotoCoreError: for now; the change must be handled again.
         """
         stored = self.records.get(change.key)
         if stored is None or stored.sequencer < change.sequencer:
-            record = self._tombstone(change) if change.deleted else self._recognize(change)
+            record = self._tombstone(change) if change.deleted else self._recognize(change, lease_seconds)
             if record is None:
                 return
             stored = self.records.put_if_newer(record)
         if stored.sequencer == change.sequencer:
             self._announce(stored.event())
 
-    def _recognize(self, change: Change) -> Classification | None:
-        version = {"VersionId": change.version_id} if change.version_id else {}
-        try:
-            head = self.s3.head_object(Bucket=change.bucket, Key=change.key, **version)  # type: ignore[arg-type]
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:  # noqa: PLR2004
-                raise
+    def _recognize(self, change: Change, lease_seconds: float) -> Classification | None:
+        found = self._read(change)
+        if found is None:
             logger.info("the version is gone", extra={"image": change.key, "version_id": change.version_id})
             return None
-        detection = detect(
+        detection = self.recognitions.answer(
+            f"{found.sha256}#{self.fingerprint}",
+            refresh=found.metadata.get("refresh"),
+            lease_seconds=lease_seconds,
+            ask=lambda: self._ask(change),
+        )
+        return self._record(change, detection, size=found.size, source_url=found.metadata.get("source-url"))
+
+    def _ask(self, change: Change) -> Detection:
+        self.pace.wait()
+        return detect(
             self.rekognition,
             bucket=change.bucket,
             key=change.key,
             version_id=change.version_id,
             parameters=self.parameters,
         )
-        return self._record(
-            change, detection, size=head["ContentLength"], source_url=head["Metadata"].get("source-url")
-        )
+
+    def _read(self, change: Change) -> StoredObject | None:
+        """Stream the version once, to know its content; None if it is gone for good."""
+        version = {"VersionId": change.version_id} if change.version_id else {}
+        try:
+            answer = self.s3.get_object(Bucket=change.bucket, Key=change.key, **version)  # type: ignore[arg-type]
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != HTTP_NOT_FOUND:
+                raise
+            return None
+        digest, size = hashlib.sha256(), 0
+        for chunk in answer["Body"].iter_chunks(CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+        return StoredObject(digest.hexdigest(), size, answer["Metadata"])
 
     def _record(self, change: Change, detection: Detection, *, size: int, source_url: str | None) -> Classification:
         return Classification(
@@ -109,6 +149,7 @@ class Recognizer:
             model=detection.model,
             labels=detection.labels,
             failure=detection.failure,
+            truncated=detection.truncated,
         )
 
     def _tombstone(self, change: Change) -> Classification:
@@ -138,33 +179,61 @@ class Recognizer:
 
 
 @cache
+def _environment() -> Environment:
+    return from_environment(Environment)
+
+
+@cache
 def recognizer() -> Recognizer:
     """The one of this worker, made at its first message."""
-    environment = from_environment(Environment)
+    environment = _environment()
+    dynamodb = boto3.client("dynamodb")
     return Recognizer(
         s3=boto3.client("s3"),
         rekognition=boto3.client(
             "rekognition",
-            config=Config(retries={"mode": "adaptive", "max_attempts": 4}, connect_timeout=3, read_timeout=20),
+            config=Config(retries={"mode": "adaptive", "max_attempts": 3}, connect_timeout=3, read_timeout=10),
         ),
         sns=boto3.client("sns"),
-        records=Classifications(boto3.client("dynamodb"), environment.classifications_table),
+        records=Classifications(dynamodb, environment.classifications_table),
+        recognitions=Recognitions(dynamodb, environment.recognitions_table),
+        pace=Pace(float(environment.calls_per_second)),
         topic_arn=environment.labels_topic_arn,
         parameters=json.loads(environment.detect_labels),
         fingerprint=hashlib.sha256(environment.detect_labels.encode()).hexdigest()[:16],
     )
 
 
-def record_handler(record: SQSRecord) -> None:
-    """Handle one message; an exception keeps it in the queue."""
-    for change in changes(record.body):
-        recognizer().handle(change)
+@cache
+def _sqs() -> "SQSClient":
+    return boto3.client("sqs")
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Lambda's entry: the messages that failed, and only those, stay in the queue."""
-    return process_partial_response(event=event, record_handler=record_handler, processor=processor, context=context)
+    ends_at = time.monotonic() + context.get_remaining_time_in_millis() / 1000
+
+    def handle(record: SQSRecord) -> None:
+        try:
+            for change in changes(record.body):
+                recognizer().handle(change, lease_seconds=ends_at - time.monotonic())
+        except ClaimedError as error:
+            if not _put_back(record, error.seconds):
+                raise
+
+    return MessageBatch(_sqs(), _environment().queue_url).handle(event, handle, context)
+
+
+def _put_back(record: SQSRecord, seconds: int) -> bool:
+    """Send a message that waits as a new one where a few more receives would end it among the dead letters."""
+    environment = _environment()
+    if int(record.attributes.approximate_receive_count) <= int(environment.max_receive_count) - LAST_RECEIVES:
+        return False
+    _sqs().send_message(
+        QueueUrl=environment.queue_url, MessageBody=record.body, DelaySeconds=min(seconds, MAX_DELAY_SECONDS)
+    )
+    return True
 
 
 def _now() -> str:

@@ -1,16 +1,22 @@
 """The functional tests run the real handlers against moto; their only sockets are on loopback."""
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote_plus
 
 import boto3
 import pytest
 import pytest_socket
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from tests.conftest import Templates
+import image_recognition
+from classifications import Classification, Classifications
+from image_recognition import Recognizer
+from tests.conftest import Templates, captured
 
 
 @pytest.fixture(autouse=True)
@@ -61,18 +67,37 @@ def bucket(aws: None, templates: Templates) -> str:
     return "images"
 
 
+def create_tables(template: dict[str, Any]) -> dict[str, str]:
+    """The tables of a template, with its keys and indexes: construct -> name."""
+    names = {}
+    for logical_id, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::DynamoDB::GlobalTable":
+            names[logical_id[:-8].lower()] = logical_id  # without CDK's hash
+            properties = resource["Properties"]
+            taken = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+            boto3.client("dynamodb").create_table(
+                TableName=logical_id, **{name: properties[name] for name in taken if name in properties}
+            )
+    return names
+
+
 @pytest.fixture
-def table(aws: None, templates: Templates) -> str:
-    """The table of results, with keys and index as the template has them."""
-    properties = resource(templates["RekognitionStack"], "AWS::DynamoDB::GlobalTable")
-    boto3.client("dynamodb").create_table(
-        TableName="classifications",
-        **{
-            name: properties[name]
-            for name in ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-        },
-    )
-    return "classifications"
+def tables(aws: None, templates: Templates) -> dict[str, str]:
+    """`classifications` and `recognitions`, as the template has them."""
+    return create_tables(templates["RekognitionStack"])
+
+
+@pytest.fixture
+def table(tables: dict[str, str]) -> str:
+    """The table of results."""
+    return tables["classifications"]
+
+
+@pytest.fixture
+def queue_url(aws: None) -> str:
+    """The queue whose messages a handler gets."""
+    url: str = boto3.client("sqs").create_queue(QueueName="queue")["QueueUrl"]
+    return url
 
 
 @dataclass(frozen=True)
@@ -119,7 +144,7 @@ def labels_topic(aws: None) -> Topic:
     return Topic(arn, queue_url)
 
 
-def sqs_event(*bodies: str) -> dict[str, Any]:
+def sqs_event(*bodies: str, receives: int = 1) -> dict[str, Any]:
     """A batch, as an event source mapping hands it over; message ids are 0, 1, 2 …"""
     return {
         "Records": [
@@ -127,7 +152,7 @@ def sqs_event(*bodies: str) -> dict[str, Any]:
                 "messageId": str(number),
                 "receiptHandle": "handle",
                 "body": body,
-                "attributes": {"ApproximateReceiveCount": "1"},
+                "attributes": {"ApproximateReceiveCount": str(receives)},
                 "messageAttributes": {},
                 "md5OfBody": "",
                 "eventSource": "aws:sqs",
@@ -141,7 +166,7 @@ def sqs_event(*bodies: str) -> dict[str, Any]:
 
 def failed(answer: dict[str, Any]) -> list[str]:
     """The ids of the messages that stay in the queue."""
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+    return sorted(failure["itemIdentifier"] for failure in answer["batchItemFailures"])
 
 
 @dataclass(frozen=True)
@@ -185,3 +210,96 @@ def call(context: Context) -> Callable[..., Answer]:
         return Answer(answer["statusCode"], json.loads(answer["body"]), headers)
 
     return called
+
+
+PARAMETERS = {"MaxLabels": 10, "MinConfidence": 70.0}
+
+
+@dataclass
+class FakeRekognition:
+    """Answers every call with the captured answer, or with the error that a key is to have."""
+
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def detect_labels(self, **request: Any) -> Any:
+        self.calls.append(request)
+        if code := self.errors.get(request["Image"]["S3Object"]["Name"]):
+            raise ClientError({"Error": {"Code": code, "Message": "in its own words"}}, "DetectLabels")
+        return captured("detect-labels")
+
+
+@pytest.fixture
+def rekognition() -> FakeRekognition:
+    return FakeRekognition()
+
+
+@pytest.fixture
+def worker(
+    bucket: str,
+    tables: dict[str, str],
+    labels_topic: Topic,
+    queue_url: str,
+    rekognition: FakeRekognition,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Recognizer:
+    monkeypatch.setenv("CLASSIFICATIONS_TABLE", tables["classifications"])
+    monkeypatch.setenv("RECOGNITIONS_TABLE", tables["recognitions"])
+    monkeypatch.setenv("QUEUE_URL", queue_url)
+    monkeypatch.setenv("MAX_RECEIVE_COUNT", "20")
+    monkeypatch.setenv("CALLS_PER_SECOND", "1000")
+    monkeypatch.setenv("LABELS_TOPIC_ARN", labels_topic.arn)
+    monkeypatch.setenv("DETECT_LABELS", json.dumps(PARAMETERS))
+    for cached in (image_recognition._environment, image_recognition.recognizer, image_recognition._sqs):
+        cached.cache_clear()
+    made = dataclasses.replace(image_recognition.recognizer(), rekognition=rekognition)  # type: ignore[arg-type]
+    monkeypatch.setattr(image_recognition, "recognizer", lambda: made)
+    return made
+
+
+@dataclass
+class S3:
+    """The bucket, with the notifications that S3 would send; sequencers count up."""
+
+    bucket: str
+    count: int = 0
+
+    def put(self, key: str, **metadata: str) -> str:
+        body = metadata.pop("body", f"picture {key}").encode()
+        answer = boto3.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body, Metadata=metadata)
+        return self.notification("object-created", key, answer["VersionId"])
+
+    def delete(self, key: str) -> str:
+        answer = boto3.client("s3").delete_object(Bucket=self.bucket, Key=key)
+        return self.notification("object-deleted", key, answer["VersionId"])
+
+    def notification(self, event: str, key: str, version_id: str) -> str:
+        self.count += 1
+        document = captured(event)
+        document["Records"][0]["s3"]["bucket"]["name"] = self.bucket
+        document["Records"][0]["s3"]["object"] |= {
+            "key": quote_plus(key, safe="/"),
+            "versionId": version_id,
+            "sequencer": f"{self.count:016X}",
+        }
+        return json.dumps(document)
+
+
+@pytest.fixture
+def s3(bucket: str) -> S3:
+    return S3(bucket)
+
+
+@pytest.fixture
+def deliver(worker: Recognizer, context: Context) -> Callable[..., list[str]]:
+    """Hand messages to the handler; the ids of those that stay in the queue."""
+
+    def delivered(*bodies: str) -> list[str]:
+        return failed(dict(image_recognition.handler(sqs_event(*bodies), context)))  # type: ignore[arg-type]
+
+    return delivered
+
+
+@pytest.fixture
+def records(table: str) -> Callable[[str], Classification | None]:
+    return Classifications(boto3.client("dynamodb"), table).get

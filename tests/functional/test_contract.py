@@ -48,6 +48,8 @@ def test_what_one_stack_publishes_the_next_delivers(record: Classification, labe
         rekognition=unused,
         sns=boto3.client("sns"),
         records=unused,
+        recognitions=unused,
+        pace=unused,
         topic_arn=labels_topic.arn,
         parameters={},
         fingerprint="f",

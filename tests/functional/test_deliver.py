@@ -31,10 +31,12 @@ def partner() -> Iterator[Source]:
 
 
 @pytest.fixture
-def hand_over(aws: None, context: Context, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+def hand_over(aws: None, queue_url: str, context: Context, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     """Hand messages to the handler; the ids of those that stay in the queue."""
     monkeypatch.setenv("THIRDPARTY_ENDPOINT_PARAMETER", "thirdparty_endpoint")
-    deliver._parameters.cache_clear()
+    monkeypatch.setenv("QUEUE_URL", queue_url)
+    for cached in (deliver._environment, deliver._parameters, deliver._sqs):
+        cached.cache_clear()
     clear_caches()  # type: ignore[no-untyped-call]
 
     def handed(*bodies: str) -> list[str]:

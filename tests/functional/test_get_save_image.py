@@ -86,6 +86,27 @@ def test_a_taken_name_is_refused_unless_overwriting(upload: Callable[..., Answer
     assert boto3.client("s3").get_object(Bucket=bucket, Key="a.jpg")["Body"].read() == picture(color="red")
 
 
+def test_refresh_stores_the_same_picture_again_with_the_wish_to_ask_anew(
+    upload: Callable[..., Answer], source: Source, bucket: str
+) -> None:
+    body = {"url": f"{source.address}/photo.jpg", "name": "a.jpg"}
+    upload(body=body)
+    assert [upload(body=body | {"refresh": True}).status for _ in range(2)] == [201, 201]
+    s3 = boto3.client("s3")
+    versions = s3.list_object_versions(Bucket=bucket)["Versions"]
+    wishes = [
+        s3.head_object(Bucket=bucket, Key="a.jpg", VersionId=version["VersionId"])["Metadata"].get("refresh")
+        for version in versions
+    ]
+    assert len(set(wishes)) == 3
+    assert wishes.count(None) == 1
+
+
+def test_refresh_does_not_overwrite_another_picture(upload: Callable[..., Answer], source: Source) -> None:
+    upload(url=f"{source.address}/photo.jpg", name="a.jpg")
+    assert upload(body={"url": f"{source.address}/png", "name": "a.jpg", "refresh": True}).status == 409
+
+
 def test_a_file_that_came_another_way_is_not_overwritten(
     upload: Callable[..., Answer], source: Source, bucket: str
 ) -> None:

@@ -105,12 +105,34 @@ def test_a_message_is_hidden_six_times_as_long_as_its_handler_may_take(
     api: Template, recognition: Template, integration: Template
 ) -> None:
     recognition.has_resource_properties(
-        "AWS::Lambda::Function", {"Handler": "image_recognition.handler", "Timeout": 120}
+        "AWS::Lambda::Function", {"Handler": "image_recognition.handler", "Timeout": 60}
     )
-    api.has_resource_properties("AWS::SQS::Queue", {"VisibilityTimeout": 720, "RedrivePolicy": Match.any_value()})
-    integration.has_resource_properties("AWS::Lambda::Function", {"Handler": "deliver.handler", "Timeout": 90})
+    api.has_resource_properties("AWS::SQS::Queue", {"VisibilityTimeout": 360, "RedrivePolicy": Match.any_value()})
+    integration.has_resource_properties("AWS::Lambda::Function", {"Handler": "deliver.handler", "Timeout": 30})
     integration.has_resource_properties(
-        "AWS::SQS::Queue", {"VisibilityTimeout": 540, "RedrivePolicy": Match.any_value()}
+        "AWS::SQS::Queue", {"VisibilityTimeout": 180, "RedrivePolicy": Match.any_value()}
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "workers", "each"),
+    [
+        ({"rekognition_tps": 50}, 5, "10"),
+        ({"rekognition_tps": 5}, 2, "2.5"),
+        ({"rekognition_tps": 2}, 2, "1"),
+        ({"region": "eu-west-1"}, 5, "10"),
+        ({"region": "eu-north-1"}, 2, "2.5"),
+    ],
+)
+def test_all_workers_together_stay_under_the_quota(
+    synthesize: Callable[..., Templates], settings: dict[str, Any], workers: int, each: str
+) -> None:
+    recognition = Template.from_json(synthesize(**settings)["RekognitionStack"])
+    recognition.has_resource_properties(
+        "AWS::Lambda::EventSourceMapping", {"ScalingConfig": {"MaximumConcurrency": workers}}
+    )
+    recognition.has_resource_properties(
+        "AWS::Lambda::Function", {"Environment": {"Variables": Match.object_like({"CALLS_PER_SECOND": each})}}
     )
 
 

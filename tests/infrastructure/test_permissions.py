@@ -22,11 +22,13 @@ ACTIONS = {
     "RekognitionStack/ImageRecognition": {
         "dynamodb:GetItem",
         "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
         "rekognition:DetectLabels",
         "s3:GetObject",
         "s3:GetObjectVersion",
         "s3:ListBucket",
         "sns:Publish",
+        "sqs:SendMessage",
     },
     "RekognitionStack/ListImages": {
         "dynamodb:GetItem",

@@ -1,0 +1,89 @@
+"""The messages of one invocation, handled side by side; each that fails comes back alone, and later each time."""
+
+import random
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+logger = Logger()
+
+FIRST_RETRY_SECONDS = 5
+LAST_RETRY_SECONDS = 900
+
+
+class RetryLaterError(Exception):
+    """Nothing is wrong with a message, but it has to wait."""
+
+    def __init__(self, message: str, seconds: int) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class MessageBatch(BatchProcessor):
+    """Powertools' processor of SQS batches, with a thread for each message and backoff by visibility.
+
+    An exception keeps its message in the queue, hidden for 5 s after the first receive, twice as long after each
+    further one, 15 min at most, or as long as a RetryLaterError says.
+    """
+
+    def __init__(self, sqs: "SQSClient", queue_url: str) -> None:
+        # A batch in which every message failed is still no failed invocation: each message counts for itself.
+        super().__init__(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+        self.sqs = sqs
+        self.queue_url = queue_url
+
+    def handle(
+        self, event: dict[str, Any], handler: Callable[[SQSRecord], None], context: LambdaContext
+    ) -> PartialItemFailureResponse:
+        """Handle the event's messages; the answer names those that stay in the queue."""
+        return process_partial_response(event=event, record_handler=handler, processor=self, context=context)
+
+    def process(self) -> list[tuple[Any, ...]]:
+        """Called by Powertools: all messages at once, as they wait for other services most of the time."""
+        with ThreadPoolExecutor(max_workers=max(1, len(self.records))) as pool:
+            return list(pool.map(self._process_record, self.records))
+
+    def failure_handler(self, record: SQSRecord, exception: Any) -> Any:
+        """Called by Powertools where a handler raised, in the thread of that message."""
+        error: BaseException = exception[1]
+        delay = backoff(int(record.attributes.approximate_receive_count))
+        if isinstance(error, RetryLaterError):
+            delay = error.seconds
+            logger.info("message waits", extra={"message_id": record.message_id, "reason": str(error)})
+        else:
+            logger.error(
+                "message failed",
+                extra={
+                    "message_id": record.message_id,
+                    "reason": f"{type(error).__name__}: {error}",
+                    "retry_seconds": delay,
+                    "stack": "".join(traceback.format_exception(error)),
+                },
+            )
+        self._hide(record, delay)
+        return super().failure_handler(record, exception)
+
+    def _hide(self, record: SQSRecord, seconds: int) -> None:
+        try:
+            self.sqs.change_message_visibility(
+                QueueUrl=self.queue_url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=seconds
+            )
+        except (BotoCoreError, ClientError):  # then it comes back after the queue's own time
+            logger.warning("visibility stays as it is", extra={"message_id": record.message_id}, exc_info=True)
+
+
+def backoff(receives: int) -> int:
+    """Seconds to wait after this many receives, with jitter, so that what failed together does not return together."""
+    longest = min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(receives - 1, 10))
+    return max(1, round(random.uniform(longest / 2, longest)))  # noqa: S311 - no secret

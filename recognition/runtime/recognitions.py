@@ -1,0 +1,140 @@
+"""The table of what Rekognition said: one item per content and settings, so that nothing is paid for twice.
+
+An item holds a short claim while a call is under way, and the answer afterwards. Answers stay.
+"""
+
+import dataclasses
+import json
+import threading
+import time
+import uuid
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from detection import Detection
+from items import from_attributes, to_attributes
+from message_batch import RetryLaterError
+from recognition_event import Failure, Label, label_from
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+MAX_BYTES = 350_000  # an item may have 400 KB
+
+
+class ClaimedError(RetryLaterError):
+    """Another worker asks about the same content; its answer will be there when the claim's time is over."""
+
+
+@dataclass(frozen=True)
+class Recognitions:
+    """The table. Threads of one worker that meet at one content wait for each other."""
+
+    dynamodb: "DynamoDBClient"
+    table: str
+    worker: str = field(default_factory=lambda: str(uuid.uuid4()))
+    _guard: Any = field(default_factory=threading.Lock)
+    _locks: Any = field(default_factory=weakref.WeakValueDictionary)
+
+    def answer(
+        self, content: str, *, refresh: str | None, lease_seconds: float, ask: Callable[[], Detection]
+    ) -> Detection:
+        """The stored answer for a content, or a new one from `ask`, which is called by nobody else meanwhile.
+
+        `refresh` names a wish for a new answer: one given for the same wish counts as stored, older ones do not.
+        The claim ends after `lease_seconds`, when a worker that died in between cannot come back any more.
+
+        Raises:
+            ClaimedError: another worker is asking.
+            whatever `ask` raises; the claim is given back.
+        """
+        with self._lock(content):
+            if stored := self._claim(content, refresh, lease_seconds):
+                return stored
+            try:
+                detection = ask()
+            except Exception:
+                self._release(content)
+                raise
+            self._store(content, refresh, detection)
+            return detection
+
+    def _lock(self, content: str) -> threading.Lock:
+        with self._guard:
+            lock: threading.Lock = self._locks.setdefault(content, threading.Lock())
+            return lock
+
+    def _claim(self, content: str, refresh: str | None, lease_seconds: float) -> Detection | None:
+        """Claim the content with one conditional write, or find the answer that makes it needless."""
+        now = time.time()
+        values = {":now": now, ":until": now + lease_seconds, ":worker": self.worker, ":refresh": refresh}
+        unanswered = "attribute_not_exists(answer)"
+        if refresh:
+            unanswered += " OR attribute_not_exists(refresh) OR refresh <> :refresh"
+        try:
+            self.dynamodb.update_item(
+                TableName=self.table,
+                Key={"content": {"S": content}},
+                UpdateExpression="SET claimed_until = :until, worker = :worker",
+                ConditionExpression=(
+                    f"({unanswered}) AND (attribute_not_exists(claimed_until) OR claimed_until < :now)"
+                ),
+                ExpressionAttributeValues=to_attributes(values),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            item = from_attributes(error.response["Item"])  # type: ignore[typeddict-item] # as asked for
+            if "answer" in item and (not refresh or item.get("refresh") == refresh):
+                return _detection(item["answer"])
+            wait = ceil(max(0.0, item["claimed_until"] - now)) + 1
+            raise ClaimedError("another worker asks about the same content", wait) from error
+        return None
+
+    def _store(self, content: str, refresh: str | None, detection: Detection) -> None:
+        also = ", refresh = :refresh" if refresh else ""
+        self.dynamodb.update_item(
+            TableName=self.table,
+            Key={"content": {"S": content}},
+            UpdateExpression=f"SET answer = :answer{also} REMOVE claimed_until, worker",
+            ExpressionAttributeValues=to_attributes({":answer": _document(detection), ":refresh": refresh}),
+        )
+
+    def _release(self, content: str) -> None:
+        """Give the claim back, so that the next try need not wait for its end; it would end anyway."""
+        try:
+            self.dynamodb.update_item(
+                TableName=self.table,
+                Key={"content": {"S": content}},
+                UpdateExpression="REMOVE claimed_until, worker",
+                ConditionExpression="worker = :worker",
+                ExpressionAttributeValues=to_attributes({":worker": self.worker}),
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+
+
+def _document(detection: Detection) -> dict[str, Any]:
+    document = dataclasses.asdict(detection)
+    if len(json.dumps(document).encode()) > MAX_BYTES:
+        bare = tuple(dataclasses.replace(label, instances=()) for label in detection.labels)
+        document = dataclasses.asdict(dataclasses.replace(detection, labels=bare, truncated=True))
+    return document
+
+
+def _detection(document: dict[str, Any]) -> Detection:
+    labels: tuple[Label, ...] = tuple(label_from(label) for label in document["labels"])
+    failure = document.get("failure")
+    return Detection(
+        labels=labels,
+        model=document.get("model"),
+        failure=Failure(**failure) if failure else None,
+        truncated=bool(document.get("truncated")),
+    )

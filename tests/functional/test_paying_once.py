@@ -1,0 +1,243 @@
+"""Rekognition is asked once for a content, whatever happens around it."""
+
+import dataclasses
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import boto3
+import pytest
+
+import image_recognition
+from classifications import Classification
+from detection import Detection
+from image_recognition import Recognizer
+from recognition_event import Failure, Label
+from recognitions import ClaimedError, Recognitions
+from tests.functional.conftest import S3, Context, FakeRekognition, Topic, failed, sqs_event
+
+ANSWER = Detection(labels=(Label(name="Dog", confidence=98.13),), model="3.0", failure=None)
+
+
+@pytest.fixture
+def recognitions(tables: dict[str, str]) -> Recognitions:
+    return Recognitions(boto3.client("dynamodb"), tables["recognitions"])
+
+
+def another(recognitions: Recognitions) -> Recognitions:
+    """The same table, seen by another worker."""
+    return Recognitions(recognitions.dynamodb, recognitions.table)
+
+
+class Asked:
+    """A Rekognition that counts, and answers or raises."""
+
+    def __init__(self, answer: Detection | BaseException = ANSWER) -> None:
+        self.times = 0
+        self.answer = answer
+
+    def __call__(self) -> Detection:
+        self.times += 1
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer
+
+
+def test_a_stored_answer_is_given_to_everybody(recognitions: Recognitions) -> None:
+    asked = Asked()
+    for reader in (recognitions, recognitions, another(recognitions)):
+        assert reader.answer("c", refresh=None, lease_seconds=60, ask=asked) == ANSWER
+    assert asked.times == 1
+
+
+def test_a_refusal_is_an_answer_too(recognitions: Recognitions) -> None:
+    refusal = Detection((), None, Failure(code="InvalidImageFormatException", message="m"))
+    asked = Asked(refusal)
+    for _ in range(2):
+        assert recognitions.answer("c", refresh=None, lease_seconds=60, ask=asked) == refusal
+    assert asked.times == 1
+
+
+def test_while_one_worker_asks_another_is_told_how_long_to_wait(recognitions: Recognitions) -> None:
+    other = Asked()
+
+    def meanwhile() -> Detection:
+        with pytest.raises(ClaimedError) as told:
+            another(recognitions).answer("c", refresh=None, lease_seconds=60, ask=other)
+        assert 40 <= told.value.seconds <= 42  # what remains of the claim, and a second
+        return ANSWER
+
+    assert recognitions.answer("c", refresh=None, lease_seconds=40, ask=meanwhile) == ANSWER
+    assert other.times == 0
+    assert another(recognitions).answer("c", refresh=None, lease_seconds=60, ask=other) == ANSWER
+    assert other.times == 0
+
+
+def test_the_claim_of_a_dead_worker_ends_with_its_lease(recognitions: Recognitions) -> None:
+    class DeadError(BaseException):
+        """The worker is gone: nothing after it is run."""
+
+    with pytest.raises(DeadError):
+        recognitions.answer("c", refresh=None, lease_seconds=0.2, ask=Asked(DeadError()))
+    with pytest.raises(ClaimedError):
+        another(recognitions).answer("c", refresh=None, lease_seconds=60, ask=Asked())
+    deadline, asked = time.monotonic() + 5, Asked()
+    while True:
+        try:
+            assert another(recognitions).answer("c", refresh=None, lease_seconds=60, ask=asked) == ANSWER
+            break
+        except ClaimedError:
+            assert time.monotonic() < deadline
+    assert asked.times == 1
+
+
+def test_a_transient_failure_gives_the_claim_back(recognitions: Recognitions) -> None:
+    with pytest.raises(ConnectionError):
+        recognitions.answer("c", refresh=None, lease_seconds=60, ask=Asked(ConnectionError()))
+    assert another(recognitions).answer("c", refresh=None, lease_seconds=60, ask=Asked()) == ANSWER
+
+
+def test_a_wish_for_a_new_answer_is_granted_once(recognitions: Recognitions) -> None:
+    asked = Asked()
+    for refresh in (None, "wish 1", "wish 1", None, "wish 2", "wish 2"):
+        recognitions.answer("c", refresh=refresh, lease_seconds=60, ask=asked)
+    assert asked.times == 3
+
+
+def test_threads_of_one_worker_that_meet_at_one_content_ask_once(recognitions: Recognitions) -> None:
+    together, asked = threading.Barrier(8), Asked()
+
+    def look(_: int) -> Detection:
+        together.wait(5)
+        return recognitions.answer("c", refresh=None, lease_seconds=60, ask=asked)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(look, range(8))) == {ANSWER}
+    assert asked.times == 1
+
+
+def test_the_same_bytes_under_other_names_cost_one_call(
+    deliver: Callable[..., list[str]],
+    s3: S3,
+    rekognition: FakeRekognition,
+    records: Callable[[str], Classification | None],
+    labels_topic: Topic,
+) -> None:
+    names = [f"{number}.jpg" for number in range(10)]
+    assert deliver(*[s3.put(name, body="the same") for name in names]) == []
+    assert len(rekognition.calls) == 1
+    assert all(records(name) for name in names)
+    assert {published.document["image"] for published in labels_topic.published()} == set(names)
+
+
+def test_a_settings_change_alone_calls_nothing_and_the_same_bytes_after_it_call_again(
+    deliver: Callable[..., list[str]],
+    s3: S3,
+    worker: Recognizer,
+    rekognition: FakeRekognition,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = s3.put("a.jpg", body="the same")
+    assert deliver(before) == []
+    changed = dataclasses.replace(worker, fingerprint="other settings")
+    monkeypatch.setattr(image_recognition, "recognizer", lambda: changed)
+    assert deliver(before) == []
+    assert len(rekognition.calls) == 1
+    assert deliver(s3.put("b.jpg", body="the same")) == []
+    assert len(rekognition.calls) == 2
+
+
+class RecordingSQS:
+    """What the handler asks of the queue."""
+
+    def __init__(self) -> None:
+        self.hidden: list[int] = []
+        self.sent: list[dict[str, Any]] = []
+
+    def change_message_visibility(self, *, VisibilityTimeout: int, **_: Any) -> None:  # noqa: N803
+        self.hidden.append(VisibilityTimeout)
+
+    def send_message(self, **message: Any) -> None:
+        self.sent.append(message)
+
+
+@pytest.fixture
+def sqs(worker: Recognizer, monkeypatch: pytest.MonkeyPatch) -> RecordingSQS:
+    recording = RecordingSQS()
+    monkeypatch.setattr(image_recognition, "_sqs", lambda: recording)
+    return recording
+
+
+def claim(worker: Recognizer, message: str, seconds: float) -> None:
+    """Claim a message's content as another worker would, which then dies."""
+    content = json.loads(message)["Records"][0]["s3"]["object"]
+    body = boto3.client("s3").get_object(Bucket="images", Key=content["key"])["Body"].read()
+    another(worker.recognitions)._claim(f"{hashlib.sha256(body).hexdigest()}#{worker.fingerprint}", None, seconds)
+
+
+def test_a_waiting_message_is_hidden_until_a_second_after_the_claim(
+    s3: S3,
+    worker: Recognizer,
+    sqs: RecordingSQS,
+    context: Context,
+    rekognition: FakeRekognition,
+) -> None:
+    message = s3.put("a.jpg")
+    claim(worker, message, 37)
+    assert failed(dict(image_recognition.handler(sqs_event(message), context))) == ["0"]  # type: ignore[arg-type]
+    assert sqs.hidden == [38]
+    assert rekognition.calls == []
+
+
+def test_waiting_never_ends_among_the_dead_letters(
+    s3: S3,
+    worker: Recognizer,
+    sqs: RecordingSQS,
+    context: Context,
+) -> None:
+    """Every receive counts towards the queue's limit, so a message that has only waited starts anew before that."""
+    message = s3.put("a.jpg")
+    claim(worker, message, 37)
+    assert failed(dict(image_recognition.handler(sqs_event(message, receives=18), context))) == []  # type: ignore[arg-type]
+    [sent] = sqs.sent
+    assert (sent["MessageBody"], sent["DelaySeconds"]) == (message, 38)
+
+
+def test_a_failing_message_comes_back_later_each_time(
+    s3: S3,
+    sqs: RecordingSQS,
+    context: Context,
+    rekognition: FakeRekognition,
+) -> None:
+    rekognition.errors["a.jpg"] = "ThrottlingException"
+    message = s3.put("a.jpg")
+    for receives in (1, 2, 3, 12):
+        image_recognition.handler(sqs_event(message, receives=receives), context)  # type: ignore[arg-type]
+    first, second, third, last = sqs.hidden
+    assert 2 <= first <= 5
+    assert 5 <= second <= 10
+    assert 10 <= third <= 20
+    assert 450 <= last <= 900
+    assert sqs.sent == []
+
+
+def test_a_batch_is_asked_about_side_by_side(
+    deliver: Callable[..., list[str]],
+    s3: S3,
+    worker: Recognizer,
+    rekognition: FakeRekognition,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    together = threading.Barrier(10)
+    answer = rekognition.detect_labels
+
+    def wait_for_the_others(**request: Any) -> Any:
+        together.wait(10)  # breaks unless all ten calls are under way at once
+        return answer(**request)
+
+    monkeypatch.setattr(rekognition, "detect_labels", wait_for_the_others)
+    assert deliver(*[s3.put(f"{number}.jpg") for number in range(10)]) == []
