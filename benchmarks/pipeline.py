@@ -1,0 +1,330 @@
+"""Our pipeline beside the public workshop's, with the same pictures on the same machine: `make bench-pipeline`.
+
+One embedded cloud, in a folder that is thrown away, whose Rekognition does not look and takes a quarter of a second
+for each call. First the workshop's handler with a bucket, topic, queue, table and event source mapping of its own,
+then the deployed RekognitionStack. Prints JSON. Memory, timeout, batch size and concurrency of the workshop's are
+taken over from ours; ours delivers every result to the partner meanwhile, which the workshop's part does not.
+"""
+
+import argparse
+import io
+import json
+import math
+import os
+import platform
+import random
+import re
+import signal
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import requests
+from PIL import Image
+
+from local.cloud import Cloud, CloudError, Endpoints
+
+WORKSHOP = Path(__file__).parent / "workshop"
+OUR_HANDLER = "image_recognition.handler"
+LATENCY_MS = 250
+UPLOADERS = 8
+PATIENCE_SECONDS = 30
+"""How long nothing may happen before the run counts as failed."""
+
+# Photographs of those that the packages ship, each large enough for many different crops.
+PHOTOGRAPHS = {
+    "skimage": (
+        "data",
+        ["astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg", "hubble_deep_field.jpg"],
+    ),
+    "sklearn": ("datasets/images", ["china.jpg", "flower.jpg"]),
+    "matplotlib": ("mpl-data/sample_data", ["grace_hopper.jpg"]),
+}
+SIDE = 224
+
+
+class BenchmarkError(RuntimeError):
+    """What was measured is not what should be; the message says what is missing."""
+
+
+class BlindCloud(Cloud):
+    """An embedded cloud whose Rekognition answers without looking: what is around it is measured."""
+
+    def _model_options(self) -> list[str]:
+        return ["--engine", "blind"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """A way from a bucket through a recognising function into a table."""
+
+    bucket: str
+    table: str
+    queue_url: str
+    function: dict[str, Any]
+    """Lambda's configuration of it."""
+    mapping: dict[str, Any]
+    """What of the event source mapping sets the pace."""
+
+
+def photographs() -> list[Image.Image]:
+    """Real photographs, out of packages that ship them."""
+    found = []
+    for package, (folder, names) in PHOTOGRAPHS.items():
+        spec = find_spec(package)  # importing them takes seconds
+        if spec is None or spec.origin is None:
+            raise BenchmarkError(f"{package} is not installed; `make setup` installs it")
+        for name in names:
+            with Image.open(Path(spec.origin).parent / folder / name) as image:
+                found.append(image.convert("RGB"))
+    return found
+
+
+def pictures(count: int) -> list[bytes]:
+    """So many small JPEGs, the same ones each time, no two alike: crops of the photographs."""
+    sources, chance = photographs(), random.Random(0)  # noqa: S311 - the same each time is the point
+    made: dict[bytes, None] = {}
+    while len(made) < count:
+        image = sources[len(made) % len(sources)]
+        left, top = (chance.randrange(side - SIDE + 1) for side in image.size)
+        file = io.BytesIO()
+        image.crop((left, top, left + SIDE, top + SIDE)).save(file, "JPEG", quality=85)
+        made[file.getvalue()] = None
+    return list(made)
+
+
+def deployed(cloud: Cloud, endpoints: Endpoints) -> Pipeline:
+    """Ours, as it stands in the embedded cloud."""
+    functions = cloud.client("lambda").list_functions(MaxItems=50)["Functions"]
+    function = next((entry for entry in functions if entry["Handler"] == OUR_HANDLER), None)
+    if function is None:
+        raise BenchmarkError(f"no deployed function has the handler {OUR_HANDLER}")
+    mappings = cloud.client("lambda").list_event_source_mappings(FunctionName=function["FunctionName"])
+    mapping = mappings["EventSourceMappings"][0]
+    queue = mapping["EventSourceArn"].rpartition(":")[2]
+    return Pipeline(
+        bucket=endpoints.bucket,
+        table=endpoints.table,
+        queue_url=cloud.client("sqs").get_queue_url(QueueName=queue)["QueueUrl"],
+        function=function,
+        mapping={name: mapping[name] for name in ("BatchSize", "ScalingConfig") if mapping.get(name)},
+    )
+
+
+def create_workshop(cloud: Cloud, ours: Pipeline) -> Pipeline:
+    """The workshop's, made anew beside ours and with the same pace."""
+    sns = cloud.client("sns")
+    cloud.client("s3").create_bucket(Bucket="workshop")
+    cloud.client("dynamodb").create_table(
+        TableName="workshop",
+        KeySchema=[{"AttributeName": "image", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "image", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    uploads = sns.create_topic(Name="workshop-uploads")["TopicArn"]
+    labels = sns.create_topic(Name="workshop-labels")["TopicArn"]
+    cloud.client("s3").put_bucket_notification_configuration(
+        Bucket="workshop",
+        NotificationConfiguration={"TopicConfigurations": [{"TopicArn": uploads, "Events": ["s3:ObjectCreated:*"]}]},
+    )
+    # Subscribed only now: the workshop's handler cannot read the s3:TestEvent that setting it up sends.
+    queue_url, queue_arn = _queue(cloud, visibility_seconds=6 * ours.function["Timeout"])
+    sns.subscribe(TopicArn=uploads, Protocol="sqs", Endpoint=queue_arn, Attributes={"RawMessageDelivery": "true"})
+    lambda_ = cloud.client("lambda")
+    function = lambda_.create_function(
+        FunctionName="workshop",
+        Handler="workshop_handler.handler",
+        Role="arn:aws:iam::000000000000:role/workshop",
+        Code={"ZipFile": _zipped(WORKSHOP)},
+        Environment={"Variables": {"TABLE": "workshop", "TOPIC_ARN": labels}},
+        **{name: ours.function[name] for name in ("Runtime", "Architectures", "MemorySize", "Timeout")},
+    )
+    lambda_.create_event_source_mapping(EventSourceArn=queue_arn, FunctionName="workshop", **ours.mapping)
+    return Pipeline(bucket="workshop", table="workshop", queue_url=queue_url, function=function, mapping=ours.mapping)
+
+
+def _queue(cloud: Cloud, *, visibility_seconds: int) -> tuple[str, str]:
+    """A queue with its dead-letter queue: address and ARN."""
+    sqs = cloud.client("sqs")
+
+    def made(name: str, attributes: dict[str, str]) -> tuple[str, str]:
+        url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        return url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+    _, dead_letters = made("workshop-dead-letters", {})
+    redrive = json.dumps({"deadLetterTargetArn": dead_letters, "maxReceiveCount": 5})
+    return made("workshop", {"VisibilityTimeout": str(visibility_seconds), "RedrivePolicy": redrive})
+
+
+def _zipped(folder: Path) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as target:
+        for file in folder.glob("*.py"):
+            target.write(file, file.name)
+    return archive.getvalue()
+
+
+class Measurement:
+    """Sends pictures into a pipeline and sees what becomes of them."""
+
+    def __init__(self, cloud: Cloud, pipeline: Pipeline, rekognition: str) -> None:
+        self._s3, self._sqs = cloud.client("s3"), cloud.client("sqs")
+        self._dynamodb, self._logs = cloud.client("dynamodb"), cloud.client("logs")
+        self._pipeline, self._rekognition = pipeline, rekognition
+
+    def run(self, files: Sequence[bytes], *, warm_up: int) -> dict[str, Any]:
+        """The figures of one run. The first `warm_up` pictures are not measured: they have workers started.
+
+        Raises:
+            BenchmarkError: pictures are missing at the end.
+        """
+        self._send(files[:warm_up], "warm-up")
+        calls, since, started = self._calls(), int(1000 * time.time()), time.monotonic()
+        elapsed = self._send(files[warm_up:], "picture") - started
+        count, calls = len(files) - warm_up, self._calls() - calls
+        if calls < count:
+            raise BenchmarkError(f"{self._function} recorded {count} different pictures with {calls} calls")
+        billed = billed_ms(self._log_lines(since))
+        return {
+            "images_per_second": round(count / elapsed, 1),
+            "calls_per_image": round(calls / count, 3),
+            "billed_ms_per_image": round(sum(billed) / count, 1),
+            "seconds": round(elapsed, 2),
+            "invocations": len(billed),
+        }
+
+    @property
+    def _function(self) -> str:
+        return str(self._pipeline.function["FunctionName"])
+
+    def _send(self, files: Sequence[bytes], name: str) -> float:
+        """Upload them all and wait; when the last one was recorded."""
+        before = self._recorded()
+        with ThreadPoolExecutor(UPLOADERS) as pool:
+            list(pool.map(self._upload, files, (f"{name}-{number:04}.jpg" for number in range(len(files)))))
+        self._wait(lambda: len(files) - (self._recorded() - before), f"of {len(files)} pictures not recorded")
+        last = time.monotonic()
+        self._wait(lambda: sum(self._waiting().values()), "messages not let go")  # so that all is in the logs
+        return last
+
+    def _upload(self, file: bytes, key: str) -> None:
+        self._s3.put_object(Bucket=self._pipeline.bucket, Key=key, Body=file, ContentType="image/jpeg")
+
+    def _wait(self, missing: Callable[[], int], what: str) -> None:
+        """Until nothing is missing any more; PATIENCE_SECONDS from each time that there is less."""
+        fewest, deadline = math.inf, 0.0
+        while (now := missing()) > 0:
+            if now < fewest:
+                fewest, deadline = now, time.monotonic() + PATIENCE_SECONDS
+            if time.monotonic() > deadline:
+                raise BenchmarkError(
+                    f"{self._function}: {now} {what}, and no change for {PATIENCE_SECONDS} s; queue: {self._waiting()}"
+                )
+            time.sleep(0.05)
+
+    def _recorded(self) -> int:
+        """Items in the table; the emulator's count is exact at any time, DynamoDB's own is hours old."""
+        return int(self._dynamodb.describe_table(TableName=self._pipeline.table)["Table"]["ItemCount"])
+
+    def _waiting(self) -> dict[str, int]:
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self._sqs.get_queue_attributes(QueueUrl=self._pipeline.queue_url, AttributeNames=names)
+        return {name: int(answer["Attributes"][name]) for name in names}
+
+    def _calls(self) -> int:
+        stats = requests.get(f"{self._rekognition}/stats", timeout=PATIENCE_SECONDS).json()
+        return int(stats.get("DetectLabels", 0))
+
+    def _log_lines(self, since: int) -> list[str]:
+        group = self._pipeline.function["LoggingConfig"]["LogGroup"]
+        pages = self._logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since)
+        return [event["message"] for page in pages for event in page["events"]]
+
+
+def billed_ms(lines: Iterable[str]) -> list[int]:
+    """What each invocation is billed, out of Lambda's REPORT lines.
+
+    Raises:
+        BenchmarkError: there are none.
+    """
+    billed = [int(found[1]) for line in lines if (found := re.match(r"REPORT .*\bBilled Duration: (\d+) ms", line))]
+    if not billed:
+        raise BenchmarkError("the function's log has no REPORT lines")
+    return billed
+
+
+def ratios(ours: Mapping[str, Any], workshop: Mapping[str, Any]) -> dict[str, float]:
+    """Ours divided by the workshop's."""
+    names = ("images_per_second", "calls_per_image", "billed_ms_per_image")
+    return {name: round(ours[name] / workshop[name], 3) for name in names}
+
+
+def measure(cloud: Cloud, count: int, warm_up: int) -> dict[str, Any]:
+    """Start the cloud and measure both pipelines.
+
+    Raises:
+        BenchmarkError, CloudError: it did not come to figures.
+    """
+    files = pictures(warm_up + count)
+    endpoints = cloud.up()
+    rehearsal = {"latency_ms": LATENCY_MS}
+    requests.post(f"{endpoints.rekognition}/rehearsal", json=rehearsal, timeout=PATIENCE_SECONDS).raise_for_status()
+    ours = deployed(cloud, endpoints)
+    runs = {}
+    for name, pipeline in {"workshop": create_workshop(cloud, ours), "ours": ours}.items():
+        cloud.say(f"{count} pictures through {name} …")
+        runs[name] = Measurement(cloud, pipeline, endpoints.rekognition).run(files, warm_up=warm_up)
+    return {
+        "images": count,
+        "warm_up_images": warm_up,
+        "mean_bytes": round(sum(map(len, files)) / len(files)),
+        "uploaders": UPLOADERS,
+        "rekognition": {"engine": "blind", **rehearsal},
+        "mapping": ours.mapping,
+        "memory_mb": ours.function["MemorySize"],
+        "billed": "Billed Duration of the emulator's REPORT lines: whole ms of wall clock, with the workers' starts",
+        **runs,
+        "ours_to_workshop": ratios(runs["ours"], runs["workshop"]),
+    }
+
+
+def main() -> int:
+    """Measures and prints; whatever happens, nothing runs on."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--images", type=int, default=500, help="how many are measured")
+    parser.add_argument(
+        "--warm-up",
+        type=int,
+        default=1,
+        metavar="IMAGES",
+        help="how many go first, unmeasured; 1: the measured ones meet the starts of most workers, 100: of none",
+    )
+    options = parser.parse_args()
+    if min(options.images, options.warm_up) < 1:
+        parser.error("--images and --warm-up take 1 or more")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    with tempfile.TemporaryDirectory(prefix="sightline-bench-") as folder:
+        cloud = BlindCloud(Path(folder), say=lambda text: print(text, file=sys.stderr, flush=True))
+        try:
+            figures = measure(cloud, options.images, options.warm_up)
+        except (BenchmarkError, CloudError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            return 128 + signal.SIGINT
+        finally:
+            cloud.down()
+    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+    print(json.dumps({"benchmark": "pipeline", **machine, **figures}, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

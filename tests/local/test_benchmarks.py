@@ -1,0 +1,134 @@
+"""The benchmarks' own logic. What they measure is never asserted: it depends on the machine."""
+
+import io
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from benchmarks import cold_start, pipeline
+
+TEMPLATE = {
+    "Resources": {
+        "Layer1": {"Type": "AWS::Lambda::LayerVersion", "Properties": {"Content": {"S3Key": "layer.zip"}}},
+        "Recognition": {
+            "Type": "AWS::Lambda::Function",
+            "Properties": {
+                "Handler": "image_recognition.handler",
+                "Code": {"S3Key": "code.zip"},
+                "Layers": [{"Ref": "Layer1"}],
+                "Environment": {"Variables": {"POWERTOOLS_SERVICE_NAME": "Recognition", "TABLE": {"Ref": "Table"}}},
+            },
+        },
+        "CdksOwn": {"Type": "AWS::Lambda::Function", "Properties": {"Handler": "index.handler", "Code": {}}},
+        "Mapping": {
+            "Type": "AWS::Lambda::EventSourceMapping",
+            "Properties": {"FunctionName": {"Ref": "Recognition"}},
+        },
+    }
+}
+
+
+def test_the_pictures_are_small_distinct_and_the_same_each_time() -> None:
+    files = pipeline.pictures(20)
+    assert len(set(files)) == 20
+    assert pipeline.pictures(20) == files
+    for file in files:
+        with Image.open(io.BytesIO(file)) as image:
+            assert (image.format, *image.size) == ("JPEG", 224, 224)
+
+
+def test_billed_time_comes_from_the_report_lines_alone() -> None:
+    report = "REPORT RequestId: 1\tDuration: 12 ms\tBilled Duration: 13 ms\tMemory Size: 128 MB"
+    assert pipeline.billed_ms(["START RequestId: 1", "said: Billed Duration: 9 ms", report]) == [13]
+
+
+def test_a_log_without_reports_is_an_error() -> None:
+    with pytest.raises(pipeline.BenchmarkError, match="no REPORT lines"):
+        pipeline.billed_ms(["START RequestId: 1"])
+
+
+def test_ratios_are_ours_divided_by_the_workshops() -> None:
+    ours = {"images_per_second": 30, "calls_per_image": 1.0, "billed_ms_per_image": 60}
+    workshop = {"images_per_second": 10, "calls_per_image": 1.0, "billed_ms_per_image": 300}
+    assert pipeline.ratios(ours, workshop) == {
+        "images_per_second": 3.0,
+        "calls_per_image": 1.0,
+        "billed_ms_per_image": 0.2,
+    }
+
+
+class Aws:
+    """Notes what the workshop's handler asks of AWS."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Any]] = []
+
+    def detect_labels(self, **request: Any) -> dict[str, Any]:
+        self.asked.append(("detect_labels", request["Image"]["S3Object"]["Name"]))
+        return {"Labels": [{"Name": "Dog"}]}
+
+    def put_item(self, **request: Any) -> None:
+        self.asked.append(("put_item", request["Item"]))
+
+    def publish(self, **request: Any) -> None:
+        self.asked.append(("publish", json.loads(request["Message"])))
+
+
+@pytest.fixture
+def workshop_handler(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(pipeline.WORKSHOP))
+    monkeypatch.delitem(sys.modules, "workshop_handler", raising=False)
+    return import_module("workshop_handler")
+
+
+def test_the_workshops_handler_takes_one_message_after_the_other(
+    workshop_handler: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aws = Aws()
+    for client in ("rekognition", "dynamodb", "sns"):
+        monkeypatch.setattr(workshop_handler, client, aws)
+    monkeypatch.setenv("TABLE", "table")
+    monkeypatch.setenv("TOPIC_ARN", "topic")
+    bodies = [
+        json.dumps({"Records": [{"s3": {"bucket": {"name": "pictures"}, "object": {"key": key}}}]})
+        for key in ("a+dog.jpg", "b.jpg")
+    ]
+    workshop_handler.handler({"Records": [{"body": body} for body in bodies]}, None)
+    assert aws.asked == [
+        step
+        for name in ("a dog.jpg", "b.jpg")
+        for step in (
+            ("detect_labels", name),
+            ("put_item", {"image": {"S": name}, "labels": {"S": "['Dog']"}}),
+            ("publish", {"image": name, "labels": "['Dog']"}),
+        )
+    ]
+
+
+def test_functions_are_read_from_a_template() -> None:
+    assets = {"layer.zip": Path("layer"), "code.zip": Path("code")}
+    (function,) = cold_start.functions(TEMPLATE, assets)
+    assert (function.name, function.kind, function.statement) == ("Recognition", "queue", "import image_recognition")
+    assert function.path() == [Path("code"), Path("layer/python")]
+    assert function.environment["TABLE"] == "a reference"
+
+
+def test_import_times_are_summed_by_package() -> None:
+    lines = [
+        "import time: self [us] | cumulative | imported package",
+        "import time:       200 |        200 |   botocore.config",
+        "import time:       100 |        300 | botocore",
+        "import time:        50 |         50 | json",
+    ]
+    assert cold_start.own_microseconds(lines) == {"botocore": 300, "json": 50}
+
+
+def test_a_folder_is_smaller_zipped(tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_bytes(b"#" * 2**20)
+    assert cold_start.sizes([tmp_path, tmp_path]) == {"zipped_mb": 0.0, "unzipped_mb": 2.0}
