@@ -7,6 +7,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from cli.redrive import RedriveError
+from cli.redrive import run as run_redrive
 from cli.target import Target, TargetError, TargetName, find
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -49,6 +51,21 @@ def guide(target: TargetOption = None) -> None:
             "\nTeardown    make destroy (keeps the bucket, the table and the logs)",
             markup=False,
         )
+
+
+@app.command()
+def redrive(
+    queue: Annotated[str | None, typer.Argument(help="As UploadedImage or Labels. Without it: all.")] = None,
+    rate: Annotated[int, typer.Option(min=1, max=500, help="Messages per second.")] = 10,
+    yes: Annotated[bool, typer.Option("--yes", help="Move them without asking.")] = False,
+    target: TargetOption = None,
+) -> None:
+    """Show what is in the dead-letter queues, and why; then move it back, to be handled again."""
+    try:
+        run_redrive(_find(target), queue, rate=rate, yes=yes, out=out, err=err)
+    except RedriveError as error:
+        err.print("[red]✗[/red]", escape(str(error)))
+        raise typer.Exit(1) from error
 
 
 def exports(target: Target) -> list[str]:

@@ -38,6 +38,20 @@ class Target:
     api_key: str | None
     photo: str | None = None
     """The address of a picture to try it with, where there is one."""
+    aws: str | None = None
+    """Where the embedded cloud stands in for AWS; None on AWS itself."""
+
+    def client(self, service: Any) -> Any:
+        """A boto3 client of the target's services."""
+        if self.aws is None:
+            return boto3.client(service)
+        return boto3.client(
+            service,
+            endpoint_url=self.aws,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106 - the emulator's own
+        )
 
 
 def find(name: TargetName | None) -> Target:
@@ -74,6 +88,7 @@ def local_target(endpoints: dict[str, str]) -> Target:
         endpoints["labels"],
         endpoints["api_key"],
         photo=f"{endpoints['photos']}astronaut.jpg",
+        aws=endpoints["aws"],
     )
 
 

@@ -1,0 +1,382 @@
+"""Moto's SQS has no move tasks: for the embedded cloud it is made to answer as that does, for AWS they are faked."""
+
+import io
+import json
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from botocore.validate import validate_parameters
+from rich.console import Console
+from typer.testing import CliRunner, Result
+
+import cli.redrive
+from cli.main import app
+from cli.redrive import dead_letter_queues, describe
+from cli.target import Target, TargetName
+from message_batch import MessageBatch, logger
+from tests.conftest import Templates, captured
+from tests.functional.conftest import Context, sqs_event
+
+RUNNING = {"Status": "RUNNING", "StartedTimestamp": 2, "ApproximateNumberOfMessagesMoved": 1}
+COMPLETED = {"Status": "COMPLETED", "StartedTimestamp": 2, "ApproximateNumberOfMessagesMoved": 2}
+
+
+@dataclass
+class EmbeddedSqs:
+    """Moto's SQS, which knows move tasks as little as the embedded cloud's."""
+
+    moto: Any
+    sent: int = 0
+    interrupt_after: int | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.moto, name)
+
+    def send_message(self, **request: Any) -> Any:
+        if self.sent == self.interrupt_after:
+            raise KeyboardInterrupt
+        self.sent += 1
+        return self.moto.send_message(**request)
+
+    def list_message_move_tasks(self, **_: Any) -> Any:
+        raise ClientError({"Error": {"Code": "InvalidAction", "Message": "not valid"}}, "ListMessageMoveTasks")
+
+
+@dataclass
+class AwsSqs:
+    """Moto's SQS with a move task that is seen in these states, one for each look; None is Ctrl-C."""
+
+    moto: Any
+    states: list[dict[str, Any] | None]
+    started: list[dict[str, Any]] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.moto, name)
+
+    def check(self, operation: str, request: dict[str, Any]) -> None:
+        validate_parameters(request, self.moto.meta.service_model.operation_model(operation).input_shape)
+
+    def start_message_move_task(self, **request: Any) -> Any:
+        self.check("StartMessageMoveTask", request)
+        self.started.append(request)
+        return {"TaskHandle": "handle"}
+
+    def list_message_move_tasks(self, **request: Any) -> Any:
+        self.check("ListMessageMoveTasks", request)
+        state = self.states.pop(0)
+        if state is None:
+            raise KeyboardInterrupt
+        return {"Results": [state] if state else []}
+
+    def cancel_message_move_task(self, **request: Any) -> Any:
+        self.check("CancelMessageMoveTask", request)
+        self.cancelled.append(request["TaskHandle"])
+        return {"ApproximateNumberOfMessagesMoved": 1}
+
+
+class FakeLambda:
+    """Every queue has one function."""
+
+    def list_event_source_mappings(self, **_: Any) -> Any:
+        return {"EventSourceMappings": [{"FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:Worker"}]}
+
+    def get_function_configuration(self, **_: Any) -> Any:
+        return {"FunctionName": "Worker", "LoggingConfig": {"LogGroup": "worker-logs"}}
+
+
+@dataclass(frozen=True)
+class FakeTarget(Target):
+    clients: dict[str, Any] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        return self.clients.get(service) or boto3.client(service)  # type: ignore[call-overload]
+
+
+@pytest.fixture
+def target(aws: None, templates: Templates, monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
+    """The queues as the templates have them, on the embedded cloud."""
+    for stack, template in templates.items():
+        queues = {name: r for name, r in template["Resources"].items() if r["Type"] == "AWS::SQS::Queue"}
+        body = json.dumps({"Resources": {**queues, "Topic": {"Type": "AWS::SNS::Topic"}}})
+        boto3.client("cloudformation").create_stack(StackName=stack, TemplateBody=body)
+    boto3.client("logs").create_log_group(logGroupName="worker-logs")
+    boto3.client("logs").create_log_stream(logGroupName="worker-logs", logStreamName="one")
+    clients = {"sqs": EmbeddedSqs(boto3.client("sqs")), "lambda": FakeLambda()}
+    target = FakeTarget(TargetName.LOCAL, "upload", "labels", "key", clients=clients)
+    monkeypatch.setattr("cli.main.find", lambda name: target)
+    monkeypatch.setattr(cli.redrive, "POLL_SECONDS", 0)
+    return target
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A dead-letter queue and its queue."""
+
+    target: Target
+    name: str = "UploadedImage"
+
+    def url(self, *, dead: bool) -> str:
+        [found] = [queue for queue in dead_letter_queues(self.target) if queue.name == self.name]
+        return found.url if dead else found.source_url
+
+    def put(self, body: str, **attributes: Any) -> str:
+        """Put a dead message; its id."""
+        sent = boto3.client("sqs").send_message(
+            QueueUrl=self.url(dead=True), MessageBody=body, MessageAttributes=attributes
+        )
+        return sent["MessageId"]
+
+    def take(self, *, dead: bool) -> list[Any]:
+        """The messages that a consumer would get."""
+        taken = boto3.client("sqs").receive_message(
+            QueueUrl=self.url(dead=dead), MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        )
+        return taken.get("Messages", [])
+
+    def bodies(self, *, dead: bool) -> list[str]:
+        return sorted(message["Body"] for message in self.take(dead=dead))
+
+
+@pytest.fixture
+def uploads(target: FakeTarget) -> Pair:
+    return Pair(target)
+
+
+def redrive(*arguments: str, answer: str = "") -> Result:
+    return CliRunner().invoke(app, ["redrive", "--rate", "500", *arguments], input=answer)
+
+
+def on_aws(target: FakeTarget, *states: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch) -> AwsSqs:
+    sqs = AwsSqs(boto3.client("sqs"), list(states))
+    clients = {**target.clients, "sqs": sqs}
+    monkeypatch.setattr("cli.main.find", lambda name: FakeTarget(TargetName.AWS, "u", "l", "k", clients=clients))
+    return sqs
+
+
+def log(line: str) -> None:
+    event = {"timestamp": int(datetime.now(UTC).timestamp() * 1000), "message": line}
+    boto3.client("logs").put_log_events(logGroupName="worker-logs", logStreamName="one", logEvents=[event])
+
+
+def test_where_nothing_is_dead_it_says_so_of_every_queue(target: FakeTarget) -> None:
+    shown = redrive()
+    assert shown.exit_code == 0
+    assert "UploadedImage: no messages\n" in shown.stdout
+    assert "Labels: no messages\n" in shown.stdout
+    assert shown.stderr == "target: local\n"
+
+
+def test_an_unknown_queue_is_one_clear_line_that_names_the_known_ones(target: FakeTarget) -> None:
+    refused = redrive("[red]x")
+    assert refused.exit_code == 1
+    line = refused.stderr.splitlines()[-1]
+    assert line.startswith("✗ there is no queue '[red]x'; there are ")
+    assert "Labels" in line
+    assert "UploadedImage" in line
+
+
+@pytest.mark.parametrize("rate", ["0", "501", "fast"])
+def test_a_rate_that_sqs_does_not_know_is_refused(rate: str) -> None:
+    assert redrive("--rate", rate).exit_code == 2
+
+
+def test_it_shows_how_many_how_old_and_which_images(uploads: Pair) -> None:
+    uploads.put(json.dumps(captured("object-created")))
+    uploads.put('{"schema": "sightline.recognition/1", "image": "a :dog: [b].jpg"}')
+    shown = redrive("uploadedimage", answer="n\n")
+    assert shown.exit_code == 0
+    assert "UploadedImage: 2 messages, the oldest at least 0 s old\n" in shown.stdout
+    assert "\n  red flower+100% ü.jpg\n" in shown.stdout
+    assert "\n  a :dog: [b].jpg\n" in shown.stdout
+    assert "receive count 1 with this look" in shown.stdout
+    assert "\n    see the logs of Worker\n" in shown.stdout
+    assert "Labels" not in shown.stdout
+
+
+def test_more_than_a_sample_is_only_counted(uploads: Pair) -> None:
+    for number in range(7):
+        uploads.put(f"message {number}")
+    shown = redrive(answer="n\n").stdout
+    assert "UploadedImage: 7 messages" in shown
+    assert shown.count("see the logs") == 5
+    assert "… and 2 more" in shown
+
+
+def test_a_look_takes_nothing_away(uploads: Pair) -> None:
+    uploads.put("no json")
+    assert redrive(answer="n\n").exit_code == 0
+    assert uploads.bodies(dead=False) == []
+    assert uploads.bodies(dead=True) == ["no json"]
+
+
+def test_the_reason_is_what_the_handlers_log(uploads: Pair, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line that a handler really writes about a message is found again by the message's id."""
+    event = sqs_event("no json")
+    event["Records"][0]["messageId"] = uploads.put("no json")
+    written = io.StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", written)
+
+    def fail(record: Any) -> None:
+        raise ValueError("[bold]the last\n\x1b[31mreason")
+
+    MessageBatch(boto3.client("sqs"), uploads.url(dead=False)).handle(event, fail, context)  # type: ignore[arg-type]
+    log("START RequestId: 52fdfc07")
+    log(json.dumps({"message_id": str(uuid.uuid4()), "reason": "of another message"}))
+    for line in written.getvalue().splitlines():
+        log(line)
+    assert "\n    ValueError: [bold]the last  [31mreason\n" in redrive(answer="n\n").stdout
+
+
+def test_who_may_not_read_the_logs_is_told_where_they_are(uploads: Pair) -> None:
+    uploads.put("no json")
+    boto3.client("logs").delete_log_group(logGroupName="worker-logs")
+    moved = redrive("--yes")
+    assert moved.exit_code == 0
+    assert "see the logs of Worker" in moved.stdout
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ("no\x1b[2Jjson\r\n\u202etxt", "no [2Jjson   txt"),
+        ("x" * 100, "x" * 80),
+        ('{"Records": []}', '{"Records": []}'),
+        ('{"Records": [{"s3": {"object": {"key": 5}}}]}', '{"Records": [{"s3": {"object": {"key": 5}}}]}'),
+        ('{"Records": [{"s3": {"object": {"key": "a%1B%5B2J.jpg"}}}]}', "a [2J.jpg"),
+        ('{"schema": "sightline.recognition/1", "image": "\\ud83d"}', " "),
+        ("[" * 200_000, "[" * 80),
+    ],
+)
+def test_no_body_can_do_more_than_be_shown(body: str, shown: str) -> None:
+    assert describe(body) == shown
+
+
+def test_messages_go_back_with_their_attributes(uploads: Pair) -> None:
+    attribute = {"DataType": "String", "StringValue": "image.recognized"}
+    uploads.put("one", event=attribute)
+    uploads.put("two", raw={"DataType": "Binary", "BinaryValue": b"\x00\xff"})
+    moved = redrive("UploadedImage", "--yes")
+    assert moved.exit_code == 0
+    assert moved.stdout.endswith("UploadedImage: 2 messages moved back\n")
+    assert moved.stderr == "target: local\n"
+    assert uploads.take(dead=True) == []
+    taken = {message["Body"]: message["MessageAttributes"] for message in uploads.take(dead=False)}
+    assert taken["one"]["event"] == attribute
+    assert taken["two"]["raw"]["BinaryValue"] == b"\x00\xff"
+
+
+def test_more_than_one_receive_gives_are_moved(uploads: Pair) -> None:
+    for number in range(23):
+        uploads.put(str(number))
+    assert "23 messages moved back" in redrive("--yes").stdout
+    assert uploads.take(dead=True) == []
+
+
+def test_without_a_name_each_queue_that_has_messages_is_offered(target: FakeTarget, uploads: Pair) -> None:
+    labels = Pair(target, "Labels")
+    uploads.put("one")
+    labels.put("two")
+    first, *_ = [queue.name for queue in dead_letter_queues(target) if queue.count]
+    moved = redrive(answer="y\nn\n")
+    assert moved.exit_code == 0
+    assert moved.stderr.count("back to") == 2
+    assert len(uploads.take(dead=False)) == (first == "UploadedImage")
+    assert len(labels.take(dead=False)) == (first == "Labels")
+
+
+def test_without_an_answer_nothing_is_moved(uploads: Pair) -> None:
+    uploads.put("one")
+    assert redrive().exit_code == 1
+    assert uploads.bodies(dead=True) == ["one"]
+
+
+def test_a_message_that_cannot_be_sent_stays_where_it_is(uploads: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    uploads.put("one")
+    uploads.put("two")
+
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "SendMessage")
+
+    monkeypatch.setattr(uploads.target.client("sqs"), "send_message", refuse)
+    failed = redrive("--yes")
+    assert failed.exit_code == 1
+    line = failed.stderr.splitlines()[-1]
+    assert "AccessDenied" in line
+    assert "UploadedImage: 0 of 2 messages moved back; what was not is still in the dead-letter queue" in line
+    assert uploads.bodies(dead=True) == ["one", "two"]
+
+
+def test_an_interrupt_says_how_many_went_and_gives_the_others_back(target: FakeTarget, uploads: Pair) -> None:
+    for number in range(3):
+        uploads.put(str(number))
+    target.clients["sqs"].interrupt_after = 1
+    interrupted = redrive("--yes")
+    assert interrupted.exit_code == 130
+    assert "interrupted: UploadedImage: 1 of 3 messages moved back" in interrupted.stderr
+    gone, left = uploads.bodies(dead=False), uploads.bodies(dead=True)
+    assert (len(gone), len(left)) == (1, 2)
+    assert sorted(gone + left) == ["0", "1", "2"]
+
+
+def test_on_a_terminal_a_bar_shows_how_far_it_is(target: FakeTarget, uploads: Pair) -> None:
+    uploads.put("one")
+    out, err = Console(file=io.StringIO()), Console(file=io.StringIO(), force_terminal=True, width=100)
+    cli.redrive.run(target, None, rate=500, yes=True, out=out, err=err)
+    assert "1/1" in err.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_on_aws_sqs_moves_them_at_the_given_rate(
+    target: FakeTarget, uploads: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads.put("one")
+    uploads.put("two")
+    sqs = on_aws(target, {}, RUNNING, COMPLETED, monkeypatch=monkeypatch)
+    moved = redrive("--rate", "42", answer="y\n")
+    assert moved.exit_code == 0
+    assert (
+        "Move 2 messages back to UploadedImage (aws), to be handled again? AWS bills what that takes." in moved.stderr
+    )
+    assert moved.stdout.endswith("UploadedImage: 2 messages moved back\n")
+    [queue] = [queue for queue in dead_letter_queues(target) if queue.name == "UploadedImage"]
+    request = {"SourceArn": queue.arn, "DestinationArn": queue.source_arn, "MaxNumberOfMessagesPerSecond": 42}
+    assert sqs.started == [request]
+    assert sqs.states == []
+
+
+def test_the_end_of_an_earlier_move_is_not_taken_for_the_end_of_this_one(
+    target: FakeTarget, uploads: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads.put("one")
+    uploads.put("two")
+    earlier = {"Status": "COMPLETED", "StartedTimestamp": 1, "ApproximateNumberOfMessagesMoved": 900}
+    sqs = on_aws(target, earlier, earlier, RUNNING, COMPLETED, monkeypatch=monkeypatch)
+    assert "2 messages moved back" in redrive("--yes").stdout
+    assert sqs.states == []
+
+
+def test_a_move_that_sqs_gives_up_tells_its_reason(
+    target: FakeTarget, uploads: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads.put("one")
+    on_aws(target, {}, {**RUNNING, "Status": "FAILED", "FailureReason": "AccessDenied"}, monkeypatch=monkeypatch)
+    failed = redrive("--yes")
+    assert failed.exit_code == 1
+    assert "SQS ended the move: AccessDenied. UploadedImage: 1 of 1 message moved back" in failed.stderr
+
+
+def test_an_interrupt_ends_the_move_on_aws_too(
+    target: FakeTarget, uploads: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads.put("one")
+    uploads.put("two")
+    sqs = on_aws(target, {}, RUNNING, None, monkeypatch=monkeypatch)
+    interrupted = redrive("--yes")
+    assert interrupted.exit_code == 130
+    assert "1 of 2 messages moved back" in interrupted.stderr
+    assert sqs.cancelled == ["handle"]
