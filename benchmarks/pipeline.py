@@ -21,11 +21,13 @@ import time
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import psutil
 import requests
 from PIL import Image
 
@@ -295,6 +297,14 @@ def measure(cloud: Cloud, count: int, warm_up: int) -> dict[str, Any]:
     }
 
 
+def _stopped(number: int, _: object) -> None:
+    """Ends what was started, with what that started: of a deployment only `cdk` itself would be ended otherwise."""
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    sys.exit(128 + number)
+
+
 def main() -> int:
     """Measures and prints; whatever happens, nothing runs on."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -309,7 +319,8 @@ def main() -> int:
     options = parser.parse_args()
     if min(options.images, options.warm_up) < 1:
         parser.error("--images and --warm-up take 1 or more")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, _stopped)
     with tempfile.TemporaryDirectory(prefix="sightline-bench-") as folder:
         cloud = BlindCloud(Path(folder), say=lambda text: print(text, file=sys.stderr, flush=True))
         try:
@@ -317,8 +328,6 @@ def main() -> int:
         except (BenchmarkError, CloudError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
-        except KeyboardInterrupt:
-            return 128 + signal.SIGINT
         finally:
             cloud.down()
     machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
