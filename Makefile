@@ -75,7 +75,7 @@ format: setup ## format, and mend what the linter can
 	ruff check --fix
 
 synth: setup ## the templates in cdk.out, checked by cdk-nag and cfn-lint; needs no AWS account
-	cdk synth --all --quiet --no-notices
+	cdk synth --quiet --no-notices
 	cfn-lint --ignore-checks W3005 --non-zero-exit-code error cdk.out/*.template.json
 
 .PHONY: bootstrap deploy destroy
@@ -89,6 +89,12 @@ deploy: setup ## deploy to AWS with your credentials, and show how to go on
 destroy: setup ## remove the stacks; the bucket, the table and the logs stay
 	cdk destroy --all --no-notices
 
-.PHONY: bench-rekognition
+.PHONY: bench-rekognition bench-pipeline bench-cold-start
 bench-rekognition: setup ## images per second and CPU per image of the local Rekognition
-	python -m benchmarks.rekognition
+	@python -m benchmarks.rekognition
+
+bench-pipeline: setup ## our pipeline beside the public workshop's: images a second, calls and billed time an image
+	@python -m benchmarks.pipeline
+
+bench-cold-start: setup ## how long each function takes to be imported, beside a bare boto3 client, and its size
+	@python -m benchmarks.cold_start

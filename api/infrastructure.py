@@ -39,7 +39,10 @@ class APIStack(Stack):
         super().__init__(scope, id, description="Sightline: pictures come in", **kwargs)
         self.image_bucket = self._bucket(settings)
         self.uploads = self._announce_changes()
-        self.api_key = apigateway.ApiKey(self, "ApiKey") if settings.auth == "api_key" else None
+        # Made and exported whoever may call: an export that another stack still imports could not be taken away by the
+        # deployment that changes `auth`.
+        self.api_key = apigateway.ApiKey(self, "ApiKey")
+        self.export_value(self.api_key.key_id)
 
         function = self._get_save_image(settings)
         api = json_api(
@@ -59,7 +62,7 @@ class APIStack(Stack):
             value=self.image_bucket.bucket_name,
             description="Where pictures are kept",
         )
-        if self.api_key:
+        if settings.auth == "api_key":
             CfnOutput(self, "ApiKeyId", value=self.api_key.key_id, description="The id of the key for both APIs")
 
     def _bucket(self, settings: Settings) -> s3.Bucket:

@@ -78,12 +78,13 @@ def exports(target: Target) -> list[str]:
 
 def curl_lines(target: Target) -> list[str]:
     """The calls to begin with."""
-    return [
+    lines = [
         f'eval "$(.venv/bin/sightline env --target {target.name})"',
         f'curl -H "x-api-key: $API_KEY" "$UPLOAD_URL?name=img-01.jpg&url={target.photo or "https://…"}"',
         'curl -H "x-api-key: $API_KEY" "$LABELS_URL"',
         'curl -H "x-api-key: $API_KEY" "$LABELS_URL/images/img-01.jpg"',
     ]
+    return lines if target.api_key else [line.replace('-H "x-api-key: $API_KEY" ', "") for line in lines]
 
 
 def _find(name: TargetName | None) -> Target:

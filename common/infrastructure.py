@@ -239,7 +239,7 @@ def json_api(
     description: str,
     function: lambda_.IFunction,
     routes: Mapping[str, Sequence[str]],
-    api_key: apigateway.IApiKey | None,
+    api_key: apigateway.IApiKey,
     settings: Settings,
 ) -> apigateway.RestApi:
     """A REST API whose routes (path -> methods) all go to one function, and whose own errors are our JSON.
@@ -275,7 +275,7 @@ def json_api(
                 '"message": $context.error.messageString}, "request_id": "$context.requestId"}'
             },
         )
-    if api_key:
+    if settings.auth == "api_key":
         plan = api.add_usage_plan("UsagePlan", api_stages=[_stage(api)])
         plan.add_api_key(api_key)
     acknowledge(api, _api_reasons(settings))
@@ -293,7 +293,9 @@ def _stage(api: apigateway.RestApi) -> apigateway.UsagePlanPerApiStage:
 
 
 def _api_reasons(settings: Settings) -> dict[str, str]:
-    logged = "Needs a role for API Gateway that is one per account and Region; the functions log every request."
+    logged = (
+        "Needs a role for API Gateway that is one per account and Region; the functions log what they store and refuse."
+    )
     who = {
         "api_key": "Callers are programs that hold the API key.",
         "iam": "Callers are IAM principals.",

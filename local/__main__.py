@@ -76,7 +76,6 @@ def status() -> None:
 @app.command()
 def run(photo: Photo = None, port: Port = None, sources: Sources = "", models: Models = "") -> None:
     """Start, show what is seen in a few photos (or in yours), and run until Ctrl-C."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # A shell that starts a command in the background has it ignore Ctrl-C, which is how this one ends.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if photo and not (photo := photo.expanduser()).is_file():
@@ -94,6 +93,8 @@ def run(photo: Photo = None, port: Port = None, sources: Sources = "", models: M
         console.print(f"a process has ended, or `make local-down` was called; logs are in {LOCAL_FOLDER / 'logs'}")
     except KeyboardInterrupt:
         console.print("\nstopping …")
+    except (CloudError, requests.RequestException) as error:
+        _fail(error)
     finally:
         cloud.down()
     console.print("stopped")
@@ -122,6 +123,8 @@ def _is_up(cloud: Cloud) -> bool:
 
 
 def _start(cloud: Cloud) -> Endpoints:
+    for stop in (signal.SIGTERM, signal.SIGHUP):  # the terminal was closed
+        signal.signal(stop, lambda number, _: sys.exit(128 + number))
     try:
         return cloud.up()
     except CloudError as error:
@@ -147,26 +150,39 @@ def _prepare(cloud: Cloud, photo: Path | None) -> list[str]:
 def _show_photos(endpoints: Endpoints, names: list[str]) -> None:
     """Send the photos through the API, and show what came out of it."""
     headers = {"x-api-key": endpoints.api_key}
-    table = Table("photo", "seen", "confidence", "boxes")
+    table, stored = Table("photo", "seen", "confidence", "boxes"), []
     for name in names:
-        upload = {"url": endpoints.photos + quote(name), "name": name, "overwrite": "true"}
-        answer = requests.get(endpoints.upload, params=upload, headers=headers, timeout=60)
-        if answer.status_code != requests.codes.ok:
-            table.add_row(name, f"[red]{answer.json()['error']['message']}[/red]", "", "")
+        # Asked anew each time, so that what is shown is what the models of today see.
+        body = {"url": endpoints.photos + quote(name), "name": name, "overwrite": True, "refresh": True}
+        answer = requests.post(f"{endpoints.upload}/images", json=body, headers=headers, timeout=60)
+        if not answer.ok:
+            table.add_row(escape(name), f"[red]{escape(_reason(answer))}[/red]", "", "")
             continue
+        stored.append(name)
         address = f"{endpoints.labels}/images/{quote(name)}"
         record = _wait_for(lambda: _record(address, headers), f"{name} was not recognised")  # noqa: B023
         labels = record["labels"]
+        seen = [record["failure"]["message"]] if record["failure"] else [label["name"] for label in labels]
         table.add_row(
-            name,
-            "\n".join(label["name"] for label in labels) or "nothing that the models know",
+            escape(name),
+            escape("\n".join(seen)) or "nothing that the models know",
             "\n".join(f"{label['confidence']:.1f} %" for label in labels),
             "\n".join(str(len(label["instances"])) for label in labels),
         )
     console.print(table)
-    documents = _wait_for(lambda: requests.get(endpoints.partner, timeout=10).json(), "the partner received nothing")
-    console.print(f"The partner received {len(documents)} documents; the last one:")
-    console.print(Syntax(documents[-1]["body"], "xml", background_color="default"))
+    if stored:
+        documents = _wait_for(
+            lambda: requests.get(endpoints.partner, timeout=10).json(), "the partner received nothing"
+        )
+        console.print(f"The partner received {len(documents)} documents; the last one:")
+        console.print(Syntax(documents[-1]["body"], "xml", background_color="default"))
+
+
+def _reason(answer: requests.Response) -> str:
+    try:
+        return str(answer.json()["error"]["message"])
+    except (ValueError, KeyError):
+        return f"{answer.status_code} {answer.reason}"
 
 
 def _record(address: str, headers: dict[str, str]) -> Any:

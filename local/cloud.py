@@ -102,7 +102,7 @@ class Cloud:
 
     def down(self) -> bool:
         """Stop everything; whether there was anything to stop. The state stays for the next time."""
-        with self._locked():
+        with self._locked(wait=True):
             had_any = bool(self.processes.running())
             self._stop()
             return had_any
@@ -243,7 +243,9 @@ class Cloud:
 
     def _read_endpoints(self, ports: Mapping[str, int], outputs: Mapping[str, Mapping[str, str]]) -> Endpoints:
         api, recognition = outputs["APIStack"], outputs["RekognitionStack"]
-        key = self.client("apigateway").get_api_key(apiKey=api["ApiKeyId"], includeValue=True)
+        key = ""  # with auth=none and auth=iam there is none to show
+        if "ApiKeyId" in api:
+            key = self.client("apigateway").get_api_key(apiKey=api["ApiKeyId"], includeValue=True)["value"]
         aws = f"http://{HOST}:{ports['emulator']}"
 
         def local(address: str) -> str:
@@ -253,7 +255,7 @@ class Cloud:
         return Endpoints(
             upload=local(api["UploadEndpoint"]),
             labels=local(recognition["LabelsEndpoint"]),
-            api_key=key["value"],
+            api_key=key,
             aws=aws,
             rekognition=f"http://{HOST}:{ports['rekognition']}",
             partner=f"http://{HOST}:{ports['partner']}/",
@@ -315,7 +317,8 @@ class Cloud:
             remembered["emulator"] = self.port
         for name, port in remembered.items():
             if not _is_free(port):
-                raise CloudError(f"port {port} ({name}) is in use; end what uses it, or choose another with PORT=")
+                way_out = "choose another with LOCAL_PORT=" if self.port else f"remove {self.folder} to begin anew"
+                raise CloudError(f"port {port} ({name}) is in use; end what uses it, or {way_out}")
         ports = {name: remembered.get(name) or _free_port() for name in SERVICES}
         (self.folder / "ports.json").write_text(json.dumps(ports))
         return ports
@@ -326,12 +329,12 @@ class Cloud:
         shutil.rmtree(self.folder / "tmp", ignore_errors=True)
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """One command at a time."""
+    def _locked(self, *, wait: bool = False) -> Iterator[None]:
+        """One command at a time; the other one is waited for, or complained of."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError as error:
                 raise CloudError("another command is starting or stopping it; try again when that is done") from error
             yield

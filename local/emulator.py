@@ -1,27 +1,96 @@
-"""Runs ministack, the embedded cloud, and mends what of it differs from AWS in our way.
+"""Runs ministack, the embedded cloud, mends what of it differs from AWS in our way, and refuses calls when asked to.
 
 `python -m local.emulator`; its settings are ministack's own environment variables.
+
+`POST /_sightline/refusals {"PutItem": 1}` has the next PutItem refused, as if a permission were missing: botocore does
+not retry that, so it reaches the caller. `GET` shows what is still to be refused.
 """
 
 import asyncio
+import json
 import os
+from collections import Counter
 from typing import Any
+from urllib.parse import parse_qs
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app as ministack
 
+REFUSALS = "/_sightline/refusals"
+MESSAGE = "refused by rehearsal"
 
-async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Hand a request to ministack.
 
-    API Gateway's REST APIs pass a path on as it came, percent-encoded; ministack decodes it before it looks for
-    the resource. (Seen on AWS: https://github.com/localstack/localstack, test_apigateway_lambda.snapshot.json,
+class Emulator:
+    """An ASGI application around ministack's."""
+
+    def __init__(self) -> None:
+        self.refusals: Counter[str] = Counter()
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Answer what is ours, and hand everything else to ministack."""
+        if scope["type"] == "http" and scope["path"] == REFUSALS:
+            if scope["method"] == "POST":
+                self.refusals = Counter(json.loads(await _body(receive)))
+            await _answer(send, 200, "application/json", json.dumps(dict(self.refusals)))
+            return
+        if scope["type"] == "http" and +self.refusals:
+            body = await _body(receive)
+            if refused := self._refusal(scope, body):
+                await _answer(send, *refused)
+                return
+            receive = _again(body, receive)
+        await ministack(_raw_path(scope), receive, send)
+
+    def _refusal(self, scope: dict[str, Any], body: bytes) -> tuple[int, str, str] | None:
+        """The answer to a call that is to be refused, in its service's protocol."""
+        headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
+        target = headers.get("x-amz-target", "").rpartition(".")[2]
+        action = target or parse_qs(body.decode(errors="replace")).get("Action", [""])[0]
+        if not self.refusals[action]:
+            return None
+        self.refusals[action] -= 1
+        if target:
+            return 400, headers["content-type"], json.dumps({"__type": "AccessDeniedException", "message": MESSAGE})
+        error = f"<Error><Type>Sender</Type><Code>AuthorizationError</Code><Message>{MESSAGE}</Message></Error>"
+        return 403, "text/xml", f"<ErrorResponse>{error}<RequestId>rehearsal</RequestId></ErrorResponse>"
+
+
+def _raw_path(scope: dict[str, Any]) -> dict[str, Any]:
+    """The request as it came.
+
+    API Gateway's REST APIs pass a path on percent-encoded; ministack decodes it before it looks for the resource.
+    (Seen on AWS: https://github.com/localstack/localstack, test_apigateway_lambda.snapshot.json,
     `invocation-payload-with-path-encoded-email`.)
     """
     if scope["type"] == "http" and "/_user_request_" in scope["path"]:
-        scope = {**scope, "path": scope["raw_path"].decode("ascii")}
-    await ministack(scope, receive, send)
+        return {**scope, "path": scope["raw_path"].decode("ascii")}
+    return scope
+
+
+async def _body(receive: Any) -> bytes:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
+
+
+def _again(body: bytes, receive: Any) -> Any:
+    """A `receive` that gives the body once more, and what follows it."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def received() -> Any:
+        return messages.pop() if messages else await receive()
+
+    return received
+
+
+async def _answer(send: Any, status: int, media: str, text: str) -> None:
+    headers = [(b"content-type", media.encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": text.encode()})
 
 
 def main() -> None:
@@ -30,7 +99,7 @@ def main() -> None:
     config.bind = [f"127.0.0.1:{os.environ['GATEWAY_PORT']}"]
     config.keep_alive_timeout = 75
     config.loglevel = os.environ.get("LOG_LEVEL", "WARNING")
-    asyncio.run(serve(app, config))  # type: ignore[arg-type] # ministack's app is ASGI 3
+    asyncio.run(serve(Emulator(), config))  # type: ignore[arg-type] # an ASGI 3 application
 
 
 if __name__ == "__main__":

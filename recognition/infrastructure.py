@@ -44,7 +44,7 @@ class RekognitionStack(Stack):
         image_bucket: s3.IBucket,
         uploads: WorkQueue,
         labels_topic: sns.ITopic,
-        api_key: apigateway.IApiKey | None,
+        api_key: apigateway.IApiKey,
         settings: Settings,
         **kwargs: Any,
     ) -> None:

@@ -104,6 +104,16 @@ class Handler(BaseHTTPRequestHandler):
     def redirect(self, target: str) -> None:
         self._head(302, {"Location": target, "Content-Length": "0"})
 
+    def heavy_redirect(self, target: str) -> None:
+        self._head(302, {"Location": target, "Content-Length": str(200 * 1024 * 1024)})
+        for _chunk in range(200):
+            self.wfile.write(bytes(1024 * 1024))
+
+    def slow_head(self, _: str) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        while not self.source.released.wait(0.05):
+            self.wfile.write(b"x")
+
     def loop(self, _: str) -> None:
         self._head(302, {"Location": "/loop", "Content-Length": "0"})
 

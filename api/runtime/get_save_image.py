@@ -6,15 +6,15 @@ from functools import cache
 from http import HTTPStatus
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import image_names
 import pictures
 import safe_fetch
+from aws_clients import client
 from environment import from_environment
-from http_api import ApiError, bad_request, json_resolver, json_response, logger, query
+from http_api import ApiError, bad_request, json_resolver, json_response, logger, parse_json, query
 from image_store import ImageStore, NameTakenError
 
 app = json_resolver()
@@ -47,7 +47,7 @@ def _environment() -> Environment:
 
 @cache
 def _store() -> ImageStore:
-    return ImageStore(boto3.client("s3"), _environment().image_bucket)
+    return ImageStore(client("s3"), _environment().image_bucket)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -70,7 +70,7 @@ def get() -> Response[Any]:
 def post() -> Response[Any]:
     """The same without side effects on GET: 201, or 200 if the picture was there already."""
     try:
-        parameters = json.loads(app.current_event.decoded_body or "")
+        parameters = parse_json(app.current_event.decoded_body or "")
     except ValueError as error:
         raise bad_request(f"the body is not JSON: {error}") from error
     if not isinstance(parameters, dict):

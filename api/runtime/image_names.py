@@ -5,6 +5,10 @@ from urllib.parse import unquote, urlsplit
 
 MAX_BYTES = 1024  # an S3 key
 
+# Control characters, halves of surrogate pairs, line and paragraph separators, and what is no character: Rekognition's
+# pattern for a key (\S.*) or SQS refuse them.
+UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp", "Cn"})
+
 
 class ImageNameError(ValueError):
     """A name that an image cannot have; the message says why and what would do."""
@@ -18,10 +22,10 @@ def check(name: str) -> str:
     """
     if not name:
         raise ImageNameError("name is empty; it takes 1 to 1,024 bytes of UTF-8")
+    if name[0].isspace() or any(unicodedata.category(character) in UNPRINTABLE for character in name):
+        raise ImageNameError("name begins with a blank or has a control character; it takes printable ones")
     if len(name.encode()) > MAX_BYTES:
         raise ImageNameError(f"name has {len(name.encode()):,} bytes of UTF-8; it takes at most 1,024")
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in name):
-        raise ImageNameError("name has a control character; it takes printable ones")
     if any(part in {"", ".", ".."} for part in name.split("/")):
         raise ImageNameError("name has an empty, '.' or '..' part; it takes names such as holiday/img-01.jpg")
     return name

@@ -47,15 +47,23 @@ class ImageStore:
             ContentType=content_type,
             Metadata={SHA256: digest, SOURCE_URL: source_url, **({REFRESH: str(uuid.uuid4())} if refresh else {})},
         )
-        try:
-            put(IfNoneMatch="*")
-        except ClientError as error:
-            # 409: two conditional writes at once; the other one decides, so what it stored is looked at.
-            if error.response["Error"]["Code"] not in {"PreconditionFailed", "ConditionalRequestConflict"}:
-                raise
-        else:
-            return True
-        if self._holds(name, digest):
+        for last in (False, True):
+            try:
+                put(IfNoneMatch="*")
+            except ClientError as error:
+                # 409: two conditional writes at once; what the other one stored is looked at, once it is there.
+                if error.response["Error"]["Code"] not in {"PreconditionFailed", "ConditionalRequestConflict"}:
+                    raise
+            else:
+                return True
+            try:
+                same = self._holds(name, body, digest)
+                break
+            except ClientError as error:
+                # Gone in between, or not there yet. Without the right to list, S3 answers 403 for that.
+                if last or error.response["ResponseMetadata"]["HTTPStatusCode"] not in {403, 404}:
+                    raise
+        if same:
             if not refresh:
                 return False
         elif not overwrite:
@@ -63,6 +71,8 @@ class ImageStore:
         put()
         return True
 
-    def _holds(self, name: str, digest: str) -> bool:
-        # Files that came another way have no digest in their metadata and count as other bytes.
-        return self.s3.head_object(Bucket=self.bucket, Key=name)["Metadata"].get(SHA256) == digest
+    def _holds(self, name: str, body: bytes, digest: str) -> bool:
+        head = self.s3.head_object(Bucket=self.bucket, Key=name)
+        # A file that came another way has no digest in its metadata, but, put in one piece, its MD5 as its tag.
+        md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        return head["Metadata"].get(SHA256) == digest or head["ETag"].strip('"') == md5

@@ -45,7 +45,9 @@ def inspect(body: bytes) -> Picture:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the sides are checked below
             with Image.open(io.BytesIO(body), formats=list(CONTENT_TYPES)) as image:
-                picture = Picture(format=str(image.format), width=image.width, height=image.height)
+                # A phone's JPEG with a second picture behind it; readers of JPEG see the first.
+                kind = "JPEG" if image.format == "MPO" else str(image.format)
+                picture = Picture(format=kind, width=image.width, height=image.height)
     except UnidentifiedImageError as error:
         raise NoPictureError("the source sent something that is neither JPEG nor PNG") from error
     except Image.DecompressionBombError as error:

@@ -72,6 +72,18 @@ def query(app: APIGatewayRestResolver, allowed: set[str]) -> dict[str, str]:
     return dict(given)
 
 
+def parse_json(text: str | bytes) -> Any:
+    """The document.
+
+    Raises:
+        ValueError: it is no JSON, or nested beyond reason.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
 def bad_request(message: str) -> ApiError:
     """400: a parameter is missing or has a value it cannot take; the message names it."""
     return ApiError(HTTPStatus.BAD_REQUEST, "InvalidParameter", message)

@@ -143,4 +143,5 @@ def without_instances(event: RecognitionEvent) -> RecognitionEvent:
 
 
 def _dump(event: RecognitionEvent) -> str:
-    return json.dumps({"schema": SCHEMA, **dataclasses.asdict(event)}, ensure_ascii=False, separators=(",", ":"))
+    # ASCII, because SQS refuses some characters that names and labels may hold.
+    return json.dumps({"schema": SCHEMA, **dataclasses.asdict(event)}, separators=(",", ":"))

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import requests
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
@@ -13,6 +12,7 @@ from aws_lambda_powertools.utilities.parameters import SSMProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from aws_clients import client
 from environment import from_environment
 from message_batch import MessageBatch
 from recognition_event import RecognitionEvent
@@ -47,12 +47,13 @@ def _environment() -> Environment:
 
 @cache
 def _sqs() -> "SQSClient":
-    return boto3.client("sqs")
+    sqs: SQSClient = client("sqs")
+    return sqs
 
 
 @cache
 def _parameters() -> SSMProvider:
-    return SSMProvider(boto3_client=boto3.client("ssm"))
+    return SSMProvider(boto3_client=client("ssm"))
 
 
 def thirdparty_endpoint() -> str | None:

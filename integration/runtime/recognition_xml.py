@@ -9,7 +9,8 @@ from recognition_event import Label, RecognitionEvent
 NAMESPACE = "urn:sightline:recognition:1"
 
 # Everything outside https://www.w3.org/TR/xml/#charsets: ElementTree would write it, and no parser would read it.
-NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# The carriage return too, which parsers read as a line feed.
+NOT_XML = re.compile("[^\t\n\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 REPLACEMENT = "\ufffd"
 

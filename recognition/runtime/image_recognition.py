@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -16,6 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from aws_clients import client
 from classifications import Classification, Classifications
 from detection import Detection, detect
 from environment import from_environment
@@ -172,7 +172,7 @@ class Recognizer:
             "event": {"DataType": "String", "StringValue": event.event}
         }
         if event.labels:
-            names = json.dumps([label.name for label in event.labels], ensure_ascii=False)
+            names = json.dumps([label.name for label in event.labels])
             attributes["labels"] = {"DataType": "String.Array", "StringValue": names}
         self.sns.publish(TopicArn=self.topic_arn, Message=event.to_json(), MessageAttributes=attributes)
         logger.info("announced", extra={"image": event.image, "event": event.event, "event_id": event.event_id})
@@ -187,14 +187,11 @@ def _environment() -> Environment:
 def recognizer() -> Recognizer:
     """The one of this worker, made at its first message."""
     environment = _environment()
-    dynamodb = boto3.client("dynamodb")
+    dynamodb = client("dynamodb")
     return Recognizer(
-        s3=boto3.client("s3"),
-        rekognition=boto3.client(
-            "rekognition",
-            config=Config(retries={"mode": "adaptive", "max_attempts": 3}, connect_timeout=3, read_timeout=10),
-        ),
-        sns=boto3.client("sns"),
+        s3=client("s3"),
+        rekognition=client("rekognition", Config(retries={"mode": "adaptive", "max_attempts": 3})),
+        sns=client("sns"),
         records=Classifications(dynamodb, environment.classifications_table),
         recognitions=Recognitions(dynamodb, environment.recognitions_table),
         pace=Pace(float(environment.calls_per_second)),
@@ -206,7 +203,8 @@ def recognizer() -> Recognizer:
 
 @cache
 def _sqs() -> "SQSClient":
-    return boto3.client("sqs")
+    sqs: SQSClient = client("sqs")
+    return sqs
 
 
 @logger.inject_lambda_context(clear_state=True)

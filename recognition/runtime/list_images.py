@@ -10,19 +10,21 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote, urlencode
 
-import boto3
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
 
+from aws_clients import client
 from classifications import LISTED, Classification, Classifications
 from environment import from_environment
-from http_api import ApiError, bad_request, json_resolver, json_response, logger, query
+from http_api import ApiError, bad_request, json_resolver, json_response, logger, parse_json, query
 
 app = json_resolver()
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
 PICTURE_URL_SECONDS = 300
+MAX_KEY_BYTES = 1024  # S3's limit
 INTERNAL = {"sequencer", "fingerprint", "expires_at"}
 """What the pipeline keeps for itself."""
 
@@ -42,12 +44,13 @@ def _environment() -> Environment:
 
 @cache
 def _records() -> Classifications:
-    return Classifications(boto3.client("dynamodb"), _environment().classifications_table)
+    return Classifications(client("dynamodb"), _environment().classifications_table)
 
 
 @cache
 def _s3() -> Any:
-    return boto3.client("s3")
+    # Signature version 4 and the Region's own host: newer buckets refuse the older one, and the global host redirects.
+    return client("s3", Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -86,9 +89,9 @@ def get_image() -> Response[Any]:
 
 
 def _image(name: str) -> Response[Any]:
-    record = _records().get(name)
+    record = _records().get(name) if _is_key(name) else None
     if record is None or record.status == "DELETED":
-        raise ApiError(HTTPStatus.NOT_FOUND, "ImageNotFound", f"there is no image {name!r}, or it was not seen yet")
+        raise ApiError(HTTPStatus.NOT_FOUND, "ImageNotFound", "there is no image of this name, or it was not seen yet")
     return json_response(HTTPStatus.OK, {**_document(record), "picture_url": _picture_url(record)})
 
 
@@ -119,8 +122,8 @@ def _entry(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _limit(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_LIMIT:
-        raise bad_request(f"limit is {text!r}; it takes a whole number from 1 to {MAX_LIMIT:,}")
+    if not text.isdecimal() or len(text) > len(str(MAX_LIMIT)) or not 1 <= int(text) <= MAX_LIMIT:
+        raise bad_request(f"limit takes a whole number from 1 to {MAX_LIMIT:,}")
     return int(text)
 
 
@@ -128,12 +131,20 @@ def _cursor(key: dict[str, str]) -> str:
     return base64.urlsafe_b64encode(json.dumps([1, key["image"], key["uploaded_at"]]).encode()).decode()
 
 
+def _is_key(value: Any) -> bool:
+    """Whether it could be an object's key, and so a key of the table."""
+    try:
+        return isinstance(value, str) and 0 < len(value.encode()) <= MAX_KEY_BYTES
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+
+
 def _start(cursor: str | None) -> dict[str, str] | None:
     if cursor is None:
         return None
     try:
-        version, image, uploaded_at = json.loads(base64.urlsafe_b64decode(cursor))
-        if version != 1 or not isinstance(image, str) or not isinstance(uploaded_at, str):
+        version, image, uploaded_at = parse_json(base64.urlsafe_b64decode(cursor))
+        if version != 1 or not _is_key(image) or not _is_key(uploaded_at):
             raise ValueError(cursor)
     except (ValueError, TypeError, binascii.Error) as error:
         raise bad_request("cursor is not one that a Link of this list held") from error

@@ -41,6 +41,8 @@ def changes(body: str) -> Iterator[Change]:
         if document.get("Event") == "s3:TestEvent":
             return
         for record in document["Records"]:
+            if record["s3"]["object"]["key"].endswith("/") and not record["s3"]["object"].get("size"):
+                continue  # what consoles make for a folder
             name = record["eventName"].removeprefix("s3:")
             if name.startswith("ObjectCreated:") or name == "ObjectRemoved:DeleteMarkerCreated":
                 yield _change(record, deleted=not name.startswith("ObjectCreated:"))

@@ -42,6 +42,7 @@ def test_a_picture_whose_message_was_dead_is_recognised_beside_poison_that_fails
 
     assert wait_for(lambda: system.image(name))["status"] == "RECOGNIZED"
     assert "UploadedImage: no messages\n" in sightline(cloud, "redrive").stdout
+    sqs.purge_queue(QueueUrl=queue.source_url)  # the poison would come back
 
 
 def notification(system: System, name: str) -> str:

@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 import safe_fetch
 from safe_fetch import fetch
@@ -39,7 +40,6 @@ def test_a_trusted_source_is_fetched_with_an_honest_user_agent(source: Source) -
         "[::1]",
         "[::ffff:127.0.0.1]",
         "0.0.0.0",
-        "user@127.0.0.1",
         "127.0.0.1.",
     ],
 )
@@ -50,7 +50,18 @@ def test_loopback_is_refused_in_any_spelling(canary: Source, host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["169.254.169.254", "10.0.0.1", "192.168.1.1", "172.16.0.1", "100.64.0.1", "[fe80::1]", "[fd00::1]"]
+    "address",
+    [
+        "169.254.169.254",
+        "10.0.0.1",
+        "192.168.1.1",
+        "172.16.0.1",
+        "100.64.0.1",
+        "[fe80::1]",
+        "[fd00::1]",
+        "[fec0::1]",
+        "[::127.0.0.1]",
+    ],
 )
 def test_private_addresses_are_refused_without_a_connection(address: str) -> None:
     with pytest.raises(safe_fetch.SourceForbiddenError) as refusal:
@@ -118,10 +129,23 @@ def test_a_source_that_does_not_answer_is_given_up(source: Source, monkeypatch: 
         fetch(f"{source.address}/hang", private_sources=[source.host_and_port])
 
 
-def test_a_source_that_drips_meets_the_deadline(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("path", ["drip", "slow_head", "redirect?/slow_head"])
+def test_a_source_that_drips_meets_the_deadline(source: Source, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     monkeypatch.setattr(safe_fetch, "DEADLINE_SECONDS", 0.5)
     with pytest.raises(safe_fetch.SourceTimeoutError):
-        fetch(f"{source.address}/drip", private_sources=[source.host_and_port])
+        fetch(f"{source.address}/{path}", private_sources=[source.host_and_port])
+
+
+def test_the_body_of_a_redirect_is_not_read(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests.Response, "content", property(lambda _: pytest.fail("the body was read")))
+    fetched = fetch(f"{source.address}/heavy_redirect?/photo.jpg", private_sources=[source.host_and_port])
+    assert fetched.body == picture()
+
+
+def test_a_user_name_or_password_is_refused_as_the_url_is_sent_on(source: Source) -> None:
+    with pytest.raises(safe_fetch.InvalidUrlError, match="password"):
+        fetch(f"http://user:secret@{source.host_and_port}/photo.jpg", private_sources=[source.host_and_port])
+    assert source.requests == []
 
 
 @pytest.mark.parametrize("path", ["cut", "loop"])

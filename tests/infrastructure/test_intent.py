@@ -117,10 +117,10 @@ def test_a_message_is_hidden_six_times_as_long_as_its_handler_may_take(
 @pytest.mark.parametrize(
     ("settings", "workers", "each"),
     [
-        ({"rekognition_tps": 50}, 5, "10"),
+        ({"rekognition_tps": 250}, 10, "25"),
         ({"rekognition_tps": 5}, 2, "2.5"),
         ({"rekognition_tps": 2}, 2, "1"),
-        ({"region": "eu-west-1"}, 5, "10"),
+        ({"region": "eu-west-1"}, 2, "25"),
         ({"region": "eu-north-1"}, 2, "2.5"),
     ],
 )
@@ -205,7 +205,16 @@ def test_with_iam_every_call_must_be_signed(synthesize: Callable[..., Templates]
     templates = synthesize(auth="iam")
     methods = [m["Properties"] for _, m in resources(templates, "AWS::ApiGateway::Method")]
     assert {m["AuthorizationType"] for m in methods} == {"AWS_IAM"}
-    assert not list(resources(templates, "AWS::ApiGateway::ApiKey"))
+    assert not list(resources(templates, "AWS::ApiGateway::UsagePlan"))
+
+
+def test_a_change_of_auth_takes_no_export_away(templates: Templates, synthesize: Callable[..., Templates]) -> None:
+    """CloudFormation refuses to remove an export that another stack still imports."""
+
+    def exports(stacks: Templates) -> set[str]:
+        return {str(output["Export"]) for output in stacks["APIStack"]["Outputs"].values() if "Export" in output}
+
+    assert exports(templates) == exports(synthesize(auth="none")) == exports(synthesize(auth="iam"))
 
 
 def test_with_none_nothing_is_asked_of_a_caller(synthesize: Callable[..., Templates]) -> None:

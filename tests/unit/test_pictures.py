@@ -33,6 +33,13 @@ def test_jpeg_and_png_are_known_with_their_size(format: str, media: str) -> None
     assert (picture.format, picture.width, picture.height, picture.content_type) == (format, 100, 90, media)
 
 
+def test_a_phones_jpeg_with_a_second_picture_behind_it_is_a_jpeg() -> None:
+    buffer = io.BytesIO()
+    image = Image.new("RGB", (100, 90), "teal")
+    image.save(buffer, "MPO", save_all=True, append_images=[image])
+    assert pictures.inspect(buffer.getvalue()).content_type == "image/jpeg"
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>403 Forbidden</html>", b"\xff", encoded("GIF"), encoded("WEBP")])
 def test_anything_else_is_no_picture(body: bytes) -> None:
     with pytest.raises(pictures.NoPictureError):

@@ -34,6 +34,8 @@ def test_label_filters_reach_rekognition_under_its_own_names() -> None:
         ({"auth": "password"}, "it takes one of api_key, iam, none"),
         ({"architecture": "riscv"}, "it takes one of arm64, x86_64"),
         ({"python_version": "2.7"}, "it takes 3.11 to 3.14"),
+        ({"python_version": "3.11"}, "no wheels"),
+        ({"rekognition_tps": -1}, "it takes 0 to"),
         ({"removal_policy": "maybe"}, "it takes one of retain, destroy"),
         ({"log_retention_days": 8}, "it takes one of 1, 3, 5"),
         ({"private_sources": "10.0.0.1"}, "it takes host:port"),

@@ -35,6 +35,12 @@ def test_the_end_of_an_old_version_changes_nothing() -> None:
     assert list(uploads.changes(json.dumps(document))) == []
 
 
+def test_what_a_console_makes_for_a_folder_changes_nothing() -> None:
+    document = captured("object-created")
+    document["Records"][0]["s3"]["object"] |= {"key": "holiday/", "size": 0}
+    assert list(uploads.changes(json.dumps(document))) == []
+
+
 @pytest.mark.parametrize("body", ["", "no json", "[]", "{}", '{"Records": [{}]}', "null", '{"Records": 1}'])
 def test_anything_else_is_refused_rather_than_lost(body: str) -> None:
     with pytest.raises(uploads.NotificationError):

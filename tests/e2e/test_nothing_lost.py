@@ -1,0 +1,279 @@
+"""Nothing is lost and nothing is billed twice, whatever fails.
+
+After each fault every image has one final record, every change has reached the partner, and Rekognition has answered
+one call for each distinct content, plus at most one for each picture that a killed worker had under way.
+"""
+
+import colorsys
+import io
+import itertools
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote_plus
+
+import psutil
+import pytest
+import requests
+from PIL import Image
+
+from local.cloud import Cloud
+from tests import partner_documents
+from tests.e2e.conftest import System, run_local, wait_for
+from tests.source_server import Source
+
+LONG = 90
+SERIAL = itertools.count()
+
+
+def distinct_picture() -> bytes:
+    """A small picture that has not been there before."""
+    number = next(SERIAL)
+    color = tuple(round(255 * part) for part in colorsys.hsv_to_rgb(number / 97 % 1, 0.6, 0.5))
+    image = Image.new("RGB", (100, 90), color)
+    image.putpixel((number % 100, number // 100), (255, 255, 255))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@dataclass
+class Faults:
+    """The system, with what can be made to go wrong in it."""
+
+    system: System
+    cloud: Cloud
+
+    def client(self, service: str) -> Any:
+        return self.cloud.client(service)
+
+    def calls(self) -> int:
+        """Calls that Rekognition has answered."""
+        stats = requests.get(f"{self.system.endpoints.rekognition}/stats", timeout=10).json()
+        return int(stats.get("DetectLabels", 0))
+
+    def rehearse(self, **settings: Any) -> None:
+        address = f"{self.system.endpoints.rekognition}/rehearsal"
+        requests.post(address, json=settings, timeout=10).raise_for_status()
+
+    def refuse(self, **calls: int) -> None:
+        address = f"{self.system.endpoints.aws}/_sightline/refusals"
+        requests.post(address, json=calls, timeout=10).raise_for_status()
+
+    def refusals(self) -> dict[str, int]:
+        left: dict[str, int] = requests.get(f"{self.system.endpoints.aws}/_sightline/refusals", timeout=10).json()
+        return left
+
+    def drop(self, names: list[str]) -> None:
+        """Put a distinct picture under each name, straight into the bucket."""
+        for name in names:
+            self.system.s3().put_object(Bucket=self.system.endpoints.bucket, Key=name, Body=distinct_picture())
+
+    def queue(self, name: str) -> str:
+        """The URL of a queue, by the construct's name: `UploadedImageQueue`, `LabelsDeadLetters` …"""
+        urls = self.client("sqs").list_queues()["QueueUrls"]
+        [found] = [url for url in urls if f"Stack-{name}" in url]
+        return str(found)
+
+    def depth(self, name: str) -> int:
+        """How many messages a queue holds, hidden ones included."""
+        attributes = self.client("sqs").get_queue_attributes(QueueUrl=self.queue(name), AttributeNames=["All"])
+        counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        return sum(int(attributes["Attributes"][count]) for count in counts)
+
+    def expect_all(self, names: list[str]) -> None:
+        """Wait until every image is recognised and delivered, and nothing is left or dead."""
+        wait_for(lambda: set(names) <= self.system.images().keys(), LONG)
+        wait_for(lambda: set(names) <= self.delivered(), LONG)
+        wait_for(lambda: self.depth("UploadedImageQueue") + self.depth("LabelsQueue") == 0, LONG)
+        assert {self.system.images()[name]["status"] for name in names} == {"RECOGNIZED"}
+        assert self.depth("UploadedImageDeadLetters") + self.depth("LabelsDeadLetters") == 0
+
+    def delivered(self) -> set[str]:
+        """The images that the partner has heard of. Repeats must carry the same id."""
+        ids: dict[str, set[str]] = {}
+        for entry in requests.get(self.system.endpoints.partner, timeout=10).json():
+            document = partner_documents.read(entry["body"])
+            ids.setdefault(document["image"], set()).add(document["event_id"])
+        return set(ids)
+
+    def records(self, names: list[str]) -> list[dict[str, Any]]:
+        dynamodb, table = self.client("dynamodb"), self.system.endpoints.table
+        keys = [{"image": {"S": name}} for name in names]
+        return [dynamodb.get_item(TableName=table, Key=key)["Item"] for key in keys]
+
+
+def notification(record: dict[str, Any]) -> str:
+    """What S3 sent about the version that a record stands for."""
+    return json.dumps(
+        {
+            "Records": [
+                {
+                    "eventName": "ObjectCreated:Put",
+                    "eventTime": record["uploaded_at"]["S"],
+                    "s3": {
+                        "bucket": {"name": record["bucket"]["S"]},
+                        "object": {
+                            "key": quote_plus(record["image"]["S"]),
+                            "versionId": record["version_id"]["S"],
+                            "sequencer": record["sequencer"]["S"],
+                        },
+                    },
+                }
+            ]
+        }
+    )
+
+
+@pytest.fixture
+def faults(system: System, cloud: Cloud) -> Iterator[Faults]:
+    made = Faults(system, cloud)
+    wait_for(lambda: made.depth("UploadedImageQueue") + made.depth("LabelsQueue") == 0)
+    yield made
+    made.rehearse(latency_ms=0, calls_per_second=None, failure_rate=0, outage=False)
+    made.refuse()
+
+
+def names(prefix: str, count: int) -> list[str]:
+    return [f"{prefix}/{number:03}.png" for number in range(count)]
+
+
+@pytest.mark.timeout(400)
+def test_300_pictures_at_once_cost_300_calls_and_no_replay_costs_another(faults: Faults) -> None:
+    pictures, before = names("burst", 300), faults.calls()
+    faults.drop(pictures)
+    faults.expect_all(pictures)
+    assert faults.calls() - before == 300
+
+    heard = len(requests.get(faults.system.endpoints.partner, timeout=10).json())
+    messages = [notification(record) for record in faults.records(pictures)] * 2
+    random.shuffle(messages)
+    sqs, queue = faults.client("sqs"), faults.queue("UploadedImageQueue")
+    for start in range(0, len(messages), 10):
+        entries = [{"Id": str(n), "MessageBody": body} for n, body in enumerate(messages[start : start + 10])]
+        sqs.send_message_batch(QueueUrl=queue, Entries=entries)
+    wait_for(lambda: len(requests.get(faults.system.endpoints.partner, timeout=10).json()) >= heard + 600, LONG)
+    faults.expect_all(pictures)
+    assert faults.calls() - before == 300
+
+
+def test_a_corrupt_picture_among_good_ones_costs_the_others_nothing(faults: Faults) -> None:
+    good, before = names("nine", 9), faults.calls()
+    bucket = faults.system.endpoints.bucket
+    faults.system.s3().put_object(Bucket=bucket, Key="nine/corrupt.jpg", Body=b"\xff\xd8\xff no picture")
+    faults.drop(good)
+    faults.expect_all(good)
+    failed = wait_for(lambda: faults.system.image("nine/corrupt.jpg"))
+    assert (failed["status"], failed["failure"]["code"]) == ("FAILED", "InvalidImageFormatException")
+    assert faults.calls() - before == 9
+
+
+def test_the_same_bytes_under_many_names_at_once_cost_one_call(faults: Faults) -> None:
+    before, body = faults.calls(), distinct_picture()
+    for name in names("same", 30):
+        faults.system.s3().put_object(Bucket=faults.system.endpoints.bucket, Key=name, Body=body)
+    faults.expect_all(names("same", 30))
+    assert faults.calls() - before == 1
+
+
+def test_throttled_and_failing_calls_are_made_again(faults: Faults) -> None:
+    pictures, before = names("throttled", 12), faults.calls()
+    faults.rehearse(calls_per_second=2, failure_rate=0.2)
+    faults.drop(pictures)
+    faults.expect_all(pictures)
+    assert faults.calls() - before == 12
+
+
+def test_an_outage_of_rekognition_is_waited_out(faults: Faults) -> None:
+    pictures, before = names("outage", 10), faults.calls()
+    faults.rehearse(outage=True)
+    faults.drop(pictures)
+    address = f"{faults.system.endpoints.rekognition}/stats"
+    refused = requests.get(address, timeout=10).json().get("refused", {})
+    wait_for(lambda: requests.get(address, timeout=10).json().get("refused", {}) != refused)
+    faults.rehearse(outage=False)
+    faults.expect_all(pictures)
+    assert faults.calls() - before == 10
+
+
+@pytest.mark.parametrize("call", ["PutItem", "UpdateItem", "Publish"])
+def test_a_call_that_is_refused_once_is_made_again(faults: Faults, call: str) -> None:
+    """PutItem writes the record, UpdateItem the claim or the answer, Publish announces."""
+    pictures, before = names(f"refused-{call}", 5), faults.calls()
+    faults.refuse(**{call: 1})
+    faults.drop(pictures)
+    faults.expect_all(pictures)
+    assert faults.refusals()[call] == 0
+    # Where storing an answer was what was refused, it is not there for the next try.
+    assert faults.calls() - before - 5 in ({0, 1} if call == "UpdateItem" else {0})
+
+
+def test_a_third_party_that_is_down_gets_everything_when_it_is_back(faults: Faults) -> None:
+    pictures = names("partner", 10)
+    partner = faults.cloud.processes.running()["partner"]
+    command, environment = partner.cmdline()[1:], partner.environ()
+    partner.kill()
+    faults.drop(pictures)
+    wait_for(lambda: set(pictures) <= faults.system.images().keys(), LONG)
+    wait_for(lambda: faults.depth("LabelsQueue") == len(pictures), LONG)
+    faults.cloud.processes.start("partner", command, environment)
+    wait_for(lambda: _answers(faults.system.endpoints.partner))
+    faults.expect_all(pictures)
+
+
+@pytest.fixture
+def impatient(faults: Faults) -> Iterator[str]:
+    """The recogniser's name. What a dead worker holds comes back after seconds, not after six minutes."""
+    functions, sqs = faults.client("lambda"), faults.client("sqs")
+    names = [function["FunctionName"] for function in functions.list_functions()["Functions"]]
+    [name] = [name for name in names if "ImageRecognition" in name]
+    queue = faults.queue("UploadedImageQueue")
+    functions.update_function_configuration(FunctionName=name, Timeout=8)
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "10"})
+    yield name
+    functions.update_function_configuration(FunctionName=name, Timeout=60)
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "360"})
+
+
+@pytest.mark.timeout(400)
+def test_killed_workers_lose_nothing_and_cost_a_call_for_each_picture_under_way(faults: Faults, impatient: str) -> None:
+    pictures, before = names("killed", 30), faults.calls()
+    faults.rehearse(latency_ms=1500)
+    faults.drop(pictures)
+    workers = wait_for(lambda: len(found := _busy_workers(faults.cloud, impatient)) >= 2 and found)
+    for worker in workers:
+        worker.kill()
+    faults.rehearse(latency_ms=0)
+    faults.expect_all(pictures)
+    assert 30 <= faults.calls() - before <= 30 + 10 * len(workers)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.usefixtures("impatient")
+def test_messages_that_are_queued_when_the_cloud_stops_are_there_when_it_starts(
+    faults: Faults, source: Source, models: str
+) -> None:
+    pictures = names("stopped", 10)
+    faults.rehearse(outage=True)
+    faults.drop(pictures)
+    wait_for(lambda: faults.depth("UploadedImageQueue") == len(pictures))
+    assert run_local(faults.cloud.folder, "down").returncode == 0
+    again = run_local(faults.cloud.folder, "up", sources=source.host_and_port, models=models)
+    assert again.returncode == 0, again.stdout
+    faults.expect_all(pictures)
+    assert faults.calls() == len(pictures)
+
+
+def _busy_workers(cloud: Cloud, function: str) -> list[psutil.Process]:
+    """The processes in which the function runs."""
+    emulator = cloud.processes.running()["emulator"]
+    return [p for p in emulator.children(recursive=True) if p.environ().get("AWS_LAMBDA_FUNCTION_NAME") == function]
+
+
+def _answers(address: str) -> bool:
+    try:
+        return requests.get(address, timeout=5).ok
+    except requests.ConnectionError:
+        return False
