@@ -102,8 +102,25 @@ class System:
         received = requests.get(self.endpoints.partner, timeout=30).json()
         return [entry["body"] for entry in received if f"<image>{name}</image>" in entry["body"]]
 
+    def client(self, service: Any) -> Any:
+        return boto3.client(service, endpoint_url=self.endpoints.aws)
+
     def s3(self) -> Any:
-        return boto3.client("s3", endpoint_url=self.endpoints.aws)
+        return self.client("s3")
+
+    def queue(self, name: str) -> str:
+        """The URL of a queue, by the construct's name: `UploadedImageQueue`, `LabelsDeadLetters` …"""
+        [found] = [url for url in self.client("sqs").list_queues()["QueueUrls"] if f"Stack-{name}" in url]
+        return str(found)
+
+    def depth(self, name: str) -> int:
+        """How many messages a queue holds, hidden ones included."""
+        found = self.client("sqs").get_queue_attributes(QueueUrl=self.queue(name), AttributeNames=["All"])["Attributes"]
+        return int(found["ApproximateNumberOfMessages"]) + int(found["ApproximateNumberOfMessagesNotVisible"])
+
+    def is_idle(self) -> bool:
+        """Whether everything that was put in has come out. What is under way at a stop stays hidden for minutes."""
+        return self.depth("UploadedImageQueue") + self.depth("LabelsQueue") == 0
 
     def stored(self) -> set[str]:
         listed = self.s3().list_objects_v2(Bucket=self.endpoints.bucket).get("Contents", [])

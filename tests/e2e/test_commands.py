@@ -107,7 +107,7 @@ def test_down_leaves_nothing_and_run_goes_on_where_it_was(
 ) -> None:
     """`make local-down`, `make local` until Ctrl-C, and `make local-up` for the tests that follow."""
     assert system.upload(f"{source.address}/photo.jpg", "kept.jpg").ok
-    wait_for(lambda: system.image("kept.jpg"))
+    wait_for(lambda: system.image("kept.jpg") and system.is_idle())
 
     down = run_local(cloud.folder, "down")
     assert (down.returncode, down.stdout) == (0, "stopped\n")
@@ -126,6 +126,7 @@ def test_down_leaves_nothing_and_run_goes_on_where_it_was(
         wait_for(lambda: "until Ctrl-C" in Path(output.name).read_text() or run.poll() is not None, 120)
         seconds = time.monotonic() - started
         assert system.image("kept.jpg")["status"] == "RECOGNIZED"
+        wait_for(system.is_idle)
         run.send_signal(signal.SIGINT)
         code = run.wait(30)
         text = Path(output.name).read_text()

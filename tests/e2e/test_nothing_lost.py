@@ -46,9 +46,6 @@ class Faults:
     system: System
     cloud: Cloud
 
-    def client(self, service: str) -> Any:
-        return self.cloud.client(service)
-
     def calls(self) -> int:
         """Calls that Rekognition has answered."""
         stats = requests.get(f"{self.system.endpoints.rekognition}/stats", timeout=10).json()
@@ -71,25 +68,13 @@ class Faults:
         for name in names:
             self.system.s3().put_object(Bucket=self.system.endpoints.bucket, Key=name, Body=distinct_picture())
 
-    def queue(self, name: str) -> str:
-        """The URL of a queue, by the construct's name: `UploadedImageQueue`, `LabelsDeadLetters` …"""
-        urls = self.client("sqs").list_queues()["QueueUrls"]
-        [found] = [url for url in urls if f"Stack-{name}" in url]
-        return str(found)
-
-    def depth(self, name: str) -> int:
-        """How many messages a queue holds, hidden ones included."""
-        attributes = self.client("sqs").get_queue_attributes(QueueUrl=self.queue(name), AttributeNames=["All"])
-        counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-        return sum(int(attributes["Attributes"][count]) for count in counts)
-
     def expect_all(self, names: list[str]) -> None:
         """Wait until every image is recognised and delivered, and nothing is left or dead."""
         wait_for(lambda: set(names) <= self.system.images().keys(), LONG)
         wait_for(lambda: set(names) <= self.delivered(), LONG)
-        wait_for(lambda: self.depth("UploadedImageQueue") + self.depth("LabelsQueue") == 0, LONG)
+        wait_for(self.system.is_idle, LONG)
         assert {self.system.images()[name]["status"] for name in names} == {"RECOGNIZED"}
-        assert self.depth("UploadedImageDeadLetters") + self.depth("LabelsDeadLetters") == 0
+        assert self.system.depth("UploadedImageDeadLetters") + self.system.depth("LabelsDeadLetters") == 0
 
     def delivered(self) -> set[str]:
         """The images that the partner has heard of. Repeats must carry the same id."""
@@ -100,7 +85,7 @@ class Faults:
         return set(ids)
 
     def records(self, names: list[str]) -> list[dict[str, Any]]:
-        dynamodb, table = self.client("dynamodb"), self.system.endpoints.table
+        dynamodb, table = self.system.client("dynamodb"), self.system.endpoints.table
         keys = [{"image": {"S": name}} for name in names]
         return [dynamodb.get_item(TableName=table, Key=key)["Item"] for key in keys]
 
@@ -130,7 +115,7 @@ def notification(record: dict[str, Any]) -> str:
 @pytest.fixture
 def faults(system: System, cloud: Cloud) -> Iterator[Faults]:
     made = Faults(system, cloud)
-    wait_for(lambda: made.depth("UploadedImageQueue") + made.depth("LabelsQueue") == 0)
+    wait_for(system.is_idle)
     yield made
     made.rehearse(latency_ms=0, calls_per_second=None, failure_rate=0, outage=False)
     made.refuse()
@@ -150,7 +135,7 @@ def test_300_pictures_at_once_cost_300_calls_and_no_replay_costs_another(faults:
     heard = len(requests.get(faults.system.endpoints.partner, timeout=10).json())
     messages = [notification(record) for record in faults.records(pictures)] * 2
     random.shuffle(messages)
-    sqs, queue = faults.client("sqs"), faults.queue("UploadedImageQueue")
+    sqs, queue = faults.system.client("sqs"), faults.system.queue("UploadedImageQueue")
     for start in range(0, len(messages), 10):
         entries = [{"Id": str(n), "MessageBody": body} for n, body in enumerate(messages[start : start + 10])]
         sqs.send_message_batch(QueueUrl=queue, Entries=entries)
@@ -217,7 +202,7 @@ def test_a_third_party_that_is_down_gets_everything_when_it_is_back(faults: Faul
     partner.kill()
     faults.drop(pictures)
     wait_for(lambda: set(pictures) <= faults.system.images().keys(), LONG)
-    wait_for(lambda: faults.depth("LabelsQueue") == len(pictures), LONG)
+    wait_for(lambda: faults.system.depth("LabelsQueue") == len(pictures), LONG)
     faults.cloud.processes.start("partner", command, environment)
     wait_for(lambda: _answers(faults.system.endpoints.partner))
     faults.expect_all(pictures)
@@ -226,10 +211,10 @@ def test_a_third_party_that_is_down_gets_everything_when_it_is_back(faults: Faul
 @pytest.fixture
 def impatient(faults: Faults) -> Iterator[str]:
     """The recogniser's name. What a dead worker holds comes back after seconds, not after six minutes."""
-    functions, sqs = faults.client("lambda"), faults.client("sqs")
+    functions, sqs = faults.system.client("lambda"), faults.system.client("sqs")
     names = [function["FunctionName"] for function in functions.list_functions()["Functions"]]
     [name] = [name for name in names if "ImageRecognition" in name]
-    queue = faults.queue("UploadedImageQueue")
+    queue = faults.system.queue("UploadedImageQueue")
     functions.update_function_configuration(FunctionName=name, Timeout=8)
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "10"})
     yield name
@@ -258,7 +243,7 @@ def test_messages_that_are_queued_when_the_cloud_stops_are_there_when_it_starts(
     pictures = names("stopped", 10)
     faults.rehearse(outage=True)
     faults.drop(pictures)
-    wait_for(lambda: faults.depth("UploadedImageQueue") == len(pictures))
+    wait_for(lambda: faults.system.depth("UploadedImageQueue") == len(pictures))
     assert run_local(faults.cloud.folder, "down").returncode == 0
     again = run_local(faults.cloud.folder, "up", sources=source.host_and_port, models=models)
     assert again.returncode == 0, again.stdout
