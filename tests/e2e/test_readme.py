@@ -72,6 +72,11 @@ def test_the_aws_lines_give_addresses_and_key(shell: Any, system: System) -> Non
     assert key == system.endpoints.api_key
 
 
+def test_the_dead_letters_are_brought_back_as_told(shell: Any) -> None:
+    [block] = [block for block in blocks("sh") if "redrive" in block]
+    assert "UploadedImage: " in shell(block)
+
+
 def test_the_third_partys_address_is_set_as_told(shell: Any, cloud: Cloud, system: System) -> None:
     [block] = [block for block in blocks("sh") if "put-parameter" in block]
     ssm = cloud.client("ssm")
