@@ -132,6 +132,11 @@ class Topic:
 
 @pytest.fixture
 def labels_topic(aws: None) -> Topic:
+    return create_topic()
+
+
+def create_topic() -> Topic:
+    """A topic of its own, and its queue."""
     sns, sqs = boto3.client("sns"), boto3.client("sqs")
     arn = sns.create_topic(Name="labels")["TopicArn"]
     queue_url = sqs.create_queue(QueueName="labels")["QueueUrl"]
