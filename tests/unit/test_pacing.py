@@ -6,7 +6,7 @@ import pacing
 
 
 class Clock:
-    """Time that passes only by sleeping."""
+    """Time that passes only when told to."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -26,17 +26,25 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return made
 
 
-def test_calls_at_once_are_spread_evenly_whatever_the_thread(clock: Clock) -> None:
-    pace = pacing.Pace(4)
+def test_beyond_a_quarter_of_a_second_calls_are_spread_evenly_whatever_the_thread(clock: Clock) -> None:
+    pace = pacing.Pace(20)
     with ThreadPoolExecutor(10) as pool:
         list(pool.map(lambda _: pace.wait(), range(10)))
-    assert sorted(clock.slept) == pytest.approx([number / 4 for number in range(10)])
+    assert sorted(clock.slept) == pytest.approx([0, 0, 0, 0, 0, 0, 0.05, 0.1, 0.15, 0.2])
 
 
-def test_a_pause_gives_no_burst_afterwards(clock: Clock) -> None:
-    pace = pacing.Pace(4)
-    pace.wait()
-    clock.now += 60
-    pace.wait()
-    pace.wait()
-    assert clock.slept == pytest.approx([0, 0, 0.25])
+def test_a_long_pause_saves_up_no_more_than_that(clock: Clock) -> None:
+    pace = pacing.Pace(20)
+    for _ in range(2):
+        clock.now += 3600
+        clock.slept.clear()
+        for _ in range(8):
+            pace.wait()
+        assert clock.slept == pytest.approx([0, 0, 0, 0, 0, 0, 0.05, 0.1])
+
+
+def test_a_slow_pace_lets_no_two_calls_through_at_once(clock: Clock) -> None:
+    pace = pacing.Pace(2)
+    for _ in range(3):
+        pace.wait()
+    assert clock.slept == pytest.approx([0, 0.25, 0.75])
