@@ -82,7 +82,9 @@ class RecognitionEvent:
     def to_json(self) -> str:
         """The document, at most MAX_BYTES of UTF-8 as long as its labels without instances fit in that."""
         text = _dump(self)
-        return text if len(text.encode()) <= MAX_BYTES else _dump(without_instances(self))
+        if len(text) <= MAX_BYTES:
+            return text
+        return _dump(dataclasses.replace(self, labels=without_instances(self.labels), truncated=True))
 
     @classmethod
     def from_json(cls, text: str) -> "RecognitionEvent":
@@ -136,10 +138,9 @@ def label_from(document: dict[str, Any]) -> Label:
     )
 
 
-def without_instances(event: RecognitionEvent) -> RecognitionEvent:
-    """The same event without boxes, marked as truncated."""
-    labels = tuple(dataclasses.replace(label, instances=()) for label in event.labels)
-    return dataclasses.replace(event, labels=labels, truncated=True)
+def without_instances(labels: tuple[Label, ...]) -> tuple[Label, ...]:
+    """The same labels without boxes, for where there are too many."""
+    return tuple(dataclasses.replace(label, instances=()) for label in labels)
 
 
 def _dump(event: RecognitionEvent) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from botocore.exceptions import ClientError
 
 from items import from_attributes, to_attributes
-from recognition_event import EventName, Failure, Label, RecognitionEvent, event_id, label_from
+from recognition_event import EventName, Failure, Label, RecognitionEvent, event_id, label_from, without_instances
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -141,8 +141,8 @@ def to_item(record: Classification) -> dict[str, Any]:
     """
     values = dataclasses.asdict(record)
     if len(json.dumps(values).encode()) > MAX_BYTES:
-        bare = tuple(dataclasses.replace(label, instances=()) for label in record.labels)
-        values = dataclasses.asdict(dataclasses.replace(record, labels=bare, truncated=True))
+        bare = dataclasses.replace(record, labels=without_instances(record.labels), truncated=True)
+        values = dataclasses.asdict(bare)
     if record.status != "DELETED":
         values |= {"listed": LISTED, "label_names": [label.name for label in record.labels]}
     return to_attributes(values)

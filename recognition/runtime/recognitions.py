@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from detection import Detection
 from items import from_attributes, to_attributes
 from message_batch import RetryLaterError
-from recognition_event import Failure, Label, label_from
+from recognition_event import Failure, label_from, without_instances
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -124,16 +124,15 @@ class Recognitions:
 def _document(detection: Detection) -> dict[str, Any]:
     document = dataclasses.asdict(detection)
     if len(json.dumps(document).encode()) > MAX_BYTES:
-        bare = tuple(dataclasses.replace(label, instances=()) for label in detection.labels)
-        document = dataclasses.asdict(dataclasses.replace(detection, labels=bare, truncated=True))
+        bare = dataclasses.replace(detection, labels=without_instances(detection.labels), truncated=True)
+        document = dataclasses.asdict(bare)
     return document
 
 
 def _detection(document: dict[str, Any]) -> Detection:
-    labels: tuple[Label, ...] = tuple(label_from(label) for label in document["labels"])
     failure = document.get("failure")
     return Detection(
-        labels=labels,
+        labels=tuple(label_from(label) for label in document["labels"]),
         model=document.get("model"),
         failure=Failure(**failure) if failure else None,
         truncated=bool(document.get("truncated")),
