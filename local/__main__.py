@@ -5,10 +5,9 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 from urllib.parse import quote
 
 import requests
@@ -150,17 +149,21 @@ def _prepare(cloud: Cloud, photo: Path | None) -> list[str]:
 def _show_photos(endpoints: Endpoints, names: list[str]) -> None:
     """Send the photos through the API, and show what came out of it."""
     headers = {"x-api-key": endpoints.api_key}
-    table, stored = Table("photo", "seen", "confidence", "boxes"), []
+    refused = {}
     for name in names:
         # Asked anew each time, so that what is shown is what the models of today see.
         body = {"url": endpoints.photos + quote(name), "name": name, "overwrite": True, "refresh": True}
         answer = requests.post(f"{endpoints.upload}/images", json=body, headers=headers, timeout=60)
         if not answer.ok:
-            table.add_row(escape(name), f"[red]{escape(_reason(answer))}[/red]", "", "")
+            refused[name] = _reason(answer)
+    documents = _wait_for_documents(endpoints, len(names) - len(refused))
+
+    table = Table("photo", "seen", "confidence", "boxes")
+    for name in names:
+        if name in refused:
+            table.add_row(escape(name), f"[red]{escape(refused[name])}[/red]", "", "")
             continue
-        stored.append(name)
-        address = f"{endpoints.labels}/images/{quote(name)}"
-        record = _wait_for(lambda: _record(address, headers), f"{name} was not recognised")  # noqa: B023
+        record = requests.get(f"{endpoints.labels}/images/{quote(name)}", headers=headers, timeout=30).json()
         labels = record["labels"]
         seen = [record["failure"]["message"]] if record["failure"] else [label["name"] for label in labels]
         table.add_row(
@@ -170,12 +173,22 @@ def _show_photos(endpoints: Endpoints, names: list[str]) -> None:
             "\n".join(str(len(label["instances"])) for label in labels),
         )
     console.print(table)
-    if stored:
-        documents = _wait_for(
-            lambda: requests.get(endpoints.partner, timeout=10).json(), "the partner received nothing"
-        )
-        console.print(f"The partner received {len(documents)} documents; the last one:")
+    if documents:
+        console.print("The partner received for each a document; the last one:")
         console.print(Syntax(documents[-1]["body"], "xml", background_color="default"))
+
+
+def _wait_for_documents(endpoints: Endpoints, count: int) -> list[dict[str, str]]:
+    """What the partner, whose desk is empty at the start, has received, as soon as that is so much."""
+    deadline = time.monotonic() + SEEN_SECONDS
+    while time.monotonic() < deadline:
+        documents: list[dict[str, str]] = requests.get(endpoints.partner, timeout=10).json()
+        if len(documents) >= count:
+            return documents
+        time.sleep(0.1)
+    raise CloudError(
+        f"the partner did not receive {count} documents within {SEEN_SECONDS} s; logs: {LOCAL_FOLDER / 'logs'}"
+    )
 
 
 def _reason(answer: requests.Response) -> str:
@@ -183,21 +196,6 @@ def _reason(answer: requests.Response) -> str:
         return str(answer.json()["error"]["message"])
     except (ValueError, KeyError):
         return f"{answer.status_code} {answer.reason}"
-
-
-def _record(address: str, headers: dict[str, str]) -> Any:
-    answer = requests.get(address, headers=headers, timeout=30)
-    return answer.json() if answer.status_code == requests.codes.ok else None
-
-
-def _wait_for(look: Callable[[], Any], complaint: str) -> Any:
-    """What `look` gives, as soon as it gives something."""
-    deadline = time.monotonic() + SEEN_SECONDS
-    while time.monotonic() < deadline:
-        if found := look():
-            return found
-        time.sleep(0.1)
-    raise CloudError(f"{complaint} within {SEEN_SECONDS} s; logs are in {LOCAL_FOLDER / 'logs'}")
 
 
 def _show_way_on(endpoints: Endpoints) -> None:
