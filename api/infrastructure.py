@@ -97,7 +97,7 @@ class APIStack(Stack):
             "UploadedImage",
             topic=topic,
             consumer_timeout=RECOGNITION_TIMEOUT,
-            max_receive_count=20,  # with backoff, some three hours
+            max_receive_count=20,  # with backoff, two to three hours
         )
 
     def _acknowledge_notifications_handler(self) -> None:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
 
 from detection import Detection
 from items import from_attributes, to_attributes
@@ -23,6 +24,8 @@ from recognition_event import Failure, label_from, without_instances
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+logger = Logger()
 
 MAX_BYTES = 350_000  # an item may have 400 KB
 
@@ -61,7 +64,11 @@ class Recognitions:
             except Exception:
                 self._release(content)
                 raise
-            self._store(content, refresh, detection)
+            try:
+                self._store(content, refresh, detection)
+            except (BotoCoreError, ClientError):
+                # It is paid for: whoever asks next pays again, but not the one who has it in hand.
+                logger.exception("an answer could not be stored", extra={"content": content})
             return detection
 
     def _lock(self, content: str) -> threading.Lock:

@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 import image_recognition
 from classifications import Classification
@@ -99,6 +100,22 @@ def test_a_transient_failure_gives_the_claim_back(recognitions: Recognitions) ->
     with pytest.raises(ConnectionError):
         recognitions.answer("c", refresh=None, lease_seconds=60, ask=Asked(ConnectionError()))
     assert another(recognitions).answer("c", refresh=None, lease_seconds=60, ask=Asked()) == ANSWER
+
+
+def test_an_answer_that_cannot_be_stored_is_used_all_the_same(
+    recognitions: Recognitions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is paid for; to raise would be to pay for it again."""
+    update, asked = recognitions.dynamodb.update_item, Asked()
+
+    def refuse_answers(**request: Any) -> Any:
+        if "SET answer" in request["UpdateExpression"]:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "m"}}, "UpdateItem")
+        return update(**request)
+
+    monkeypatch.setattr(recognitions.dynamodb, "update_item", refuse_answers)
+    assert recognitions.answer("c", refresh=None, lease_seconds=60, ask=asked) == ANSWER
+    assert asked.times == 1
 
 
 def test_a_wish_for_a_new_answer_is_granted_once(recognitions: Recognitions) -> None:
