@@ -124,6 +124,7 @@ class APIStack(Stack):
             environment={
                 "IMAGE_BUCKET": self.image_bucket.bucket_name,
                 "PRIVATE_SOURCES": json.dumps(settings.private_sources),
+                "MAX_IMAGE_PIXELS": str(settings.max_image_pixels),
             },
             layers=[
                 python_layer(
@@ -133,7 +134,9 @@ class APIStack(Stack):
                     description="Sightline's shared modules",
                     settings=settings,
                 ),
-                python_layer(self, "ImagingLayer", folder=IMAGING, description="Pillow", settings=settings),
+                python_layer(
+                    self, "ImagingLayer", folder=IMAGING, description="What reads pictures", settings=settings
+                ),
             ],
             settings=settings,
         )

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Stack, Validations
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Size, Stack, Validations
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -123,6 +123,7 @@ def python_function(
     environment: Mapping[str, str],
     layers: Sequence[lambda_.ILayerVersion],
     settings: Settings,
+    ephemeral_storage: Size | None = None,
 ) -> lambda_.Function:
     """A Lambda function from a `runtime/` folder, with a role and a log group of its own.
 
@@ -144,6 +145,7 @@ def python_function(
         description=description,
         timeout=timeout,
         memory_size=memory_mb,
+        ephemeral_storage_size=ephemeral_storage,
         layers=list(layers),
         log_group=log_group,
         logging_format=lambda_.LoggingFormat.JSON,

@@ -45,6 +45,10 @@ class Settings:
     label_category_exclusion_filters: tuple[str, ...] = ()
     """DetectLabels' Settings.GeneralLabels, at most 100 names each."""
 
+    max_image_megabytes: int = 50
+    max_image_megapixels: int = 60
+    """What a picture may have; larger ones become `FAILED`. Decoding takes up to 16 bytes of memory a pixel."""
+
     rekognition_tps: float = 0
     """DetectLabels calls a second; 0 takes the Region's default quota."""
 
@@ -72,6 +76,8 @@ class Settings:
         _one_of("removal_policy", self.removal_policy, get_args(Removal))
         _between("max_labels", self.max_labels, 1, 20)
         _between("min_confidence", self.min_confidence, 0, 100)
+        _between("max_image_megabytes", self.max_image_megabytes, 1, 500)
+        _between("max_image_megapixels", self.max_image_megapixels, 1, 80)
         _between("rekognition_tps", self.rekognition_tps, 0, 10_000)
         _one_of("log_retention_days", self.log_retention_days, (1, 3, 5, 7, 14, 30, 60, 90, 180, 365))
         if self.python_version not in {"3.11", "3.12", "3.13", "3.14"}:
@@ -99,6 +105,16 @@ class Settings:
             "MinConfidence": self.min_confidence,
             **({"Settings": {"GeneralLabels": filters}} if filters else {}),
         }
+
+    @property
+    def max_image_bytes(self) -> int:
+        """What a picture may have, in bytes."""
+        return self.max_image_megabytes * 1024 * 1024
+
+    @property
+    def max_image_pixels(self) -> int:
+        """What a picture may have, in pixels."""
+        return self.max_image_megapixels * 1_000_000
 
     @property
     def calls_per_second(self) -> float:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import CfnOutput, Duration, Size, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
@@ -15,6 +15,7 @@ from constructs import Construct
 
 from api.infrastructure import RECOGNITION_TIMEOUT
 from common.infrastructure import (
+    IMAGING,
     RUNTIME,
     WorkQueue,
     acknowledge_wildcard,
@@ -31,6 +32,7 @@ from common.settings import Settings
 HANDLERS = Path(__file__).parent / "runtime"
 
 NEWEST_INDEX = "newest"
+BATCH_SIZE = 10
 
 
 class RekognitionStack(Stack):
@@ -111,11 +113,23 @@ class RekognitionStack(Stack):
         labels_topic: sns.ITopic,
     ) -> None:
         workers = self.settings.recognition_workers
-        function = self._function(
+        function = python_function(
+            self,
             "ImageRecognition",
             handler="image_recognition.handler",
+            folder=HANDLERS,
             description="Asks Rekognition what is in each new picture, stores and announces it",
             timeout=RECOGNITION_TIMEOUT,
+            memory_mb=1769,  # one processor, for the calls; and the decoder's 1,280 MB beside the worker itself
+            # A batch of the largest pictures, and room for what else is in /tmp.
+            ephemeral_storage=Size.mebibytes(max(512, BATCH_SIZE * self.settings.max_image_megabytes + 100)),
+            layers=[
+                self.layer,
+                python_layer(
+                    self, "ImagingLayer", folder=IMAGING, description="What reads pictures", settings=self.settings
+                ),
+            ],
+            settings=self.settings,
             environment={
                 "CLASSIFICATIONS_TABLE": table.table_name,
                 "RECOGNITIONS_TABLE": recognitions.table_name,
@@ -124,11 +138,13 @@ class RekognitionStack(Stack):
                 "MAX_RECEIVE_COUNT": str(uploads.max_receive_count),
                 "CALLS_PER_SECOND": f"{self.settings.calls_per_second / workers:g}",
                 "DETECT_LABELS": json.dumps(self.settings.detect_labels, sort_keys=True),
+                "MAX_IMAGE_BYTES": str(self.settings.max_image_bytes),
+                "MAX_IMAGE_PIXELS": str(self.settings.max_image_pixels),
             },
         )
         function.add_event_source(
             event_sources.SqsEventSource(
-                uploads.queue, batch_size=10, max_concurrency=workers, report_batch_item_failures=True
+                uploads.queue, batch_size=BATCH_SIZE, max_concurrency=workers, report_batch_item_failures=True
             )
         )
         uploads.queue.grant(function, "sqs:SendMessage")  # puts back what waits for another worker

@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from PIL import Image
 
+from tests.picture_files import encoded, scene
+
 
 def picture(format: str = "JPEG", *, color: str = "teal", size: tuple[int, int] = (120, 90)) -> bytes:
     """A small picture."""
@@ -61,8 +63,14 @@ class Handler(BaseHTTPRequestHandler):
     def png(self, _: str) -> None:
         self._send(200, picture("PNG"))
 
+    def any(self, format: str) -> None:
+        self._send(200, encoded(scene(), format))
+
     def small(self, _: str) -> None:
         self._send(200, picture(size=(40, 40)))
+
+    def truncated(self, _: str) -> None:
+        self._send(200, picture()[:-100])
 
     def missing(self, _: str) -> None:
         self._send(404, b"no such thing")

@@ -1,5 +1,6 @@
 """The Image Upload Service: fetches a picture by URL, checks it and stores it."""
 
+import io
 import json
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +29,7 @@ class Environment:
 
     image_bucket: str
     private_sources: str
+    max_image_pixels: str
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,9 @@ def save(upload: Upload) -> tuple[dict[str, Any], bool]:
     """
     try:
         fetched = safe_fetch.fetch(upload.url, private_sources=json.loads(_environment().private_sources))
-        picture = pictures.inspect(fetched.body)
+        body = io.BytesIO(fetched.body)
+        picture = pictures.inspect(body, max_pixels=int(_environment().max_image_pixels))
+        pictures.check_whole(body)
         changed = _store().save(
             name=upload.name,
             body=fetched.body,
@@ -136,7 +140,9 @@ STATUSES: dict[type[Exception], tuple[HTTPStatus, str]] = {
     safe_fetch.SourceTimeoutError: (HTTPStatus.GATEWAY_TIMEOUT, "SourceTimeout"),
     safe_fetch.TooLargeError: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "ImageTooLarge"),
     pictures.NoPictureError: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "NotAPicture"),
-    pictures.UnusablePictureError: (HTTPStatus.UNPROCESSABLE_ENTITY, "UnusablePicture"),
+    pictures.DamagedPictureError: (HTTPStatus.UNPROCESSABLE_ENTITY, "UnusablePicture"),
+    pictures.TooSmallPictureError: (HTTPStatus.UNPROCESSABLE_ENTITY, "UnusablePicture"),
+    pictures.TooLargePictureError: (HTTPStatus.UNPROCESSABLE_ENTITY, "UnusablePicture"),
 }
 
 

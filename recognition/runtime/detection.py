@@ -9,7 +9,12 @@ from recognition_event import Box, Failure, Instance, Label
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
-    from mypy_boto3_rekognition.type_defs import BoundingBoxTypeDef, DetectLabelsResponseTypeDef, LabelTypeDef
+    from mypy_boto3_rekognition.type_defs import (
+        BoundingBoxTypeDef,
+        DetectLabelsResponseTypeDef,
+        ImageTypeDef,
+        LabelTypeDef,
+    )
 
 PERMANENT = frozenset({"ImageTooLargeException", "InvalidImageFormatException", "InvalidParameterException"})
 """Errors that the picture itself causes (`InvalidParameterException`: a side under 80 pixels), so that asking
@@ -30,22 +35,14 @@ class Detection:
     truncated: bool = False
 
 
-def detect(
-    rekognition: "RekognitionClient",
-    *,
-    bucket: str,
-    key: str,
-    version_id: str | None,
-    parameters: dict[str, Any],
-) -> Detection:
-    """Call DetectLabels on one version of an object.
+def detect(rekognition: "RekognitionClient", image: "ImageTypeDef", parameters: dict[str, Any]) -> Detection:
+    """Call DetectLabels on a picture.
 
     Raises:
         ClientError, BotoCoreError: for now; asking again may succeed.
     """
-    reference = {"Bucket": bucket, "Name": key, **({"Version": version_id} if version_id else {})}
     try:
-        answer = rekognition.detect_labels(Image={"S3Object": reference}, **parameters)  # type: ignore[typeddict-item]
+        answer = rekognition.detect_labels(Image=image, **parameters)
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code not in PERMANENT:

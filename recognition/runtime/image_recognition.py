@@ -13,21 +13,21 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
 from aws_clients import client
 from classifications import Classification, Classifications
 from detection import Detection, detect
 from environment import from_environment
 from message_batch import MessageBatch
+from originals import Original, Originals
 from pacing import Pace
-from recognition_event import RecognitionEvent, image_id
+from pictures import PictureError
+from recognition_event import Failure, RecognitionEvent, image_id
 from recognitions import ClaimedError, Recognitions
 from uploads import Change, changes
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
-    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
     from mypy_boto3_sqs import SQSClient
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 logger = Logger()
 
 TOMBSTONE_SECONDS = 30 * 24 * 3600
-CHUNK = 1024 * 1024
-HTTP_NOT_FOUND = 404
 LAST_RECEIVES = 3
 MAX_DELAY_SECONDS = 900
 
@@ -52,22 +50,15 @@ class Environment:
     max_receive_count: str
     calls_per_second: str
     detect_labels: str
-
-
-@dataclass(frozen=True)
-class StoredObject:
-    """One version of an object: what it is, and what came with it. Size in bytes."""
-
-    sha256: str
-    size: int
-    metadata: dict[str, str]
+    max_image_bytes: str
+    max_image_pixels: str
 
 
 @dataclass(frozen=True)
 class Recognizer:
     """Turns one change of an object into one record and one announcement."""
 
-    s3: "S3Client"
+    originals: Originals
     rekognition: "RekognitionClient"
     sns: "SNSClient"
     records: Classifications
@@ -96,44 +87,36 @@ class Recognizer:
             self._announce(stored.event())
 
     def _recognize(self, change: Change, lease_seconds: float) -> Classification | None:
-        found = self._read(change)
-        if found is None:
-            logger.info("the version is gone", extra={"image": change.key, "version_id": change.version_id})
-            return None
-        detection = self.recognitions.answer(
-            f"{found.sha256}#{self.fingerprint}",
-            refresh=found.metadata.get("refresh"),
-            lease_seconds=lease_seconds,
-            ask=lambda: self._ask(change),
-        )
-        return self._record(change, detection, size=found.size, source_url=found.metadata.get("source-url"))
+        ends_at = time.monotonic() + lease_seconds
+        with self.originals.read(change) as original:
+            if original is None:
+                logger.info("the version is gone", extra={"image": change.key, "version_id": change.version_id})
+                return None
+            return self._record(original, self._detection(original, ends_at))
 
-    def _ask(self, change: Change) -> Detection:
-        self.pace.wait()
-        return detect(
-            self.rekognition,
-            bucket=change.bucket,
-            key=change.key,
-            version_id=change.version_id,
-            parameters=self.parameters,
-        )
-
-    def _read(self, change: Change) -> StoredObject | None:
-        """Stream the version once, to know its content; None if it is gone for good."""
-        version = {"VersionId": change.version_id} if change.version_id else {}
+    def _detection(self, original: Original, ends_at: float) -> Detection:
+        """What Rekognition says of the picture, or why it cannot be asked: that is not kept, as it costs nothing."""
         try:
-            answer = self.s3.get_object(Bucket=change.bucket, Key=change.key, **version)  # type: ignore[arg-type]
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] != HTTP_NOT_FOUND:
-                raise
-            return None
-        digest, size = hashlib.sha256(), 0
-        for chunk in answer["Body"].iter_chunks(CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-        return StoredObject(digest.hexdigest(), size, answer["Metadata"])
+            as_it_is = self.originals.is_recognizable(original)
+            return self.recognitions.answer(
+                f"{original.sha256}#{self.fingerprint}",
+                refresh=original.metadata.get("refresh"),
+                lease_seconds=ends_at - time.monotonic(),
+                ask=lambda: self._ask(original, ends_at, as_it_is=as_it_is),
+            )
+        except PictureError as error:
+            return Detection((), None, Failure(code=error.code, message=str(error)))
 
-    def _record(self, change: Change, detection: Detection, *, size: int, source_url: str | None) -> Classification:
+    def _ask(self, original: Original, ends_at: float, *, as_it_is: bool) -> Detection:
+        if as_it_is:
+            image = self.originals.reference(original.change)
+        else:
+            image = self.originals.converted(original, seconds=ends_at - time.monotonic())
+        self.pace.wait()
+        return detect(self.rekognition, image, self.parameters)
+
+    def _record(self, original: Original, detection: Detection) -> Classification:
+        change = original.change
         return Classification(
             image=change.key,
             image_id=image_id(change.bucket, change.key),
@@ -144,8 +127,8 @@ class Recognizer:
             uploaded_at=change.occurred_at,
             recognized_at=_now(),
             fingerprint=self.fingerprint,
-            size=size,
-            source_url=source_url,
+            size=original.size,
+            source_url=original.metadata.get("source-url"),
             model=detection.model,
             labels=detection.labels,
             failure=detection.failure,
@@ -189,7 +172,11 @@ def recognizer() -> Recognizer:
     environment = _environment()
     dynamodb = client("dynamodb")
     return Recognizer(
-        s3=client("s3"),
+        originals=Originals(
+            client("s3"),
+            max_bytes=int(environment.max_image_bytes),
+            max_pixels=int(environment.max_image_pixels),
+        ),
         rekognition=client("rekognition", Config(retries={"mode": "adaptive", "max_attempts": 3})),
         sns=client("sns"),
         records=Classifications(dynamodb, environment.classifications_table),

@@ -17,6 +17,7 @@ import image_recognition
 from classifications import Classification, Classifications
 from image_recognition import Recognizer
 from tests.conftest import Templates, captured
+from tests.source_server import picture
 
 
 @pytest.fixture(autouse=True)
@@ -217,6 +218,8 @@ def call(context: Context) -> Callable[..., Answer]:
     return called
 
 
+PICTURE = picture()
+MAX_BYTES, MAX_PIXELS = 1_000_000, 1_000_000
 PARAMETERS = {"MaxLabels": 10, "MinConfidence": 70.0}
 
 
@@ -229,7 +232,7 @@ class FakeRekognition:
 
     def detect_labels(self, **request: Any) -> Any:
         self.calls.append(request)
-        if code := self.errors.get(request["Image"]["S3Object"]["Name"]):
+        if code := self.errors.get(request["Image"].get("S3Object", {}).get("Name", "")):
             raise ClientError({"Error": {"Code": code, "Message": "in its own words"}}, "DetectLabels")
         return captured("detect-labels")
 
@@ -255,11 +258,18 @@ def worker(
     monkeypatch.setenv("CALLS_PER_SECOND", "1000")
     monkeypatch.setenv("LABELS_TOPIC_ARN", labels_topic.arn)
     monkeypatch.setenv("DETECT_LABELS", json.dumps(PARAMETERS))
+    monkeypatch.setenv("MAX_IMAGE_BYTES", str(MAX_BYTES))
+    monkeypatch.setenv("MAX_IMAGE_PIXELS", str(MAX_PIXELS))
     for cached in (image_recognition._environment, image_recognition.recognizer, image_recognition._sqs):
         cached.cache_clear()
     made = dataclasses.replace(image_recognition.recognizer(), rekognition=rekognition)  # type: ignore[arg-type]
     monkeypatch.setattr(image_recognition, "recognizer", lambda: made)
     return made
+
+
+def photo(content: str) -> bytes:
+    """A JPEG that differs from others by what stands behind its end."""
+    return PICTURE + content.encode()
 
 
 @dataclass
@@ -270,7 +280,9 @@ class S3:
     count: int = 0
 
     def put(self, key: str, **metadata: str) -> str:
-        body = metadata.pop("body", f"picture {key}").encode()
+        return self.put_bytes(key, photo(metadata.pop("body", key)), **metadata)
+
+    def put_bytes(self, key: str, body: bytes, **metadata: str) -> str:
         answer = boto3.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body, Metadata=metadata)
         return self.notification("object-created", key, answer["VersionId"])
 

@@ -44,7 +44,7 @@ MEMBERS = {
 def test_what_one_stack_publishes_the_next_delivers(record: Classification, labels_topic: Topic, aws: None) -> None:
     unused: Any = None
     publisher = Recognizer(
-        s3=unused,
+        originals=unused,
         rekognition=unused,
         sns=boto3.client("sns"),
         records=unused,

@@ -7,7 +7,9 @@ import pytest
 
 import get_save_image
 import safe_fetch
+from pictures import CONTENT_TYPES
 from tests.functional.conftest import Answer
+from tests.picture_files import FORMATS, encoded, scene
 from tests.source_server import Source, picture, serve
 
 
@@ -23,6 +25,7 @@ def upload(
 ) -> Callable[..., Answer]:
     """The curl line: GET /?…, or POST /images with a body."""
     monkeypatch.setenv("IMAGE_BUCKET", bucket)
+    monkeypatch.setenv("MAX_IMAGE_PIXELS", "1000000")
     monkeypatch.setenv("PRIVATE_SOURCES", json.dumps([source.host_and_port]))
     get_save_image._environment.cache_clear()
     get_save_image._store.cache_clear()
@@ -118,6 +121,16 @@ def test_a_file_that_came_another_way_is_not_overwritten(
     assert len(stored(bucket)) == 2
 
 
+@pytest.mark.parametrize("format", sorted(FORMATS))
+def test_any_format_is_stored_byte_for_byte_with_its_media_type(
+    upload: Callable[..., Answer], source: Source, bucket: str, format: str
+) -> None:
+    answer = upload(url=f"{source.address}/any?{format}", name="photo")
+    assert (answer.status, answer.document["format"], answer.document["width"]) == (200, format, 160)
+    found = boto3.client("s3").get_object(Bucket=bucket, Key="photo")
+    assert (found["Body"].read(), found["ContentType"]) == (encoded(scene(), format), CONTENT_TYPES[format])
+
+
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [
@@ -130,6 +143,7 @@ def test_a_file_that_came_another_way_is_not_overwritten(
         ("large", 413, "ImageTooLarge"),
         ("announced", 413, "ImageTooLarge"),
         ("small", 422, "UnusablePicture"),
+        ("truncated", 422, "UnusablePicture"),
         ("redirect?http://127.0.0.1:9001/2018-06-01/runtime/", 403, "SourceForbidden"),
     ],
 )

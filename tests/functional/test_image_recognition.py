@@ -9,7 +9,7 @@ import image_recognition
 from classifications import Classification
 from image_recognition import Recognizer
 from tests.conftest import captured
-from tests.functional.conftest import PARAMETERS, S3, FakeRekognition, Topic
+from tests.functional.conftest import PARAMETERS, S3, FakeRekognition, Topic, photo
 
 
 def test_a_new_picture_is_recognised_stored_and_announced(
@@ -30,7 +30,7 @@ def test_a_new_picture_is_recognised_stored_and_announced(
     }
     record = records(name)
     assert record
-    assert (record.status, record.size, record.model) == ("RECOGNIZED", len(f"picture {name}".encode()), "3.0")
+    assert (record.status, record.size, record.model) == ("RECOGNIZED", len(photo(name)), "3.0")
     assert (record.bucket, record.version_id, record.source_url) == ("images", version, "https://host/a.jpg")
     assert [label.name for label in record.labels] == ["Person", "Face"]
     [published] = labels_topic.published()

@@ -21,7 +21,15 @@ import message_batch
 import recognitions
 from classifications import Classifications
 from tests.conftest import captured
-from tests.functional.conftest import Context, FakeRekognition, create_tables, create_topic, failed, sqs_event
+from tests.functional.conftest import (
+    Context,
+    FakeRekognition,
+    create_tables,
+    create_topic,
+    failed,
+    photo,
+    sqs_event,
+)
 
 KEYS = st.sampled_from(["a.jpg", "b.jpg"])
 CONTENTS = st.sampled_from(["one", "two", "three"])
@@ -102,6 +110,8 @@ class Pipeline(RuleBasedStateMachine):
             "CALLS_PER_SECOND": "100000",
             "LABELS_TOPIC_ARN": self.topic.arn,
             "DETECT_LABELS": "{}",
+            "MAX_IMAGE_BYTES": "1000000",
+            "MAX_IMAGE_PIXELS": "1000000",
         }
         self.environment = mock.patch.dict(os.environ, variables)
         self.environment.start()
@@ -119,7 +129,7 @@ class Pipeline(RuleBasedStateMachine):
 
     @rule(key=KEYS, content=CONTENTS)
     def put(self, key: str, content: str) -> None:
-        version = self.s3.put_object(Bucket="images", Key=key, Body=content.encode())["VersionId"]
+        version = self.s3.put_object(Bucket="images", Key=key, Body=photo(content))["VersionId"]
         self.current[key], self.contents[version] = (content, version), content
         self.allowed[content] = max(1, self.allowed[content])
         self._notify("object-created", key, version)
@@ -172,7 +182,7 @@ class Pipeline(RuleBasedStateMachine):
         made = image_recognition.recognizer.__wrapped__()
         mortal = dataclasses.replace(
             made,
-            s3=Mortal(self.s3, self.crash),  # type: ignore[arg-type]
+            originals=dataclasses.replace(made.originals, s3=Mortal(self.s3, self.crash)),  # type: ignore[arg-type]
             sns=Mortal(made.sns, self.crash),  # type: ignore[arg-type]
             rekognition=Mortal(self.rekognition, self.crash),  # type: ignore[arg-type]
             records=Classifications(Mortal(made.records.dynamodb, self.crash), made.records.table),  # type: ignore[arg-type]

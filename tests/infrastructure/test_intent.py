@@ -222,6 +222,28 @@ def test_with_none_nothing_is_asked_of_a_caller(synthesize: Callable[..., Templa
     assert {(m["AuthorizationType"], m["ApiKeyRequired"]) for m in methods} == {("NONE", False)}
 
 
+def test_only_who_looks_at_pictures_carries_what_reads_them(templates: Templates) -> None:
+    readers = {
+        function["Properties"]["Handler"]
+        for _, function in resources(templates, "AWS::Lambda::Function")
+        if any("ImagingLayer" in str(layer) for layer in function["Properties"].get("Layers", ()))
+    }
+    assert readers == {"get_save_image.handler", "image_recognition.handler"}
+
+
+def test_a_batch_of_the_largest_pictures_has_room(synthesize: Callable[..., Templates]) -> None:
+    recognition = Template.from_json(synthesize(max_image_megabytes=100, max_image_megapixels=30)["RekognitionStack"])
+    variables = {"MAX_IMAGE_BYTES": str(100 * 1024 * 1024), "MAX_IMAGE_PIXELS": "30000000"}
+    recognition.has_resource_properties(
+        "AWS::Lambda::Function",
+        {
+            "Handler": "image_recognition.handler",
+            "EphemeralStorage": {"Size": 1100},
+            "Environment": {"Variables": Match.object_like(variables)},
+        },
+    )
+
+
 def test_no_private_source_may_be_fetched_on_aws(api: Template) -> None:
     api.has_resource_properties(
         "AWS::Lambda::Function", {"Environment": {"Variables": Match.object_like({"PRIVATE_SOURCES": "[]"})}}

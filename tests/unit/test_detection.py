@@ -20,7 +20,7 @@ class Refusing:
 
 def detect(code: str) -> detection.Detection:
     rekognition = cast(Any, Refusing(code))
-    return detection.detect(rekognition, bucket="images", key="a.jpg", version_id=None, parameters={})
+    return detection.detect(rekognition, {"S3Object": {"Bucket": "images", "Name": "a.jpg"}}, {})
 
 
 @pytest.mark.parametrize("code", ["ImageTooLargeException", "InvalidImageFormatException", "InvalidParameterException"])

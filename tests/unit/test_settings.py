@@ -29,6 +29,8 @@ def test_label_filters_reach_rekognition_under_its_own_names() -> None:
     [
         ({"max_lables": 5}, "did you mean 'max_labels'"),
         ({"max_labels": 21}, "it takes 1 to 20"),
+        ({"max_image_megabytes": 0}, "it takes 1 to 500"),
+        ({"max_image_megapixels": 81}, "it takes 1 to 80"),
         ({"max_labels": "many"}, "max_labels is 'many'"),
         ({"min_confidence": 101}, "it takes 0 to 100"),
         ({"auth": "password"}, "it takes one of api_key, iam, none"),

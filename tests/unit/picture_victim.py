@@ -1,0 +1,35 @@
+"""Looks at pictures and converts them until one of them is its end: the other side of test_hostile_pictures.py.
+
+Reads a length (4 bytes, big endian) and so many bytes, answers with a line, and goes on.
+"""
+
+import io
+import resource
+import struct
+import sys
+
+import pictures
+import to_jpeg
+
+MAX_PIXELS = 60_000_000
+
+
+def outcome(body: bytes) -> str:
+    try:
+        pictures.check_whole(io.BytesIO(body))
+        whole = "whole"
+    except pictures.PictureError as error:
+        whole = type(error).__name__
+    try:
+        return f"{whole} {len(to_jpeg.convert(io.BytesIO(body), max_pixels=MAX_PIXELS))}"
+    except (pictures.PictureError, MemoryError) as error:
+        return f"{whole} {type(error).__name__}"
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_AS, (to_jpeg.MEMORY_BYTES, to_jpeg.MEMORY_BYTES))
+    while head := sys.stdin.buffer.read(4):
+        said = outcome(sys.stdin.buffer.read(struct.unpack(">I", head)[0]))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        sys.stdout.write(f"{peak} {said}\n")
+        sys.stdout.flush()
