@@ -30,6 +30,7 @@ class Source:
     user_agents: list[str] = field(default_factory=list)
     received: list[bytes] = field(default_factory=list)
     content_types: list[str] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
     post_status: int = 200
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -65,6 +66,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def any(self, format: str) -> None:
         self._send(200, encoded(scene(), format))
+
+    def file(self, name: str) -> None:
+        self._send(200, self.source.files[name])
 
     def small(self, _: str) -> None:
         self._send(200, picture(size=(40, 40)))

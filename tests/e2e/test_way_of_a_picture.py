@@ -1,15 +1,15 @@
 """A URL goes in by HTTP, labels come out by HTTP, the partner gets its XML."""
 
-import io
 from urllib.parse import quote, urljoin
 
 import pytest
 import requests
-from PIL import ExifTags, Image
+from PIL import Image
 
 from local import photos
 from tests import partner_documents
 from tests.e2e.conftest import System, wait_for
+from tests.picture_files import FORMATS, ORIENTATIONS, encoded
 from tests.source_server import Source, picture
 
 
@@ -116,24 +116,47 @@ def test_the_list_is_paged_by_its_links(system: System, source: Source) -> None:
     assert set(seen) == set(system.images())
 
 
-def test_models_of_ones_own_give_their_labels_and_boxes(system: System) -> None:
-    """A classifier of colours and a detector of bright spots, made by hand; the picture is stored on its side."""
-    image = Image.new("RGB", (300, 200), "black")
-    image.paste("white", (30, 120, 90, 180))  # as stored; upright it is 200 x 300, turned clockwise
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = 6
-    body = io.BytesIO()
-    image.save(body, "JPEG", quality=95, exif=exif)
-    system.s3().put_object(Bucket=system.endpoints.bucket, Key="spot.jpg", Body=body.getvalue())
+SPOT = {"left": 0.1, "top": 0.1, "width": 0.3, "height": 0.2}
+"""Where the white spot is that the detector of bright spots is to see, in fractions of the upright picture's sides."""
 
+SPOT_FILES = [
+    *((f"spots/1.{kind.lower()}", kind, None) for kind in FORMATS),
+    *((f"spots/{turned}.jpg", "JPEG", turned) for turned in ORIENTATIONS),
+    ("spots/8.heic", "HEIF", 8),
+    ("spots/6.png", "PNG", 6),
+]
+
+
+def spot(kind: str, orientation: int | None) -> bytes:
+    image = Image.new("RGB", (200, 300), "black")
+    image.paste("white", (20, 30, 80, 90))
+    return encoded(image, kind, orientation=orientation)
+
+
+def test_models_of_ones_own_give_their_labels(system: System) -> None:
+    """A classifier of colours and a detector of bright spots, made by hand."""
+    system.s3().put_object(Bucket=system.endpoints.bucket, Key="spot.jpg", Body=spot("JPEG", 6))
     record = wait_for(lambda: system.image("spot.jpg"))
     labels = {label["name"]: label for label in record["labels"]}
     assert {"Dark", "Dog", "Animal"} <= labels.keys()
     assert record["model"] == "local-1.0-colours-spots"
     assert "Canine" in labels["Dog"]["parents"]
-    [sighting] = labels["Dog"]["instances"]
-    expected = {"left": 0.1, "top": 0.1, "width": 0.3, "height": 0.2}
-    assert sighting["box"] == pytest.approx(expected, abs=0.03)
+
+
+def test_every_format_and_orientation_is_recognised_with_its_boxes_in_the_right_place(
+    system: System, source: Source
+) -> None:
+    for name, kind, orientation in SPOT_FILES:
+        source.files[name] = spot(kind, orientation)
+        answer = system.upload(f"{source.address}/file?{name}", name)
+        assert answer.ok, answer.text
+        found = system.s3().get_object(Bucket=system.endpoints.bucket, Key=name)
+        assert found["Body"].read() == source.files[name]
+    for name, _, _ in SPOT_FILES:
+        record = wait_for(lambda: system.image(name))  # noqa: B023
+        [dog] = [label for label in record["labels"] if label["name"] == "Dog"]
+        [sighting] = dog["instances"]
+        assert sighting["box"] == pytest.approx(SPOT, abs=0.03), name
 
 
 def test_the_sample_photos_are_ones_in_which_something_is_seen(system: System) -> None:
