@@ -89,7 +89,7 @@ deploy: setup ## deploy to AWS with your credentials, and show how to go on
 destroy: setup ## remove the stacks; the bucket, the table and the logs stay
 	cdk destroy --all --no-notices
 
-.PHONY: bench-rekognition bench-pipeline bench-cold-start
+.PHONY: bench-rekognition bench-pipeline bench-cold-start bench-conversion
 bench-rekognition: setup ## images per second and CPU per image of the local Rekognition
 	@python -m benchmarks.rekognition
 
@@ -98,3 +98,6 @@ bench-pipeline: setup ## our pipeline beside the public workshop's: images a sec
 
 bench-cold-start: setup ## how long each function takes to be imported, beside a bare boto3 client, and its size
 	@python -m benchmarks.cold_start
+
+bench-conversion: setup ## seconds and memory to convert a picture of 12 and of 60 megapixels, by format
+	@python -m benchmarks.conversion

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from benchmarks import cold_start, pipeline
+from benchmarks import cold_start, conversion, pipeline
 
 TEMPLATE = {
     "Resources": {
@@ -132,3 +132,17 @@ def test_import_times_are_summed_by_package() -> None:
 def test_a_folder_is_smaller_zipped(tmp_path: Path) -> None:
     (tmp_path / "module.py").write_bytes(b"#" * 2**20)
     assert cold_start.sizes([tmp_path, tmp_path]) == {"zipped_mb": 0.0, "unzipped_mb": 2.0}
+
+
+def test_a_conversion_is_measured_with_its_memory(tmp_path: Path) -> None:
+    conversion.write(0.05, "HEIF", tmp_path / "picture")
+    found = conversion.measured(tmp_path / "picture")
+    assert found["bytes"] == (tmp_path / "picture").stat().st_size
+    assert found["jpeg_bytes"] > 0
+    assert found["peak_mb"] > 10
+
+
+def test_a_conversion_that_fails_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "picture").write_bytes(b"no picture")
+    with pytest.raises(RuntimeError, match="NoPictureError"):
+        conversion.measured(tmp_path / "picture")
