@@ -37,10 +37,11 @@ def build_app(context: dict[str, Any] | None = None) -> App:
         env=environment,
     )
 
+    # On a stack, because what is said of the app itself is left out of the assembly.
     if settings.auth == "none":
-        Annotations.of(app).add_warning_v2("sightline:auth", "auth=none: anybody may upload, list and read pictures")
+        Annotations.of(api).add_warning_v2("sightline:auth", "auth=none: anybody may upload, list and read pictures")
     if settings.private_sources:
-        Annotations.of(app).add_warning_v2(
+        Annotations.of(api).add_warning_v2(
             "sightline:private_sources",
             f"private_sources: the upload API may fetch from {', '.join(settings.private_sources)}",
         )

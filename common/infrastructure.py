@@ -30,6 +30,19 @@ BUILD = ROOT / ".build" / "layers"
 PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
 
 
+# What API Gateway itself answers, by its response types: our code, and the message as JSON or as its own.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
+OWN_MESSAGE = "$context.error.messageString"
+GATEWAY_ERRORS = {
+    "DEFAULT_4XX": ("Forbidden", OWN_MESSAGE),
+    "DEFAULT_5XX": ("InternalError", '"this is our fault; please try again"'),
+    "INVALID_API_KEY": ("Forbidden", '"the header x-api-key holds no key that is valid here"'),
+    "QUOTA_EXCEEDED": ("QuotaExceeded", '"the requests of this key are used up for this month"'),
+    "REQUEST_TOO_LARGE": ("RequestTooLarge", OWN_MESSAGE),
+    "THROTTLED": ("Throttled", '"too many requests at once; try again, later each time"'),
+}
+
+
 class BuildError(RuntimeError):
     """A layer could not be built; the message holds what the installer said."""
 
@@ -246,8 +259,10 @@ def json_api(
 ) -> apigateway.RestApi:
     """A REST API whose routes (path -> methods) all go to one function, and whose own errors are our JSON.
 
-    Who may call is `settings.auth`; with `api_key` the key is admitted by a usage plan of this API.
+    Who may call is `settings.auth`; with `api_key` the key is admitted by a usage plan of this API. How often is
+    `settings.api_rate`: by the plan for each key, where there is none by the stage.
     """
+    with_key = settings.auth == "api_key"
     api = apigateway.RestApi(
         scope,
         id,
@@ -255,8 +270,13 @@ def json_api(
         description=description,
         endpoint_types=[apigateway.EndpointType.REGIONAL],
         cloud_watch_role=False,
+        deploy_options=None
+        if with_key
+        else apigateway.StageOptions(
+            throttling_rate_limit=settings.api_rate, throttling_burst_limit=settings.api_burst
+        ),
         default_method_options=apigateway.MethodOptions(
-            api_key_required=settings.auth == "api_key",
+            api_key_required=with_key,
             authorization_type=(
                 apigateway.AuthorizationType.IAM if settings.auth == "iam" else apigateway.AuthorizationType.NONE
             ),
@@ -268,20 +288,35 @@ def json_api(
         resource = api.root.resource_for_path(path) if path != "/" else api.root
         for method in methods:
             resource.add_method(method, integration)
-    for response in (apigateway.ResponseType.DEFAULT_4_XX, apigateway.ResponseType.DEFAULT_5_XX):
+    for kind, (code, message) in GATEWAY_ERRORS.items():
         api.add_gateway_response(
-            response.response_type.title().replace("_", ""),
-            type=response,
-            templates={
-                "application/json": '{"error": {"code": "$context.error.responseType", '
-                '"message": $context.error.messageString}, "request_id": "$context.requestId"}'
-            },
+            kind.title().replace("_", ""), type=apigateway.ResponseType.of(kind), templates=_error(code, message)
         )
-    if settings.auth == "api_key":
-        plan = api.add_usage_plan("UsagePlan", api_stages=[_stage(api)])
+    if settings.auth != "iam":  # where it stands for requests without a signature, too
+        api.add_gateway_response(
+            "NoSuchCall",
+            type=apigateway.ResponseType.MISSING_AUTHENTICATION_TOKEN,
+            status_code="404",
+            templates=_error("NotFound", '"there is no such call"'),
+        )
+    if with_key:
+        plan = api.add_usage_plan(
+            "UsagePlan",
+            api_stages=[_stage(api)],
+            throttle=apigateway.ThrottleSettings(rate_limit=settings.api_rate, burst_limit=settings.api_burst),
+            quota=apigateway.QuotaSettings(limit=settings.api_quota, period=apigateway.Period.MONTH)
+            if settings.api_quota
+            else None,
+        )
         plan.add_api_key(api_key)
     acknowledge(api, _api_reasons(settings))
     return api
+
+
+def _error(code: str, message: str) -> dict[str, str]:
+    """Our JSON as API Gateway's template; `message` is JSON or one of its variables."""
+    text = f'{{"error": {{"code": "{code}", "message": {message}}}, "request_id": "$context.requestId"}}'
+    return {"application/json": text}
 
 
 def base_url(api: apigateway.RestApi) -> str:

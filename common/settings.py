@@ -33,6 +33,16 @@ class Settings:
     auth: Auth = "api_key"
     """Who may call the HTTP APIs: holders of the API key, IAM principals, or anybody."""
 
+    api_rate: float = 50
+    """Requests a second that one key may make of each API; with `iam` and `none`, all callers together. As many as
+    Rekognition's largest default quota recognises."""
+
+    api_burst: int = 100
+    """Requests that may come at once before that rate counts."""
+
+    api_quota: int = 0
+    """Requests a month that one key may make of each API; 0 sets no limit."""
+
     max_labels: int = 10
     """DetectLabels' MaxLabels. At most 20, so that an image's index entries fit one DynamoDB transaction."""
 
@@ -74,6 +84,9 @@ class Settings:
         _one_of("auth", self.auth, get_args(Auth))
         _one_of("architecture", self.architecture, get_args(Architecture))
         _one_of("removal_policy", self.removal_policy, get_args(Removal))
+        _between("api_rate", self.api_rate, 0.1, 10_000)
+        _between("api_burst", self.api_burst, 1, 5_000)
+        _between("api_quota", self.api_quota, 0, 1_000_000_000)
         _between("max_labels", self.max_labels, 1, 20)
         _between("min_confidence", self.min_confidence, 0, 100)
         _between("max_image_megabytes", self.max_image_megabytes, 1, 500)

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +32,26 @@ Templates = dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
-def synthesize() -> Callable[..., Templates]:
-    """Synthesize the app with these settings, as `cdk synth -c name=value` would: stack -> template."""
+def assemble() -> Callable[..., Path]:
+    """Synthesize the app with these settings, as `cdk synth -c name=value` would: the assembly's folder."""
 
-    def synthesized(**settings: Any) -> Templates:
+    @cache
+    def assembled(**settings: Any) -> Path:
         from app import build_app  # noqa: PLC0415 - starts jsii, which the unit tests do without
 
         context = json.loads((ROOT / "cdk.json").read_text())["context"]
-        assembly = build_app({**context, **settings}).synth()
-        return {stack.stack_name: stack.template for stack in assembly.stacks}
+        return Path(build_app({**context, **settings}).synth().directory)
+
+    return assembled
+
+
+@pytest.fixture(scope="session")
+def synthesize(assemble: Callable[..., Path]) -> Callable[..., Templates]:
+    """The templates of the app with these settings: stack -> template."""
+
+    def synthesized(**settings: Any) -> Templates:
+        files = assemble(**settings).glob("*.template.json")
+        return {file.name.partition(".")[0]: json.loads(file.read_text()) for file in files}
 
     return synthesized
 

@@ -1,7 +1,11 @@
 """What the templates must say, whatever their resources are called."""
 
+import json
+from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from aws_cdk.assertions import Match, Template
@@ -274,8 +278,68 @@ def test_the_outputs_that_users_ask_for_are_there(templates: Templates) -> None:
     assert {"LabelsEndpoint", "ClassificationsTableName"} <= templates["RekognitionStack"]["Outputs"].keys()
 
 
-def test_gateway_errors_have_the_shape_of_ours(templates: Templates) -> None:
-    responses = [r["Properties"] for _, r in resources(templates, "AWS::ApiGateway::GatewayResponse")]
-    assert len(responses) == 4
+@pytest.mark.parametrize(
+    ("auth", "codes"),
+    [
+        ("api_key", {"Forbidden", "InternalError", "QuotaExceeded", "RequestTooLarge", "Throttled", "NotFound"}),
+        ("iam", {"Forbidden", "InternalError", "QuotaExceeded", "RequestTooLarge", "Throttled"}),
+    ],
+)
+def test_gateway_errors_have_the_shape_of_ours(
+    synthesize: Callable[..., Templates], auth: str, codes: set[str]
+) -> None:
+    responses = [r["Properties"] for _, r in resources(synthesize(auth=auth), "AWS::ApiGateway::GatewayResponse")]
+    kinds = Counter(response["ResponseType"] for response in responses)
+    assert {"DEFAULT_4XX", "DEFAULT_5XX", "INVALID_API_KEY", "QUOTA_EXCEEDED", "THROTTLED"} <= kinds.keys()
+    assert set(kinds.values()) == {2}  # one for each API
+    found = set()
     for response in responses:
-        assert '"error": {"code":' in response["ResponseTemplates"]["application/json"]
+        template = response["ResponseTemplates"]["application/json"]
+        answer = json.loads(template.replace("$context.error.messageString", '"Too large"'))
+        assert answer == {
+            "error": {"code": ANY, "message": ANY},
+            "request_id": "$context.requestId",
+        }
+        found.add(answer["error"]["code"])
+    assert found == codes
+
+
+@pytest.mark.parametrize(("settings", "quota"), [({}, None), ({"api_quota": 5000}, {"Limit": 5000, "Period": "MONTH"})])
+def test_a_key_may_call_as_often_as_the_settings_say(
+    synthesize: Callable[..., Templates], settings: dict[str, Any], quota: Any
+) -> None:
+    templates = synthesize(api_rate="20", api_burst="30", **settings)
+    plans = [plan["Properties"] for _, plan in resources(templates, "AWS::ApiGateway::UsagePlan")]
+    assert [plan["Throttle"] for plan in plans] == [{"RateLimit": 20, "BurstLimit": 30}] * 2
+    assert [plan.get("Quota") for plan in plans] == [quota] * 2
+    assert [plan["ApiStages"][0].get("Throttle") for plan in plans] == [{}] * 2
+
+
+@pytest.mark.parametrize("auth", ["iam", "none"])
+def test_without_keys_all_callers_share_the_rate(synthesize: Callable[..., Templates], auth: str) -> None:
+    for _, stage in resources(synthesize(auth=auth), "AWS::ApiGateway::Stage"):
+        [method] = stage["Properties"]["MethodSettings"]
+        assert (method["HttpMethod"], method["ResourcePath"]) == ("*", "/*")
+        assert (method["ThrottlingRateLimit"], method["ThrottlingBurstLimit"]) == (50, 100)
+
+
+@pytest.mark.parametrize(
+    ("settings", "warnings"),
+    [
+        ({}, []),
+        ({"auth": "none"}, ["auth=none: anybody may upload, list and read pictures"]),
+        ({"private_sources": "10.0.0.1:80"}, ["private_sources: the upload API may fetch from 10.0.0.1:80"]),
+    ],
+)
+def test_synth_warns_of_what_lets_strangers_in(
+    assemble: Callable[..., Path], settings: dict[str, str], warnings: list[str]
+) -> None:
+    """In the files that the CDK CLI prints them from."""
+    found = [
+        entry["data"].partition(" [ack: ")[0]
+        for file in assemble(**settings).glob("*.metadata.json")
+        for entries in json.loads(file.read_text()).values()
+        for entry in entries
+        if entry["type"] == "aws:cdk:warning"
+    ]
+    assert found == warnings

@@ -8,6 +8,7 @@ def test_without_context_the_documented_defaults_hold() -> None:
     assert settings.auth == "api_key"
     assert settings.detect_labels == {"MaxLabels": 10, "MinConfidence": 70.0}
     assert settings.private_sources == ()
+    assert (settings.api_rate, settings.api_burst, settings.api_quota) == (50, 100, 0)
 
 
 def test_text_from_the_command_line_becomes_what_the_setting_is() -> None:
@@ -28,6 +29,11 @@ def test_label_filters_reach_rekognition_under_its_own_names() -> None:
     ("context", "complaint"),
     [
         ({"max_lables": 5}, "did you mean 'max_labels'"),
+        ({"api_rate": 0}, "it takes 0.1 to 10000"),
+        ({"api_rate": "nan"}, "it takes 0.1 to 10000"),
+        ({"api_burst": 0}, "it takes 1 to 5000"),
+        ({"api_burst": "1.5"}, "api_burst is '1.5'"),
+        ({"api_quota": -1}, "it takes 0 to"),
         ({"max_labels": 21}, "it takes 1 to 20"),
         ({"max_image_megabytes": 0}, "it takes 1 to 500"),
         ({"max_image_megapixels": 81}, "it takes 1 to 80"),
