@@ -74,6 +74,7 @@ format: setup ## format, and mend what the linter can
 	ruff format
 	ruff check --fix
 
+# W3005: CDK also writes down the dependencies that a reference implies.
 synth: setup ## the templates in cdk.out, checked by cdk-nag and cfn-lint; needs no AWS account
 	cdk synth --quiet --no-notices
 	cfn-lint --ignore-checks W3005 --non-zero-exit-code error cdk.out/*.template.json

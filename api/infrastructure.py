@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import CfnOutput, CfnResource, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_notifications as notifications
@@ -20,6 +21,7 @@ from common.infrastructure import (
     base_url,
     grant_objects,
     json_api,
+    log_group,
     python_function,
     python_layer,
     removal_policy,
@@ -38,7 +40,7 @@ class APIStack(Stack):
     def __init__(self, scope: Construct, id: str, *, settings: Settings, **kwargs: Any) -> None:
         super().__init__(scope, id, description="Sightline: pictures come in", **kwargs)
         self.image_bucket = self._bucket(settings)
-        self.uploads = self._announce_changes()
+        self.uploads = self._announce_changes(settings)
         # Made and exported whoever may call: an export that another stack still imports could not be taken away by the
         # deployment that changes `auth`.
         self.api_key = apigateway.ApiKey(self, "ApiKey")
@@ -86,12 +88,12 @@ class APIStack(Stack):
         )
         return bucket
 
-    def _announce_changes(self) -> WorkQueue:
+    def _announce_changes(self, settings: Settings) -> WorkQueue:
         topic = sns.Topic(self, "UploadedImageTopic", enforce_ssl=True)
         acknowledge(topic, {"AwsSolutions-SNS2": "S3 cannot publish to a topic under the aws/sns key."})
         for event in (s3.EventType.OBJECT_CREATED, s3.EventType.OBJECT_REMOVED):
             self.image_bucket.add_event_notification(event, notifications.SnsDestination(topic))
-        self._acknowledge_notifications_handler()
+        self._tie_notifications_handler(settings)
         return WorkQueue(
             self,
             "UploadedImage",
@@ -100,17 +102,19 @@ class APIStack(Stack):
             max_receive_count=20,  # with backoff, two to three hours
         )
 
-    def _acknowledge_notifications_handler(self) -> None:
+    def _tie_notifications_handler(self, settings: Settings) -> None:
+        """CDK's own function, which sets the bucket's notifications at deploy time, logs as ours do.
+
+        It comes with AWS's managed policy, which allows every log group, and a log group that is kept for ever.
+        """
         handler = self.node.find_child("BucketNotificationsHandler050a0587b7544547bf325f094a3db834")
-        reason = "CDK's own function that sets the bucket's notifications at deploy time."
-        acknowledge(
-            handler,
-            {
-                "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
-                "AWSLambdaBasicExecutionRole]": reason,
-                "AwsSolutions-L1": reason,
-            },
-        )
+        group = log_group(self, "NotificationsLogs", settings=settings)
+        role = cast("iam.Role", handler.node.find_child("Role"))
+        cast("iam.CfnRole", role.node.default_child).managed_policy_arns = []
+        group.grant_write(role)
+        function = cast("CfnResource", handler.node.find_child("Resource"))
+        function.add_property_override("LoggingConfig", {"LogGroup": group.log_group_name})
+        acknowledge(handler, {"AwsSolutions-L1": "CDK's own function, with the runtime that CDK chose."})
 
     def _get_save_image(self, settings: Settings) -> lambda_.Function:
         function = python_function(

@@ -142,12 +142,7 @@ def python_function(
 
     `handler` is `module.function`; the folder is the function's import root.
     """
-    log_group = logs.LogGroup(
-        scope,
-        f"{id}Logs",
-        retention=_retention(settings.log_retention_days),
-        removal_policy=removal_policy(settings),
-    )
+    group = log_group(scope, f"{id}Logs", settings=settings)
     function = lambda_.Function(
         scope,
         id,
@@ -160,19 +155,29 @@ def python_function(
         memory_size=memory_mb,
         ephemeral_storage_size=ephemeral_storage,
         layers=list(layers),
-        log_group=log_group,
+        log_group=group,
         logging_format=lambda_.LoggingFormat.JSON,
-        role=_role(scope, id, log_group),
+        role=_role(scope, id, group),
         environment={"POWERTOOLS_SERVICE_NAME": id, **environment},
     )
     acknowledge(function, {"AwsSolutions-L1": "The runtime is a setting; Powertools and the layer are tested on it."})
     return function
 
 
-def _role(scope: Construct, id: str, log_group: logs.ILogGroup) -> iam.Role:
+def log_group(scope: Construct, id: str, *, settings: Settings) -> logs.LogGroup:
+    """Logs that are kept for as long as the settings say."""
+    return logs.LogGroup(
+        scope,
+        id,
+        retention=_retention(settings.log_retention_days),
+        removal_policy=removal_policy(settings),
+    )
+
+
+def _role(scope: Construct, id: str, group: logs.ILogGroup) -> iam.Role:
     """A role that may write to its own log group, where AWS's managed policy allows every log group."""
     role = iam.Role(scope, f"{id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-    log_group.grant_write(role)
+    group.grant_write(role)
     return role
 
 
@@ -197,6 +202,24 @@ def acknowledge_wildcard(function: lambda_.Function, resource: str, reason: str)
     if function.role is None:
         raise TypeError(f"{function.node.path} has no role")
     acknowledge(function.role, {f"AwsSolutions-IAM5[Resource::{resource}]": reason})
+
+
+def tls_only() -> iam.PolicyDocument:
+    """The policy of a table that refuses what is not TLS; DynamoDB answers plain HTTP as well.
+
+    `*` is the table itself and its indexes: its ARN in its own policy would be a circle.
+    """
+    return iam.PolicyDocument(
+        statements=[
+            iam.PolicyStatement(
+                effect=iam.Effect.DENY,
+                principals=[iam.AnyPrincipal()],
+                actions=["dynamodb:*"],
+                resources=["*"],
+                conditions={"Bool": {"aws:SecureTransport": "false"}},
+            )
+        ]
+    )
 
 
 class WorkQueue(Construct):

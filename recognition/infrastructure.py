@@ -26,6 +26,7 @@ from common.infrastructure import (
     python_function,
     python_layer,
     removal_policy,
+    tls_only,
 )
 from common.settings import Settings
 
@@ -81,6 +82,7 @@ class RekognitionStack(Stack):
                 point_in_time_recovery_enabled=True
             ),
             removal_policy=removal_policy(self.settings),
+            resource_policy=tls_only(),
             global_secondary_indexes=[
                 dynamodb.GlobalSecondaryIndexPropsV2(
                     index_name=NEWEST_INDEX,
@@ -99,6 +101,7 @@ class RekognitionStack(Stack):
             "Recognitions",
             partition_key=dynamodb.Attribute(name="content", type=dynamodb.AttributeType.STRING),
             removal_policy=removal_policy(self.settings),
+            resource_policy=tls_only(),
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),

@@ -1,104 +1,207 @@
-"""Who may do what: every wildcard and every role's exact actions."""
+"""Who may do what: every role's statements, and who else may call, publish and send."""
 
+import re
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 from tests.conftest import Templates
 
-WILDCARDS = {
-    # Rekognition's Detect operations have no resource-level permissions.
-    ("RekognitionStack/ImageRecognition", "rekognition:DetectLabels", "*"),
-    # Any object of the one bucket: keys are the users' choice.
-    ("APIStack/GetSaveImage", "s3:GetObject", "<bucket>/*"),
-    ("APIStack/GetSaveImage", "s3:PutObject", "<bucket>/*"),
-    ("RekognitionStack/ImageRecognition", "s3:GetObject", "<bucket>/*"),
-    ("RekognitionStack/ImageRecognition", "s3:GetObjectVersion", "<bucket>/*"),
-    ("RekognitionStack/ListImages", "s3:GetObject", "<bucket>/*"),
-    ("RekognitionStack/ListImages", "s3:GetObjectVersion", "<bucket>/*"),
-}
-
-ACTIONS = {
-    "APIStack/GetSaveImage": {"s3:GetObject", "s3:PutObject"},
-    "IntegrationStack/Deliver": {"ssm:GetParameter"},
-    "RekognitionStack/ImageRecognition": {
-        "dynamodb:GetItem",
-        "dynamodb:PutItem",
-        "dynamodb:UpdateItem",
-        "rekognition:DetectLabels",
-        "s3:GetObject",
-        "s3:GetObjectVersion",
-        "s3:ListBucket",
-        "sns:Publish",
-        "sqs:SendMessage",
-    },
-    "RekognitionStack/ListImages": {
-        "dynamodb:GetItem",
-        "dynamodb:Query",
-        "s3:GetObject",
-        "s3:GetObjectVersion",
-    },
-}
 LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
 CONSUMING = {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"}
 CONSUMING |= {"sqs:ReceiveMessage"}
 
+# function -> resource -> actions. `<…>` is a construct of ours, whichever stack makes it.
+STATEMENTS = {
+    "APIStack/GetSaveImage": {
+        "<ImageBucket>/*": {"s3:GetObject", "s3:PutObject"},  # GetObject: what holds a name that is taken
+        "<GetSaveImageLogs>": LOGGING,
+    },
+    "APIStack/BucketNotificationsHandler": {  # CDK's own, at deploy time
+        "<ImageBucket>": {"s3:PutBucketNotification"},
+        "<NotificationsLogs>": LOGGING,
+    },
+    "RekognitionStack/ImageRecognition": {
+        "<UploadedImageQueue>": CONSUMING | {"sqs:SendMessage"},  # puts back what waits for another worker
+        "<ImageBucket>/*": {"s3:GetObject", "s3:GetObjectVersion"},
+        "<ImageBucket>": {"s3:ListBucket"},  # else S3 answers 403 for what is gone
+        "<Classifications>": {"dynamodb:GetItem", "dynamodb:PutItem"},
+        "<Recognitions>": {"dynamodb:UpdateItem"},
+        "<LabelsTopic>": {"sns:Publish"},
+        "*": {"rekognition:DetectLabels"},
+        "<ImageRecognitionLogs>": LOGGING,
+    },
+    "RekognitionStack/ListImages": {
+        "<Classifications>": {"dynamodb:GetItem"},
+        "<Classifications>/index/newest": {"dynamodb:Query"},
+        "<ImageBucket>/*": {"s3:GetObject", "s3:GetObjectVersion"},  # a presigned URL opens what its signer may read
+        "<ListImagesLogs>": LOGGING,
+    },
+    "IntegrationStack/Deliver": {
+        "<LabelsQueue>": CONSUMING,
+        "arn:aws:ssm:<region>:<account>:parameter/thirdparty_endpoint": {"ssm:GetParameter"},
+        "<DeliverLogs>": LOGGING,
+    },
+}
 
-def statements(templates: Templates) -> list[tuple[str, dict[str, Any]]]:
-    """Every statement of an IAM policy: whose it is, and the statement."""
-    return [
-        (f"{stack}/{role['Ref'].partition('Role')[0].partition('050a')[0]}", statement)
-        for stack, template in templates.items()
-        for resource in template["Resources"].values()
-        if resource["Type"] == "AWS::IAM::Policy"
-        for role in resource["Properties"]["Roles"]
-        for statement in resource["Properties"]["PolicyDocument"]["Statement"]
-    ]
+WILDCARDS = {
+    "*": "rekognition:Detect* has no resource-level permissions",
+    "<ImageBucket>/*": "any object of the one bucket: keys are the users' choice",
+}
+
+# function -> the calls that API Gateway may pass to it
+ROUTES = {
+    "APIStack/GetSaveImage": {"GET/", "POST/images"},
+    "RekognitionStack/ListImages": {"GET/", "GET/images", "GET/images/*"},
+}
+
+# topic or queue -> who may send to it, on whose behalf
+SENDERS = {
+    "<UploadedImageTopic>": ("s3.amazonaws.com", "<ImageBucket>"),
+    "<UploadedImageQueue>": ("sns.amazonaws.com", "<UploadedImageTopic>"),
+    "<UploadedImageDeadLetters>": ("sns.amazonaws.com", "<UploadedImageTopic>"),
+    "<LabelsQueue>": ("sns.amazonaws.com", "<LabelsTopic>"),
+    "<LabelsDeadLetters>": ("sns.amazonaws.com", "<LabelsTopic>"),
+}
+
+PSEUDO = {"AWS::Partition": "aws", "AWS::Region": "<region>", "AWS::AccountId": "<account>"}
+
+
+def name(logical_id: str) -> str:
+    """A construct's name, without what CDK appends."""
+    return re.sub("([0-9a-f]{32})?(Role)?[0-9A-F]{8}$", "", logical_id)
+
+
+def written(value: Any) -> str:
+    """An ARN as a person would write it."""
+    if isinstance(value, str):
+        return value
+    [(function, argument)] = value.items()
+    if function == "Fn::Join":
+        return "".join(written(part) for part in argument[1])
+    if function == "Ref":
+        return PSEUDO.get(argument) or f"<{name(argument)}>"
+    if function == "Fn::GetAtt":
+        assert argument[1] == "Arn"
+        return f"<{name(argument[0])}>"
+    assert function == "Fn::ImportValue"
+    exported = re.fullmatch(r"\w+Stack:ExportsOutput(?:FnGetAtt|Ref)(\w+?)(?:Arn)?[0-9A-F]{8}", argument)
+    assert exported, argument
+    return f"<{name(exported[1])}>"
 
 
 def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def written(resource: Any) -> str:
-    """An ARN in a form that can be compared: joined parts, references by what they refer to."""
-    if isinstance(resource, str):
-        return resource
-    if "Fn::Join" in resource:
-        return "".join(written(part) for part in resource["Fn::Join"][1])
-    return "<bucket>" if "Bucket" in str(resource) else str(resource)
+def resources(templates: Templates, *kinds: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Every resource of these kinds: its stack, its logical id, its properties."""
+    for stack, template in templates.items():
+        for logical_id, resource in template["Resources"].items():
+            if resource["Type"] in kinds:
+                yield stack, logical_id, resource.get("Properties", {})
+
+
+def statements(templates: Templates, *kinds: str) -> list[dict[str, Any]]:
+    """The statements of resources' own policies."""
+    return [s for _, _, policy in resources(templates, *kinds) for s in policy["PolicyDocument"]["Statement"]]
+
+
+def test_every_function_may_do_exactly_this(templates: Templates) -> None:
+    roles = {
+        (stack, function["Role"]["Fn::GetAtt"][0]): f"{stack}/{name(logical_id)}"
+        for stack, logical_id, function in resources(templates, "AWS::Lambda::Function")
+    }
+    assert set(roles.values()) == STATEMENTS.keys()  # so each has a role of its own
+    found: dict[str, dict[str, set[str]]] = {function: {} for function in STATEMENTS}
+    for stack, _, policy in resources(templates, "AWS::IAM::Policy"):
+        for role in policy["Roles"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                assert statement.keys() == {"Action", "Effect", "Resource"}
+                assert statement["Effect"] == "Allow"
+                allowed = found[roles[stack, role["Ref"]]]
+                for arn in as_list(statement["Resource"]):
+                    allowed.setdefault(written(arn), set()).update(as_list(statement["Action"]))
+    assert found == STATEMENTS
+
+
+def test_roles_hold_nothing_beside_their_statements_and_only_lambda_takes_them(templates: Templates) -> None:
+    roles = list(resources(templates, "AWS::IAM::Role"))
+    assert len(roles) == len(STATEMENTS)
+    for _, _, role in roles:
+        assert role.keys() <= {"AssumeRolePolicyDocument", "ManagedPolicyArns"}
+        assert not role.get("ManagedPolicyArns")
+        [trust] = role["AssumeRolePolicyDocument"]["Statement"]
+        assert (trust["Effect"], trust["Principal"]) == ("Allow", {"Service": "lambda.amazonaws.com"})
+    kinds = {resource["Type"] for template in templates.values() for resource in template["Resources"].values()}
+    assert {kind for kind in kinds if kind.startswith("AWS::IAM::")} == {"AWS::IAM::Role", "AWS::IAM::Policy"}
 
 
 def test_the_wildcards_are_these_and_no_others(templates: Templates) -> None:
-    found = {
-        (owner, action, written(resource))
-        for owner, statement in statements(templates)
-        for action in as_list(statement["Action"])
-        for resource in as_list(statement["Resource"])
-        if "*" in action or "*" in written(resource)
-    }
-    assert found == WILDCARDS
+    granted = [(arn, action) for rights in STATEMENTS.values() for arn, actions in rights.items() for action in actions]
+    assert {arn for arn, _ in granted if "*" in arn} == WILDCARDS.keys()
+    assert [action for _, action in granted if "*" in action] == []
 
 
-def test_every_role_may_do_exactly_what_its_function_does(templates: Templates) -> None:
-    allowed: dict[str, set[str]] = {}
-    for owner, statement in statements(templates):
-        assert statement["Effect"] == "Allow"
-        allowed.setdefault(owner, set()).update(as_list(statement["Action"]))
-    # CDK's own function that sets the bucket's notifications at deploy time.
-    assert allowed.pop("APIStack/BucketNotificationsHandler") == {"s3:PutBucketNotification"}
-    consumers = {"RekognitionStack/ImageRecognition", "IntegrationStack/Deliver"}
-    assert allowed == {
-        owner: actions | LOGGING | (CONSUMING if owner in consumers else set()) for owner, actions in ACTIONS.items()
-    }
+def test_only_the_apis_own_routes_call_the_functions(templates: Templates) -> None:
+    found: dict[str, set[str]] = {}
+    for stack, _, permission in resources(templates, "AWS::Lambda::Permission"):
+        assert (permission["Action"], permission["Principal"]) == ("lambda:InvokeFunction", "apigateway.amazonaws.com")
+        source = written(permission["SourceArn"])
+        assert re.match(r"arn:aws:execute-api:<region>:<account>:<\w+Service>/<\w+Stageprod>/", source)
+        function = f"{stack}/{written(permission['FunctionName'])[1:-1]}"
+        found.setdefault(function, set()).add(source.partition("Stageprod>/")[2])
+    assert found == ROUTES
 
 
 def test_topics_and_queues_name_who_may_send_to_them(templates: Templates) -> None:
-    found = []
-    for template in templates.values():
-        for resource in template["Resources"].values():
-            if resource["Type"] in {"AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy"}:
-                found += resource["Properties"]["PolicyDocument"]["Statement"]
-    allowing = [statement for statement in found if statement["Effect"] == "Allow"]
-    assert allowing
-    for statement in allowing:
-        assert set(statement["Principal"]) == {"Service"}
-        assert any(condition.get("aws:SourceArn") for condition in statement["Condition"].values())
+    found = {}
+    for statement in statements(templates, "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy"):
+        if statement["Effect"] == "Allow":
+            [[(key, source)]] = [condition.items() for condition in statement["Condition"].values()]
+            assert key == "aws:SourceArn"
+            assert statement["Action"] in {"sns:Publish", "sqs:SendMessage"}
+            found[written(statement["Resource"])] = (statement["Principal"]["Service"], written(source))
+    assert found == SENDERS
+
+
+@pytest.mark.parametrize(
+    ("kind", "holder"),
+    [
+        ("AWS::S3::Bucket", "AWS::S3::BucketPolicy"),
+        ("AWS::SQS::Queue", "AWS::SQS::QueuePolicy"),
+        ("AWS::SNS::Topic", "AWS::SNS::TopicPolicy"),
+    ],
+)
+def test_buckets_queues_and_topics_refuse_what_is_not_tls(templates: Templates, kind: str, holder: str) -> None:
+    """Tables: below. All else that we use (Lambda, API Gateway, Logs, SSM, Rekognition) answers over TLS alone."""
+    refusing = {
+        written(arn)
+        for statement in statements(templates, holder)
+        if is_tls_only(statement)
+        for arn in as_list(statement["Resource"])
+    }
+    of_this_kind = {f"<{name(logical_id)}>" for _, logical_id, _ in resources(templates, kind)}
+    assert of_this_kind
+    objects = {f"{bucket}/*" for bucket in of_this_kind} if kind == "AWS::S3::Bucket" else set()
+    assert refusing == of_this_kind | objects
+
+
+def test_tables_refuse_what_is_not_tls(templates: Templates) -> None:
+    tables = list(resources(templates, "AWS::DynamoDB::GlobalTable"))
+    assert tables
+    for _, _, table in tables:
+        for replica in table["Replicas"]:
+            [statement] = replica["ResourcePolicy"]["PolicyDocument"]["Statement"]
+            assert is_tls_only(statement)
+            assert statement["Resource"] == "*"  # the table itself
+
+
+def is_tls_only(statement: dict[str, Any]) -> bool:
+    return (
+        statement["Effect"] == "Deny"
+        and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        and statement["Principal"] in ("*", {"AWS": "*"})
+        and statement["Action"] in ("s3:*", "sqs:*", "sns:Publish", "dynamodb:*")
+    )
