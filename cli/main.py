@@ -1,7 +1,7 @@
 """`sightline`: talks to a running system, on AWS or the embedded cloud of this checkout."""
 
 import shlex
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from cli.redrive import RedriveError
 from cli.redrive import run as run_redrive
+from cli.rotation import KeyRotationError, revoke, rotate
 from cli.target import Target, TargetError, TargetName, find
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -64,8 +65,33 @@ def redrive(
     try:
         run_redrive(_find(target), queue, rate=rate, yes=yes, out=out, err=err)
     except RedriveError as error:
-        err.print("[red]✗[/red]", escape(str(error)))
-        raise typer.Exit(1) from error
+        _fail(error)
+
+
+@app.command()
+def key(target: TargetOption = None) -> None:
+    """Print the API key, and nothing else."""
+    found = _find(target)
+    if not found.api_key:
+        _fail("no key is admitted; if the setting `auth` is api_key, `sightline rotate-key` makes one")
+    out.print(found.api_key, markup=False)
+
+
+@app.command()
+def rotate_key(
+    revoke_old: Annotated[bool, typer.Option("--revoke", help="Disable all keys but the newest.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Revoke them without asking.")] = False,
+    target: TargetOption = None,
+) -> None:
+    """Make a new API key, which is used from then on; later, with --revoke, end the old one."""
+    found = _find(target)
+    try:
+        if revoke_old:
+            revoke(found, yes=yes, out=out)
+        else:
+            rotate(found, out=out)
+    except KeyRotationError as error:
+        _fail(error)
 
 
 def exports(target: Target) -> list[str]:
@@ -91,7 +117,11 @@ def _find(name: TargetName | None) -> Target:
     try:
         target = find(name)
     except TargetError as error:
-        err.print("[red]✗[/red]", escape(str(error)))
-        raise typer.Exit(1) from error
+        _fail(error)
     err.print(f"[dim]target: {target.name}[/dim]")
     return target
+
+
+def _fail(error: Exception | str) -> NoReturn:
+    err.print("[red]✗[/red]", escape(str(error)))
+    raise typer.Exit(1)

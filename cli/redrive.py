@@ -15,13 +15,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from cli.stacks import resources
 from cli.target import Target, TargetName
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import ListMessageMoveTasksResultEntryTypeDef, MessageTypeDef
 
-STACKS = ("APIStack", "RekognitionStack", "IntegrationStack")
 SAMPLE_SIZE = 5
 POLL_SECONDS = 1.0
 LOG_SECONDS = 5.0
@@ -76,15 +76,12 @@ def run(target: Target, wanted: str | None, *, rate: int, yes: bool, out: Consol
 def dead_letter_queues(target: Target) -> list[DeadLetters]:
     """Those of the three stacks, as the redrive policies of their queues name them."""
     sqs: SQSClient = target.client("sqs")
-    pages = target.client("cloudformation").get_paginator("list_stack_resources")
     names, urls, attributes = {}, {}, {}
-    for stack in STACKS:
-        for resource in pages.paginate(StackName=stack).search("StackResourceSummaries[]"):
-            if resource["ResourceType"] == "AWS::SQS::Queue":
-                url = resource["PhysicalResourceId"]
-                found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-                arn = found["QueueArn"]
-                names[arn], urls[arn], attributes[arn] = _readable(resource["LogicalResourceId"]), url, found
+    for resource in resources(target.client, "AWS::SQS::Queue"):
+        url = resource["PhysicalResourceId"]
+        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        arn = found["QueueArn"]
+        names[arn], urls[arn], attributes[arn] = _readable(resource["LogicalResourceId"]), url, found
     queues = []
     for source, found in attributes.items():
         if "RedrivePolicy" in found:

@@ -11,6 +11,8 @@ import boto3
 import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cli.api_keys import newest_key
+
 LOCAL_FOLDER = Path(os.environ.get("SIGHTLINE_LOCAL") or Path(__file__).resolve().parent.parent / ".local")
 """Where the embedded cloud keeps its state, logs and addresses: this checkout's, unless the variable names another."""
 
@@ -96,9 +98,7 @@ def _aws() -> Target:
     try:
         api = _outputs("APIStack")
         recognition = _outputs("RekognitionStack")
-        key = None
-        if "ApiKeyId" in api:
-            key = boto3.client("apigateway").get_api_key(apiKey=api["ApiKeyId"], includeValue=True)["value"]
+        key = newest_key(boto3.client) if "ApiKeyId" in api else None
     except (BotoCoreError, ClientError) as error:
         raise TargetError(f"no system found on AWS, and none runs locally: {error}") from error
     return Target(TargetName.AWS, api["UploadEndpoint"], recognition["LabelsEndpoint"], key)
@@ -107,3 +107,10 @@ def _aws() -> Target:
 def _outputs(stack: str) -> dict[str, Any]:
     [description] = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
+
+
+def remember_key(target: Target, key: str) -> None:
+    """Have the embedded cloud's endpoints.json name the key that is in use."""
+    if target.name is TargetName.LOCAL:
+        endpoints = json.loads(ENDPOINTS.read_text())
+        ENDPOINTS.write_text(json.dumps(endpoints | {"api_key": key}, indent=2) + "\n")

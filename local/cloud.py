@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import boto3
 import requests
 
+from cli.api_keys import newest_key
 from local import photos
 from local.processes import Processes
 from local.rekognition.weights import WeightsError, ensure_default_model, ensure_face_weights
@@ -243,9 +244,7 @@ class Cloud:
 
     def _read_endpoints(self, ports: Mapping[str, int], outputs: Mapping[str, Mapping[str, str]]) -> Endpoints:
         api, recognition = outputs["APIStack"], outputs["RekognitionStack"]
-        key = ""  # with auth=none and auth=iam there is none to show
-        if "ApiKeyId" in api:
-            key = self.client("apigateway").get_api_key(apiKey=api["ApiKeyId"], includeValue=True)["value"]
+        key = newest_key(self.client) or ""  # with auth=none and auth=iam there is none to show
         aws = f"http://{HOST}:{ports['emulator']}"
 
         def local(address: str) -> str:

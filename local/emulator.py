@@ -16,9 +16,15 @@ from urllib.parse import parse_qs
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app as ministack
+from ministack.core import tls
+from ministack.services import apigateway_v1
 
 REFUSALS = "/_sightline/refusals"
 MESSAGE = "refused by rehearsal"
+
+
+class FunctionFailedError(Exception):
+    """A function behind an API failed, or was ended."""
 
 
 class Emulator:
@@ -68,6 +74,44 @@ def _raw_path(scope: dict[str, Any]) -> dict[str, Any]:
     return scope
 
 
+def _mend_gateway() -> None:
+    """Have API Gateway answer 502 for a function that failed, in the API's own words for such errors, and know keys
+    that are disabled.
+
+    ministack answers with the exception's text, and takes every key for enabled whose `enabled` was ever changed, as
+    the change comes as text.
+    """
+    proxied, execute, update_key = (
+        apigateway_v1._lambda_proxy_response,
+        apigateway_v1._execute_in_scope,
+        apigateway_v1._update_api_key,
+    )
+
+    def unless_failed(result: Any) -> Any:
+        answer, error = proxied(result)
+        if error:
+            raise FunctionFailedError(error)
+        return answer, None
+
+    async def executed(request: Any, *arguments: Any) -> Any:
+        try:
+            return await execute(request, *arguments)
+        except FunctionFailedError:
+            error = apigateway_v1._GatewayError("DEFAULT_5XX", "Internal server error", "InternalServerErrorException")
+            _, headers, body = apigateway_v1._gateway_error_response(error, request)
+            return 502, headers, body
+
+    def updated(key_id: str, data: Any) -> Any:
+        for change in data.get("patchOperations", []):
+            if change["path"] == "/enabled":
+                change["value"] = change["value"] == "true"
+        return update_key(key_id, data)
+
+    apigateway_v1._lambda_proxy_response = unless_failed
+    apigateway_v1._execute_in_scope = executed
+    apigateway_v1._update_api_key = updated
+
+
 async def _body(receive: Any) -> bytes:
     body, more = b"", True
     while more:
@@ -99,6 +143,9 @@ def main() -> None:
     config.bind = [f"127.0.0.1:{os.environ['GATEWAY_PORT']}"]
     config.keep_alive_timeout = 75
     config.loglevel = os.environ.get("LOG_LEVEL", "WARNING")
+    if tls.use_ssl_enabled():
+        config.certfile, config.keyfile = tls.resolve_tls_material()
+    _mend_gateway()
     asyncio.run(serve(Emulator(), config))  # type: ignore[arg-type] # an ASGI 3 application
 
 

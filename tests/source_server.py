@@ -33,6 +33,7 @@ class Source:
     files: dict[str, bytes] = field(default_factory=dict)
     post_status: int = 200
     released: threading.Event = field(default_factory=threading.Event)
+    pair: threading.Barrier = field(default_factory=lambda: threading.Barrier(2, timeout=30))
 
     @property
     def host_and_port(self) -> str:
@@ -60,6 +61,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def photo(self, color: str) -> None:
         self._send(200, picture(color=color or "teal"))
+
+    def together(self, color: str) -> None:
+        """Two requests are answered at the same moment."""
+        self.source.pair.wait()
+        self.photo(color)
 
     def png(self, _: str) -> None:
         self._send(200, picture("PNG"))

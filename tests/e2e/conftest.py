@@ -1,11 +1,12 @@
 """The end-to-end tests run the real commands against one embedded cloud, with a folder of its own."""
 
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +15,7 @@ import boto3
 import pytest
 import requests
 
+from cli.api_keys import usage_plans
 from local.cloud import Cloud, Endpoints
 from tests.conftest import ROOT
 from tests.local.onnx_models import colour_classifier, spot_detector
@@ -132,3 +134,19 @@ def system(cloud: Cloud) -> System:
     endpoints = cloud.endpoints()
     assert endpoints
     return System(endpoints)
+
+
+@pytest.fixture
+def same_key_afterwards(cloud: Cloud, system: System) -> Iterator[None]:
+    """For tests that rotate the key, which all the others use."""
+    gateway = system.client("apigateway")
+    yield
+    for key in gateway.get_api_keys(includeValues=True)["items"]:
+        if key["value"] == system.endpoints.api_key:
+            enable = {"op": "replace", "path": "/enabled", "value": "true"}
+            gateway.update_api_key(apiKey=key["id"], patchOperations=[enable])
+        elif key["name"].startswith("sightline-"):
+            for plan in usage_plans(cloud.client):
+                gateway.delete_usage_plan_key(usagePlanId=plan, keyId=key["id"])
+            gateway.delete_api_key(apiKey=key["id"])
+    (cloud.folder / "endpoints.json").write_text(json.dumps(asdict(system.endpoints)))

@@ -1,5 +1,6 @@
 """A URL goes in by HTTP, labels come out by HTTP, the partner gets its XML."""
 
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote, urljoin
 
 import pytest
@@ -70,12 +71,20 @@ def test_a_bad_source_gets_the_fitting_answer_and_nothing_is_stored(
     assert f"bad-{path[:8]}.jpg" not in system.stored()
 
 
-def test_without_the_key_nobody_gets_in(system: System) -> None:
-    for address in (system.endpoints.upload, system.endpoints.labels):
-        for headers in ({}, {"x-api-key": "guess"}):
-            answer = requests.get(address, headers=headers, timeout=10)
-            assert answer.status_code == 403
-            assert answer.json()["error"]["code"]
+@pytest.mark.parametrize("attempt", range(10))
+def test_of_two_pictures_that_race_for_one_name_one_wins(system: System, source: Source, attempt: int) -> None:
+    """Both leave the source at the same moment; S3's conditional write decides."""
+    name, colors = f"race/{attempt}.jpg", ("red", "green")
+    with ThreadPoolExecutor() as callers:
+        calls = {color: callers.submit(system.upload, f"{source.address}/together?{color}", name) for color in colors}
+    answers = {color: call.result() for color, call in calls.items()}
+    [winner] = [color for color in colors if answers[color].ok]
+    [loser] = [color for color in colors if color != winner]
+    assert answers[loser].status_code == 409
+    assert answers[loser].json()["error"]["code"] == "NameTaken"
+    [version] = system.s3().list_object_versions(Bucket=system.endpoints.bucket, Prefix=name)["Versions"]
+    stored = system.s3().get_object(Bucket=system.endpoints.bucket, Key=name, VersionId=version["VersionId"])
+    assert stored["Body"].read() == picture(color=winner)
 
 
 def test_a_file_dropped_into_the_bucket_is_recognised_and_its_deletion_announced(system: System) -> None:
