@@ -184,6 +184,9 @@ class Answer:
     headers: dict[str, str]
 
 
+API_KEY = "kEy-of-the-caller"
+
+
 @pytest.fixture
 def call(context: Context) -> Callable[..., Answer]:
     """Call a handler as a REST API does: path parameters percent-encoded, queries decoded."""
@@ -201,8 +204,8 @@ def call(context: Context) -> Callable[..., Answer]:
             "resource": path,
             "path": path,
             "httpMethod": method,
-            "headers": {"Content-Type": "application/json"},
-            "multiValueHeaders": {"Content-Type": ["application/json"]},
+            "headers": {"Content-Type": "application/json", "x-api-key": API_KEY},
+            "multiValueHeaders": {"Content-Type": ["application/json"], "x-api-key": [API_KEY]},
             "queryStringParameters": query,
             "multiValueQueryStringParameters": {name: [value] for name, value in (query or {}).items()} or None,
             "pathParameters": parameters,

@@ -1,0 +1,150 @@
+"""No secret gets into a log: callers' keys, tokens in addresses, presigned URLs, the functions' own credentials."""
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+import deliver
+import get_save_image
+import http_api
+import list_images
+from recognition_event import Label, RecognitionEvent
+from tests.functional.conftest import API_KEY, S3, Answer, Context, FakeRekognition, failed, sqs_event
+from tests.source_server import Source, serve
+
+TOKEN = "tOkEn-of-the-source"  # noqa: S105 - what is looked for
+PASSWORD = "pAsSwOrD-of-the-partner"  # noqa: S105
+SESSION = "sEsSiOn-of-the-function"
+SECRETS = [API_KEY, TOKEN, PASSWORD, "X-Amz-Signature", SESSION]
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[Any]]]:
+    """What was logged so far, by us and by the packages that we use, at the level that Lambda takes it from."""
+    written = io.StringIO()
+    monkeypatch.setattr(http_api.logger.registered_handler, "stream", written)  # one logger for all modules
+    caplog.set_level(logging.INFO)
+    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+    everything = written.getvalue() + caplog.text
+    for secret in SECRETS:
+        assert secret not in everything
+
+
+@pytest.fixture
+def source() -> Iterator[Source]:
+    with serve() as running:
+        yield running
+
+
+def messages(lines: Callable[[], list[Any]]) -> list[str]:
+    return [line["message"] for line in lines()]
+
+
+def test_uploads_whether_stored_refused_or_failed(
+    lines: Callable[[], list[Any]],
+    bucket: str,
+    source: Source,
+    call: Callable[..., Answer],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def upload(url: str, name: str = "a.jpg") -> int:
+        get_save_image._environment.cache_clear()
+        get_save_image._store.cache_clear()
+        return call(get_save_image.handler, "GET", "/", query={"url": url, "name": name}).status
+
+    monkeypatch.setenv("IMAGE_BUCKET", bucket)
+    monkeypatch.setenv("PRIVATE_SOURCES", json.dumps([source.host_and_port]))
+    assert upload(f"{source.address}/png?{TOKEN}") == 200
+    assert upload(f"{source.address}/missing?{TOKEN}") == 502
+    assert upload(f"{source.address}/redirect?http://127.0.0.1:9/{TOKEN}") == 403
+    assert upload(f"http://127.0.0.1:9/?{TOKEN}") == 403
+    assert upload(f"https://user:{PASSWORD}@host/?{TOKEN}") == 400
+    assert upload(f"https://[/?{TOKEN}") == 400
+    monkeypatch.setenv("IMAGE_BUCKET", "no-such-bucket")
+    assert upload(f"{source.address}/png?{TOKEN}") == 500
+    assert messages(lines) == ["stored", *["refused"] * 5, "failed"]
+
+
+def test_pictures_presigned_urls(
+    lines: Callable[[], list[Any]],
+    s3: S3,
+    table: str,
+    deliver: Callable[..., list[str]],
+    call: Callable[..., Answer],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CLASSIFICATIONS_TABLE", table)
+    monkeypatch.setenv("IMAGE_BUCKET", s3.bucket)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", SESSION)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers other credentials
+    for cached in (list_images._environment, list_images._records, list_images._s3):
+        cached.cache_clear()
+    assert deliver(s3.put("a.jpg", **{"source-url": f"https://host/a.jpg?{TOKEN}"})) == []
+    shown = call(list_images.handler, "GET", "/images/a.jpg", parameters={"image": "a.jpg"})
+    for part in ("X-Amz-Signature=", f"X-Amz-Security-Token={SESSION}"):
+        assert part in shown.document["picture_url"]
+    assert shown.document["source_url"].endswith(TOKEN)
+    assert call(list_images.handler, "GET", "/images", query={"nmae": TOKEN}).status == 400
+    boto3.client("dynamodb").delete_table(TableName=table)
+    assert call(list_images.handler, "GET", "/images", query={"name": "a.jpg"}).status == 500
+    assert messages(lines) == ["announced", "refused", "failed"]
+
+
+def test_recognition_that_fails(
+    lines: Callable[[], list[Any]], s3: S3, rekognition: FakeRekognition, deliver: Callable[..., list[str]]
+) -> None:
+    rekognition.errors["a.jpg"] = "ThrottlingException"
+    assert deliver(s3.put("a.jpg", **{"source-url": f"https://host/a.jpg?{TOKEN}"}), f'{{"{TOKEN}": 1}}') == ["0", "1"]
+    assert "message failed" in messages(lines)
+
+
+def test_deliveries_whether_taken_refused_or_impossible(
+    lines: Callable[[], list[Any]],
+    aws: None,
+    queue_url: str,
+    source: Source,
+    context: Context,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The third party's address is a parameter that may well hold a token."""
+    monkeypatch.setenv("THIRDPARTY_ENDPOINT_PARAMETER", "thirdparty_endpoint")
+    monkeypatch.setenv("QUEUE_URL", queue_url)
+    for cached in (deliver._environment, deliver._sqs):
+        cached.cache_clear()
+    event = RecognitionEvent(
+        event="image.recognized",
+        event_id="b6ae377b-3121-5668-8e6a-f41604c7f2d0",
+        image="a.jpg",
+        image_id="edc67796-1be9-5d95-9291-4e780fc65789",
+        bucket="images",
+        version_id="v1",
+        source_url=f"https://host/a.jpg?{TOKEN}",
+        occurred_at="2026-11-20T09:30:00.123Z",
+        model="3.0",
+        labels=(Label(name="Dog", confidence=98.13),),
+    )
+
+    def offer(address: str) -> list[str]:
+        boto3.client("ssm").put_parameter(Name="thirdparty_endpoint", Value=address, Type="String", Overwrite=True)
+        deliver._parameters.cache_clear()
+        return failed(dict(deliver.handler(sqs_event(event.to_json()), context)))  # type: ignore[arg-type]
+
+    assert offer(f"{source.address}/{PASSWORD}") == []
+    source.post_status = 500
+    assert offer(f"{source.address}/{PASSWORD}") == ["0"]
+    for impossible in (
+        "http://127.0.0.1:9",
+        "https://[",
+        "ftp://host",
+        "http://",
+        "nonsense:",
+        f"http://{PASSWORD}@:x",
+    ):
+        assert offer(f"{impossible}/?{PASSWORD}") == ["0"]
+    assert messages(lines).count("delivered") == 1
+    assert messages(lines).count("message failed") == 7
