@@ -34,14 +34,14 @@ class Settings:
     """Who may call the HTTP APIs: holders of the API key, IAM principals, or anybody."""
 
     api_rate: float = 50
-    """Requests a second that one key may make of each API; with `iam` and `none`, all callers together. As many as
+    """Requests a second that one key may send to each API; with `iam` and `none`, all callers together. As many as
     Rekognition's largest default quota recognises."""
 
     api_burst: int = 100
     """Requests that may come at once before that rate counts."""
 
     api_quota: int = 0
-    """Requests a month that one key may make of each API; 0 sets no limit."""
+    """Requests a month that one key may send to each API; 0 sets no limit."""
 
     max_labels: int = 10
     """DetectLabels' MaxLabels. At most 20, so that an image's index entries fit one DynamoDB transaction."""

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import boto3
 import requests
+import trustme
 
 from cli.api_keys import newest_key
 from local import photos
@@ -30,6 +31,8 @@ HOST = "127.0.0.1"
 REGION = "us-east-1"
 SERVICES = ("emulator", "rekognition", "partner", "photos")
 START_SECONDS = 60
+TRUST = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
+"""The variables by which botocore, requests, Python's own HTTP and Node are told which authority to trust."""
 
 
 class CloudError(RuntimeError):
@@ -56,7 +59,8 @@ class Cloud:
 
     `say` is told what is being done while it is done. `port` is the emulator's; without it the one of last time
     or a free one. `sources` are further `host:port` pairs on private addresses that the upload API may fetch from.
-    `models` are ONNX directories to look with, in the default model's place.
+    `models` are ONNX directories to look with, in the default model's place. `strict` has it enforce the roles'
+    policies, for which it serves over TLS: CDK's buckets and ours refuse anything else then.
     """
 
     def __init__(
@@ -67,12 +71,15 @@ class Cloud:
         port: int | None = None,
         sources: Sequence[str] = (),
         models: Sequence[Path] = (),
+        strict: bool = False,
     ) -> None:
         self.folder = folder
         self.say = say
         self.port = port
         self.sources = tuple(sources)
         self.models = tuple(models)
+        self.strict = strict
+        self.authority = folder / "authority.pem"
         self.processes = Processes(folder)
         self.photos = folder / "photos"
 
@@ -110,10 +117,10 @@ class Cloud:
 
     def client(self, service: Any) -> Any:
         """A boto3 client of the embedded cloud."""
-        endpoint = f"http://{HOST}:{self._ports()['emulator']}"
         return boto3.client(
             service,
-            endpoint_url=endpoint,
+            endpoint_url=self._aws(self._ports()),
+            verify=self._verify(),
             region_name=REGION,
             aws_access_key_id="test",
             aws_secret_access_key="test",  # noqa: S106 - the emulator's own
@@ -123,6 +130,8 @@ class Cloud:
         ports = self._choose_ports()
         (self.folder / "tmp").mkdir(exist_ok=True)
         photos.write_samples(self.photos)
+        if self.strict:
+            self._make_certificate()
         self._start_services(ports)
         outputs = self._deploy(ports)
         endpoints = self._read_endpoints(ports, outputs)
@@ -145,7 +154,8 @@ class Cloud:
             self.processes.start(name, command, environment)
         for name in commands:
             path = {"emulator": "/_ministack/health", "rekognition": "/health"}.get(name, "/")
-            answer = self._wait_for(name, f"http://{HOST}:{ports[name]}{path}")
+            address = self._aws(ports) if name == "emulator" else f"http://{HOST}:{ports[name]}"
+            answer = self._wait_for(name, address + path)
             detail = f", sees {_and(answer.json()['sees'])}" if name == "rekognition" else ""
             self.say(f"{name}: {HOST}:{ports[name]}{detail}")
 
@@ -162,30 +172,56 @@ class Cloud:
     def _environment(self, ports: Mapping[str, int]) -> dict[str, str]:
         """What the processes, and through them the handlers, get: nothing of the caller's AWS settings."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        emulator = f"http://{HOST}:{ports['emulator']}"
-        return kept | {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-            "PYTHONPATH": str(ROOT),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "TMPDIR": str(self.folder / "tmp"),
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_ENDPOINT_URL": emulator,
-            "AWS_ENDPOINT_URL_REKOGNITION": f"http://{HOST}:{ports['rekognition']}",
-            "GATEWAY_PORT": str(ports["emulator"]),
-            "MINISTACK_HOST": "localhost",
-            "SFTP_ENABLED": "0",
-            "IOT_MTLS_ENABLED": "0",
-            "PERSIST_STATE": "1",
-            "STATE_DIR": str(self.folder / "state"),
-            "S3_PERSIST": "1",
-            "S3_DATA_DIR": str(self.folder / "s3"),
-        }
+        return (
+            kept
+            | (self._strictness() if self.strict else {})
+            | {
+                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+                "PYTHONPATH": str(ROOT),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "TMPDIR": str(self.folder / "tmp"),
+                "AWS_CONFIG_FILE": os.devnull,
+                "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+                "AWS_EC2_METADATA_DISABLED": "true",
+                "AWS_REGION": REGION,
+                "AWS_DEFAULT_REGION": REGION,
+                "AWS_ACCESS_KEY_ID": "test",
+                "AWS_SECRET_ACCESS_KEY": "test",
+                "AWS_ENDPOINT_URL": self._aws(ports),
+                "AWS_ENDPOINT_URL_REKOGNITION": f"http://{HOST}:{ports['rekognition']}",
+                "GATEWAY_PORT": str(ports["emulator"]),
+                "MINISTACK_HOST": "localhost",
+                "SFTP_ENABLED": "0",
+                "IOT_MTLS_ENABLED": "0",
+                "PERSIST_STATE": "1",
+                "STATE_DIR": str(self.folder / "state"),
+                "S3_PERSIST": "1",
+                "S3_DATA_DIR": str(self.folder / "s3"),
+            }
+        )
+
+    def _strictness(self) -> dict[str, str]:
+        """ministack's settings for it, and whom the processes are to trust."""
+        certificate = str(self.folder / "certificate.pem")
+        server = {"AUTH": "true", "USE_SSL": "1", "MINISTACK_SSL_CERT": certificate, "MINISTACK_SSL_KEY": certificate}
+        return server | dict.fromkeys(TRUST, str(self.authority))
+
+    def _make_certificate(self) -> None:
+        """For loopback, by an authority that is forgotten at once."""
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(self.authority))
+        issued = authority.issue_cert(HOST, "localhost").private_key_and_cert_chain_pem
+        path = self.folder / "certificate.pem"
+        path.touch(mode=0o600)
+        issued.write_to_path(str(path))
+
+    def _aws(self, ports: Mapping[str, int]) -> str:
+        """Where the embedded cloud stands in for AWS."""
+        return f"{'https' if self.strict else 'http'}://{HOST}:{ports['emulator']}"
+
+    def _verify(self) -> bool | str:
+        """What `requests` and boto3 are to check certificates with."""
+        return str(self.authority) if self.strict else True
 
     def _deploy(self, ports: Mapping[str, int]) -> dict[str, dict[str, str]]:
         """Run the real `cdk bootstrap` and `cdk deploy --all`; the stacks' outputs."""
@@ -245,7 +281,7 @@ class Cloud:
     def _read_endpoints(self, ports: Mapping[str, int], outputs: Mapping[str, Mapping[str, str]]) -> Endpoints:
         api, recognition = outputs["APIStack"], outputs["RekognitionStack"]
         key = newest_key(self.client) or ""  # with auth=none and auth=iam there is none to show
-        aws = f"http://{HOST}:{ports['emulator']}"
+        aws = self._aws(ports)
 
         def local(address: str) -> str:
             api_id = (urlsplit(address).hostname or "").partition(".")[0]
@@ -287,7 +323,7 @@ class Cloud:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             with suppress(requests.ConnectionError):
-                return requests.get(address, headers=headers, timeout=START_SECONDS)
+                return requests.get(address, headers=headers, timeout=START_SECONDS, verify=self._verify())
             if name not in self.processes.running():
                 raise CloudError(f"{name} ended at once: {self._complaint(name)}; see {self.processes.log(name)}")
             time.sleep(0.05)

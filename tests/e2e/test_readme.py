@@ -72,6 +72,14 @@ def test_the_aws_lines_give_addresses_and_key(shell: Any, system: System) -> Non
     assert key == system.endpoints.api_key
 
 
+@pytest.mark.usefixtures("same_key_afterwards")
+def test_the_key_is_printed_and_rotated_as_told(shell: Any, system: System) -> None:
+    [block] = [block for block in blocks("sh") if "rotate-key" in block]
+    printed, *_, revoked = shell(block).splitlines()
+    assert printed == system.endpoints.api_key
+    assert revoked.endswith(" is revoked")
+
+
 def test_the_dead_letters_are_brought_back_as_told(shell: Any) -> None:
     [block] = [block for block in blocks("sh") if "redrive" in block]
     assert "UploadedImage: " in shell(block)

@@ -60,6 +60,21 @@ def test_the_bucket_is_private_versioned_encrypted_and_kept(api: Template) -> No
     )
 
 
+def test_old_versions_and_broken_uploads_end(api: Template) -> None:
+    """An event names its version, and may wait 14 days in the queue."""
+    api.has_resource_properties(
+        "AWS::S3::Bucket",
+        {
+            "LifecycleConfiguration": {
+                "Rules": [
+                    {"Status": "Enabled", "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}},
+                    {"Status": "Enabled", "NoncurrentVersionExpiration": {"NoncurrentDays": 30}},
+                ]
+            }
+        },
+    )
+
+
 def test_creations_and_deletions_are_announced(api: Template) -> None:
     api.has_resource_properties(
         "Custom::S3BucketNotifications",
@@ -253,7 +268,8 @@ def test_by_default_every_call_needs_the_one_key(templates: Templates, stack: st
 def test_with_iam_every_call_must_be_signed(synthesize: Callable[..., Templates]) -> None:
     templates = synthesize(auth="iam")
     methods = [m["Properties"] for _, m in resources(templates, "AWS::ApiGateway::Method")]
-    assert {m["AuthorizationType"] for m in methods} == {"AWS_IAM"}
+    assert methods
+    assert {(m["AuthorizationType"], m["ApiKeyRequired"]) for m in methods} == {("AWS_IAM", False)}
     assert not list(resources(templates, "AWS::ApiGateway::UsagePlan"))
 
 

@@ -1,0 +1,136 @@
+"""Each function may do what it must, and nothing can be left out.
+
+With the roles as they are the whole way works. Without a grant the step that needs it is refused; once the grant is
+back, what waited is done, and Rekognition was asked once.
+"""
+
+import itertools
+
+import pytest
+import requests
+
+from local.cloud import Cloud
+from tests import partner_documents
+from tests.e2e.conftest import System, wait_for
+from tests.e2e.test_commands import sightline
+from tests.e2e.test_nothing_lost import distinct_picture, notification
+from tests.iam.conftest import Roles
+from tests.source_server import Source
+
+SERIAL = itertools.count()
+
+
+@pytest.fixture
+def name() -> str:
+    """One that no other test uses."""
+    return f"picture {next(SERIAL)}.jpg"
+
+
+def calls(system: System) -> int:
+    return int(requests.get(f"{system.endpoints.rekognition}/stats", timeout=10).json().get("DetectLabels", 0))
+
+
+def events(system: System, name: str) -> list[str]:
+    return [partner_documents.read(document)["event"] for document in system.documents(name)]
+
+
+def test_with_the_roles_as_they_are_the_whole_way_works(
+    system: System, source: Source, cloud: Cloud, roles: Roles, name: str
+) -> None:
+    assert system.upload(f"{source.address}/photo.jpg", name).ok
+    record = wait_for(lambda: system.image(name))
+    assert record["status"] == "RECOGNIZED"
+    assert requests.get(record["picture_url"], timeout=10).ok
+    assert name in system.images()
+    wait_for(lambda: events(system, name) == ["image.recognized"])
+    assert system.upload(f"{source.address}/photo.jpg", name).json()["message"].endswith("was stored already")
+    assert system.upload(f"{source.address}/png", name).status_code == 409
+
+    dynamodb, item = system.client("dynamodb"), {"TableName": system.endpoints.table, "Key": {"image": {"S": name}}}
+    dead = notification(dynamodb.delete_item(**item, ReturnValues="ALL_OLD")["Attributes"])
+    system.client("sqs").send_message(QueueUrl=system.queue("UploadedImageDeadLetters"), MessageBody=dead)
+    assert "1 message moved back" in sightline(cloud, "redrive", "uploadedimage", "--yes").stdout
+    wait_for(lambda: system.image(name))
+    wait_for(lambda: events(system, name) == ["image.recognized"] * 2)
+
+    system.s3().delete_object(Bucket=system.endpoints.bucket, Key=name)
+    wait_for(lambda: events(system, name)[2:] == ["image.deleted"])
+    assert dynamodb.get_item(**item)["Item"]["status"] == {"S": "DELETED"}
+    assert name not in system.images()
+    wait_for(system.is_idle)
+    for function in ("GetSaveImage", "ImageRecognition", "ListImages", "Deliver"):
+        assert roles.denials(function) == []
+
+
+@pytest.mark.parametrize("action", ["s3:PutObject", "s3:GetObject"])
+def test_an_upload_that_may_not_be_stored_is_our_fault_and_works_again(
+    system: System, source: Source, roles: Roles, name: str, action: str
+) -> None:
+    """GetObject is for a name that is taken."""
+    if action == "s3:GetObject":
+        assert system.upload(f"{source.address}/photo.jpg", name).ok
+    with roles.without("GetSaveImage", action):
+        refused = system.upload(f"{source.address}/photo.jpg", name)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (500, "InternalError")
+        wait_for(lambda: roles.denials("GetSaveImage"))
+    assert system.upload(f"{source.address}/photo.jpg", name).ok
+    wait_for(lambda: system.image(name))
+
+
+@pytest.mark.parametrize(
+    ("actions", "path"), [(["dynamodb:Query"], "?limit=1"), (["dynamodb:GetItem"], "/images?name=a.jpg")]
+)
+def test_what_may_not_be_read_is_our_fault(system: System, roles: Roles, actions: list[str], path: str) -> None:
+    def read() -> int:
+        return requests.get(system.endpoints.labels + path, headers=system.headers, timeout=30).status_code
+
+    works = read()
+    assert works in {200, 404}
+    with roles.without("ListImages", *actions):
+        assert read() == 500
+        wait_for(lambda: roles.denials("ListImages"))
+    assert read() == works
+
+
+def test_a_presigned_url_opens_only_what_its_signer_may_read(system: System, roles: Roles, name: str) -> None:
+    system.s3().put_object(Bucket=system.endpoints.bucket, Key=name, Body=distinct_picture())
+    address = wait_for(lambda: system.image(name))["picture_url"]
+    with roles.without("ListImages", "s3:GetObject", "s3:GetObjectVersion"):
+        assert requests.get(address, timeout=10).status_code == 403
+    assert requests.get(address, timeout=10).ok
+
+
+@pytest.fixture
+def impatient(system: System) -> None:
+    """An invocation that failed as a whole comes back after seconds, not after six times its timeout."""
+    for queue in ("UploadedImageQueue", "LabelsQueue"):
+        system.client("sqs").set_queue_attributes(QueueUrl=system.queue(queue), Attributes={"VisibilityTimeout": "5"})
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("function", "actions", "recorded"),
+    [
+        ("ImageRecognition", ["s3:GetObject", "s3:GetObjectVersion"], False),
+        ("ImageRecognition", ["dynamodb:GetItem"], False),
+        ("ImageRecognition", ["dynamodb:UpdateItem"], False),
+        ("ImageRecognition", ["dynamodb:PutItem"], False),
+        ("ImageRecognition", ["sns:Publish"], True),
+        ("Deliver", ["ssm:GetParameter"], True),
+    ],
+)
+def test_what_may_not_be_done_waits_until_it_may(
+    system: System, roles: Roles, name: str, function: str, actions: list[str], recorded: bool
+) -> None:
+    before, denied = calls(system), len(roles.denials(function))
+    with roles.without(function, *actions):
+        roles.renew(function)  # Deliver remembers the address for a minute
+        system.s3().put_object(Bucket=system.endpoints.bucket, Key=name, Body=distinct_picture())
+        wait_for(lambda: len(roles.denials(function)) > denied)
+        assert (system.image(name) is not None) == recorded
+        assert events(system, name) == []
+    assert wait_for(lambda: system.image(name))["status"] == "RECOGNIZED"
+    wait_for(lambda: "image.recognized" in events(system, name))
+    wait_for(system.is_idle)
+    assert calls(system) - before == 1
+    assert system.depth("UploadedImageDeadLetters") + system.depth("LabelsDeadLetters") == 0
