@@ -127,7 +127,7 @@ class APIStack(Stack):
             memory_mb=512,
             environment={
                 "IMAGE_BUCKET": self.image_bucket.bucket_name,
-                "PRIVATE_SOURCES": json.dumps(settings.private_sources),
+                "SOURCES": json.dumps(settings.sources),
                 "MAX_IMAGE_PIXELS": str(settings.max_image_pixels),
             },
             layers=[

@@ -1,7 +1,9 @@
 """Every knob of a deployment: its name in CDK's context, its unit, its default and what it may be."""
 
 import difflib
+import ipaddress
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
@@ -14,6 +16,10 @@ Removal = Literal["retain", "destroy"]
 # Where the default quota of DetectLabels is 50 calls a second; it is 5 elsewhere.
 # https://docs.aws.amazon.com/general/latest/gr/rekognition.html
 FAST_REGIONS = frozenset({"us-east-1", "us-west-2", "eu-west-1"})
+
+HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?", re.IGNORECASE)
+MAX_PORT = 65_535
+HOSTS = "hosts such as example.com or *.example.com (other scripts as xn--…)"
 
 
 class SettingsError(ValueError):
@@ -71,8 +77,18 @@ class Settings:
     layer_platform: str = ""
     """uv's `--python-platform` for the layers' wheels; by default the architecture's Linux, `host` for this machine."""
 
+    source_ports: tuple[int, ...] = (80, 443)
+    """The ports that may be fetched from."""
+
+    allowed_sources: tuple[str, ...] = ()
+    """The hosts that may be fetched from, if not all: `example.com`, `*.example.com` for all below it."""
+
+    denied_sources: tuple[str, ...] = ()
+    """The hosts that must not be fetched from, whatever else allows them; addresses and networks (CIDR) as well."""
+
     private_sources: tuple[str, ...] = ()
-    """Exact `host:port` pairs that may be fetched although their address is private. For tests and laptops."""
+    """Exact `host:port` pairs that may be fetched from although their address is private, on any port. For tests and
+    laptops."""
 
     removal_policy: Removal = "retain"
     """What becomes of the bucket, the tables and the logs when the stacks are destroyed."""
@@ -100,9 +116,22 @@ class Settings:
         for name in (f.name for f in fields(self) if f.name.endswith("_filters")):
             if len(getattr(self, name)) > 100:  # noqa: PLR2004 - Rekognition's own limit
                 raise SettingsError(f"{name} has {len(getattr(self, name))} names; it takes at most 100")
+        self._check_sources()
+
+    def _check_sources(self) -> None:
+        if not self.source_ports:
+            raise SettingsError("source_ports is empty; it takes ports, as in 80,443")
+        for port in self.source_ports:
+            _between("source_ports", port, 1, MAX_PORT)
+        for source in self.allowed_sources:
+            if not _is_host(source.removeprefix("*.")):
+                raise SettingsError(f"allowed_sources has {source!r}; it takes {HOSTS}")
+        for source in self.denied_sources:
+            if not _is_host(source.removeprefix("*.")) and not _is_network(source):
+                raise SettingsError(f"denied_sources has {source!r}; it takes {HOSTS}, an address or a network")
         for source in self.private_sources:
-            host, _, port = source.rpartition(":")
-            if not host or not port.isdecimal():
+            host, _, number = source.rpartition(":")
+            if not (_is_host(host) or _is_ipv6_host(host)) or not number.isdecimal() or not 0 < int(number) <= MAX_PORT:
                 raise SettingsError(f"private_sources has {source!r}; it takes host:port, as in 127.0.0.1:8000")
 
     @property
@@ -128,6 +157,12 @@ class Settings:
     def max_image_pixels(self) -> int:
         """What a picture may have, in pixels."""
         return self.max_image_megapixels * 1_000_000
+
+    @property
+    def sources(self) -> dict[str, Any]:
+        """What the functions that fetch are to know; `SourceRules.from_json` reads it."""
+        names = ("source_ports", "allowed_sources", "denied_sources", "private_sources")
+        return {name: list(getattr(self, name)) for name in names}
 
     @property
     def calls_per_second(self) -> float:
@@ -165,13 +200,33 @@ def _parse(name: str, kind: Any, value: Any) -> Any:
             return int(value)
         if kind is float:
             return float(value)
-        if kind == tuple[str, ...]:
+        if kind in {tuple[str, ...], tuple[int, ...]}:
+            entries = value
             if isinstance(value, str):
-                value = json.loads(value) if value.startswith("[") else value.split(",")
-            return tuple(str(entry).strip() for entry in value if str(entry).strip())
+                entries = json.loads(value) if value.startswith("[") else value.split(",")
+            return tuple(get_args(kind)[0](str(entry).strip()) for entry in entries if str(entry).strip())
     except (TypeError, ValueError) as error:
         raise SettingsError(f"{name} is {value!r}; {error}") from error
     return str(value)
+
+
+def _is_host(text: str) -> bool:
+    return HOST.fullmatch(text) is not None
+
+
+def _is_ipv6_host(text: str) -> bool:
+    try:
+        return text == f"[{text[1:-1]}]" and ipaddress.IPv6Address(text[1:-1]).scope_id is None
+    except ValueError:
+        return False
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> None:

@@ -2,12 +2,15 @@
 
 import gzip
 import io
+import ssl
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
 
 from PIL import Image
 
@@ -21,6 +24,11 @@ def picture(format: str = "JPEG", *, color: str = "teal", size: tuple[int, int] 
     return buffer.getvalue()
 
 
+@cache
+def _bomb() -> bytes:
+    return gzip.compress(bytes(200 * 1024 * 1024), 1)
+
+
 @dataclass
 class Source:
     """Where it listens, what was asked of it, and what it was sent."""
@@ -28,6 +36,7 @@ class Source:
     address: str
     requests: list[str] = field(default_factory=list)
     user_agents: list[str] = field(default_factory=list)
+    hosts: list[str] = field(default_factory=list)
     received: list[bytes] = field(default_factory=list)
     content_types: list[str] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
@@ -37,7 +46,11 @@ class Source:
 
     @property
     def host_and_port(self) -> str:
-        return self.address.removeprefix("http://")
+        return self.address.partition("://")[2]
+
+    @property
+    def port(self) -> int:
+        return int(self.address.rpartition(":")[2])
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -50,6 +63,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.source.requests.append(self.path)
         self.source.user_agents.append(self.headers["User-Agent"])
+        self.source.hosts.append(self.headers["Host"])
         path, _, argument = self.path.removeprefix("/").partition("?")
         self.close_connection = True
         getattr(self, path.partition("/")[0].partition(".")[0])(argument)
@@ -111,7 +125,7 @@ class Handler(BaseHTTPRequestHandler):
         self._head(200, {"Content-Length": str(20 * 1024 * 1024)})
 
     def bomb(self, _: str) -> None:
-        body = gzip.compress(bytes(200 * 1024 * 1024), 1)
+        body = _bomb()
         self._head(200, {"Content-Encoding": "gzip", "Content-Length": str(len(body))})
         self.wfile.write(body)
 
@@ -119,18 +133,121 @@ class Handler(BaseHTTPRequestHandler):
         self._head(200, {"Content-Length": "100000"})
         self.wfile.write(picture()[:200])
 
-    def redirect(self, target: str) -> None:
-        self._head(302, {"Location": target, "Content-Length": "0"})
+    def redirect(self, target: str, status: int = 302) -> None:
+        # What is percent-encoded here is sent as it is, any byte of it.
+        self._head(status, {"Location": unquote(target, "latin-1"), "Content-Length": "0"})
 
     def heavy_redirect(self, target: str) -> None:
-        self._head(302, {"Location": target, "Content-Length": str(200 * 1024 * 1024)})
-        for _chunk in range(200):
+        """Whoever reads its body never comes to the end."""
+        self._head(302, {"Location": target})
+        while not self.source.released.is_set():
             self.wfile.write(bytes(1024 * 1024))
 
     def slow_head(self, _: str) -> None:
         self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
         while not self.source.released.wait(0.05):
             self.wfile.write(b"x")
+
+    def slow_status(self, _: str) -> None:
+        while not self.source.released.wait(0.05):
+            self.wfile.write(b"H")
+
+    def continues(self, _: str) -> None:
+        while not self.source.released.wait(0.01):
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def early(self, _: str) -> None:
+        self.wfile.write(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
+
+    def endless_headers(self, _: str) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+        while not self.source.released.is_set():
+            self.wfile.write(b"X-More: more\r\n")
+
+    def endless_header(self, _: str) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        while not self.source.released.is_set():
+            self.wfile.write(bytes(65536).replace(b"\0", b"x"))
+
+    def endless_chunks(self, _: str) -> None:
+        self._head(200, {"Transfer-Encoding": "chunked"})
+        while not self.source.released.is_set():
+            self.wfile.write(b"10000\r\n" + bytes(0x10000) + b"\r\n")
+
+    def slow_chunks(self, _: str) -> None:
+        self._head(200, {"Transfer-Encoding": "chunked"})
+        while not self.source.released.wait(0.05):
+            self.wfile.write(b"1\r\nx\r\n")
+
+    def slow_chunk_size(self, _: str) -> None:
+        self._head(200, {"Transfer-Encoding": "chunked"})
+        while not self.source.released.wait(0.05):
+            self.wfile.write(b"0")
+
+    def trailers(self, _: str) -> None:
+        self._head(200, {"Transfer-Encoding": "chunked"})
+        self.wfile.write(b"1\r\nx\r\n0\r\n")
+        while not self.source.released.wait(0.01):
+            self.wfile.write(b"X-More: more\r\n")
+
+    def chunk(self, size: str) -> None:
+        """One chunk that announces a size, and then other bytes."""
+        self._head(200, {"Transfer-Encoding": "chunked"})
+        self.wfile.write(size.encode() + b"\r\n" + bytes(1000))
+
+    def no_http(self, _: str) -> None:
+        self.wfile.write(b"220 mail.example ESMTP\r\n")
+
+    def nothing(self, _: str) -> None:
+        pass
+
+    def status(self, code: str) -> None:
+        self._send(int(code), b"")
+
+    def redirect_with(self, argument: str) -> None:
+        status, _, target = argument.partition(",")
+        self.redirect(target, int(status))
+
+    def hops(self, left: str) -> None:
+        self.redirect(f"/hops?{int(left) - 1}" if int(left) else "/photo.jpg")
+
+    def short(self, length: str) -> None:
+        """A picture that announces fewer bytes than it has."""
+        self._head(200, {"Content-Length": length})
+        self.wfile.write(picture())
+
+    def chunked(self, _: str) -> None:
+        self._head(200, {"Transfer-Encoding": "chunked"})
+        for byte in picture():
+            self.wfile.write(b"1;name=value\r\n" + bytes([byte]) + b"\r\n")
+        self.wfile.write(b"0\r\nX-Trailer: yes\r\n\r\n")
+
+    def packed(self, encoding: str) -> None:
+        """A picture in this Content-Encoding: really so for gzip and deflate, as it is otherwise."""
+        body = picture()
+        if encoding == "gzip":
+            body = gzip.compress(body)
+        elif encoding == "deflate":
+            body = zlib.compress(body)
+        self._head(200, {"Content-Encoding": encoding, "Content-Length": str(len(body))})
+        self.wfile.write(body)
+
+    def packed_twice(self, _: str) -> None:
+        """In two headers."""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Encoding: gzip\r\n\r\n")
+        self.wfile.write(gzip.compress(gzip.compress(picture())))
+
+    def packed_cut(self, _: str) -> None:
+        body = gzip.compress(picture())[:-20]
+        self._head(200, {"Content-Encoding": "gzip", "Content-Length": str(len(body))})
+        self.wfile.write(body)
+
+    def packed_nothing(self, _: str) -> None:
+        """Empty gzip streams, one after the other: much to receive, nothing to unpack."""
+        self._head(200, {"Content-Encoding": "gzip"})
+        body = gzip.compress(b"") * 3000
+        while not self.source.released.is_set():
+            self.wfile.write(body)
 
     def loop(self, _: str) -> None:
         self._head(302, {"Location": "/loop", "Content-Length": "0"})
@@ -154,7 +271,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve() -> Iterator[Source]:
+def serve(tls: ssl.SSLContext | None = None) -> Iterator[Source]:
     """Run a source until the block ends."""
 
     class Server(ThreadingHTTPServer):
@@ -165,7 +282,9 @@ def serve() -> Iterator[Source]:
 
     source = Source("")
     server = Server(("127.0.0.1", 0), partial(Handler, source))
-    source.address = f"http://127.0.0.1:{server.server_address[1]}"
+    source.address = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -1,7 +1,6 @@
 """The Image Upload Service: fetches a picture by URL, checks it and stores it."""
 
 import io
-import json
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
@@ -28,7 +27,7 @@ class Environment:
     """The function's variables."""
 
     image_bucket: str
-    private_sources: str
+    sources: str
     max_image_pixels: str
 
 
@@ -50,6 +49,11 @@ def _environment() -> Environment:
 @cache
 def _store() -> ImageStore:
     return ImageStore(client("s3"), _environment().image_bucket)
+
+
+@cache
+def _rules() -> safe_fetch.SourceRules:
+    return safe_fetch.SourceRules.from_json(_environment().sources)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -87,8 +91,8 @@ def _upload(parameters: dict[str, Any]) -> Upload:
     url, name = parameters.get("url"), parameters.get("name")
     if not url or not isinstance(url, str):
         raise bad_request("url is missing; it takes the picture's address, percent-encoded")
-    if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or " " in url:
-        raise bad_request(f"url takes at most {MAX_URL:,} ASCII characters without blanks; percent-encode others")
+    if len(url) > MAX_URL:
+        raise bad_request(f"url takes at most {MAX_URL:,} characters")
     flags = {flag: parameters.get(flag, False) for flag in ("overwrite", "refresh")}
     for flag, value in flags.items():
         if not isinstance(value, bool):
@@ -108,7 +112,7 @@ def save(upload: Upload) -> tuple[dict[str, Any], bool]:
         ApiError: the translation of everything that can go wrong on the way.
     """
     try:
-        fetched = safe_fetch.fetch(upload.url, private_sources=json.loads(_environment().private_sources))
+        fetched = safe_fetch.fetch(upload.url, _rules())
         body = io.BytesIO(fetched.body)
         picture = pictures.inspect(body, max_pixels=int(_environment().max_image_pixels))
         pictures.check_whole(body)

@@ -1,26 +1,29 @@
 """Fetching URLs that strangers choose.
 
-The host is resolved once, its address checked, and the connection made to that very address, again on every
-redirect (`requests-hardened`): private, loopback, link-local and other special addresses are refused, so a
-caller cannot reach what only this function can reach, such as its own runtime API on 127.0.0.1:9001.
+For every request, so on every redirect too, the host is looked up once, all of its addresses are checked, and the
+connection is made to one of these very addresses: a caller cannot reach what only this function can reach, such as
+its own runtime API on 127.0.0.1:9001, and a name cannot mean something else the second time.
 """
 
 import ipaddress
+import json
 import queue
+import re
+import socket
+import ssl
+import string
 import threading
 import time
-from collections.abc import Collection
+import zlib
+from collections.abc import Iterable
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import urljoin, urlsplit
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from urllib.parse import quote, urljoin, urlsplit
 
-import requests
-from requests.adapters import HTTPAdapter
-from requests_hardened import Config, HTTPSession
-from requests_hardened.ip_filter import InvalidIPAddress
-from requests_hardened.ip_filter_adapter import IPFilterAdapter
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+import certifi
 
 USER_AGENT = "Sightline/0.1 (image recognition; fetches pictures that its users name)"
 MAX_BYTES = 15 * 1024 * 1024  # Rekognition's limit for an S3 object
@@ -30,8 +33,29 @@ DEADLINE_SECONDS = 20
 MAX_REDIRECTS = 5
 CHUNK = 64 * 1024
 PORTS = {"http": 80, "https": 443}
-V4_COMPATIBLE = ipaddress.ip_network("::/96")
-SITE_LOCAL = ipaddress.ip_network("fec0::/10")
+
+AUTHORITY = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)]|(?P<name>[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*)\.?)(?::[0-9]*)?")
+"""Host and port in lower case, and nothing else: no user, no percent-encoding, no IPv6 zone."""
+LEGAL = "!$%&'()*+,/:;=?@[]~"
+"""Besides letters, digits and '-', '.', '_': what a path and a query may hold as it is."""
+
+GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+SPECIAL_PURPOSE = tuple(
+    # 6to4's relays, IETF protocol assignments (Teredo, ORCHID …), 6to4 and documentation: `is_global` takes some of
+    # them for public ones, other ones with each version of Python.
+    # https://www.iana.org/assignments/iana-ipv4-special-registry and …/iana-ipv6-special-registry
+    map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2002::/16", "3fff::/20"))
+)
+REDIRECTS = {
+    HTTPStatus.MOVED_PERMANENTLY,
+    HTTPStatus.FOUND,
+    HTTPStatus.SEE_OTHER,
+    HTTPStatus.TEMPORARY_REDIRECT,
+    HTTPStatus.PERMANENT_REDIRECT,
+}
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class FetchError(Exception):
@@ -70,121 +94,320 @@ class Fetched:
     body: bytes
 
 
-class SourceAdapter(IPFilterAdapter):
-    """Checks addresses, except for exact `host:port` pairs that the operator trusts."""
+@dataclass(frozen=True)
+class Place:
+    """What a URL leads to: the one reading of it, which is checked, connected to and asked for."""
 
-    def __init__(self, *, is_https_proto: bool, private_sources: Collection[str]) -> None:
-        super().__init__(is_https_proto=is_https_proto)
-        self._private_sources = frozenset(private_sources)
+    scheme: str
+    host: str
+    """A name in lower case and without its last dot, or an address."""
+    port: int
+    target: str
+    """Path and query, as the request has them."""
 
-    def build_connection_pool_key_attributes(
-        self, request: requests.PreparedRequest, verify: bool | str, cert: Any = None
-    ) -> tuple[Any, Any]:
-        """Called for every request; the base class resolves, checks and pins the address."""
-        if _host_and_port(request.url or "") in self._private_sources:
-            return HTTPAdapter.build_connection_pool_key_attributes(self, request, verify, cert)
-        host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
-        address = ipaddress.ip_address(host["host"].strip("[]"))
-        # What the base class lets through: site-local and IPv4-compatible IPv6 addresses, among others.
-        if not address.is_global or address in SITE_LOCAL or address in V4_COMPATIBLE:
-            raise InvalidIPAddress(address)
-        return host, pool
+    @classmethod
+    def from_url(cls, url: str) -> "Place":
+        """Read an http or https URL.
+
+        Raises:
+            InvalidUrlError: it is none, or one that is read in different ways.
+        """
+        # urlsplit() would drop some of these, and others take a backslash for a slash.
+        if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+            raise InvalidUrlError("url takes ASCII without blanks and backslashes; percent-encode the rest")
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+            authority = AUTHORITY.fullmatch(parts.netloc.lower())
+            host = authority and (authority["name"] or str(ipaddress.IPv6Address(authority["v6"])))
+        except ValueError as error:
+            raise InvalidUrlError(f"url is not a URL that can be fetched: {error}") from error
+        if parts.scheme not in PORTS:
+            raise InvalidUrlError("url must begin with http:// or https://")
+        if "@" in parts.netloc:
+            raise InvalidUrlError("url must not hold a user name or password: it is kept, and sent on")
+        if host is None:
+            raise InvalidUrlError("url has no host that can be looked up; it takes a name or an address without a zone")
+        return cls(
+            scheme=parts.scheme,
+            host=host,
+            port=PORTS[parts.scheme] if port is None else port,
+            target=quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=LEGAL),
+        )
+
+    @property
+    def authority(self) -> str:
+        """The Host header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-def fetch(url: str, *, private_sources: Collection[str] = ()) -> Fetched:
+@dataclass(frozen=True, kw_only=True)
+class SourceRules:
+    """Which sources may be fetched from: the settings of these names, ready to be asked."""
+
+    source_ports: frozenset[int]
+    allowed_sources: tuple[str, ...]
+    """If there are any, other hosts are refused."""
+    denied_sources: tuple[str, ...]
+    denied_networks: tuple[Network, ...]
+    private_sources: frozenset[tuple[str, int]]
+    """Hosts and ports that may be fetched from whatever their address; only a denial goes before it."""
+
+    @classmethod
+    def from_json(cls, text: str) -> "SourceRules":
+        """Read what `Settings.sources` has written.
+
+        Raises:
+            ValueError, KeyError, FetchError: it is something else, which is a fault of the deployment.
+        """
+        document = json.loads(text)
+        names = {kind: tuple(map(_pattern, document[kind])) for kind in ("allowed_sources", "denied_sources")}
+        places = [Place.from_url(f"http://{pair}") for pair in document["private_sources"]]
+        return cls(
+            source_ports=frozenset(document["source_ports"]),
+            **names,
+            denied_networks=tuple(filter(None, map(_network, document["denied_sources"]))),
+            private_sources=frozenset((place.host, place.port) for place in places),
+        )
+
+    def check_place(self, place: Place) -> None:
+        """Look at host and port, before the host is looked up.
+
+        Raises:
+            SourceForbiddenError
+        """
+        if _is_one_of(place.host, self.denied_sources):
+            raise _denied()
+        if self._is_private_source(place):
+            return
+        if self.allowed_sources and not _is_one_of(place.host, self.allowed_sources):
+            raise SourceForbiddenError("the source is not among those that may be fetched from (allowed_sources)")
+        if place.port not in self.source_ports:
+            ports = ", ".join(map(str, sorted(self.source_ports)))
+            raise SourceForbiddenError(f"the source's port is {place.port}; it takes one of {ports} (source_ports)")
+
+    def check_address(self, place: Place, address: Address) -> None:
+        """Look at one of the host's addresses, before a connection is made to any.
+
+        Raises:
+            SourceForbiddenError
+        """
+        if any(address in network for network in self.denied_networks):
+            raise _denied()
+        if not self._is_private_source(place) and not is_public(address):
+            raise SourceForbiddenError("the source's address is not a public one")
+
+    def _is_private_source(self, place: Place) -> bool:
+        return (place.host, place.port) in self.private_sources
+
+
+class Wire:
+    """The connection of a fetch under way and the time that is left for it, for the one who waits as well."""
+
+    def __init__(self) -> None:
+        self._deadline = time.monotonic() + DEADLINE_SECONDS
+        self._connection: socket.socket | None = None
+
+    def seconds(self, limit: float) -> float:
+        """The limit of the next step, or what is left.
+
+        Raises:
+            SourceTimeoutError: nothing is left.
+        """
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise _too_slow()
+        return min(limit, left)
+
+    def hold(self, connection: socket.socket) -> None:
+        """Read from this one from now on.
+
+        Raises:
+            SourceTimeoutError: it comes too late to be cut.
+        """
+        self._connection = connection
+        connection.settimeout(self.seconds(READ_SECONDS))
+
+    def cut(self) -> None:
+        """After the deadline: end a read that is under way."""
+        if self._connection:
+            with suppress(OSError):  # it ended by itself
+                # Not TLS's own, which is not meant for a second thread.
+                socket.socket.shutdown(self._connection, socket.SHUT_RDWR)
+
+
+def fetch(url: str, rules: SourceRules) -> Fetched:
     """Fetch at most MAX_BYTES from an http or https URL, within DEADLINE_SECONDS.
 
     Raises:
         InvalidUrlError, SourceForbiddenError, SourceFailedError, SourceTimeoutError, TooLargeError
     """
     outcome: queue.SimpleQueue[Fetched | BaseException] = queue.SimpleQueue()
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    wire = Wire()
 
     def attempt() -> None:
         try:
-            outcome.put(_fetch(url, private_sources, deadline))
+            outcome.put(_fetch(url, rules, wire))
         except BaseException as error:  # noqa: BLE001 - raised again by who waits
             outcome.put(error)
 
-    # Sockets time out between two bytes, never over a whole answer: a source that sends its headers one by one
-    # could hold us for hours. So somebody else reads them.
-    threading.Thread(target=attempt, daemon=True).start()
+    # A look-up has no time limit, and that of a socket is for each byte, never for a whole answer: a source that
+    # sends its headers one by one could hold us for hours. So somebody else does it.
+    threading.Thread(target=attempt, name="fetch", daemon=True).start()
     try:
         result = outcome.get(timeout=DEADLINE_SECONDS)
     except queue.Empty:
+        wire.cut()
         raise _too_slow() from None
     if isinstance(result, BaseException):
         raise result
     return result
 
 
-def _fetch(url: str, private_sources: Collection[str], deadline: float) -> Fetched:
+def _fetch(url: str, rules: SourceRules, wire: Wire) -> Fetched:
     try:
-        with _session(private_sources) as session:
-            for _ in range(1 + MAX_REDIRECTS):
-                _check(url)
-                # Past session.get(), which reads the body of every redirect, whatever its size.
-                request = session.prepare_request(requests.Request("GET", url))
-                timeout = (CONNECT_SECONDS, READ_SECONDS)
-                with session.get_adapter(url).send(request, stream=True, timeout=timeout) as response:
-                    if target := session.get_redirect_target(response):
-                        url = urljoin(url, target)
-                    elif response.status_code != HTTPStatus.OK:
-                        status = response.status_code
-                        raise SourceFailedError(f"the source answered {status}", status)
-                    else:
-                        return Fetched(url=url, body=_read(response, deadline))
-                if time.monotonic() > deadline:
-                    raise _too_slow()
-            raise SourceFailedError(f"the source redirected more than {MAX_REDIRECTS} times")
-    except InvalidIPAddress as error:
-        raise SourceForbiddenError("the source's address is not a public one") from error
-    except ValueError as error:  # what urllib and requests raise for all that is no URL
-        raise InvalidUrlError("url is not a URL that can be fetched") from error
-    except (requests.Timeout, ReadTimeoutError) as error:
-        raise SourceTimeoutError(f"the source took longer than {READ_SECONDS} s to answer") from error
-    except (requests.RequestException, HTTPError) as error:
-        # No str(error): it may hold addresses that are none of the caller's business.
+        place = Place.from_url(url)
+        for _ in range(1 + MAX_REDIRECTS):
+            answer = _ask(place, rules, wire)
+            if isinstance(answer, bytes):
+                return Fetched(url=url, body=answer)
+            url, place = _redirected(url, place, answer)
+    except TimeoutError as error:
+        raise _too_slow() from error
+    except ssl.SSLCertVerificationError as error:
+        raise SourceFailedError(f"the source's certificate is not valid: {error.verify_message}") from error
+    # No str(error) from here on: it may hold addresses that are none of the caller's business.
+    except HTTPException as error:
+        raise SourceFailedError(f"the source's answer is broken ({type(error).__name__})") from error
+    except OSError as error:
         raise SourceFailedError(f"the source could not be reached ({type(error).__name__})") from error
+    raise SourceFailedError(f"the source redirected more than {MAX_REDIRECTS} times")
 
 
-def _check(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in PORTS:
-        raise InvalidUrlError("url must begin with http:// or https://")
-    if parts.username is not None or parts.password is not None:
-        raise InvalidUrlError("url must not hold a user name or password: it is kept, and sent on")
+def _ask(place: Place, rules: SourceRules, wire: Wire) -> bytes | str:
+    """The picture, or where the source sends us."""
+    with closing(HTTPConnection(place.host, place.port)) as exchange:
+        exchange.sock = _connected(place, rules, wire)
+        wire.hold(exchange.sock)
+        if place.scheme == "https":
+            exchange.sock = _tls().wrap_socket(exchange.sock, server_hostname=place.host)
+            wire.hold(exchange.sock)
+        headers = {"Host": place.authority, "User-Agent": USER_AGENT, "Accept": "*/*", "Connection": "close"}
+        exchange.request("GET", place.target, headers=headers)
+        with exchange.getresponse() as response:
+            location = response.headers["Location"]
+            if response.status in REDIRECTS and location is not None:
+                return str(location)  # its body is not read, whatever its size
+            if response.status != HTTPStatus.OK:
+                raise SourceFailedError(f"the source answered {response.status}", response.status)
+            return _read(response)
 
 
-def _session(private_sources: Collection[str]) -> HTTPSession:
-    config = Config(
-        ip_filter_enable=False,  # our adapter filters
-        ip_filter_allow_loopback_ips=False,
-        never_redirect=True,
-        default_timeout=None,
-        user_agent_override=USER_AGENT,
-    )
-    session = HTTPSession(config)
-    session.trust_env = False  # a proxy would connect for us, past the check
-    session.headers["Connection"] = "close"  # or the next request may meet a connection that the source has closed
-    for scheme in PORTS:
-        session.mount(f"{scheme}://", SourceAdapter(is_https_proto=scheme == "https", private_sources=private_sources))
-    return session
+def _redirected(url: str, place: Place, location: str) -> tuple[str, Place]:
+    try:
+        # Sources send blanks and UTF-8 here, which http.client reads as Latin-1.
+        url = urljoin(url, quote(location.encode("latin-1"), safe=string.punctuation))
+        target = Place.from_url(url)
+    except (InvalidUrlError, ValueError) as error:
+        raise SourceForbiddenError(f"the source redirects to what may not be fetched: {error}") from error
+    if (place.scheme, target.scheme) == ("https", "http"):
+        raise SourceForbiddenError("the source redirects from https to http")
+    return url, target
 
 
-def _read(response: requests.Response, deadline: float) -> bytes:
-    announced = response.headers.get("Content-Length", "")
-    if announced.isdecimal() and (len(announced) > len(str(MAX_BYTES)) or int(announced) > MAX_BYTES):
+def _connected(place: Place, rules: SourceRules, wire: Wire) -> socket.socket:
+    """A connection to one of the host's addresses, all of which have been checked."""
+    rules.check_place(place)
+    try:
+        found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise SourceFailedError("the source's host name could not be looked up") from error
+    for *_, address in found:
+        rules.check_address(place, ipaddress.ip_address(address[0]))
+    failure = OSError("no address")
+    for family, kind, protocol, _, address in found:
+        seconds = wire.seconds(CONNECT_SECONDS)
+        try:
+            connection = socket.socket(family, kind, protocol)
+        except OSError as error:  # this machine knows no IPv6
+            failure = error
+            continue
+        try:
+            connection.settimeout(seconds)
+            connection.connect(address)
+        except OSError as error:
+            connection.close()
+            failure = error
+        else:
+            return connection
+    raise failure
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=certifi.where())
+
+
+def _read(response: HTTPResponse) -> bytes:
+    if (response.length or 0) > MAX_BYTES:
         raise _too_large()
     body = bytearray()
-    # read1 gives what one read of the socket gave, so that a source that drips meets the deadline.
-    while chunk := response.raw.read1(CHUNK, decode_content=True):
+    while chunk := response.read1(CHUNK):
         body += chunk
         if len(body) > MAX_BYTES:
             raise _too_large()
-        if time.monotonic() > deadline:
-            raise _too_slow()
-    return bytes(body)
+    if response.length:
+        raise SourceFailedError("the source ended its answer early")
+    return _unpacked(bytes(body), response.getheader("Content-Encoding", "identity").lower())
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    """What some sources pack, although http.client asks for `identity`: once at the most, so that it stays bounded."""
+    if encoding == "identity":
+        return body
+    if encoding not in {"gzip", "x-gzip", "deflate"}:
+        raise SourceFailedError(f"the source sends Content-Encoding {encoding!r}; it was asked for none")
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, as it begins
+    try:
+        unpacked = unpacker.decompress(body, MAX_BYTES + 1)
+    except zlib.error as error:
+        raise SourceFailedError(f"the source sends Content-Encoding {encoding!r}, but something else") from error
+    if len(unpacked) > MAX_BYTES:
+        raise _too_large()
+    if not unpacker.eof or unpacker.unused_data:
+        raise SourceFailedError(f"the source sends Content-Encoding {encoding!r}, but not one whole stream")
+    return unpacked
+
+
+def is_public(address: Address) -> bool:
+    """Whether the address is one of the internet's, at which strangers may listen, and no way of writing another."""
+    # Outside of it are, among others, loopback, unique-local, link-local, site-local and multicast addresses, and
+    # IPv4 ones in IPv6's clothes: mapped, compatible, translated (NAT64).
+    if address.version == 6 and address not in GLOBAL_UNICAST:  # noqa: PLR2004
+        return False
+    if any(address in network for network in SPECIAL_PURPOSE):
+        return False
+    return address.is_global and not address.is_multicast
+
+
+def _is_one_of(host: str, patterns: Iterable[str]) -> bool:
+    return any(host == entry or (entry.startswith("*.") and host.endswith(entry[1:])) for entry in patterns)
+
+
+def _pattern(entry: str) -> str:
+    return entry.lower().rstrip(".")
+
+
+def _network(entry: str) -> Network | None:
+    try:
+        return ipaddress.ip_network(entry)
+    except ValueError:
+        return None
+
+
+def _denied() -> SourceForbiddenError:
+    return SourceForbiddenError("the source is among those that must not be fetched from (denied_sources)")
 
 
 def _too_large() -> TooLargeError:
@@ -192,9 +415,6 @@ def _too_large() -> TooLargeError:
 
 
 def _too_slow() -> SourceTimeoutError:
-    return SourceTimeoutError(f"the source took longer than {DEADLINE_SECONDS} s to send the picture")
-
-
-def _host_and_port(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port or PORTS[parts.scheme]}"
+    return SourceTimeoutError(
+        f"the source was too slow; it has {READ_SECONDS} s to answer and {DEADLINE_SECONDS} s to send the picture"
+    )

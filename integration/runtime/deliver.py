@@ -59,7 +59,7 @@ def _parameters() -> SSMProvider:
 
 @cache
 def _http() -> urllib3.PoolManager:
-    # Not requests, as for fetching: its import would add a quarter to this function's cold start.
+    # Not requests: its import would add a quarter to this function's cold start.
     timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
     return urllib3.PoolManager(timeout=timeout, retries=False, maxsize=10, ca_certs=certifi.where())
 

@@ -7,6 +7,7 @@ import pytest
 
 import get_save_image
 import safe_fetch
+from common.settings import Settings
 from pictures import CONTENT_TYPES
 from tests.functional.conftest import Answer
 from tests.picture_files import FORMATS, encoded, scene
@@ -26,9 +27,9 @@ def upload(
     """The curl line: GET /?…, or POST /images with a body."""
     monkeypatch.setenv("IMAGE_BUCKET", bucket)
     monkeypatch.setenv("MAX_IMAGE_PIXELS", "1000000")
-    monkeypatch.setenv("PRIVATE_SOURCES", json.dumps([source.host_and_port]))
-    get_save_image._environment.cache_clear()
-    get_save_image._store.cache_clear()
+    monkeypatch.setenv("SOURCES", json.dumps(Settings(private_sources=(source.host_and_port,)).sources))
+    for cached in (get_save_image._environment, get_save_image._rules, get_save_image._store):
+        cached.cache_clear()
 
     def uploaded(*, body: Any = None, **query: str) -> Answer:
         if body is not None:

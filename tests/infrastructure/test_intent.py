@@ -309,10 +309,15 @@ def test_a_batch_of_the_largest_pictures_has_room(synthesize: Callable[..., Temp
     )
 
 
-def test_no_private_source_may_be_fetched_on_aws(api: Template) -> None:
-    api.has_resource_properties(
-        "AWS::Lambda::Function", {"Environment": {"Variables": Match.object_like({"PRIVATE_SOURCES": "[]"})}}
-    )
+def test_no_private_source_may_be_fetched_from_on_aws(templates: Templates) -> None:
+    variables = [
+        function["Properties"].get("Environment", {}).get("Variables", {})
+        for _, function in resources(templates, "AWS::Lambda::Function")
+    ]
+    sources = [json.loads(each["SOURCES"]) for each in variables if "SOURCES" in each]
+    assert sources
+    for rules in sources:
+        assert (rules["private_sources"], rules["source_ports"]) == ([], [80, 443])
 
 
 def test_settings_reach_the_functions(synthesize: Callable[..., Templates]) -> None:

@@ -18,6 +18,8 @@ def test_text_from_the_command_line_becomes_what_the_setting_is() -> None:
     assert settings.max_labels == 5
     assert settings.min_confidence == 82.5
     assert settings.private_sources == ("10.0.0.1:80", "b:81")
+    assert Settings.from_context({"source_ports": "80, 8080"}).source_ports == (80, 8080)
+    assert Settings.from_context({"source_ports": [443]}).source_ports == (443,)
 
 
 def test_label_filters_reach_rekognition_under_its_own_names() -> None:
@@ -47,6 +49,24 @@ def test_label_filters_reach_rekognition_under_its_own_names() -> None:
         ({"removal_policy": "maybe"}, "it takes one of retain, destroy"),
         ({"log_retention_days": 8}, "it takes one of 1, 3, 5"),
         ({"private_sources": "10.0.0.1"}, "it takes host:port"),
+        ({"private_sources": "http://10.0.0.1:80"}, "it takes host:port"),
+        ({"private_sources": "user@host:80"}, "it takes host:port"),
+        ({"private_sources": "*.example.com:80"}, "it takes host:port"),
+        ({"private_sources": "::1:80"}, "it takes host:port"),
+        ({"private_sources": "host:0"}, "it takes host:port"),
+        ({"private_sources": "host:65536"}, "it takes host:port"),
+        ({"source_ports": ""}, "source_ports is empty"),
+        ({"source_ports": "http"}, "source_ports is 'http'"),
+        ({"source_ports": "80,65536"}, "it takes 1 to 65535"),
+        ({"source_ports": "0"}, "it takes 1 to 65535"),
+        ({"allowed_sources": "https://example.com"}, "it takes hosts such as"),
+        ({"allowed_sources": "example.com:80"}, "it takes hosts such as"),
+        ({"allowed_sources": "*"}, "it takes hosts such as"),
+        ({"allowed_sources": "www.*.com"}, "it takes hosts such as"),
+        ({"allowed_sources": "10.0.0.0/8"}, "it takes hosts such as"),
+        ({"allowed_sources": "bücher.example"}, "xn--"),
+        ({"denied_sources": "*."}, "an address or a network"),
+        ({"denied_sources": "10.0.0.1/8"}, "an address or a network"),
         ({"label_inclusion_filters": [f"Label {n}" for n in range(101)]}, "it takes at most 100"),
     ],
 )
