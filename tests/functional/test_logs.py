@@ -13,6 +13,7 @@ import deliver
 import get_save_image
 import http_api
 import list_images
+from common.settings import Settings
 from recognition_event import Label, RecognitionEvent
 from tests.functional.conftest import API_KEY, S3, Answer, Context, FakeRekognition, failed, sqs_event
 from tests.source_server import Source, serve
@@ -53,12 +54,13 @@ def test_uploads_whether_stored_refused_or_failed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def upload(url: str, name: str = "a.jpg") -> int:
-        get_save_image._environment.cache_clear()
-        get_save_image._store.cache_clear()
+        for cached in (get_save_image._environment, get_save_image._rules, get_save_image._store):
+            cached.cache_clear()
         return call(get_save_image.handler, "GET", "/", query={"url": url, "name": name}).status
 
     monkeypatch.setenv("IMAGE_BUCKET", bucket)
-    monkeypatch.setenv("PRIVATE_SOURCES", json.dumps([source.host_and_port]))
+    monkeypatch.setenv("MAX_IMAGE_PIXELS", "1000000")
+    monkeypatch.setenv("SOURCES", json.dumps(Settings(private_sources=(source.host_and_port,)).sources))
     assert upload(f"{source.address}/png?{TOKEN}") == 200
     assert upload(f"{source.address}/missing?{TOKEN}") == 502
     assert upload(f"{source.address}/redirect?http://127.0.0.1:9/{TOKEN}") == 403
