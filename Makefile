@@ -41,7 +41,7 @@ lock: ## write the requirements files and package-lock.json anew from pyproject.
 	$(LOCK) --group imaging -c requirements.txt -o common/imaging/requirements.txt
 	npm install --package-lock-only --silent
 
-export PHOTO LOCAL_PORT LOCAL_SOURCES MODEL_DIR
+export PHOTO LOCAL_PORT LOCAL_SOURCES LOCAL_CONTEXT MODEL_DIR
 
 .PHONY: local local-up local-down
 local: setup ## run everything here and see what is in a few photos, or in PHOTO=~/cat.jpg; Ctrl-C ends it

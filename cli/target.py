@@ -35,6 +35,7 @@ class Target:
     name: TargetName
     upload: str
     labels: str
+    deliveries: str
     api_key: str | None
     photo: str | None = None
     """The address of a picture to try it with, where there is one."""
@@ -86,6 +87,7 @@ def local_target(endpoints: dict[str, str]) -> Target:
         TargetName.LOCAL,
         endpoints["upload"],
         endpoints["labels"],
+        endpoints["deliveries"],
         endpoints["api_key"],
         photo=f"{endpoints['photos']}astronaut.jpg",
         aws=endpoints["aws"],
@@ -96,12 +98,19 @@ def _aws() -> Target:
     try:
         api = _outputs("APIStack")
         recognition = _outputs("RekognitionStack")
+        integration = _outputs("IntegrationStack")
         key = None
         if "ApiKeyId" in api:
             key = boto3.client("apigateway").get_api_key(apiKey=api["ApiKeyId"], includeValue=True)["value"]
     except (BotoCoreError, ClientError) as error:
         raise TargetError(f"no system found on AWS, and none runs locally: {error}") from error
-    return Target(TargetName.AWS, api["UploadEndpoint"], recognition["LabelsEndpoint"], key)
+    return Target(
+        TargetName.AWS,
+        api["UploadEndpoint"],
+        recognition["LabelsEndpoint"],
+        integration["DeliveriesEndpoint"],
+        key,
+    )
 
 
 def _outputs(stack: str) -> dict[str, Any]:

@@ -97,10 +97,14 @@ class System:
         answer = requests.get(address, headers=self.headers, timeout=30)
         return answer.json() if answer.status_code == 200 else None
 
+    def deliveries(self) -> list[dict[str, Any]]:
+        """What the partner has taken."""
+        received = requests.get(self.endpoints.partner, timeout=30).json()["deliveries"]
+        return [entry for entry in received if entry["answered"] == 204]
+
     def documents(self, name: str) -> list[str]:
-        """What the partner received about an image."""
-        received = requests.get(self.endpoints.partner, timeout=30).json()
-        return [entry["body"] for entry in received if f"<image>{name}</image>" in entry["body"]]
+        """What the partner has taken about an image."""
+        return [entry["body"] for entry in self.deliveries() if f"<image>{name}</image>" in entry["body"]]
 
     def client(self, service: Any) -> Any:
         return boto3.client(service, endpoint_url=self.endpoints.aws)
