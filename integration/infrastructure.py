@@ -56,6 +56,7 @@ class IntegrationStack(Stack):
             self, "CommonLayer", folder=RUNTIME, description="Sightline's shared modules", settings=settings
         )
         self.labels_topic = self._topic("LabelsTopic")
+        self.secrets: dict[str, str] = {}
         deliveries, breakers = self._deliveries(), self._breakers()
         queues = {receiver.name: self._receiver(receiver, deliveries, breakers) for receiver in settings.third_parties}
         api = json_api(
@@ -72,6 +73,7 @@ class IntegrationStack(Stack):
             self._emails()
         CfnOutput(self, "DeliveriesEndpoint", value=base_url(api), description="Base URL of the Deliveries Service")
         CfnOutput(self, "DeliveriesTableName", value=deliveries.table_name, description="One item per delivery")
+        CfnOutput(self, "SigningSecrets", value=self.to_json_string(self.secrets), description="ARNs, by receiver")
         CfnOutput(self, "LabelsTopicArn", value=self.labels_topic.topic_arn, description="Announces every result")
 
     def _topic(self, id: str) -> sns.Topic:
@@ -174,12 +176,7 @@ class IntegrationStack(Stack):
         grant(function, ["sqs:SendMessage"], work.dead_letter_queue.queue_arn)
         grant(function, ["dynamodb:UpdateItem"], deliveries.table_arn)
         grant(function, ["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], breakers.table_arn)
-        CfnOutput(
-            self,
-            f"{prefix}SigningSecretArn",
-            value=secret.secret_arn,
-            description=f"What deliveries to {receiver.name} are signed with",
-        )
+        self.secrets[receiver.name] = secret.secret_arn
         return work
 
     def _deliveries_api(self, deliveries: dynamodb.TableV2, queues: dict[str, WorkQueue]) -> lambda_.Function:

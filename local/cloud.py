@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -276,7 +276,7 @@ class Cloud:
         self.client("ssm").put_parameter(
             Name="thirdparty_endpoint", Value=endpoints.partner, Type="String", Overwrite=True
         )
-        self._give_secrets([value for name, value in integration.items() if name.endswith("SigningSecretArn")])
+        self._give_secrets(json.loads(integration["SigningSecrets"]).values())
         if "EmailTopicArn" in integration:
             self.client("sns").subscribe(
                 TopicArn=integration["EmailTopicArn"], Protocol="http", Endpoint=f"{endpoints.partner}inbox"
@@ -289,7 +289,7 @@ class Cloud:
                     TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"}
                 )
 
-    def _give_secrets(self, arns: Sequence[str]) -> None:
+    def _give_secrets(self, arns: Iterable[str]) -> None:
         """Tell the partner what deliveries are signed with."""
         manager = self.client("secretsmanager")
         secrets = [manager.get_secret_value(SecretId=arn)["SecretString"] for arn in arns]

@@ -3,6 +3,10 @@
 The receiver's state is shared by all workers. Closed, everybody calls. After FAILURES in a row, or when the receiver
 asks for a pause, it opens: nobody calls until `retry_at`. Then one worker at a time may probe with one document; an
 answer closes it, a failure opens it for twice as long.
+
+A worker that has had an answer in the last seconds calls side by side. Failures among such calls say little of a
+receiver that answers others, and are not counted; but after one, as at its start, a worker calls one by one, and
+counts, until it has an answer again. So an outage meets few calls, and failing now and then opens nothing.
 """
 
 import threading
@@ -28,7 +32,9 @@ CACHE_SECONDS = 5
 """How long a worker goes by what it last read: at most so often a closed breaker costs a read."""
 
 SURE_SECONDS = 5
-"""How long after an answer a worker calls side by side. Without it, one document goes first and the others wait."""
+"""How long after an answer a worker calls side by side."""
+
+SIDE_BY_SIDE = 5
 
 
 class PausedError(Exception):
@@ -84,6 +90,7 @@ class Breaker:
         self._fresh_until = 0.0
         self._sure_until = 0.0
         self._alone = threading.Lock()
+        self._side_by_side = threading.BoundedSemaphore(SIDE_BY_SIDE)
 
     def call(self, send: Callable[[], Answer], *, until: float) -> Answer:
         """Send, if the receiver may be called now, and it is not later than `until`, in seconds since 1970.
@@ -91,21 +98,22 @@ class Breaker:
         Raises:
             PausedError: it may not.
         """
-        while not self._is_sure():
-            with self._alone:
-                if not self._is_sure():
-                    return self._send(send, until)
-        return self._send(send, until)
+        while True:
+            sure = self._is_sure()
+            with self._side_by_side if sure else self._alone:
+                if self._is_sure() == sure:  # else it changed while this one waited for its turn
+                    return self._send(send, until, counts=not sure)
 
     def _is_sure(self) -> bool:
         return self._clock() < self._sure_until
 
-    def _send(self, send: Callable[[], Answer], until: float) -> Answer:
+    def _send(self, send: Callable[[], Answer], until: float, *, counts: bool) -> Answer:
         seen = self._admit(until)
         answer = send()
         if answer.verdict == "again":
             self._sure_until = 0
-            self._failed(answer, seen)
+            if counts or seen is not None or answer.pause is not None:
+                self._failed(answer, seen)
         else:
             self._sure_until = self._clock() + SURE_SECONDS
             self._answered(seen)

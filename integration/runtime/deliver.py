@@ -159,12 +159,12 @@ def _secrets(_period: int) -> tuple[str, ...]:
     return _sender().secrets()
 
 
-def _breaker_changed(is_open: bool, reason: str) -> None:  # noqa: FBT001
+def _breaker_changed(is_open: bool, reason: str) -> None:
     # Imported when it is needed, which is rare: it would make every cold start longer.
     from aws_lambda_powertools.metrics import MetricUnit, single_metric  # noqa: PLC0415
 
     receiver = _environment().receiver
-    logger.warning(f"breaker {'open' if is_open else 'closed'}", extra={"receiver": receiver, "reason": reason})
+    logger.warning("breaker %s", "open" if is_open else "closed", extra={"receiver": receiver, "reason": reason})
     with single_metric(name="BreakerOpen", unit=MetricUnit.Count, value=int(is_open), namespace="Sightline") as metric:
         metric.add_dimension(name="receiver", value=receiver)
 

@@ -89,9 +89,9 @@ class Deliveries:
             ExpressionAttributeNames={"#event": "event", "#status": "status"},
             ExpressionAttributeValues=to_attributes(values)
             | {":document": {"B": zlib.compress(event.to_json().encode())}},
-            ReturnValues="UPDATED_NEW",
+            ReturnValues="ALL_NEW",
         )
-        return int(from_attributes({"tries": updated["Attributes"]["tries"]})["tries"])
+        return int(updated["Attributes"]["tries"]["N"])
 
     def bury(self, event_id: str, receiver: str) -> None:
         """Say that the document went to the dead-letter queue, which ends the round, if it was ever offered."""

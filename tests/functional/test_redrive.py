@@ -108,7 +108,7 @@ def target(aws: None, templates: Templates, monkeypatch: pytest.MonkeyPatch) -> 
     boto3.client("logs").create_log_group(logGroupName="worker-logs")
     boto3.client("logs").create_log_stream(logGroupName="worker-logs", logStreamName="one")
     clients = {"sqs": EmbeddedSqs(boto3.client("sqs")), "lambda": FakeLambda()}
-    target = FakeTarget(TargetName.LOCAL, "upload", "labels", "key", clients=clients)
+    target = FakeTarget(TargetName.LOCAL, "upload", "labels", "deliveries", "key", clients=clients)
     monkeypatch.setattr("cli.main.find", lambda name: target)
     monkeypatch.setattr(cli.redrive, "POLL_SECONDS", 0)
     return target
@@ -155,7 +155,7 @@ def redrive(*arguments: str, answer: str = "") -> Result:
 def on_aws(target: FakeTarget, *states: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch) -> AwsSqs:
     sqs = AwsSqs(boto3.client("sqs"), list(states))
     clients = {**target.clients, "sqs": sqs}
-    monkeypatch.setattr("cli.main.find", lambda name: FakeTarget(TargetName.AWS, "u", "l", "k", clients=clients))
+    monkeypatch.setattr("cli.main.find", lambda name: FakeTarget(TargetName.AWS, "u", "l", "d", "k", clients=clients))
     return sqs
 
 

@@ -1,5 +1,6 @@
 """Who may do what: every wildcard and every role's exact actions."""
 
+from collections.abc import Callable
 from typing import Any
 
 from tests.conftest import Templates
@@ -18,7 +19,15 @@ WILDCARDS = {
 
 ACTIONS = {
     "APIStack/GetSaveImage": {"s3:GetObject", "s3:PutObject"},
-    "IntegrationStack/Deliver": {"ssm:GetParameter"},
+    "IntegrationStack/Deliver": {
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:UpdateItem",
+        "secretsmanager:GetSecretValue",
+        "sqs:SendMessage",
+        "ssm:GetParameter",
+    },
+    "IntegrationStack/DeliveriesApi": {"dynamodb:Query", "sqs:SendMessage"},
     "RekognitionStack/ImageRecognition": {
         "dynamodb:GetItem",
         "dynamodb:PutItem",
@@ -89,6 +98,21 @@ def test_every_role_may_do_exactly_what_its_function_does(templates: Templates) 
     assert allowed == {
         owner: actions | LOGGING | (CONSUMING if owner in consumers else set()) for owner, actions in ACTIONS.items()
     }
+
+
+def test_a_receivers_function_reaches_nothing_of_anothers(synthesize: Callable[..., Templates]) -> None:
+    receivers = [{"name": name, "url_parameter": f"/{name}/url"} for name in ("pets", "my-crm")]
+    allowed: dict[str, str] = {}
+    for owner, statement in statements({"IntegrationStack": synthesize(receivers=receivers)["IntegrationStack"]}):
+        if owner.endswith("Deliver"):
+            allowed[owner] = allowed.get(owner, "") + str(statement["Resource"])
+    assert allowed.keys() == {"IntegrationStack/PetsDeliver", "IntegrationStack/MyCrmDeliver"}
+    for own, other in (("Pets", "MyCrm"), ("MyCrm", "Pets")):
+        reachable = allowed[f"IntegrationStack/{own}Deliver"]
+        for resource in ("SigningSecret", "LabelsQueue", "LabelsDeadLetters"):
+            assert f"{own}{resource}" in reachable
+            assert f"{other}{resource}" not in reachable
+    assert "parameter/pets/url" in allowed["IntegrationStack/PetsDeliver"]
 
 
 def test_topics_and_queues_name_who_may_send_to_them(templates: Templates) -> None:
