@@ -53,7 +53,7 @@ local-up: setup ## the same in the background, without the photos; LOCAL_PORT=, 
 local-down: setup ## stop it; its state and logs stay in .local/
 	@python -m local down
 
-.PHONY: test test-fast test-e2e
+.PHONY: test test-fast test-e2e test-delivery
 test: test-fast test-e2e ## set up and run every test
 
 test-fast: setup ## all tests but those on the embedded cloud
@@ -61,6 +61,9 @@ test-fast: setup ## all tests but those on the embedded cloud
 
 test-e2e: setup ## the tests on the embedded cloud
 	pytest tests/e2e
+
+test-delivery: setup ## 1,000 results for a third party that is down for a minute, throttles, then fails every third time
+	OUTAGE_SECONDS=60 pytest tests/e2e/test_delivery.py -v -k 1000
 
 .PHONY: check lint format synth
 check: lint synth test ## what CI runs: format, lint, types, templates, tests

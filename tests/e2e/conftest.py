@@ -1,5 +1,6 @@
 """The end-to-end tests run the real commands against one embedded cloud, with a folder of its own."""
 
+import json
 import os
 import subprocess
 import sys
@@ -20,6 +21,11 @@ from tests.local.onnx_models import colour_classifier, spot_detector
 from tests.source_server import Source, serve
 
 PATIENCE = 30.0
+
+RECEIVERS = [
+    {"name": "thirdparty", "url_parameter": "thirdparty_endpoint"},
+    {"name": "pets", "url_parameter": "pets_endpoint", "format": "json", "labels": ["Dog", "Cat"]},
+]
 
 
 def wait_for(look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
@@ -46,7 +52,13 @@ def run_local(folder: Path, *arguments: str, sources: str = "", models: str = ""
 
 def environment(folder: Path) -> dict[str, str]:
     """What the commands get: their folder, a wide screen, and no model hub, so that every machine sees the same."""
-    return {**os.environ, "SIGHTLINE_LOCAL": str(folder), "COLUMNS": "200", "HF_ENDPOINT": "http://127.0.0.1:9"}
+    return {
+        **os.environ,
+        "SIGHTLINE_LOCAL": str(folder),
+        "COLUMNS": "200",
+        "HF_ENDPOINT": "http://127.0.0.1:9",
+        "LOCAL_CONTEXT": f"receivers={json.dumps(RECEIVERS, separators=(',', ':'))}",
+    }
 
 
 @pytest.fixture(scope="session")
@@ -124,7 +136,7 @@ class System:
 
     def is_idle(self) -> bool:
         """Whether everything that was put in has come out. What is under way at a stop stays hidden for minutes."""
-        return self.depth("UploadedImageQueue") + self.depth("LabelsQueue") == 0
+        return self.depth("UploadedImageQueue") + self.depth("LabelsQueue") + self.depth("PetsLabelsQueue") == 0
 
     def stored(self) -> set[str]:
         listed = self.s3().list_objects_v2(Bucket=self.endpoints.bucket).get("Contents", [])
