@@ -63,7 +63,7 @@ test-e2e: setup ## the tests on the embedded cloud
 	pytest tests/e2e
 
 test-delivery: setup ## 1,000 results for a third party that is down for a minute, throttles, then fails every third time
-	OUTAGE_SECONDS=60 pytest tests/e2e/test_delivery.py -v -k 1000
+	OUTAGE_SECONDS=60 pytest tests/e2e/test_delivery.py -v -k 1000 -o log_cli=true -o log_cli_level=INFO
 
 .PHONY: check lint format synth
 check: lint synth test ## what CI runs: format, lint, types, templates, tests

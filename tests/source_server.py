@@ -32,6 +32,7 @@ class Source:
     files: dict[str, bytes] = field(default_factory=dict)
     headers: list[dict[str, str]] = field(default_factory=list)
     post_status: int = 200
+    post_body: bytes = b"thank you"
     post_headers: dict[str, str] = field(default_factory=dict)
     post_drips: bool = False
     released: threading.Event = field(default_factory=threading.Event)
@@ -62,7 +63,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.slow_head("")
             return
-        body = b"thank you"
+        body = self.source.post_body
         self._head(self.source.post_status, {"Content-Length": str(len(body)), **self.source.post_headers})
         self.wfile.write(body)
 

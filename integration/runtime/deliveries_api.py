@@ -77,7 +77,7 @@ def replay(event_id: str) -> Response[Any]:
     queues: dict[str, str] = json.loads(_environment().queues)
     documents = {
         name: document
-        for name, document in _deliveries().documents(event_id).items()
+        for name, document in (_deliveries().documents(event_id) if is_key(event_id) else {}).items()
         if name in queues and receiver in {None, name}
     }
     if not documents:

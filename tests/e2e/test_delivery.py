@@ -1,12 +1,12 @@
 """A third party that fails, in its ways, gets everything all the same, and is not hammered meanwhile."""
 
 import json
+import logging
 import os
 import re
 import subprocess
 import time
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,6 +23,9 @@ from tests.source_server import Source, serve
 
 OUTAGE_SECONDS = float(os.environ.get("OUTAGE_SECONDS", "8"))
 """`make test-delivery` takes a minute."""
+
+MOST = 1000 if OUTAGE_SECONDS >= 60 else 900
+"""How many have to arrive while every third call fails. The last of them waits for minutes, after six failures."""
 
 LONG = 120 + 8 * OUTAGE_SECONDS
 Behave = Callable[..., None]
@@ -110,7 +113,7 @@ def test_1000_results_survive_an_outage_throttling_and_errors(system: System, cl
 
     before = calls(system, 500)
     behave(status=500, every=3)
-    wait_for(lambda: len(arrived()) >= 900, LONG)
+    wait_for(lambda: len(arrived()) >= MOST, LONG)
     failed = calls(system, 500) - before
     assert failed >= 300
     most = time.monotonic() - began
@@ -118,8 +121,8 @@ def test_1000_results_survive_an_outage_throttling_and_errors(system: System, cl
     wait_for(lambda: arrived() == wanted, LONG)
     wait_for(system.is_idle, LONG)
     figures = f"{refused} calls in an outage of {OUTAGE_SECONDS} s, {throttled} were throttled, {failed} failed"
-    figures += f"; 900 arrived after {most:.0f} s, all after {time.monotonic() - began:.0f} s"
-    warnings.warn(figures, stacklevel=1)  # pytest shows it
+    figures += f"; {MOST} arrived after {most:.0f} s, all after {time.monotonic() - began:.0f} s"
+    logging.getLogger(__name__).info(figures)
 
     assert system.depth("LabelsDeadLetters") == 0
     for delivery in taken():

@@ -133,6 +133,7 @@ def test_what_was_never_offered_cannot_be_replayed(service: Service) -> None:
         service.replay("event-1"),
         service.replay("event-2", receiver="thirdparty"),
         service.replay("unknown"),
+        service.replay("x" * 3000),
     ):
         assert (answer.status, answer.document["error"]["code"]) == (404, "DeliveryNotFound")
 

@@ -164,6 +164,11 @@ def log(line: str) -> None:
     boto3.client("logs").put_log_events(logGroupName="worker-logs", logStreamName="one", logEvents=[event])
 
 
+def test_a_message_that_says_why_it_is_dead_is_believed(uploads: Pair) -> None:
+    uploads.put("{}", reason={"DataType": "String", "StringValue": "the receiver answered 400: no \u202esuch thing"})
+    assert "\n    the receiver answered 400: no  such thing\n" in redrive("uploadedimage", answer="n").output
+
+
 def test_where_nothing_is_dead_it_says_so_of_every_queue(target: FakeTarget) -> None:
     shown = redrive()
     assert shown.exit_code == 0
