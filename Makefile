@@ -41,7 +41,7 @@ lock: ## write the requirements files and package-lock.json anew from pyproject.
 	$(LOCK) --group imaging -c requirements.txt -o common/imaging/requirements.txt
 	npm install --package-lock-only --silent
 
-export PHOTO LOCAL_PORT LOCAL_SOURCES MODEL_DIR
+export PHOTO LOCAL_PORT LOCAL_SOURCES LOCAL_CONTEXT MODEL_DIR
 
 .PHONY: local local-up local-down
 local: setup ## run everything here and see what is in a few photos, or in PHOTO=~/cat.jpg; Ctrl-C ends it
@@ -53,7 +53,7 @@ local-up: setup ## the same in the background, without the photos; LOCAL_PORT=, 
 local-down: setup ## stop it; its state and logs stay in .local/
 	@python -m local down
 
-.PHONY: test test-fast test-e2e test-iam
+.PHONY: test test-fast test-e2e test-iam test-delivery
 test: test-fast test-e2e ## set up and run every test
 
 test-fast: setup ## all tests but those on the embedded cloud
@@ -64,6 +64,8 @@ test-e2e: setup ## the tests on the embedded cloud
 
 test-iam: setup ## the way of a picture with the roles' policies enforced, and with grants left out
 	pytest tests/iam
+test-delivery: setup ## 1,000 results for a third party that is down for a minute, throttles, then fails every third time
+	OUTAGE_SECONDS=60 pytest tests/e2e/test_delivery.py -v -k 1000 -o log_cli=true -o log_cli_level=INFO
 
 .PHONY: check lint format synth
 check: lint synth test ## what CI runs: format, lint, types, templates, tests

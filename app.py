@@ -24,8 +24,8 @@ def build_app(context: dict[str, Any] | None = None) -> App:
     settings = Settings.from_context({**region, **app.node.get_all_context()})
     environment = Environment(region=settings.region) if settings.region else None
 
-    integration = IntegrationStack(app, "IntegrationStack", settings=settings, env=environment)
     api = APIStack(app, "APIStack", settings=settings, env=environment)
+    integration = IntegrationStack(app, "IntegrationStack", api_key=api.api_key, settings=settings, env=environment)
     RekognitionStack(
         app,
         "RekognitionStack",

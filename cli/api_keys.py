@@ -31,7 +31,7 @@ def newest(keys: list[Key], plans: list[str]) -> Key | None:
 
 
 def usage_plans(client: MakeClient) -> list[str]:
-    """The ids of both APIs' plans; none where the APIs ask for no key."""
+    """The ids of the APIs' plans; none where the APIs ask for no key."""
     return [resource["PhysicalResourceId"] for resource in resources(client, "AWS::ApiGateway::UsagePlan")]
 
 

@@ -1,5 +1,6 @@
 """`sightline`: talks to a running system, on AWS or the embedded cloud of this checkout."""
 
+import json
 import shlex
 from typing import Annotated, NoReturn
 
@@ -7,10 +8,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from cli import deliveries as log
+from cli.calls import CallError
 from cli.redrive import RedriveError
 from cli.redrive import run as run_redrive
 from cli.rotation import KeyRotationError, revoke, rotate
 from cli.target import Target, TargetError, TargetName, find
+from common.settings import THIRDPARTY
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 out = Console(highlight=False, soft_wrap=True)
@@ -40,6 +44,7 @@ def guide(target: TargetOption = None) -> None:
     found = _find(target)
     out.print(f"Upload API  {found.upload}", markup=False)
     out.print(f"Labels API  {found.labels}", markup=False)
+    out.print(f"Deliveries  {found.deliveries}", markup=False)
     if found.api_key:
         out.print("API key     shown by `sightline env`")
     out.print("\nGo on with:")
@@ -94,9 +99,73 @@ def rotate_key(
         _fail(error)
 
 
+@app.command()
+def deliveries(
+    image: Annotated[str | None, typer.Option(help="Only those of this image.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    target: TargetOption = None,
+) -> None:
+    """Show what was delivered to whom, newest first, and what was answered."""
+    try:
+        entries = log.newest(_find(target), image, limit)
+    except CallError as error:
+        _fail(error)
+    if as_json:
+        out.print(json.dumps(entries, indent=2), markup=False, emoji=False)
+    else:
+        log.show(entries, out)
+
+
+@app.command()
+def replay(
+    event_id: Annotated[str, typer.Argument(help="The event's id, as `sightline deliveries` shows it.")],
+    receiver: Annotated[
+        str | None, typer.Option(help="Only to this one. Without it: to all who were offered it.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    target: TargetOption = None,
+) -> None:
+    """Deliver an event again, as it was, under the same id."""
+    try:
+        answer = log.replay(_find(target), event_id, receiver)
+    except CallError as error:
+        _fail(error)
+    text = json.dumps(answer) if as_json else f"{event_id} is offered again to {', '.join(answer['receivers'])}"
+    out.print(text, markup=False, emoji=False)
+
+
+@app.command()
+def signing_secret(
+    receiver: Annotated[str, typer.Argument(help="Whose.")] = THIRDPARTY,
+    rotate: Annotated[bool, typer.Option("--rotate", help="Make a new one.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Make it without asking.")] = False,
+    target: TargetOption = None,
+) -> None:
+    """Print what deliveries are signed with, for the receiver to verify them."""
+    found = _find(target)
+    try:
+        if rotate:
+            if not yes and not typer.confirm(f"Sign deliveries to {receiver} with a new secret?", err=True):
+                raise typer.Exit(1)
+            value = log.rotate(found, receiver)
+            err.print("In a minute deliveries carry two signatures, by this secret and by the one before it.")
+            err.print("Give this one to the receiver before you make another.")
+        else:
+            value = log.signing_secret(found, receiver)
+    except log.SecretError as error:
+        _fail(error)
+    out.print(value, markup=False, emoji=False)
+
+
 def exports(target: Target) -> list[str]:
     """Shell lines that set what the README's curl lines use."""
-    values = {"UPLOAD_URL": target.upload, "LABELS_URL": target.labels, "API_KEY": target.api_key or ""}
+    values = {
+        "UPLOAD_URL": target.upload,
+        "LABELS_URL": target.labels,
+        "DELIVERIES_URL": target.deliveries,
+        "API_KEY": target.api_key or "",
+    }
     if target.photo:
         values["PHOTO_URL"] = target.photo
     return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]

@@ -133,6 +133,7 @@ def look(sqs: "SQSClient", queue: DeadLetters) -> "list[MessageTypeDef]":
         VisibilityTimeout=30,
         WaitTimeSeconds=1,  # asks all of SQS's servers, where a shorter look may miss the few messages there are
         MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
+        MessageAttributeNames=["reason"],
     ).get("Messages", [])
     _give_back(sqs, queue, messages)
     return messages
@@ -177,7 +178,9 @@ def _consumer(target: Target, queue: DeadLetters) -> Consumer | None:
 
 
 def _reason(target: Target, consumer: Consumer | None, message: "MessageTypeDef") -> str:
-    """What the consumer last logged about the message, with fields `message_id` and `reason`."""
+    """What the message itself says, else what the consumer last logged, with fields `message_id` and `reason`."""
+    if "reason" in message.get("MessageAttributes", {}):
+        return _clean(message["MessageAttributes"]["reason"]["StringValue"], 300)
     if consumer is None:
         return "no function handles this queue"
     pages = target.client("logs").get_paginator("filter_log_events")

@@ -37,6 +37,7 @@ class Target:
     name: TargetName
     upload: str
     labels: str
+    deliveries: str
     api_key: str | None
     photo: str | None = None
     """The address of a picture to try it with, where there is one."""
@@ -88,6 +89,7 @@ def local_target(endpoints: dict[str, str]) -> Target:
         TargetName.LOCAL,
         endpoints["upload"],
         endpoints["labels"],
+        endpoints["deliveries"],
         endpoints["api_key"],
         photo=f"{endpoints['photos']}astronaut.jpg",
         aws=endpoints["aws"],
@@ -99,9 +101,16 @@ def _aws() -> Target:
         api = _outputs("APIStack")
         recognition = _outputs("RekognitionStack")
         key = newest_key(boto3.client) if "ApiKeyId" in api else None
+        integration = _outputs("IntegrationStack")
     except (BotoCoreError, ClientError) as error:
         raise TargetError(f"no system found on AWS, and none runs locally: {error}") from error
-    return Target(TargetName.AWS, api["UploadEndpoint"], recognition["LabelsEndpoint"], key)
+    return Target(
+        TargetName.AWS,
+        api["UploadEndpoint"],
+        recognition["LabelsEndpoint"],
+        integration["DeliveriesEndpoint"],
+        key,
+    )
 
 
 def _outputs(stack: str) -> dict[str, Any]:

@@ -225,8 +225,9 @@ def tls_only() -> iam.PolicyDocument:
 class WorkQueue(Construct):
     """A queue that a topic feeds, with a dead-letter queue for what cannot be delivered or handled.
 
-    Messages arrive as published (raw delivery). Visibility is six times the consumer's timeout, as AWS
-    advises for event source mappings, so that a batch being worked on is not handed out a second time.
+    Messages arrive as published (raw delivery), those that the filter policy lets through. Visibility is six times the
+    consumer's timeout and the batching window, as AWS advises for event source mappings, so that a batch being worked
+    on is not handed out a second time.
     """
 
     def __init__(
@@ -237,19 +238,25 @@ class WorkQueue(Construct):
         topic: sns.ITopic,
         consumer_timeout: Duration,
         max_receive_count: int,
+        batching_window: Duration | None = None,
+        filter_policy: Mapping[str, sns.SubscriptionFilter] | None = None,
     ) -> None:
         super().__init__(scope, id)
+        window = batching_window.to_seconds() if batching_window else 0
         self.max_receive_count = max_receive_count
         self.dead_letter_queue = _queue(self, "DeadLetters", visibility_timeout=Duration.minutes(1), dead_letters=None)
         self.queue = _queue(
             self,
             "Queue",
-            visibility_timeout=Duration.seconds(6 * consumer_timeout.to_seconds()),
+            visibility_timeout=Duration.seconds(6 * consumer_timeout.to_seconds() + window),
             dead_letters=sqs.DeadLetterQueue(queue=self.dead_letter_queue, max_receive_count=max_receive_count),
         )
         topic.add_subscription(
             subscriptions.SqsSubscription(
-                self.queue, raw_message_delivery=True, dead_letter_queue=self.dead_letter_queue
+                self.queue,
+                raw_message_delivery=True,
+                dead_letter_queue=self.dead_letter_queue,
+                filter_policy=filter_policy,
             )
         )
         acknowledge(self.dead_letter_queue, {"AwsSolutions-SQS3": "This is the dead-letter queue."})

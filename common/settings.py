@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 Auth = Literal["api_key", "iam", "none"]
 Architecture = Literal["arm64", "x86_64"]
 Removal = Literal["retain", "destroy"]
+Format = Literal["xml", "json"]
 
 
 # Where the default quota of DetectLabels is 50 calls a second; it is 5 elsewhere.
@@ -22,8 +23,39 @@ MAX_PORT = 65_535
 HOSTS = "hosts such as example.com or *.example.com (other scripts as xn--…)"
 
 
+THIRDPARTY = "thirdparty"
+THIRDPARTY_ENDPOINT = "thirdparty_endpoint"
+"""The SSM parameter that holds the third party's address. It is the operator's: no stack makes or changes it."""
+
+
 class SettingsError(ValueError):
     """A setting that does not exist or has a value it cannot take; the message names both."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receiver:
+    """Somebody to whom results are delivered."""
+
+    name: str
+    """Stands in logs, metrics and the names of resources: a letter, then letters, digits and hyphens, 32 at most."""
+
+    url_parameter: str
+    """The SSM parameter that holds the address."""
+
+    format: Format = "xml"
+    """What is sent: the XML document, or the JSON event."""
+
+    labels: tuple[str, ...] = ()
+    """Only results with one of these labels; all, if there are none."""
+
+    def __post_init__(self) -> None:
+        place = f"receivers: {self.name!r}"
+        if not re.fullmatch("[a-z][a-z0-9-]{0,31}", self.name):
+            raise SettingsError(f"{place} is no name; it takes a-z, then a-z, 0-9 and -, at most 32")
+        if not re.fullmatch("[a-zA-Z0-9_./-]+", self.url_parameter):
+            raise SettingsError(f"{place}: url_parameter is {self.url_parameter!r}; it takes the name of a parameter")
+        _one_of(f"{place}: format", self.format, get_args(Format))
+        _labels(f"{place}: labels", self.labels)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +122,19 @@ class Settings:
     """Exact `host:port` pairs that may be fetched from although their address is private, on any port. For tests and
     laptops."""
 
+    format: Format = "xml"
+    """What a third party gets, unless its entry in `receivers` says otherwise: the XML document or the JSON event."""
+
+    receivers: tuple[Receiver, ...] = ()
+    """Third parties, each with a queue, a function and a secret of its own; a JSON list of objects with Receiver's
+    members. Without it there is one, `thirdparty`, whose address is in the SSM parameter `thirdparty_endpoint`."""
+
+    notify_email: str = ""
+    """Where e-mails about results go; none are sent without it. The recipient has to confirm the subscription."""
+
+    notify_labels: tuple[str, ...] = ()
+    """Only results with one of these labels are mailed; all, if there are none."""
+
     removal_policy: Removal = "retain"
     """What becomes of the bucket, the tables and the logs when the stacks are destroyed."""
 
@@ -97,6 +142,13 @@ class Settings:
     """How long the functions' logs are kept."""
 
     def __post_init__(self) -> None:
+        _one_of("format", self.format, get_args(Format))
+        names = [receiver.name for receiver in self.receivers]
+        if len(set(names)) < len(names):
+            raise SettingsError(f"receivers has a name twice; it has {', '.join(names)}")
+        if self.notify_email and not re.fullmatch(r"[^@\s]+@[^@\s]+", self.notify_email):
+            raise SettingsError(f"notify_email is {self.notify_email!r}; it takes an address, as in me@example.com")
+        _labels("notify_labels", self.notify_labels)
         _one_of("auth", self.auth, get_args(Auth))
         _one_of("architecture", self.architecture, get_args(Architecture))
         _one_of("removal_policy", self.removal_policy, get_args(Removal))
@@ -165,6 +217,11 @@ class Settings:
         return {name: list(getattr(self, name)) for name in names}
 
     @property
+    def third_parties(self) -> tuple[Receiver, ...]:
+        """Who results are delivered to."""
+        return self.receivers or (Receiver(name=THIRDPARTY, url_parameter=THIRDPARTY_ENDPOINT, format=self.format),)
+
+    @property
     def calls_per_second(self) -> float:
         """How often all workers together may call DetectLabels."""
         if self.rekognition_tps:
@@ -191,7 +248,21 @@ class Settings:
         for name in context.keys() - known.keys():
             if close := difflib.get_close_matches(name, known, n=1, cutoff=0.8):
                 raise SettingsError(f"there is no setting {name!r}; did you mean {close[0]!r}?")
-        return cls(**{name: _parse(name, known[name], context[name]) for name in known.keys() & context.keys()})
+        values = {name: _parse(name, known[name], context[name]) for name in known.keys() & context.keys()}
+        if "receivers" in values:
+            default = {"format": values["format"]} if "format" in values else {}
+            values["receivers"] = tuple(_receiver({**default, **entry}) for entry in values["receivers"])
+        return cls(**values)
+
+
+def _receiver(entry: dict[str, Any]) -> Receiver:
+    known = {f.name for f in fields(Receiver)}
+    if unknown := sorted(entry.keys() - known):
+        raise SettingsError(f"receivers has {unknown[0]!r}; it takes {', '.join(sorted(known))}")
+    try:
+        return Receiver(**{**entry, "labels": _parse("receivers: labels", tuple[str, ...], entry.get("labels", ""))})
+    except TypeError as error:
+        raise SettingsError(f"receivers has {entry!r}; it takes name and url_parameter") from error
 
 
 def _parse(name: str, kind: Any, value: Any) -> Any:
@@ -205,6 +276,8 @@ def _parse(name: str, kind: Any, value: Any) -> Any:
             if isinstance(value, str):
                 entries = json.loads(value) if value.startswith("[") else value.split(",")
             return tuple(get_args(kind)[0](str(entry).strip()) for entry in entries if str(entry).strip())
+        if kind == tuple[Receiver, ...]:
+            return [dict(entry) for entry in (json.loads(value) if isinstance(value, str) else value)]
     except (TypeError, ValueError) as error:
         raise SettingsError(f"{name} is {value!r}; {error}") from error
     return str(value)
@@ -232,6 +305,11 @@ def _is_network(text: str) -> bool:
 def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> None:
     if value not in choices:
         raise SettingsError(f"{name} is {value!r}; it takes one of {', '.join(map(str, choices))}")
+
+
+def _labels(name: str, labels: tuple[str, ...]) -> None:
+    if len(labels) > 150:  # noqa: PLR2004 - of an SNS filter policy
+        raise SettingsError(f"{name} has {len(labels)} names; it takes at most 150")
 
 
 def _between(name: str, value: float, low: float, high: float) -> None:

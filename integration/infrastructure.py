@@ -1,70 +1,258 @@
-"""Results go out: the topic that announces them and the delivery to a third party."""
+"""Results go out: the topic that announces them, the deliveries to third parties, their log, and the e-mails."""
 
+import string
 from pathlib import Path
 from typing import Any
 
 from aws_cdk import CfnOutput, Duration, Stack
-from aws_cdk import aws_iam as iam
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from common.infrastructure import RUNTIME, WorkQueue, acknowledge, python_function, python_layer, stack_arn
-from common.settings import Settings
+from common.infrastructure import (
+    RUNTIME,
+    WorkQueue,
+    acknowledge,
+    base_url,
+    grant,
+    json_api,
+    python_function,
+    python_layer,
+    removal_policy,
+    stack_arn,
+    tls_only,
+)
+from common.settings import THIRDPARTY, Receiver, Settings
 
 HANDLERS = Path(__file__).parent / "runtime"
 
-THIRDPARTY_ENDPOINT = "thirdparty_endpoint"
-"""The SSM parameter that holds the third party's address. It is the operator's: no stack makes or changes it."""
+DELIVERY_TIMEOUT = Duration.seconds(60)
+MAX_RECEIVES = 1000
+"""SQS's own limit: a message is received again and again while its receiver is down. Attempts are counted apart."""
 
-DELIVERY_TIMEOUT = Duration.seconds(30)
+EMAIL_TIMEOUT = Duration.seconds(30)
+EMAIL_WINDOW = Duration.seconds(60)
+EMAIL_IMAGES = 100
+
+IMAGE_INDEX = "image"
+NEWEST_INDEX = "newest"
+SHOWN = ["event", "status", "attempts", "last_status", "last_answer", "first_attempt_at", "last_attempt_at"]
+SHOWN += ["delivered_at", "expires_at"]
 
 
 class IntegrationStack(Stack):
     """Owns the labels topic; every queue that wants results subscribes to it."""
 
-    def __init__(self, scope: Construct, id: str, *, settings: Settings, **kwargs: Any) -> None:
+    def __init__(
+        self, scope: Construct, id: str, *, api_key: apigateway.IApiKey, settings: Settings, **kwargs: Any
+    ) -> None:
         super().__init__(scope, id, description="Sightline: results go out", **kwargs)
-        self.labels_topic = sns.Topic(self, "LabelsTopic", enforce_ssl=True)
-        acknowledge(
-            self.labels_topic,
-            {"AwsSolutions-SNS2": "Labels of pictures, in transit, TLS-only; a KMS key costs a call per message."},
+        self.settings = settings
+        self.layer = python_layer(
+            self, "CommonLayer", folder=RUNTIME, description="Sightline's shared modules", settings=settings
         )
-        work = WorkQueue(
-            self, "Labels", topic=self.labels_topic, consumer_timeout=DELIVERY_TIMEOUT, max_receive_count=20
-        )
-        deliver = self._deliver(work, settings)
-        deliver.add_event_source(
-            event_sources.SqsEventSource(work.queue, batch_size=10, report_batch_item_failures=True)
-        )
-        CfnOutput(self, "LabelsTopicArn", value=self.labels_topic.topic_arn, description="Announces every result")
-
-    def _deliver(self, work: WorkQueue, settings: Settings) -> lambda_.Function:
-        function = python_function(
+        self.labels_topic = self._topic("LabelsTopic")
+        self.secrets: dict[str, str] = {}
+        deliveries, breakers = self._deliveries(), self._breakers()
+        queues = {receiver.name: self._receiver(receiver, deliveries, breakers) for receiver in settings.third_parties}
+        api = json_api(
             self,
-            "Deliver",
-            handler="deliver.handler",
-            folder=HANDLERS,
-            description="Turns a result into XML and posts it to the third party",
-            timeout=DELIVERY_TIMEOUT,
-            memory_mb=512,
-            environment={"THIRDPARTY_ENDPOINT_PARAMETER": THIRDPARTY_ENDPOINT, "QUEUE_URL": work.queue.queue_url},
-            layers=[
-                python_layer(
-                    self,
-                    "CommonLayer",
-                    folder=RUNTIME,
-                    description="Sightline's shared modules",
-                    settings=settings,
-                )
-            ],
+            "DeliveriesService",
+            name="Deliveries Service",
+            description="Shows what was delivered to whom, and delivers it again.",
+            function=self._deliveries_api(deliveries, queues),
+            routes={"/deliveries": ["GET"], "/deliveries/{event_id}/replay": ["POST"]},
+            api_key=api_key,
             settings=settings,
         )
-        function.add_to_role_policy(
-            iam.PolicyStatement(
-                actions=["ssm:GetParameter"],
-                resources=[stack_arn(self, service="ssm", resource="parameter", name=THIRDPARTY_ENDPOINT)],
+        if settings.notify_email:
+            self._emails()
+        CfnOutput(self, "DeliveriesEndpoint", value=base_url(api), description="Base URL of the Deliveries Service")
+        CfnOutput(self, "DeliveriesTableName", value=deliveries.table_name, description="One item per delivery")
+        CfnOutput(self, "SigningSecrets", value=self.to_json_string(self.secrets), description="ARNs, by receiver")
+        CfnOutput(self, "LabelsTopicArn", value=self.labels_topic.topic_arn, description="Announces every result")
+
+    def _topic(self, id: str) -> sns.Topic:
+        topic = sns.Topic(self, id, enforce_ssl=True)
+        acknowledge(
+            topic,
+            {"AwsSolutions-SNS2": "Labels of pictures, in transit, TLS-only; a KMS key costs a call per message."},
+        )
+        return topic
+
+    def _deliveries(self) -> dynamodb.TableV2:
+        """One item per event and receiver. The indexes hold what a list shows, of one image and of all."""
+
+        def index(name: str, partition: str) -> dynamodb.GlobalSecondaryIndexPropsV2:
+            others = {"image"} - {partition}
+            return dynamodb.GlobalSecondaryIndexPropsV2(
+                index_name=name,
+                partition_key=dynamodb.Attribute(name=partition, type=dynamodb.AttributeType.STRING),
+                sort_key=dynamodb.Attribute(name="occurred_at", type=dynamodb.AttributeType.STRING),
+                projection_type=dynamodb.ProjectionType.INCLUDE,
+                non_key_attributes=[*others, *SHOWN],
+            )
+
+        return dynamodb.TableV2(
+            self,
+            "Deliveries",
+            partition_key=dynamodb.Attribute(name="event_id", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="receiver", type=dynamodb.AttributeType.STRING),
+            time_to_live_attribute="expires_at",
+            resource_policy=tls_only(),
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            removal_policy=removal_policy(self.settings),
+            global_secondary_indexes=[index(IMAGE_INDEX, "image"), index(NEWEST_INDEX, "listed")],
+        )
+
+    def _breakers(self) -> dynamodb.TableV2:
+        """One item for each receiver that fails, and none for those that do not."""
+        table = dynamodb.TableV2(
+            self,
+            "Breakers",
+            partition_key=dynamodb.Attribute(name="receiver", type=dynamodb.AttributeType.STRING),
+            resource_policy=tls_only(),
+            removal_policy=removal_policy(self.settings),
+        )
+        acknowledge(table, {"AwsSolutions-DDB3": "What it holds is a minute old; there is nothing to recover."})
+        return table
+
+    def _receiver(self, receiver: Receiver, deliveries: dynamodb.TableV2, breakers: dynamodb.TableV2) -> WorkQueue:
+        """A queue, a function and a secret for each, so that none can delay, read or sign for another."""
+        prefix = "" if receiver.name == THIRDPARTY else receiver.name.title().replace("-", "")
+        work = WorkQueue(
+            self,
+            f"{prefix}Labels",
+            topic=self.labels_topic,
+            consumer_timeout=DELIVERY_TIMEOUT,
+            max_receive_count=MAX_RECEIVES,
+            filter_policy=_having(receiver.labels),
+        )
+        secret = secretsmanager.Secret(
+            self,
+            f"{prefix}SigningSecret",
+            description=f"Signs what is delivered to {receiver.name}: 48 bytes, in base64",
+            # Letters and digits, and as many of them as base64 takes.
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                password_length=64, exclude_characters=string.punctuation
+            ),
+        )
+        acknowledge(
+            secret,
+            {"AwsSolutions-SMG4": "The receiver has to be given the new one, so its operator begins a rotation."},
+        )
+        function = self._function(
+            f"{prefix}Deliver",
+            handler="deliver.handler",
+            description=f"Posts each result, signed, to {receiver.name}",
+            timeout=DELIVERY_TIMEOUT,
+            environment={
+                "RECEIVER": receiver.name,
+                "FORMAT": receiver.format,
+                "URL_PARAMETER": receiver.url_parameter,
+                "SECRET_ARN": secret.secret_arn,
+                "QUEUE_URL": work.queue.queue_url,
+                "DEAD_LETTER_QUEUE_URL": work.dead_letter_queue.queue_url,
+                "DELIVERIES_TABLE": deliveries.table_name,
+                "BREAKERS_TABLE": breakers.table_name,
+            },
+        )
+        function.add_event_source(
+            event_sources.SqsEventSource(
+                work.queue,
+                batch_size=10,
+                # As many as recognise: each offers 25 documents a second to a receiver that takes 0.4 s for one.
+                max_concurrency=self.settings.recognition_workers,
+                report_batch_item_failures=True,
             )
         )
+        parameter = stack_arn(self, service="ssm", resource="parameter", name=receiver.url_parameter.lstrip("/"))
+        grant(function, ["ssm:GetParameter"], parameter)
+        grant(function, ["secretsmanager:GetSecretValue"], secret.secret_arn)
+        grant(function, ["sqs:SendMessage"], work.dead_letter_queue.queue_arn)
+        grant(function, ["dynamodb:UpdateItem"], deliveries.table_arn)
+        grant(function, ["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], breakers.table_arn)
+        self.secrets[receiver.name] = secret.secret_arn
+        return work
+
+    def _deliveries_api(self, deliveries: dynamodb.TableV2, queues: dict[str, WorkQueue]) -> lambda_.Function:
+        function = self._function(
+            "DeliveriesApi",
+            handler="deliveries_api.handler",
+            description="Shows what was delivered to whom, and delivers it again",
+            timeout=Duration.seconds(29),  # as long as API Gateway waits
+            environment={
+                "DELIVERIES_TABLE": deliveries.table_name,
+                "QUEUES": self.to_json_string({name: work.queue.queue_url for name, work in queues.items()}),
+            },
+        )
+        indexes = [f"{deliveries.table_arn}/index/{name}" for name in (IMAGE_INDEX, NEWEST_INDEX)]
+        grant(function, ["dynamodb:Query"], deliveries.table_arn, *indexes)
+        grant(function, ["sqs:SendMessage"], *(work.queue.queue_arn for work in queues.values()))
         return function
+
+    def _emails(self) -> None:
+        """A queue and a topic of their own, so that SNS's ten e-mails a second are never exceeded.
+
+        https://docs.aws.amazon.com/general/latest/gr/sns.html: SNS ends a subscription that gets more.
+        """
+        topic = self._topic("EmailTopic")
+        topic.add_subscription(subscriptions.EmailSubscription(self.settings.notify_email))
+        work = WorkQueue(
+            self,
+            "Emails",
+            topic=self.labels_topic,
+            consumer_timeout=EMAIL_TIMEOUT,
+            max_receive_count=20,
+            batching_window=EMAIL_WINDOW,
+            filter_policy={
+                "event": sns.SubscriptionFilter.string_filter(allowlist=["image.recognized", "image.failed"]),
+                **(_having(self.settings.notify_labels) or {}),
+            },
+        )
+        function = self._function(
+            "SendEmail",
+            handler="send_email.handler",
+            description="Sends an e-mail about each batch of results",
+            timeout=EMAIL_TIMEOUT,
+            environment={"EMAIL_TOPIC_ARN": topic.topic_arn},
+        )
+        function.add_event_source(
+            event_sources.SqsEventSource(
+                work.queue,
+                batch_size=EMAIL_IMAGES,
+                max_batching_window=EMAIL_WINDOW,
+                max_concurrency=2,
+                report_batch_item_failures=True,
+            )
+        )
+        grant(function, ["sns:Publish"], topic.topic_arn)
+        CfnOutput(self, "EmailTopicArn", value=topic.topic_arn, description="Whoever subscribes gets the e-mails")
+
+    def _function(
+        self, id: str, *, handler: str, description: str, timeout: Duration, environment: dict[str, str]
+    ) -> lambda_.Function:
+        return python_function(
+            self,
+            id,
+            handler=handler,
+            folder=HANDLERS,
+            description=description,
+            timeout=timeout,
+            memory_mb=512,
+            environment=environment,
+            layers=[self.layer],
+            settings=self.settings,
+        )
+
+
+def _having(labels: tuple[str, ...]) -> dict[str, sns.SubscriptionFilter] | None:
+    """What SNS lets through: results with one of the labels, or all."""
+    return {"labels": sns.SubscriptionFilter.string_filter(allowlist=list(labels))} if labels else None

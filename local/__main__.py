@@ -35,13 +35,17 @@ Models = Annotated[
     str,
     typer.Option(envvar="MODEL_DIR", help="ONNX directories to look with, not the default model; a : between them."),
 ]
+Context = Annotated[
+    list[str] | None,
+    typer.Option("--context", "-c", envvar="LOCAL_CONTEXT", help="Further settings, as name=value."),
+]
 Photo = Annotated[Path | None, typer.Option(envvar="PHOTO", help="A picture of yours to begin with.")]
 
 
 @app.command()
-def up(port: Port = None, sources: Sources = "", models: Models = "") -> None:
+def up(port: Port = None, sources: Sources = "", models: Models = "", context: Context = None) -> None:
     """Start the embedded cloud in the background and deploy the stacks into it."""
-    cloud = _cloud(port, sources, models)
+    cloud = _cloud(port, sources, models, context)
     if _is_up(cloud):
         return
     started = time.monotonic()
@@ -73,13 +77,15 @@ def status() -> None:
 
 
 @app.command()
-def run(photo: Photo = None, port: Port = None, sources: Sources = "", models: Models = "") -> None:
+def run(
+    photo: Photo = None, port: Port = None, sources: Sources = "", models: Models = "", context: Context = None
+) -> None:
     """Start, show what is seen in a few photos (or in yours), and run until Ctrl-C."""
     # A shell that starts a command in the background has it ignore Ctrl-C, which is how this one ends.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if photo and not (photo := photo.expanduser()).is_file():
         _fail(CloudError(f"there is no picture {photo}"))
-    cloud = _cloud(port, sources, models)
+    cloud = _cloud(port, sources, models, context)
     if _is_up(cloud):
         return
     endpoints = _start(cloud)
@@ -99,13 +105,14 @@ def run(photo: Photo = None, port: Port = None, sources: Sources = "", models: M
     console.print("stopped")
 
 
-def _cloud(port: int | None = None, sources: str = "", models: str = "") -> Cloud:
+def _cloud(port: int | None = None, sources: str = "", models: str = "", context: list[str] | None = None) -> Cloud:
     return Cloud(
         LOCAL_FOLDER,
         say=_say,
         port=port,
         sources=[source for source in sources.split(",") if source],
         models=[Path(model).expanduser().absolute() for model in models.split(os.pathsep) if model],
+        context=dict(setting.split("=", 1) for setting in context or [] if "=" in setting),
     )
 
 
@@ -182,7 +189,7 @@ def _wait_for_documents(endpoints: Endpoints, count: int) -> list[dict[str, str]
     """What the partner, whose desk is empty at the start, has received, as soon as that is so much."""
     deadline = time.monotonic() + SEEN_SECONDS
     while time.monotonic() < deadline:
-        documents: list[dict[str, str]] = requests.get(endpoints.partner, timeout=10).json()
+        documents: list[dict[str, str]] = requests.get(endpoints.partner, timeout=10).json()["deliveries"]
         if len(documents) >= count:
             return documents
         time.sleep(0.1)

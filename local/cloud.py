@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -45,6 +45,7 @@ class Endpoints:
 
     upload: str
     labels: str
+    deliveries: str
     api_key: str
     aws: str
     rekognition: str
@@ -60,7 +61,8 @@ class Cloud:
     `say` is told what is being done while it is done. `port` is the emulator's; without it the one of last time
     or a free one. `sources` are further `host:port` pairs on private addresses that the upload API may fetch from.
     `models` are ONNX directories to look with, in the default model's place. `strict` has it enforce the roles'
-    policies, for which it serves over TLS: CDK's buckets and ours refuse anything else then.
+    policies, for which it serves over TLS: CDK's buckets and ours refuse anything else then. `context` holds further
+    settings.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Cloud:
         sources: Sequence[str] = (),
         models: Sequence[Path] = (),
         strict: bool = False,
+        context: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self.say = say
@@ -80,8 +83,10 @@ class Cloud:
         self.models = tuple(models)
         self.strict = strict
         self.authority = folder / "authority.pem"
+        self.context = dict(context or {})
         self.processes = Processes(folder)
         self.photos = folder / "photos"
+        self.signing_secrets = folder / "signing-secrets"
 
     def endpoints(self) -> Endpoints | None:
         """Where things are, if the cloud is up."""
@@ -135,7 +140,7 @@ class Cloud:
         self._start_services(ports)
         outputs = self._deploy(ports)
         endpoints = self._read_endpoints(ports, outputs)
-        self._configure(endpoints)
+        self._configure(endpoints, outputs["IntegrationStack"])
         self._wait_for_answer(endpoints)
         path = self.folder / "endpoints.json"
         path.touch(mode=0o600)  # it holds the API key
@@ -146,7 +151,7 @@ class Cloud:
         commands = {
             "emulator": ["-m", "local.emulator"],
             "rekognition": ["-m", "local.rekognition", "--port", str(ports["rekognition"]), *self._model_options()],
-            "partner": ["-m", "local.partner", str(ports["partner"])],
+            "partner": ["-m", "local.partner", str(ports["partner"]), str(self.signing_secrets)],
             "photos": ["-m", "http.server", "--bind", HOST, "--directory", str(self.photos), str(ports["photos"])],
         }
         environment = self._environment(ports)
@@ -236,6 +241,8 @@ class Cloud:
             "layer_platform": "host",
             "removal_policy": "destroy",
             "private_sources": ",".join([f"{HOST}:{ports['photos']}", *self.sources]),
+            "notify_email": "you@localhost.example",  # the partner's inbox gets what is sent there
+            **self.context,
         }
         self._cdk(
             ports,
@@ -290,6 +297,7 @@ class Cloud:
         return Endpoints(
             upload=local(api["UploadEndpoint"]),
             labels=local(recognition["LabelsEndpoint"]),
+            deliveries=local(outputs["IntegrationStack"]["DeliveriesEndpoint"]),
             api_key=key,
             aws=aws,
             rekognition=f"http://{HOST}:{ports['rekognition']}",
@@ -299,17 +307,30 @@ class Cloud:
             table=recognition["ClassificationsTableName"],
         )
 
-    def _configure(self, endpoints: Endpoints) -> None:
+    def _configure(self, endpoints: Endpoints, integration: Mapping[str, str]) -> None:
+        """What an operator does after a deployment, and what the emulator leaves out."""
         self.client("ssm").put_parameter(
             Name="thirdparty_endpoint", Value=endpoints.partner, Type="String", Overwrite=True
         )
-        dynamodb = self.client("dynamodb")
-        ttl = dynamodb.describe_time_to_live(TableName=endpoints.table)["TimeToLiveDescription"]
-        if ttl["TimeToLiveStatus"] == "DISABLED":  # the emulator's CloudFormation drops it
-            dynamodb.update_time_to_live(
-                TableName=endpoints.table,
-                TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"},
+        self._give_secrets(json.loads(integration["SigningSecrets"]).values())
+        if "EmailTopicArn" in integration:
+            self.client("sns").subscribe(
+                TopicArn=integration["EmailTopicArn"], Protocol="http", Endpoint=f"{endpoints.partner}inbox"
             )
+        dynamodb = self.client("dynamodb")
+        for table in (endpoints.table, integration["DeliveriesTableName"]):
+            ttl = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+            if ttl["TimeToLiveStatus"] == "DISABLED":  # the emulator's CloudFormation drops it
+                dynamodb.update_time_to_live(
+                    TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"}
+                )
+
+    def _give_secrets(self, arns: Iterable[str]) -> None:
+        """Tell the partner what deliveries are signed with."""
+        manager = self.client("secretsmanager")
+        secrets = [manager.get_secret_value(SecretId=arn)["SecretString"] for arn in arns]
+        self.signing_secrets.touch(mode=0o600)
+        self.signing_secrets.write_text("".join(f"{secret}\n" for secret in secrets))
 
     def _wait_for_answer(self, endpoints: Endpoints) -> None:
         headers = {"x-api-key": endpoints.api_key}

@@ -1,40 +1,147 @@
-"""The third party, for a laptop: takes what the integration stack posts and shows it.
+"""The third party, for a laptop: takes what the integration stack posts, checks its signature, and shows it.
 
-`python -m local.partner PORT`: `POST /` takes a document, `GET /` lists what came, newest last.
+`python -m local.partner PORT SECRETS` where the file SECRETS holds the signing secrets, one on a line.
+
+`POST /` takes a document, `POST /inbox` an e-mail from SNS. `GET /` lists both, newest last, `GET /calls` counts what
+was answered. `POST /behaviour` makes documents fail from then on, `{}` no longer.
 """
 
+import asyncio
+import json
+import os
 import sys
-from collections import deque
+from collections import Counter, deque
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
+import requests
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from local.receiver import verify
+
 KEPT = 10_000
+CONFIRM_SECONDS = 10
 
 
-def create() -> Starlette:
+@dataclass(frozen=True, kw_only=True)
+class Behaviour:
+    """How documents are answered."""
+
+    status: int = 204
+    every: int = 1
+    """Only every so many-th document is answered with `status`, the others with 204."""
+
+    containing: str = ""
+    """Only documents that hold this text."""
+
+    retry_after: str | None = None
+    """The header of that name."""
+
+    hang_seconds: float = 0
+    """How long the answer takes."""
+
+
+@dataclass
+class Partner:
     """A partner with an empty desk."""
-    received: deque[dict[str, str]] = deque(maxlen=KEPT)
 
-    async def take(request: Request) -> Response:
-        received.append(
+    secrets: Path
+    emulator: str
+    """Where SNS is."""
+
+    behaviour: Behaviour = field(default_factory=Behaviour)
+    deliveries: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT))
+    mails: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT))
+    calls: Counter[int] = field(default_factory=Counter)
+    count: int = 0
+
+    async def take(self, request: Request) -> Response:
+        """One document."""
+        body, behaviour = await request.body(), self.behaviour
+        status, headers = 204, {}
+        if behaviour.containing.encode() in body:
+            self.count += 1
+            if self.count % behaviour.every == 0:
+                status = behaviour.status
+                headers = {"retry-after": behaviour.retry_after} if behaviour.retry_after else {}
+                await asyncio.sleep(behaviour.hang_seconds)
+        self.calls[status] += 1
+        self.deliveries.append(
             {
-                "received_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-                "content_type": request.headers.get("content-type", ""),
-                "body": (await request.body()).decode(errors="replace"),
+                "received_at": _now(),
+                "answered": status,
+                "signature": self._checked(request, body),
+                "headers": {n: v for n, v in request.headers.items() if n.startswith(("webhook-", "content-type"))},
+                "body": body.decode(errors="replace"),
             }
         )
+        return Response(b"" if status == 204 else f"behaving as told: {status}", status, headers)  # noqa: PLR2004
+
+    def _checked(self, request: Request, body: bytes) -> str:
+        try:
+            verify(self.secrets.read_text().split(), request.headers, body)
+        except (ValueError, KeyError, OSError) as error:
+            return f"{type(error).__name__}: {error}"
+        return "valid"
+
+    async def inbox(self, request: Request) -> Response:
+        """One message of an SNS topic."""
+        message = json.loads(await request.body())
+        if message["Type"] == "SubscriptionConfirmation":
+            # The query of the address that it names, at the one SNS that we know.
+            query = urlsplit(message["SubscribeURL"]).query
+            await asyncio.to_thread(requests.get, f"{self.emulator}/?{query}", timeout=CONFIRM_SECONDS)
+        else:
+            mail = {"subject": message.get("Subject"), "text": message["Message"]}
+            self.mails.append({"received_at": _now(), **mail})
         return Response(status_code=204)
 
-    async def show(_: Request) -> Response:
-        return JSONResponse(list(received))
+    async def behave(self, request: Request) -> Response:
+        """Answer differently from now on."""
+        try:
+            self.behaviour, self.count = Behaviour(**await request.json()), 0
+        except (TypeError, ValueError) as error:
+            return Response(f"takes the members of Behaviour: {error}", 400)
+        return Response(status_code=204)
 
-    return Starlette(routes=[Route("/", take, methods=["POST"]), Route("/", show)])
+    async def show(self, _: Request) -> Response:
+        """Everything that came."""
+        return JSONResponse({"deliveries": list(self.deliveries), "mails": list(self.mails)})
+
+    async def show_calls(self, _: Request) -> Response:
+        """How many documents were answered with which status."""
+        return JSONResponse({str(status): count for status, count in self.calls.items()})
+
+
+def create(secrets: Path, emulator: str) -> Starlette:
+    """A server for one partner."""
+    partner = Partner(secrets, emulator)
+    return Starlette(
+        routes=[
+            Route("/", partner.take, methods=["POST"]),
+            Route("/", partner.show),
+            Route("/calls", partner.show_calls),
+            Route("/inbox", partner.inbox, methods=["POST"]),
+            Route("/behaviour", partner.behave, methods=["POST"]),
+        ]
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 if __name__ == "__main__":
-    uvicorn.run(create(), host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
+    uvicorn.run(
+        create(Path(sys.argv[2]), os.environ["AWS_ENDPOINT_URL"]),
+        host="127.0.0.1",
+        port=int(sys.argv[1]),
+        log_level="warning",
+    )

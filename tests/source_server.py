@@ -38,9 +38,12 @@ class Source:
     user_agents: list[str] = field(default_factory=list)
     hosts: list[str] = field(default_factory=list)
     received: list[bytes] = field(default_factory=list)
-    content_types: list[str] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
+    headers: list[dict[str, str]] = field(default_factory=list)
     post_status: int = 200
+    post_body: bytes = b"thank you"
+    post_headers: dict[str, str] = field(default_factory=dict)
+    post_drips: bool = False
     released: threading.Event = field(default_factory=threading.Event)
     pair: threading.Barrier = field(default_factory=lambda: threading.Barrier(2, timeout=30))
 
@@ -70,8 +73,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.source.received.append(self.rfile.read(int(self.headers["Content-Length"])))
-        self.source.content_types.append(self.headers["Content-Type"])
-        self._send(self.source.post_status, b"thank you")
+        self.source.headers.append({name.lower(): value for name, value in self.headers.items()})
+        if self.source.post_drips:
+            self.close_connection = True
+            self.slow_head("")
+            return
+        body = self.source.post_body
+        self._head(self.source.post_status, {"Content-Length": str(len(body)), **self.source.post_headers})
+        self.wfile.write(body)
 
     def photo(self, color: str) -> None:
         self._send(200, picture(color=color or "teal"))

@@ -78,6 +78,8 @@ class RecognitionEvent:
     labels: tuple[Label, ...] = ()
     failure: Failure | None = None
     truncated: bool = False
+    uploaded_at: str | None = None
+    """When the object changed; `occurred_at` is when that was seen to. Events of earlier versions lack it."""
 
     def to_json(self) -> str:
         """The document, at most MAX_BYTES of UTF-8 as long as its labels without instances fit in that."""
@@ -98,7 +100,8 @@ class RecognitionEvent:
             schema = document["schema"]
             if schema != SCHEMA:
                 raise EventError(f"the schema is {schema!r}; {SCHEMA!r} is understood")
-            values = {f.name: document[f.name] for f in dataclasses.fields(cls)}
+            values = {f.name: document[f.name] for f in dataclasses.fields(cls) if f.name != "uploaded_at"}
+            values["uploaded_at"] = document.get("uploaded_at")
             values["labels"] = tuple(label_from(label) for label in document["labels"])
             values["failure"] = Failure(**document["failure"]) if document["failure"] else None
             return cls(**values)

@@ -1,44 +1,66 @@
-"""Delivers results: each event becomes one XML document, POSTed to the third party."""
+"""Delivers results to one receiver: each event becomes one signed document, POSTed to its address."""
 
+import math
+import random
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
-import certifi
-import urllib3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from aws_lambda_powertools.utilities.parameters import SSMProvider
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+import signatures
+from answers import Answer
 from aws_clients import client
+from breaker import Breaker, PausedError
+from breaker_table import BreakerTable
+from deliveries import Deliveries
 from environment import from_environment
-from message_batch import MessageBatch
-from recognition_event import RecognitionEvent
+from message_batch import MessageBatch, RetryLaterError, backoff
+from posting import DEADLINE_SECONDS, Poster
+from recognition_event import EventError, RecognitionEvent
 from recognition_xml import to_xml
 
 if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
 
 logger = Logger()
 
-CONNECT_SECONDS = 5
-READ_SECONDS = 10
-ADDRESS_CACHE_SECONDS = 60
+CACHE_SECONDS = 60
+"""How long an address and the secrets are used before they are read again."""
 
+MAX_ATTEMPTS = 100
+"""How often a document is offered: with backoff, for about 18 hours in which the receiver takes others."""
 
-class DeliveryError(Exception):
-    """The third party did not take a document; it will be offered again."""
+MAX_AGE_SECONDS = 8 * 24 * 60 * 60
+"""How long a document may wait for a receiver that is down. SQS would drop it after 14 days, or move it without a
+reason after 1,000 receives, which is some nine; in the dead-letter queue it has 14 days of its own."""
+
+WAIT_STEP_SECONDS = 3
+LONGEST_WAIT_SECONDS = 900
+REASON_CHARACTERS = 500
+MARGIN_SECONDS = 5
+"""What an invocation needs after its last call."""
 
 
 @dataclass(frozen=True)
 class Environment:
     """The function's variables."""
 
-    thirdparty_endpoint_parameter: str
+    receiver: str
+    format: str
+    url_parameter: str
+    secret_arn: str
     queue_url: str
+    dead_letter_queue_url: str
+    deliveries_table: str
+    breakers_table: str
 
 
 @cache
@@ -46,74 +68,164 @@ def _environment() -> Environment:
     return from_environment(Environment)
 
 
-@cache
-def _sqs() -> "SQSClient":
-    sqs: SQSClient = client("sqs")
-    return sqs
+@dataclass(frozen=True)
+class Sender:
+    """What offers documents to the receiver, and what remembers how that went."""
 
+    ssm: "SSMClient"
+    secrets_manager: "SecretsManagerClient"
+    sqs: "SQSClient"
+    deliveries: Deliveries
+    breaker: Breaker
+    poster: Poster
 
-@cache
-def _parameters() -> SSMProvider:
-    return SSMProvider(boto3_client=client("ssm"))
+    def address(self) -> str | None:
+        """The receiver's address; None where nobody has set one.
 
-
-@cache
-def _http() -> urllib3.PoolManager:
-    # Not requests: its import would add a quarter to this function's cold start.
-    timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
-    return urllib3.PoolManager(timeout=timeout, retries=False, maxsize=10, ca_certs=certifi.where())
-
-
-def thirdparty_endpoint() -> str | None:
-    """The third party's address, cached for a minute; None where nobody has set one.
-
-    Raises:
-        GetParameterError: the parameter could not be read.
-    """
-    name = _environment().thirdparty_endpoint_parameter
-    try:
-        return str(_parameters().get(name, max_age=ADDRESS_CACHE_SECONDS)).strip()
-    except GetParameterError as error:
-        # Powertools wraps every error; the one it wrapped is its context.
-        if type(error.__context__).__name__ == "ParameterNotFound":
+        Raises:
+            ClientError: the parameter could not be read.
+        """
+        try:
+            return self.ssm.get_parameter(Name=_environment().url_parameter)["Parameter"]["Value"].strip()
+        except self.ssm.exceptions.ParameterNotFound:
             return None
-        raise
+
+    def secrets(self) -> tuple[str, ...]:
+        """The signing secret, and the one before it, if there was one: the receiver may have either.
+
+        Raises:
+            ClientError: it could not be read.
+            SecretError: it is none. That the one before it was none does no harm.
+        """
+        arn = _environment().secret_arn
+        current = self.secrets_manager.get_secret_value(SecretId=arn)["SecretString"]
+        signatures.key(current)
+        try:
+            previous = self.secrets_manager.get_secret_value(SecretId=arn, VersionStage="AWSPREVIOUS")["SecretString"]
+            signatures.key(previous)
+        except (self.secrets_manager.exceptions.ResourceNotFoundException, signatures.SecretError):
+            return (current,)
+        return (current, previous)
+
+    def offer(self, event: RecognitionEvent, address: str, secrets: tuple[str, ...]) -> Answer:
+        """POST the event once, in the receiver's format."""
+        if _environment().format == "json":
+            media, body = "application/json", event.to_json().encode()
+        else:
+            media, body = "application/xml; charset=utf-8", to_xml(event)
+        return self.poster.post(
+            address,
+            body,
+            {
+                "Content-Type": media,
+                "User-Agent": "Sightline/0.1",
+                **signatures.headers(secrets, delivery_id=event.event_id, timestamp=int(time.time()), body=body),
+            },
+        )
+
+    def bury(self, record: SQSRecord, reason: str) -> None:
+        """Send a message to the dead-letter queue, with the reason; from there `sightline redrive` brings it back."""
+        self.sqs.send_message(
+            QueueUrl=_environment().dead_letter_queue_url,
+            MessageBody=record.body,
+            MessageAttributes={"reason": {"DataType": "String", "StringValue": reason[:REASON_CHARACTERS]}},
+        )
+        logger.error("dead letter", extra={"message_id": record.message_id, "reason": reason})
 
 
-def deliver(event: RecognitionEvent, address: str) -> None:
-    """Offer one document.
+@cache
+def _sender() -> Sender:
+    environment = _environment()
+    dynamodb = client("dynamodb")
+    return Sender(
+        ssm=client("ssm"),
+        secrets_manager=client("secretsmanager"),
+        sqs=client("sqs"),
+        deliveries=Deliveries(dynamodb, environment.deliveries_table),
+        breaker=Breaker(
+            BreakerTable(dynamodb, environment.breakers_table, environment.receiver), changed=_breaker_changed
+        ),
+        poster=Poster(),
+    )
+
+
+@lru_cache(maxsize=1)
+def _address(_period: int) -> str | None:
+    return _sender().address()
+
+
+@lru_cache(maxsize=1)
+def _secrets(_period: int) -> tuple[str, ...]:
+    return _sender().secrets()
+
+
+def _breaker_changed(is_open: bool, reason: str) -> None:
+    # Imported when it is needed, which is rare: it would make every cold start longer.
+    from aws_lambda_powertools.metrics import MetricUnit, single_metric  # noqa: PLC0415
+
+    receiver = _environment().receiver
+    logger.warning("breaker %s", "open" if is_open else "closed", extra={"receiver": receiver, "reason": reason})
+    with single_metric(name="BreakerOpen", unit=MetricUnit.Count, value=int(is_open), namespace="Sightline") as metric:
+        metric.add_dimension(name="receiver", value=receiver)
+
+
+def _deliver(record: SQSRecord, event: RecognitionEvent, offer: Callable[[], Answer], ends_at: float) -> None:
+    """Offer an event once, if the receiver may be called, and remember how it went.
 
     Raises:
-        DeliveryError: there was no answer, or one other than 2xx.
+        RetryLaterError: it was not delivered, and stays in the queue.
     """
+    sender, receiver = _sender(), _environment().receiver
+    attributes = record.attributes
     try:
-        answer = _http().request(
-            "POST",
-            address,
-            body=to_xml(event),
-            headers={"Content-Type": "application/xml; charset=utf-8", "User-Agent": "Sightline/0.1"},
-            redirect=False,  # following would turn the POST into a GET
-            preload_content=False,
-        )
-        answer.close()  # its body is nothing to us
-    except urllib3.exceptions.HTTPError as error:
-        raise DeliveryError(f"the third party did not answer: {type(error).__name__}") from error
-    status = answer.status
-    if not 200 <= status < 300:  # noqa: PLR2004
-        raise DeliveryError(f"the third party answered {status}")
-    logger.info("delivered", extra={"image": event.image, "event_id": event.event_id, "status": status})
+        answer = sender.breaker.call(offer, until=ends_at)
+    except PausedError as pause:
+        if time.time() - int(attributes.sent_timestamp) / 1000 > MAX_AGE_SECONDS:
+            sender.deliveries.bury(event.event_id, receiver)
+            sender.bury(record, f"{pause}, for {MAX_AGE_SECONDS // 86_400} days")
+            return
+        raise RetryLaterError(str(pause), _wait(pause.seconds, int(attributes.approximate_receive_count))) from pause
+    tries = sender.deliveries.record(event, receiver, answer)
+    known = {"image": event.image, "event_id": event.event_id, "receiver": receiver, "status": answer.status}
+    if answer.verdict == "delivered":
+        logger.info("delivered", extra=known)
+    elif answer.verdict == "rejected":
+        sender.bury(record, str(answer))
+    elif tries >= MAX_ATTEMPTS:
+        sender.deliveries.bury(event.event_id, receiver)
+        sender.bury(record, f"{answer}, at the last of {tries} attempts")
+    else:
+        logger.warning("not delivered", extra={**known, "reason": str(answer), "attempt": tries})
+        raise RetryLaterError(str(answer), _wait(answer.retry_after, 0) if answer.retry_after else backoff(tries))
+
+
+def _wait(seconds: float, receives: int) -> int:
+    """How long a message stays hidden while the receiver is not called: at least so long, longer with each receive.
+
+    A message may be received 1,000 times, and has to last for MAX_AGE_SECONDS. With jitter, so that those that wait
+    do not return as one; the first that does is the next probe.
+    """
+    longest = max(seconds, min(WAIT_STEP_SECONDS * receives, LONGEST_WAIT_SECONDS))
+    return max(1, math.ceil(min(longest * random.uniform(1, 1.25), LONGEST_WAIT_SECONDS)))  # noqa: S311 - no secret
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Lambda's entry: the messages that were not delivered, and only those, stay in the queue."""
-    address = thirdparty_endpoint()
+    begins = time.time()
+    ends_at = begins + context.get_remaining_time_in_millis() / 1000 - DEADLINE_SECONDS - MARGIN_SECONDS
+    period = int(begins // CACHE_SECONDS)
+    address, secrets = _address(period), _secrets(period)
 
     def handle(record: SQSRecord) -> None:
-        document = RecognitionEvent.from_json(record.body)
+        try:
+            document = RecognitionEvent.from_json(record.body)
+        except EventError as error:
+            _sender().bury(record, str(error))
+            return
         if address is None:
-            logger.warning("no third party is set", extra={"image": document.image, "event_id": document.event_id})
-        else:
-            deliver(document, address)
+            logger.warning("no address is set", extra={"image": document.image, "event_id": document.event_id})
+            return
+        _deliver(record, document, lambda: _sender().offer(document, address, secrets), ends_at)
 
-    return MessageBatch(_sqs(), _environment().queue_url).handle(event, handle, context)
+    return MessageBatch(_sender().sqs, _environment().queue_url).handle(event, handle, context)

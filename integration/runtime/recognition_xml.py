@@ -26,6 +26,7 @@ def to_xml(event: RecognitionEvent) -> bytes:
         "bucket",
         "version_id",
         "source_url",
+        "uploaded_at",
         "occurred_at",
         "model",
     ):

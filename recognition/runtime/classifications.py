@@ -72,6 +72,7 @@ class Classification:
             labels=self.labels,
             failure=self.failure,
             truncated=self.truncated,
+            uploaded_at=self.uploaded_at,
         )
 
 

@@ -1,14 +1,11 @@
 """The List Images Service: what was recognised, newest first, and each image in full."""
 
-import base64
-import binascii
 import dataclasses
-import json
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -17,14 +14,13 @@ from botocore.config import Config
 from aws_clients import client
 from classifications import LISTED, Classification, Classifications
 from environment import from_environment
-from http_api import ApiError, bad_request, json_resolver, json_response, logger, parse_json, query
+from http_api import ApiError, bad_request, json_resolver, json_response, logger, query
+from pages import is_key, next_link, to_key, to_limit
 
 app = json_resolver()
 
-DEFAULT_LIMIT = 100
-MAX_LIMIT = 1000
+CURSOR = ("image", "uploaded_at")
 PICTURE_URL_SECONDS = 300
-MAX_KEY_BYTES = 1024  # S3's limit
 INTERNAL = {"sequencer", "fingerprint", "expires_at"}
 """What the pipeline keeps for itself."""
 
@@ -63,12 +59,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def list_images() -> Response[Any]:
     """A page of the list, newest first; the next page in a relative Link."""
     parameters = query(app, {"limit", "cursor"})
-    limit = _limit(parameters.get("limit", str(DEFAULT_LIMIT)))
-    page = _records().newest(limit=limit, start=_start(parameters.get("cursor")))
-    headers = {}
-    if page.last_key:
-        following = urlencode({"limit": limit, "cursor": _cursor(page.last_key)})
-        headers["Link"] = f'<?{following}>; rel="next"'
+    limit = to_limit(parameters.get("limit"))
+    start = to_key(parameters.get("cursor"), CURSOR)
+    page = _records().newest(limit=limit, start={**start, "listed": LISTED} if start else None)
+    headers = next_link(page.last_key, CURSOR, limit=limit) if page.last_key else {}
     return json_response(HTTPStatus.OK, [_entry(entry) for entry in page.entries], headers)
 
 
@@ -89,7 +83,7 @@ def get_image() -> Response[Any]:
 
 
 def _image(name: str) -> Response[Any]:
-    record = _records().get(name) if _is_key(name) else None
+    record = _records().get(name) if is_key(name) else None
     if record is None or record.status == "DELETED":
         raise ApiError(HTTPStatus.NOT_FOUND, "ImageNotFound", "there is no image of this name, or it was not seen yet")
     return json_response(HTTPStatus.OK, {**_document(record), "picture_url": _picture_url(record)})
@@ -119,33 +113,3 @@ def _entry(entry: dict[str, Any]) -> dict[str, Any]:
         "uploaded_at": entry["uploaded_at"],
         "recognized_at": entry["recognized_at"],
     }
-
-
-def _limit(text: str) -> int:
-    if not text.isdecimal() or len(text) > len(str(MAX_LIMIT)) or not 1 <= int(text) <= MAX_LIMIT:
-        raise bad_request(f"limit takes a whole number from 1 to {MAX_LIMIT:,}")
-    return int(text)
-
-
-def _cursor(key: dict[str, str]) -> str:
-    return base64.urlsafe_b64encode(json.dumps([1, key["image"], key["uploaded_at"]]).encode()).decode()
-
-
-def _is_key(value: Any) -> bool:
-    """Whether it could be an object's key, and so a key of the table."""
-    try:
-        return isinstance(value, str) and 0 < len(value.encode()) <= MAX_KEY_BYTES
-    except UnicodeEncodeError:  # half of a surrogate pair
-        return False
-
-
-def _start(cursor: str | None) -> dict[str, str] | None:
-    if cursor is None:
-        return None
-    try:
-        version, image, uploaded_at = parse_json(base64.urlsafe_b64decode(cursor))
-        if version != 1 or not _is_key(image) or not _is_key(uploaded_at):
-            raise ValueError(cursor)
-    except (ValueError, TypeError, binascii.Error) as error:
-        raise bad_request("cursor is not one that a Link of this list held") from error
-    return {"image": image, "uploaded_at": uploaded_at, "listed": LISTED}

@@ -23,6 +23,11 @@ from tests.source_server import Source, serve
 
 PATIENCE = 30.0
 
+RECEIVERS = [
+    {"name": "thirdparty", "url_parameter": "thirdparty_endpoint"},
+    {"name": "pets", "url_parameter": "pets_endpoint", "format": "json", "labels": ["Dog", "Cat"]},
+]
+
 
 def wait_for(look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     """What `look` gives, as soon as it gives something."""
@@ -48,7 +53,13 @@ def run_local(folder: Path, *arguments: str, sources: str = "", models: str = ""
 
 def environment(folder: Path) -> dict[str, str]:
     """What the commands get: their folder, a wide screen, and no model hub, so that every machine sees the same."""
-    return {**os.environ, "SIGHTLINE_LOCAL": str(folder), "COLUMNS": "200", "HF_ENDPOINT": "http://127.0.0.1:9"}
+    return {
+        **os.environ,
+        "SIGHTLINE_LOCAL": str(folder),
+        "COLUMNS": "200",
+        "HF_ENDPOINT": "http://127.0.0.1:9",
+        "LOCAL_CONTEXT": f"receivers={json.dumps(RECEIVERS, separators=(',', ':'))}",
+    }
 
 
 @pytest.fixture(scope="session")
@@ -99,10 +110,14 @@ class System:
         answer = requests.get(address, headers=self.headers, timeout=30)
         return answer.json() if answer.status_code == 200 else None
 
+    def deliveries(self) -> list[dict[str, Any]]:
+        """What the partner has taken."""
+        received = requests.get(self.endpoints.partner, timeout=30).json()["deliveries"]
+        return [entry for entry in received if entry["answered"] == 204]
+
     def documents(self, name: str) -> list[str]:
-        """What the partner received about an image."""
-        received = requests.get(self.endpoints.partner, timeout=30).json()
-        return [entry["body"] for entry in received if f"<image>{name}</image>" in entry["body"]]
+        """What the partner has taken about an image."""
+        return [entry["body"] for entry in self.deliveries() if f"<image>{name}</image>" in entry["body"]]
 
     def client(self, service: Any) -> Any:
         return boto3.client(service, endpoint_url=self.endpoints.aws)
@@ -122,7 +137,7 @@ class System:
 
     def is_idle(self) -> bool:
         """Whether everything that was put in has come out. What is under way at a stop stays hidden for minutes."""
-        return self.depth("UploadedImageQueue") + self.depth("LabelsQueue") == 0
+        return self.depth("UploadedImageQueue") + self.depth("LabelsQueue") + self.depth("PetsLabelsQueue") == 0
 
     def stored(self) -> set[str]:
         listed = self.s3().list_objects_v2(Bucket=self.endpoints.bucket).get("Contents", [])

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from local.cloud import Cloud
-from recognition_event import RecognitionEvent
+from recognition_event import Failure, RecognitionEvent
 from recognition_xml import to_xml
 from tests import partner_documents
 from tests.conftest import ROOT
 from tests.e2e.conftest import System, environment, wait_for
+from tests.e2e.test_commands import sightline
 
 README = (ROOT / "README.md").read_text()
 AWSCLI = "awscli==1.46.2"
@@ -89,23 +90,49 @@ def test_the_third_partys_address_is_set_as_told(shell: Any, cloud: Cloud, syste
     [block] = [block for block in blocks("sh") if "put-parameter" in block]
     ssm = cloud.client("ssm")
     try:
-        shell(block)
+        shown = shell(block)
         parameter = ssm.get_parameter(Name="thirdparty_endpoint")["Parameter"]
         assert parameter["Value"] == "https://partner.example.com/labels"
+        old, new = re.findall(r"^whsec_\S+$", shown, re.MULTILINE)
+        assert old != new
     finally:
+        cloud.signing_secrets.write_text(sightline(cloud, "signing-secret").stdout)
         ssm.put_parameter(Name="thirdparty_endpoint", Value=system.endpoints.partner, Type="String", Overwrite=True)
 
 
+def test_deliveries_are_shown_and_made_again_as_told(shell: Any, system: System) -> None:
+    system.upload(f"{system.endpoints.photos}astronaut.jpg", "img-01.jpg")
+    wait_for(lambda: system.documents("img-01.jpg"))
+    [block] = [block for block in blocks("sh") if "replay" in block]
+    shown = wait_for(lambda: shell(block))
+    assert "img-01.jpg" in shown
+    assert "is offered again to thirdparty" in shown
+
+
 def test_the_documents_shown_have_the_form_of_those_that_are_sent(system: System) -> None:
-    [event], [document] = blocks("json"), blocks("xml")
+    [event], [document, failed, deleted] = blocks("json"), blocks("xml")
     shown = json.loads(event)
     read_event = RecognitionEvent.from_json(event)
-    assert partner_documents.read(to_xml(read_event)) == partner_documents.read(document)
+    assert to_xml(read_event).decode() == document.rstrip("\n")
+    for other, name in ((failed, "image.failed"), (deleted, "image.deleted")):
+        content = partner_documents.read(other)
+        failure = Failure(**content["failure"]) if "failure" in content else None
+        assert content["event"] == name
+        plain: dict[str, Any] = {
+            member: content.get(member) for member in ("event", "event_id", "image", "image_id", "bucket")
+        }
+        times = {member: content[member] for member in ("uploaded_at", "occurred_at")}
+        made = RecognitionEvent(**plain, **times, failure=failure, version_id=None, source_url=None, model=None)
+        assert to_xml(made).decode() == other.rstrip("\n")
 
     system.upload(f"{system.endpoints.photos}astronaut.jpg", "img-01.jpg")
     sent, *_ = wait_for(lambda: system.documents("img-01.jpg"))
     assert list(partner_documents.read(sent)) == list(partner_documents.read(document))
     assert system.image("img-01.jpg")["labels"][0].keys() == shown["labels"][0].keys()
+
+
+def test_the_receiver_that_is_shown_is_the_one_that_the_partner_runs() -> None:
+    assert blocks("python") == [(ROOT / "local" / "receiver.py").read_text()]
 
 
 @pytest.mark.parametrize("door", sorted(set(re.findall(r"\bmake ([a-z][a-z-]+)", README))))

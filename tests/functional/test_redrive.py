@@ -108,7 +108,7 @@ def target(aws: None, templates: Templates, monkeypatch: pytest.MonkeyPatch) -> 
     boto3.client("logs").create_log_group(logGroupName="worker-logs")
     boto3.client("logs").create_log_stream(logGroupName="worker-logs", logStreamName="one")
     clients = {"sqs": EmbeddedSqs(boto3.client("sqs")), "lambda": FakeLambda()}
-    target = FakeTarget(TargetName.LOCAL, "upload", "labels", "key", clients=clients)
+    target = FakeTarget(TargetName.LOCAL, "upload", "labels", "deliveries", "key", clients=clients)
     monkeypatch.setattr("cli.main.find", lambda name: target)
     monkeypatch.setattr(cli.redrive, "POLL_SECONDS", 0)
     return target
@@ -155,13 +155,18 @@ def redrive(*arguments: str, answer: str = "") -> Result:
 def on_aws(target: FakeTarget, *states: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch) -> AwsSqs:
     sqs = AwsSqs(boto3.client("sqs"), list(states))
     clients = {**target.clients, "sqs": sqs}
-    monkeypatch.setattr("cli.main.find", lambda name: FakeTarget(TargetName.AWS, "u", "l", "k", clients=clients))
+    monkeypatch.setattr("cli.main.find", lambda name: FakeTarget(TargetName.AWS, "u", "l", "d", "k", clients=clients))
     return sqs
 
 
 def log(line: str) -> None:
     event = {"timestamp": int(datetime.now(UTC).timestamp() * 1000), "message": line}
     boto3.client("logs").put_log_events(logGroupName="worker-logs", logStreamName="one", logEvents=[event])
+
+
+def test_a_message_that_says_why_it_is_dead_is_believed(uploads: Pair) -> None:
+    uploads.put("{}", reason={"DataType": "String", "StringValue": "the receiver answered 400: no \u202esuch thing"})
+    assert "\n    the receiver answered 400: no  such thing\n" in redrive("uploadedimage", answer="n").output
 
 
 def test_where_nothing_is_dead_it_says_so_of_every_queue(target: FakeTarget) -> None:

@@ -17,6 +17,7 @@ import cli.rotation
 import cli.target
 from cli.api_keys import newest_key
 from cli.main import app
+from cli.stacks import STACKS
 from cli.target import Target, TargetName
 
 
@@ -85,17 +86,19 @@ class FakeTarget(Target):
 
 @pytest.fixture
 def target(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
-    """A system on AWS as it was just deployed: one key, which both plans know."""
+    """A system on AWS as it was just deployed: one key, which all plans know."""
     made = boto3.client("apigateway")
-    plans = {stack: made.create_usage_plan(name=stack)["id"] for stack in ("APIStack", "RekognitionStack")}
-    target = FakeTarget(TargetName.AWS, gateway.address, f"{gateway.address}/labels", None, plans=plans)
+    plans = {stack: made.create_usage_plan(name=stack)["id"] for stack in STACKS}
+    target = FakeTarget(
+        TargetName.AWS, gateway.address, f"{gateway.address}/labels", f"{gateway.address}/deliveries", None, plans=plans
+    )
     monkeypatch.setattr("cli.main.find", lambda name: target)
     monkeypatch.setattr(cli.rotation, "POLL_SECONDS", 0)
     add_key(target, "APISt-ApiKe-x")
     return target
 
 
-def add_key(target: FakeTarget, name: str, *, plans: int = 2, enabled: bool = True) -> str:
+def add_key(target: FakeTarget, name: str, *, plans: int = 3, enabled: bool = True) -> str:
     """A key that so many plans know; its value."""
     made = boto3.client("apigateway")
     key = made.create_api_key(name=name, enabled=enabled)
@@ -129,10 +132,10 @@ def test_a_new_key_is_used_while_the_old_one_works_on(target: FakeTarget, gatewa
     assert newest_key(target.client) not in {old, new}
 
 
-def test_it_returns_when_both_apis_admit_the_new_key(target: FakeTarget, gateway: Gateway) -> None:
+def test_it_returns_when_all_apis_admit_the_new_key(target: FakeTarget, gateway: Gateway) -> None:
     gateway.late = 3
     assert sightline("rotate-key").exit_code == 0
-    assert len(gateway.shown) == 5
+    assert len(gateway.shown) == 6
 
 
 def test_a_key_that_is_not_admitted_in_time_revokes_nothing(
@@ -176,7 +179,7 @@ def test_it_asks_before_it_revokes_and_names_what(target: FakeTarget) -> None:
     assert len(enabled()) == 1
 
 
-def test_only_a_key_that_is_enabled_and_known_to_both_apis_is_used(target: FakeTarget) -> None:
+def test_only_a_key_that_is_enabled_and_known_to_all_apis_is_used(target: FakeTarget) -> None:
     add_key(target, "sightline-half-made", plans=1)
     add_key(target, "sightline-off", enabled=False)
     used = newest_key(target.client)
@@ -224,7 +227,7 @@ def test_a_refused_call_says_so_and_that_the_old_key_is_in_use(
 
 
 def test_key_prints_the_key_alone(target: FakeTarget, monkeypatch: pytest.MonkeyPatch) -> None:
-    keyed = FakeTarget(TargetName.AWS, "u", "l", "the-key", plans=target.plans)
+    keyed = FakeTarget(TargetName.AWS, "u", "l", "d", "the-key", plans=target.plans)
     monkeypatch.setattr("cli.main.find", lambda name: keyed)
     printed = sightline("key")
     assert (printed.stdout, printed.stderr) == ("the-key\n", "target: aws\n")
@@ -242,7 +245,7 @@ def test_the_embedded_clouds_addresses_name_the_new_key(
     endpoints = tmp_path / "endpoints.json"
     endpoints.write_text(json.dumps({"upload": target.upload, "api_key": "old"}))
     monkeypatch.setattr(cli.target, "ENDPOINTS", endpoints)
-    here = FakeTarget(TargetName.LOCAL, target.upload, target.labels, "old", plans=target.plans)
+    here = FakeTarget(TargetName.LOCAL, target.upload, target.labels, target.deliveries, "old", plans=target.plans)
     monkeypatch.setattr("cli.main.find", lambda name: here)
     assert sightline("rotate-key").exit_code == 0
     assert json.loads(endpoints.read_text()) == {"upload": target.upload, "api_key": newest_key(target.client)}

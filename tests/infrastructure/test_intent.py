@@ -13,6 +13,7 @@ from aws_cdk import App, Stack
 from aws_cdk.assertions import Match, Template
 
 from app import build_app
+from deliveries import SHOWN
 from tests.conftest import ROOT, Templates
 
 
@@ -120,9 +121,9 @@ def test_a_message_is_hidden_six_times_as_long_as_its_handler_may_take(
         "AWS::Lambda::Function", {"Handler": "image_recognition.handler", "Timeout": 60}
     )
     api.has_resource_properties("AWS::SQS::Queue", {"VisibilityTimeout": 360, "RedrivePolicy": Match.any_value()})
-    integration.has_resource_properties("AWS::Lambda::Function", {"Handler": "deliver.handler", "Timeout": 30})
+    integration.has_resource_properties("AWS::Lambda::Function", {"Handler": "deliver.handler", "Timeout": 60})
     integration.has_resource_properties(
-        "AWS::SQS::Queue", {"VisibilityTimeout": 180, "RedrivePolicy": Match.any_value()}
+        "AWS::SQS::Queue", {"VisibilityTimeout": 360, "RedrivePolicy": Match.object_like({"maxReceiveCount": 1000})}
     )
 
 
@@ -193,6 +194,7 @@ def test_functions_run_the_chosen_python_with_a_role_and_logs_of_their_own(templ
         "image_recognition.handler",
         "list_images.handler",
         "deliver.handler",
+        "deliveries_api.handler",
     }
     roles = [str(function["Role"]) for function in functions.values()]
     assert len(roles) == len(set(roles))
@@ -235,7 +237,7 @@ def test_no_secret_stands_in_a_template(templates: Templates) -> None:
     for _, function in resources(templates, "AWS::Lambda::Function"):
         shown |= function["Properties"].get("Environment", {}).get("Variables", {})
     for name, value in shown.items():
-        if not name.startswith("ExportsOutput"):
+        if not name.startswith("ExportsOutput") and name not in {"SECRET_ARN", "SigningSecrets"}:  # where secrets are
             assert not re.search("(?i)secret|token|password|credential|key(?!Id)", name)
             assert not re.search("[A-Za-z0-9+/]{20,}", value if isinstance(value, str) else ""), name
 
@@ -255,14 +257,14 @@ def test_cdk_nags_rules_are_waived_for_single_constructs_with_a_reason() -> None
         assert len(reason.split()) >= 4, f"{construct.node.path} waives {rule} because {reason!r}"
 
 
-@pytest.mark.parametrize("stack", ["APIStack", "RekognitionStack"])
+@pytest.mark.parametrize("stack", ["APIStack", "RekognitionStack", "IntegrationStack"])
 def test_by_default_every_call_needs_the_one_key(templates: Templates, stack: str) -> None:
     methods = [m for place, m in resources(templates, "AWS::ApiGateway::Method") if place.startswith(stack)]
     assert methods
     assert {m["Properties"]["ApiKeyRequired"] for m in methods} == {True}
     assert len(list(resources(templates, "AWS::ApiGateway::ApiKey"))) == 1
     keyed = {place.partition("/")[0] for place, _ in resources(templates, "AWS::ApiGateway::UsagePlanKey")}
-    assert keyed == {"APIStack", "RekognitionStack"}
+    assert keyed == {"APIStack", "RekognitionStack", "IntegrationStack"}
 
 
 def test_with_iam_every_call_must_be_signed(synthesize: Callable[..., Templates]) -> None:
@@ -339,8 +341,88 @@ def test_settings_reach_the_functions(synthesize: Callable[..., Templates]) -> N
         assert {resource["DeletionPolicy"] for _, resource in resources(templates, kind)} == {"Delete"}
 
 
+def test_the_log_of_deliveries_has_one_item_per_event_and_receiver_and_ends(integration: Template) -> None:
+    integration.has_resource_properties(
+        "AWS::DynamoDB::GlobalTable",
+        {
+            "KeySchema": [
+                {"AttributeName": "event_id", "KeyType": "HASH"},
+                {"AttributeName": "receiver", "KeyType": "RANGE"},
+            ],
+            "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": True},
+        },
+    )
+
+
+def test_the_log_shows_what_its_indexes_hold(templates: Templates) -> None:
+    [table] = [
+        resource["Properties"]
+        for place, resource in resources(templates, "AWS::DynamoDB::GlobalTable")
+        if "/Deliveries" in place
+    ]
+    keys = {"event_id", "receiver", "occurred_at"}
+    for index in table["GlobalSecondaryIndexes"]:
+        held = keys | {key["AttributeName"] for key in index["KeySchema"]}
+        assert set(SHOWN) <= held | set(index["Projection"]["NonKeyAttributes"])
+
+
+def test_each_receiver_has_a_queue_a_function_and_a_secret_and_its_filter(synthesize: Callable[..., Templates]) -> None:
+    receivers = json.dumps(
+        [
+            {"name": "thirdparty", "url_parameter": "thirdparty_endpoint"},
+            {"name": "pets", "url_parameter": "pets_endpoint", "format": "json", "labels": ["Dog", "Cat"]},
+        ]
+    )
+    templates = synthesize(receivers=receivers)
+    integration = Template.from_json(templates["IntegrationStack"])
+    integration.resource_count_is("AWS::SecretsManager::Secret", 2)
+    subscriptions = [s["Properties"] for _, s in resources(templates, "AWS::SNS::Subscription")]
+    policies = [s["FilterPolicy"] for s in subscriptions if "FilterPolicy" in s]
+    assert policies == [{"labels": ["Dog", "Cat"]}]
+    for name, form in (("thirdparty", "xml"), ("pets", "json")):
+        integration.has_resource_properties(
+            "AWS::Lambda::Function",
+            {"Environment": {"Variables": Match.object_like({"RECEIVER": name, "FORMAT": form})}},
+        )
+    queues = {
+        str(m["Properties"]["EventSourceArn"]) for _, m in resources(templates, "AWS::Lambda::EventSourceMapping")
+    }
+    assert len(queues) == 3
+
+
+def test_the_default_receiver_keeps_its_queue_when_others_join_it(
+    templates: Templates, synthesize: Callable[..., Templates]
+) -> None:
+    receivers = [
+        {"name": "thirdparty", "url_parameter": "thirdparty_endpoint"},
+        {"name": "pets", "url_parameter": "p"},
+    ]
+    queues = {place for place, _ in resources(templates, "AWS::SQS::Queue")}
+    assert queues <= {place for place, _ in resources(synthesize(receivers=json.dumps(receivers)), "AWS::SQS::Queue")}
+
+
+def test_mails_go_out_in_batches_by_a_queue_and_a_topic_of_their_own(synthesize: Callable[..., Templates]) -> None:
+    templates = synthesize(notify_email="me@example.com", notify_labels="Dog,Cat")
+    integration = Template.from_json(templates["IntegrationStack"])
+    integration.has_resource_properties("AWS::SNS::Subscription", {"Protocol": "email", "Endpoint": "me@example.com"})
+    integration.has_resource_properties(
+        "AWS::Lambda::EventSourceMapping",
+        {"MaximumBatchingWindowInSeconds": 60, "BatchSize": 100, "ScalingConfig": {"MaximumConcurrency": 2}},
+    )
+    integration.has_resource_properties(
+        "AWS::SNS::Subscription",
+        {"FilterPolicy": {"event": ["image.recognized", "image.failed"], "labels": ["Dog", "Cat"]}},
+    )
+    integration.has_resource_properties("AWS::SQS::Queue", {"VisibilityTimeout": 240})
+
+
+def test_without_an_address_nothing_is_mailed(integration: Template) -> None:
+    integration.resource_count_is("AWS::SNS::Topic", 1)
+
+
 def test_the_outputs_that_users_ask_for_are_there(templates: Templates) -> None:
     assert {"UploadEndpoint", "ImageBucketName", "ApiKeyId"} <= templates["APIStack"]["Outputs"].keys()
+    assert {"DeliveriesEndpoint", "SigningSecrets"} <= templates["IntegrationStack"]["Outputs"].keys()
     assert {"LabelsEndpoint", "ClassificationsTableName"} <= templates["RekognitionStack"]["Outputs"].keys()
 
 
@@ -357,7 +439,7 @@ def test_gateway_errors_have_the_shape_of_ours(
     responses = [r["Properties"] for _, r in resources(synthesize(auth=auth), "AWS::ApiGateway::GatewayResponse")]
     kinds = Counter(response["ResponseType"] for response in responses)
     assert {"DEFAULT_4XX", "DEFAULT_5XX", "INVALID_API_KEY", "QUOTA_EXCEEDED", "THROTTLED"} <= kinds.keys()
-    assert set(kinds.values()) == {2}  # one for each API
+    assert set(kinds.values()) == {3}  # one for each API
     found = set()
     for response in responses:
         template = response["ResponseTemplates"]["application/json"]
@@ -376,9 +458,9 @@ def test_a_key_may_call_as_often_as_the_settings_say(
 ) -> None:
     templates = synthesize(api_rate="20", api_burst="30", **settings)
     plans = [plan["Properties"] for _, plan in resources(templates, "AWS::ApiGateway::UsagePlan")]
-    assert [plan["Throttle"] for plan in plans] == [{"RateLimit": 20, "BurstLimit": 30}] * 2
-    assert [plan.get("Quota") for plan in plans] == [quota] * 2
-    assert [plan["ApiStages"][0].get("Throttle") for plan in plans] == [{}] * 2
+    assert [plan["Throttle"] for plan in plans] == [{"RateLimit": 20, "BurstLimit": 30}] * 3
+    assert [plan.get("Quota") for plan in plans] == [quota] * 3
+    assert [plan["ApiStages"][0].get("Throttle") for plan in plans] == [{}] * 3
 
 
 @pytest.mark.parametrize("auth", ["iam", "none"])

@@ -1,7 +1,8 @@
 """Who may do what: every role's statements, and who else may call, publish and send."""
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -40,8 +41,19 @@ STATEMENTS = {
     },
     "IntegrationStack/Deliver": {
         "<LabelsQueue>": CONSUMING,
+        "<LabelsDeadLetters>": {"sqs:SendMessage"},  # what a receiver rejects, with its reason
+        "<SigningSecret>": {"secretsmanager:GetSecretValue"},
+        "<Deliveries>": {"dynamodb:UpdateItem"},
+        "<Breakers>": {"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"},
         "arn:aws:ssm:<region>:<account>:parameter/thirdparty_endpoint": {"ssm:GetParameter"},
         "<DeliverLogs>": LOGGING,
+    },
+    "IntegrationStack/DeliveriesApi": {
+        "<Deliveries>": {"dynamodb:Query"},
+        "<Deliveries>/index/image": {"dynamodb:Query"},
+        "<Deliveries>/index/newest": {"dynamodb:Query"},
+        "<LabelsQueue>": {"sqs:SendMessage"},  # replays
+        "<DeliveriesApiLogs>": LOGGING,
     },
 }
 
@@ -54,6 +66,7 @@ WILDCARDS = {
 ROUTES = {
     "APIStack/GetSaveImage": {"GET/", "POST/images"},
     "RekognitionStack/ListImages": {"GET/", "GET/images", "GET/images/*"},
+    "IntegrationStack/DeliveriesApi": {"GET/deliveries", "POST/deliveries/*/replay"},
 }
 
 # topic or queue -> who may send to it, on whose behalf
@@ -153,6 +166,23 @@ def test_only_the_apis_own_routes_call_the_functions(templates: Templates) -> No
         function = f"{stack}/{written(permission['FunctionName'])[1:-1]}"
         found.setdefault(function, set()).add(source.partition("Stageprod>/")[2])
     assert found == ROUTES
+
+
+def test_a_receivers_function_reaches_nothing_of_anothers(synthesize: Callable[..., Templates]) -> None:
+    receivers = [{"name": who, "url_parameter": f"/{who}/url"} for who in ("pets", "my-crm")]
+    stack = synthesize(receivers=json.dumps(receivers))["IntegrationStack"]
+    allowed: dict[str, str] = {}
+    for _, _, policy in resources({"IntegrationStack": stack}, "AWS::IAM::Policy"):
+        owner = f"IntegrationStack/{name(policy['Roles'][0]['Ref'])}"
+        if owner.endswith("Deliver"):
+            allowed[owner] = str([statement["Resource"] for statement in policy["PolicyDocument"]["Statement"]])
+    assert allowed.keys() == {"IntegrationStack/PetsDeliver", "IntegrationStack/MyCrmDeliver"}
+    for own, other in (("Pets", "MyCrm"), ("MyCrm", "Pets")):
+        reachable = allowed[f"IntegrationStack/{own}Deliver"]
+        for resource in ("SigningSecret", "LabelsQueue", "LabelsDeadLetters"):
+            assert f"{own}{resource}" in reachable
+            assert f"{other}{resource}" not in reachable
+    assert "parameter/pets/url" in allowed["IntegrationStack/PetsDeliver"]
 
 
 def test_topics_and_queues_name_who_may_send_to_them(templates: Templates) -> None:

@@ -6,7 +6,8 @@ from recognition_event import Box, Failure, Instance, Label, RecognitionEvent
 
 percent = st.floats(0, 100, width=32)  # as Rekognition computes them
 fraction = st.floats(-0.5, 1.5, width=32)
-anything = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+anything = st.text(st.characters(exclude_categories=[]), max_size=40)  # halves of surrogate pairs too
+times = st.datetimes().map(lambda time: time.isoformat(timespec="milliseconds") + "Z")
 
 instances = st.builds(
     Instance, confidence=percent, box=st.builds(Box, left=fraction, top=fraction, width=fraction, height=fraction)
@@ -30,7 +31,8 @@ events = st.builds(
     bucket=anything,
     version_id=st.none() | anything,
     source_url=st.none() | anything,
-    occurred_at=st.datetimes().map(lambda time: time.isoformat(timespec="milliseconds") + "Z"),
+    uploaded_at=st.none() | times,
+    occurred_at=times,
     model=st.none() | anything,
     labels=st.lists(labels, max_size=4).map(tuple),
     failure=st.none() | st.builds(Failure, code=anything, message=anything),

@@ -1,6 +1,9 @@
+import json
+from typing import Any
+
 import pytest
 
-from common.settings import Settings, SettingsError
+from common.settings import Receiver, Settings, SettingsError
 
 
 def test_without_context_the_documented_defaults_hold() -> None:
@@ -77,3 +80,37 @@ def test_a_wrong_setting_is_refused_with_what_it_takes(context: dict[str, object
 
 def test_context_that_is_not_ours_is_left_alone() -> None:
     assert Settings.from_context({"@aws-cdk/core:target-partitions": ["aws"], "owner": "us"}) == Settings()
+
+
+def test_without_receivers_there_is_one_whose_address_is_the_operators_parameter() -> None:
+    [receiver] = Settings(format="json").third_parties
+    assert (receiver.name, receiver.url_parameter, receiver.format) == ("thirdparty", "thirdparty_endpoint", "json")
+
+
+def test_receivers_are_a_list_in_json_or_in_cdk_json() -> None:
+    entries = [{"name": "pets", "url_parameter": "/pets/url", "labels": ["Dog"]}, {"name": "b", "url_parameter": "b"}]
+    for value in (entries, json.dumps(entries)):
+        pets, other = Settings.from_context({"receivers": value, "format": "json"}).third_parties
+        assert pets == Receiver(name="pets", url_parameter="/pets/url", format="json", labels=("Dog",))
+        assert other.labels == ()
+
+
+@pytest.mark.parametrize(
+    ("context", "complaint"),
+    [
+        ({"receivers": "pets"}, "receivers is 'pets'"),
+        ({"receivers": '{"name": "pets"}'}, "receivers is"),
+        ({"receivers": [{"name": "pets"}]}, "takes name and url_parameter"),
+        ({"receivers": [{"name": "Pets", "url_parameter": "p"}]}, "'Pets' is no name"),
+        ({"receivers": [{"name": "a", "url_parameter": "https://a"}]}, "takes the name of a parameter"),
+        ({"receivers": [{"name": "a", "url_parameter": "p", "format": "yaml"}]}, "xml, json"),
+        ({"receivers": [{"name": "a", "url_parameter": "p", "label": "Dog"}]}, "receivers has 'label'"),
+        ({"receivers": [{"name": "a", "url_parameter": "p"}] * 2}, "has a name twice"),
+        ({"format": "yaml"}, "format is 'yaml'; it takes one of xml, json"),
+        ({"notify_email": "me"}, "takes an address"),
+        ({"notify_labels": ["x"] * 151}, "at most 150"),
+    ],
+)
+def test_a_receiver_or_address_that_does_not_fit_is_named(context: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(SettingsError, match=complaint):
+        Settings.from_context(context)

@@ -1,0 +1,56 @@
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+import send_email
+from tests.functional.conftest import Context, failed, sqs_event
+from tests.unit.test_emails import EVENT
+
+Mails = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def mails(aws: None, queue_url: str, monkeypatch: pytest.MonkeyPatch) -> Mails:
+    """What was mailed since the last look, as a subscriber gets it."""
+    sns, sqs = boto3.client("sns"), boto3.client("sqs")
+    topic = sns.create_topic(Name="mail")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:queue")
+    monkeypatch.setenv("EMAIL_TOPIC_ARN", topic)
+    for cached in (send_email._environment, send_email._sns):
+        cached.cache_clear()
+
+    def mailed() -> list[dict[str, Any]]:
+        messages = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(message["Body"]) for message in messages]
+
+    return mailed
+
+
+def test_a_batch_is_one_mail_in_which_repeats_stand_once(mails: Mails, context: Context) -> None:
+    other = dataclasses.replace(EVENT, event_id="other", image="b.jpg")
+    event = sqs_event(EVENT.to_json(), other.to_json(), EVENT.to_json())
+    assert failed(dict(send_email.handler(event, context))) == []  # type: ignore[arg-type]
+    [mail] = mails()
+    assert mail["Subject"] == "Sightline: 2 images"
+    assert mail["Message"].count("Image: ") == 2
+
+
+def test_what_is_no_event_stays_alone(mails: Mails, context: Context) -> None:
+    assert failed(dict(send_email.handler(sqs_event("{}", EVENT.to_json()), context))) == ["0"]  # type: ignore[arg-type]
+    assert len(mails()) == 1
+    assert failed(dict(send_email.handler(sqs_event("{}"), context))) == ["0"]  # type: ignore[arg-type]
+    assert mails() == []
+
+
+def test_a_mail_that_sns_refuses_keeps_the_whole_batch(
+    mails: Mails, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMAIL_TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:gone")
+    send_email._environment.cache_clear()
+    with pytest.raises(ClientError):
+        send_email.handler(sqs_event(EVENT.to_json()), context)  # type: ignore[arg-type]

@@ -1,0 +1,56 @@
+import dataclasses
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emails import MAX_BYTES, subject, text
+from recognition_event import Failure, Label, RecognitionEvent
+from tests.unit.strategies import events
+
+EVENT = RecognitionEvent(
+    event="image.recognized",
+    event_id="b6ae377b-3121-5668-8e6a-f41604c7f2d0",
+    image="img-01.jpg",
+    image_id="edc67796-1be9-5d95-9291-4e780fc65789",
+    bucket="images",
+    version_id="v1",
+    source_url="https://example.com/a.jpg",
+    occurred_at="2026-11-20T09:30:00.123Z",
+    model="3.0",
+    labels=(Label(name="Dog", confidence=98.1267), Label(name="Pet", confidence=90)),
+)
+
+
+def test_name_and_source_come_first_then_the_labels() -> None:
+    assert text([EVENT]) == (
+        "Image: img-01.jpg\nSource: https://example.com/a.jpg\n"
+        "Label: Dog, Confidence: 98.13%\nLabel: Pet, Confidence: 90.00%\n"
+    )
+
+
+def test_a_batch_is_one_mail_with_a_paragraph_for_each() -> None:
+    failed = dataclasses.replace(
+        EVENT, image="b.jpg", source_url=None, labels=(), failure=Failure(code="TooSmall", message="it is small")
+    )
+    empty = dataclasses.replace(EVENT, image="c.jpg", labels=())
+    first, second, third = text([EVENT, failed, empty]).split("\n\n")
+    assert first.startswith("Image: img-01.jpg\n")
+    assert second == "Image: b.jpg\nSource: s3://images/b.jpg\nFailed: TooSmall, it is small"
+    assert third.endswith("No labels\n")
+    assert subject([EVENT, failed, empty]) == "Sightline: 3 images"
+
+
+def test_a_name_cannot_make_lines_of_its_own() -> None:
+    assert "Image: a\ufffdLabel: Cat\n" in text([dataclasses.replace(EVENT, image="a\nLabel: Cat")])
+
+
+def test_what_sns_would_not_take_is_counted() -> None:
+    long = dataclasses.replace(EVENT, image="ü" * 60_000)
+    assert text([long] * 5).endswith("\n… and 3 more\n")
+
+
+@given(st.lists(events, min_size=1, max_size=5))
+def test_any_batch_gives_a_mail_that_sns_takes(batch: list[RecognitionEvent]) -> None:
+    assert len(text(batch).encode()) <= MAX_BYTES + 100
+    assert subject(batch).isascii()
+    assert len(subject(batch)) < 100
