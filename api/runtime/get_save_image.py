@@ -100,8 +100,9 @@ def _upload(parameters: dict[str, Any]) -> Upload:
     if name is not None and not isinstance(name, str):
         raise bad_request("name takes text")
     try:
+        safe_fetch.Place.from_url(url)
         return Upload(url=url, name=image_names.from_url(url) if name is None else image_names.check(name), **flags)
-    except ValueError as error:
+    except (ValueError, safe_fetch.InvalidUrlError) as error:
         raise bad_request(str(error)) from error
 
 

@@ -121,7 +121,8 @@ class Place:
             authority = AUTHORITY.fullmatch(parts.netloc.lower())
             host = authority and (authority["name"] or str(ipaddress.IPv6Address(authority["v6"])))
         except ValueError as error:
-            raise InvalidUrlError(f"url is not a URL that can be fetched: {error}") from error
+            # No str(error), which repeats what it takes for a port and may be half a password: messages are logged.
+            raise InvalidUrlError("url has a host or a port that cannot be read") from error
         if parts.scheme not in PORTS:
             raise InvalidUrlError("url must begin with http:// or https://")
         if "@" in parts.netloc:
@@ -367,16 +368,16 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
     if encoding == "identity":
         return body
     if encoding not in {"gzip", "x-gzip", "deflate"}:
-        raise SourceFailedError(f"the source sends Content-Encoding {encoding!r}; it was asked for none")
+        raise SourceFailedError("the source packs what it sends, and not in gzip or deflate (Content-Encoding)")
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, as it begins
     try:
         unpacked = unpacker.decompress(body, MAX_BYTES + 1)
     except zlib.error as error:
-        raise SourceFailedError(f"the source sends Content-Encoding {encoding!r}, but something else") from error
+        raise SourceFailedError("the source sends something else than its Content-Encoding says") from error
     if len(unpacked) > MAX_BYTES:
         raise _too_large()
     if not unpacker.eof or unpacker.unused_data:
-        raise SourceFailedError(f"the source sends Content-Encoding {encoding!r}, but not one whole stream")
+        raise SourceFailedError("the source sends more or less than one stream of its Content-Encoding")
     return unpacked
 
 

@@ -176,7 +176,7 @@ def test_a_bad_source_gets_the_fitting_status_and_nothing_is_stored(
         ({"url": "https://host/a b.jpg", "name": "a.jpg"}, "percent-encode"),
         ({"url": "https://host/" + "a" * 1800, "name": "a.jpg"}, "1,800"),
         ({"url": "https://host/"}, "add name="),
-        ({"url": "https://[/a.jpg"}, "IPv6"),
+        ({"url": "https://[/a.jpg"}, "host or a port"),
         ({"url": "https://host/a.jpg", "name": "../a.jpg"}, "'..' part"),
         ({"url": "https://host/a.jpg", "nmae": "a.jpg"}, "unknown parameter 'nmae'"),
         ({"url": "https://host/a.jpg", "overwrite": "yes"}, "true or false"),

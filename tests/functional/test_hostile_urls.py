@@ -90,6 +90,7 @@ def assert_refused(answer: Answer, status: int, code: str, says: str) -> None:
     error = answer.document["error"]
     assert (answer.status, error["code"]) == (status, code), error
     assert re.search(says, error["message"])
+    assert "secret" not in error["message"]
     if status != 400:  # which repeats what the caller wrote
         assert not re.search(r"\d+\.\d+\.\d+|::|ffff|localhost|internal", error["message"])
 
@@ -178,10 +179,10 @@ SCHEME = "http://"
         ("http://[::1%251]:{port}/", HOST),
         ("http://[::1]public.example:{port}/", HOST),
         ("http://public.example[::1]:{port}/", HOST),
-        ("http://[127.0.0.1]:{port}/", "URL"),
+        ("http://[127.0.0.1]:{port}/", HOST),
         ("http://[v1.127.0.0.1]:{port}/", HOST),
-        ("http://[::1:{port}/", "URL"),
-        ("http://::1:{port}/", "URL|host"),
+        ("http://[::1:{port}/", HOST),
+        ("http://::1:{port}/", HOST),
         ("http://127.0.0.1..:{port}/", HOST),
         ("http://127..0.1:{port}/", HOST),
         ("http://.127.0.0.1:{port}/", HOST),
@@ -193,12 +194,13 @@ SCHEME = "http://"
         ("http:127.0.0.1:{port}/", HOST),
         ("http://", HOST),
         ("http://:{port}/", HOST),
-        ("http://127.0.0.1:port/", "[Pp]ort"),
-        ("http://127.0.0.1:99999/", "[Pp]ort"),
-        ("http://127.0.0.1:-80/", "[Pp]ort"),
-        ("http://127.0.0.1:+80/", "[Pp]ort"),
-        ("http://127.0.0.1:8_0/", "[Pp]ort"),
-        ("http://127.0.0.1:80:{port}/", "[Pp]ort|host"),
+        ("http://127.0.0.1:port/", HOST),
+        ("http://127.0.0.1:99999/", HOST),
+        ("http://127.0.0.1:-80/", HOST),
+        ("http://127.0.0.1:+80/", HOST),
+        ("http://127.0.0.1:8_0/", HOST),
+        ("http://127.0.0.1:80:{port}/", HOST),
+        ("http://user:secret/of@127.0.0.1:{port}/", HOST),
         ("//127.0.0.1:{port}/", SCHEME),
         ("127.0.0.1:{port}/", SCHEME),
         ("file:///etc/passwd", SCHEME),
@@ -391,11 +393,11 @@ def test_a_slow_source_is_given_up(
         ("endless_chunks", 413, "ImageTooLarge", "more than 1 MB"),
         ("bomb", 413, "ImageTooLarge", "more than 1 MB"),
         ("packed_nothing", 413, "ImageTooLarge", "more than 1 MB"),
-        ("packed_twice", 502, "SourceFailed", "Content-Encoding 'gzip, gzip'"),
-        ("packed?br", 502, "SourceFailed", "Content-Encoding 'br'"),
-        ("packed?zstd", 502, "SourceFailed", "Content-Encoding 'zstd'"),
-        ("packed?x-gzip", 502, "SourceFailed", "Content-Encoding 'x-gzip'"),
-        ("packed_cut", 502, "SourceFailed", "Content-Encoding 'gzip'"),
+        ("packed_twice", 502, "SourceFailed", "not in gzip"),
+        ("packed?br", 502, "SourceFailed", "not in gzip"),
+        ("packed?zstd", 502, "SourceFailed", "not in gzip"),
+        ("packed?x-gzip", 502, "SourceFailed", "something else"),
+        ("packed_cut", 502, "SourceFailed", "one stream"),
         ("cut", 502, "SourceFailed", "early"),
         ("chunk?2000", 502, "SourceFailed", "IncompleteRead"),
         ("chunk?fffffffffffffffff", 502, "SourceFailed", "IncompleteRead"),

@@ -66,10 +66,11 @@ def test_uploads_whether_stored_refused_or_failed(
     assert upload(f"{source.address}/redirect?http://127.0.0.1:9/{TOKEN}") == 403
     assert upload(f"http://127.0.0.1:9/?{TOKEN}") == 403
     assert upload(f"https://user:{PASSWORD}@host/?{TOKEN}") == 400
+    assert upload(f"https://user:{PASSWORD}/?{TOKEN}") == 400
     assert upload(f"https://[/?{TOKEN}") == 400
     monkeypatch.setenv("IMAGE_BUCKET", "no-such-bucket")
     assert upload(f"{source.address}/png?{TOKEN}") == 500
-    assert messages(lines) == ["stored", *["refused"] * 5, "failed"]
+    assert messages(lines) == ["stored", *["refused"] * 6, "failed"]
 
 
 def test_pictures_presigned_urls(
