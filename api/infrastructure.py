@@ -54,6 +54,7 @@ class APIStack(Stack):
             description="Fetches a picture by URL and stores it.",
             function=function,
             routes={"/": ["GET"], "/images": ["POST"]},
+            open_routes={"/openapi.json": ["GET"]},
             api_key=self.api_key,
             settings=settings,
         )
