@@ -82,6 +82,10 @@ synth: setup ## the templates in cdk.out, checked by cdk-nag and cfn-lint; needs
 	cdk synth --quiet --no-notices
 	cfn-lint --ignore-checks W3005 --non-zero-exit-code error cdk.out/*.template.json
 
+.PHONY: openapi
+openapi: setup ## write the APIs' descriptions anew from their code
+	@python -m common.openapi
+
 .PHONY: bootstrap deploy destroy
 bootstrap: setup ## once per account and Region, before the first deploy
 	cdk bootstrap --no-notices

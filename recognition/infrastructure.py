@@ -66,7 +66,14 @@ class RekognitionStack(Stack):
         counts = self._derived_table("LabelCounts", partition_key="shard", sort_key="label")
         projections = self._derived_table("Projections", partition_key="image", sort_key=None)
         results = self._results()
-        index_queue = self._project(labels_topic, table, index, counts, projections, results)
+        index_queue = self._project(
+            labels_topic=labels_topic,
+            table=table,
+            index=index,
+            counts=counts,
+            projections=projections,
+            results=results,
+        )
         api = json_api(
             self,
             "ListImagesService",
@@ -154,6 +161,7 @@ class RekognitionStack(Stack):
 
     def _project(
         self,
+        *,
         labels_topic: sns.ITopic,
         table: dynamodb.TableV2,
         index: dynamodb.TableV2,

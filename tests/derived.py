@@ -77,7 +77,8 @@ def expected(records: Iterable[Classification]) -> Derived:
 
 def found(dynamodb: Any, s3: Any, *, index: str, counts: str, results: str) -> Derived:
     """What stands in the tables and in the bucket. Every entry must say the same of its image as the others do."""
-    entries, contents = set(), {}
+    entries: set[tuple[str, int, str]] = set()
+    contents: dict[str, Any] = {}
     for item in items(dynamodb, index):
         confidence = int(item["confidences"][item["label"]])
         assert item["rank"] == f"{1_000_000 - confidence:07d}#{item['image_id']}"

@@ -113,7 +113,9 @@ def conditions(search: Search, name: str) -> tuple[str, dict[str, str], dict[str
 
     The confidence of `name` itself is the range of its keys.
     """
-    parts, names, values = [], {}, {}
+    parts: list[str] = []
+    names: dict[str, str] = {}
+    values: dict[str, Any] = {}
     for number, label in enumerate(search.labels if search.match == "all" else ()):
         if label != name:
             names[f"#with{number}"] = label
@@ -158,9 +160,7 @@ class LabelSearch:
         end = f"{rank(search.min_confidence, '')}~"  # behind all UUIDs
         if position.end:
             end = min(end, position.end)
-        readers = [
-            Reader(self.dynamodb, self.index, name, search, position.start, end) for name in position.drivers
-        ]
+        readers = [Reader(self.dynamodb, self.index, name, search, position.start, end) for name in position.drivers]
         most = MAX_READ if position.end else BLOCK
         size, largest = limit // len(readers) + 1, BLOCK // len(readers)
         found: list[Match] = []
@@ -182,9 +182,7 @@ class LabelSearch:
         read = sum(reader.read for reader in readers)
         return SearchPage(page, _following(position, page, rest, frontier, in_block), read)
 
-    def _matches(
-        self, search: Search, name: str, items: list[dict[str, Any]], position: Position
-    ) -> Iterator[Match]:
+    def _matches(self, search: Search, name: str, items: list[dict[str, Any]], position: Position) -> Iterator[Match]:
         for item in items:
             confidences = item["confidences"]
             if search.match == "any":

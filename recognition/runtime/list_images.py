@@ -1,9 +1,6 @@
-"""The List Images Service: what was recognised, newest first, and each image in full."""
+"""The List Images Service: lists, shows, searches and deletes images."""
 
-import base64
-import binascii
 import dataclasses
-import json
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
@@ -17,14 +14,33 @@ from botocore.config import Config
 from aws_clients import client
 from classifications import LISTED, Classification, Classifications
 from environment import from_environment
-from http_api import ApiError, bad_request, json_resolver, json_response, logger, parse_json, query
+from http_api import ApiError, json_file, json_resolver, json_response, logger, takes
+from label_index import SURE
+from label_search import LabelSearch
+from search_requests import (
+    CURSOR,
+    EXCLUDE,
+    FROM,
+    LABEL,
+    LIMIT,
+    MATCH,
+    MIN_CONFIDENCE,
+    NAME,
+    PREFIX,
+    TO,
+    is_key,
+    label_cursor,
+    read_key,
+    read_label,
+    read_position,
+    search_cursor,
+    search_of,
+    write_cursor,
+)
 
 app = json_resolver()
 
-DEFAULT_LIMIT = 100
-MAX_LIMIT = 1000
 PICTURE_URL_SECONDS = 300
-MAX_KEY_BYTES = 1024  # S3's limit
 INTERNAL = {"sequencer", "fingerprint", "expires_at"}
 """What the pipeline keeps for itself."""
 
@@ -34,6 +50,8 @@ class Environment:
     """The function's variables."""
 
     classifications_table: str
+    label_index_table: str
+    label_counts_table: str
     image_bucket: str
 
 
@@ -45,6 +63,12 @@ def _environment() -> Environment:
 @cache
 def _records() -> Classifications:
     return Classifications(client("dynamodb"), _environment().classifications_table)
+
+
+@cache
+def _search() -> LabelSearch:
+    environment = _environment()
+    return LabelSearch(client("dynamodb"), environment.label_index_table, environment.label_counts_table)
 
 
 @cache
@@ -60,38 +84,97 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 @app.get("/")
-def list_images() -> Response[Any]:
-    """A page of the list, newest first; the next page in a relative Link."""
-    parameters = query(app, {"limit", "cursor"})
-    limit = _limit(parameters.get("limit", str(DEFAULT_LIMIT)))
-    page = _records().newest(limit=limit, start=_start(parameters.get("cursor")))
-    headers = {}
-    if page.last_key:
-        following = urlencode({"limit": limit, "cursor": _cursor(page.last_key)})
-        headers["Link"] = f'<?{following}>; rel="next"'
-    return json_response(HTTPStatus.OK, [_entry(entry) for entry in page.entries], headers)
+@takes(app, LIMIT, CURSOR)
+def list_images(asked: dict[str, Any]) -> Response[Any]:
+    """The images, newest first."""
+    start = read_key(asked["cursor"])
+    page = _records().newest(limit=asked["limit"], start=start and {**start, "listed": LISTED})
+    logger.debug("listed", extra={"items_read": len(page.entries)})
+    cursor = write_cursor(page.last_key["image"], page.last_key["uploaded_at"]) if page.last_key else None
+    return _page([_entry(entry) for entry in page.entries], asked, cursor)
 
 
 @app.get("/images")
-def get_image_by_query() -> Response[Any]:
+@takes(app, NAME)
+def get_image_by_query(asked: dict[str, Any]) -> Response[Any]:
     """One image, its name in the query."""
-    name = query(app, {"name"}).get("name")
-    if not name:
-        raise bad_request("name is missing; it takes an image's name")
-    return _image(name)
+    return _image(asked["name"])
 
 
 @app.get("/images/.+")
 def get_image() -> Response[Any]:
     """One image, its name in the path."""
+    return _image(_name_in_path())
+
+
+@app.delete("/images/.+")
+def delete_image() -> Response[Any]:
+    """Delete the picture; the image leaves lists and searches when its event was handled."""
+    record = _record(_name_in_path())
+    _s3().delete_object(Bucket=record.bucket, Key=record.image)
+    logger.info("deleted", extra={"image": record.image})
+    return json_response(HTTPStatus.ACCEPTED, {"image": record.image, "message": "it is being deleted"})
+
+
+@app.get("/labels")
+@takes(app, PREFIX, LIMIT, CURSOR)
+def list_labels(asked: dict[str, Any]) -> Response[Any]:
+    """The names under which images are found, in the order of the alphabet, with their numbers of images."""
+    prefix = asked["prefix"]
+    labels, after, read = _search().labels(prefix, limit=asked["limit"], after=read_label(asked["cursor"], prefix))
+    logger.debug("listed labels", extra={"items_read": read})
+    document = [{"label": label, "images": images} for label, images in labels]
+    return _page(document, asked, label_cursor(prefix, after) if after else None)
+
+
+@app.get("/search")
+@takes(app, LABEL, MATCH, EXCLUDE, MIN_CONFIDENCE, FROM, TO, LIMIT, CURSOR)
+def search_images(asked: dict[str, Any]) -> Response[Any]:
+    """The images with all of the labels, or any, best first: by the lowest confidence for all, the highest for any."""
+    search, read = search_of(asked), 0
+    if asked["cursor"] is None:
+        position, read = _search().begin(search)
+    else:
+        position = read_position(asked["cursor"], search)
+    page = _search().page(search, position, limit=asked["limit"])
+    logger.debug("searched", extra={"items_read": read + page.read})
+    document = [
+        {**_entry({**match.item, "status": "RECOGNIZED"}), "confidence": match.confidence * 100 / SURE}
+        for match in page.matches
+    ]
+    return _page(document, asked, search_cursor(search, page.following) if page.following else None)
+
+
+@app.get("/openapi.json")
+def describe() -> Response[Any]:
+    """This description."""
+    return json_file(__file__, "list_images.openapi.json")
+
+
+def _page(document: Any, asked: dict[str, Any], cursor: str | None) -> Response[Any]:
+    """Part of a list; the next part in a relative Link, which repeats what was asked."""
+    headers = {}
+    if cursor is not None:
+        given = app.current_event.get("multiValueQueryStringParameters") or {}
+        following = {**given, "limit": asked["limit"], "cursor": cursor}
+        headers["Link"] = f'<?{urlencode(following, doseq=True)}>; rel="next"'
+    return json_response(HTTPStatus.OK, document, headers)
+
+
+def _name_in_path() -> str:
     # A REST API hands path parameters over as they came, percent-encoded; queries it decodes.
-    return _image(unquote((app.current_event.path_parameters or {})["image"]))
+    return unquote((app.current_event.path_parameters or {})["image"])
+
+
+def _record(name: str) -> Classification:
+    record = _records().get(name) if is_key(name) else None
+    if record is None or record.status == "DELETED":
+        raise ApiError(HTTPStatus.NOT_FOUND, "ImageNotFound", "there is no image of this name, or it was not seen yet")
+    return record
 
 
 def _image(name: str) -> Response[Any]:
-    record = _records().get(name) if _is_key(name) else None
-    if record is None or record.status == "DELETED":
-        raise ApiError(HTTPStatus.NOT_FOUND, "ImageNotFound", "there is no image of this name, or it was not seen yet")
+    record = _record(name)
     return json_response(HTTPStatus.OK, {**_document(record), "picture_url": _picture_url(record)})
 
 
@@ -119,33 +202,3 @@ def _entry(entry: dict[str, Any]) -> dict[str, Any]:
         "uploaded_at": entry["uploaded_at"],
         "recognized_at": entry["recognized_at"],
     }
-
-
-def _limit(text: str) -> int:
-    if not text.isdecimal() or len(text) > len(str(MAX_LIMIT)) or not 1 <= int(text) <= MAX_LIMIT:
-        raise bad_request(f"limit takes a whole number from 1 to {MAX_LIMIT:,}")
-    return int(text)
-
-
-def _cursor(key: dict[str, str]) -> str:
-    return base64.urlsafe_b64encode(json.dumps([1, key["image"], key["uploaded_at"]]).encode()).decode()
-
-
-def _is_key(value: Any) -> bool:
-    """Whether it could be an object's key, and so a key of the table."""
-    try:
-        return isinstance(value, str) and 0 < len(value.encode()) <= MAX_KEY_BYTES
-    except UnicodeEncodeError:  # half of a surrogate pair
-        return False
-
-
-def _start(cursor: str | None) -> dict[str, str] | None:
-    if cursor is None:
-        return None
-    try:
-        version, image, uploaded_at = parse_json(base64.urlsafe_b64decode(cursor))
-        if version != 1 or not _is_key(image) or not _is_key(uploaded_at):
-            raise ValueError(cursor)
-    except (ValueError, TypeError, binascii.Error) as error:
-        raise bad_request("cursor is not one that a Link of this list held") from error
-    return {"image": image, "uploaded_at": uploaded_at, "listed": LISTED}

@@ -162,7 +162,7 @@ class LabelIndex:
                 # botocore adds a token, so that its own repetition of a call does nothing twice.
                 self.dynamodb.transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
             except ClientError as error:
-                reasons = {reason["Code"] for reason in error.response.get("CancellationReasons", [])}  # type: ignore[attr-defined]
+                reasons = {reason["Code"] for reason in error.response.get("CancellationReasons", [])}
                 if "ConditionalCheckFailed" in reasons:
                     raise OvertakenError from error
                 if not reasons or not reasons <= PASSING:

@@ -81,7 +81,7 @@ def fill(derivation: Derivation, pictures: list[list[Label]]) -> dict[str, Class
     searches=st.lists(SEARCHES, min_size=4, max_size=8),
     limit=st.integers(1, 5),
 )
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 def test_pages_hold_what_fits_once_best_first_and_read_little(
     derivation: Derivation, pictures: list[list[Label]], searches: list[Search], limit: int
 ) -> None:
@@ -102,7 +102,7 @@ def test_pages_hold_what_fits_once_best_first_and_read_little(
     search=SEARCHES,
     limit=st.integers(1, 4),
 )
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 def test_what_does_not_change_is_found_exactly_once_whatever_else_is_written(
     derivation: Derivation, pictures: list[list[Label]], writes: list[tuple[int, Any]], search: Search, limit: int
 ) -> None:

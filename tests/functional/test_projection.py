@@ -10,6 +10,7 @@ from unittest import mock
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -167,12 +168,11 @@ def test_a_repetition_writes_one_item_and_a_reprojection_mends_what_was_damaged(
             self.client = client
 
         def __getattr__(self, name: str) -> Any:
-            if name == "transact_write_items":
-                return lambda **request: (
-                    calls.append(len(request["TransactItems"])),
-                    self.client.transact_write_items(**request),
-                )
             return getattr(self.client, name)
+
+        def transact_write_items(self, **request: Any) -> Any:
+            calls.append(len(request["TransactItems"]))
+            return self.client.transact_write_items(**request)
 
     derivation.worker(Counting).handle(stored.image, stored.image_id, rewrite=False)
     assert calls == [1]
@@ -196,11 +196,11 @@ class Conflicted:
     def transact_write_items(self, **request: Any) -> Any:
         self.left -= 1
         if self.left >= 0:
-            reasons = [{"Code": "None"}, {"Code": "TransactionConflict"}]
-            raise boto3.client("dynamodb").exceptions.TransactionCanceledException(
-                {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons},  # type: ignore[typeddict-unknown-key]
-                "TransactWriteItems",
-            )
+            response: Any = {
+                "Error": {"Code": "TransactionCanceledException"},
+                "CancellationReasons": [{"Code": "None"}, {"Code": "TransactionConflict"}],
+            }
+            raise ClientError(response, "TransactWriteItems")
         return self.client.transact_write_items(**request)
 
 
