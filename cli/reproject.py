@@ -144,7 +144,10 @@ def _listed(dynamodb: Any, places: Places) -> Iterator[Item]:
 def _gone(dynamodb: Any, places: Places) -> Iterator[Item]:
     """What the index holds of images that have no record any more, or a deleted one."""
     pages = dynamodb.get_paginator("scan").paginate(
-        TableName=places.projections, ProjectionExpression="image, image_id", ConsistentRead=True
+        TableName=places.projections,
+        ProjectionExpression="image, image_id",
+        FilterExpression="attribute_not_exists(expires_at)",  # these have nothing in the index any more
+        ConsistentRead=True,
     )
     for batch in _batches((item for page in pages for item in page["Items"]), KEYS):
         records = _records(dynamodb, places.records, [item["image"]["S"] for item in batch])
