@@ -29,7 +29,7 @@ REPROJECTION = "sightline.reprojection/1"
 EARLIEST = "0"
 """The sequencer of an object without a record: every real event of that key comes after it."""
 
-COST = 50.0
+COST = 27.0
 """Dollars for a million images, about; docs/scale.md shows of what."""
 
 Item = dict[str, Any]
