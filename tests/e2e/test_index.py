@@ -20,9 +20,8 @@ from recognition_event import Label, image_id
 from tests.derived import Derived, expected, found, stored_records
 from tests.e2e.conftest import System, wait_for
 from tests.e2e.test_commands import sightline
-from tests.source_server import Source
 
-RECORDS = int(os.environ.get("SIGHTLINE_RECORDS", "300"))
+RECORDS = int(os.environ.get("SIGHTLINE_RECORDS", "200"))
 PARENTS = {f"Thing {number}": (f"Kind {number % 5}",) for number in range(40)}
 ALIASES = {"Thing 1": ("First thing",), "Thing 7": ("Other thing", "Seventh")}
 LONG = 60 + RECORDS / 5
@@ -198,11 +197,9 @@ def test_reprojection_ends_equal_and_lets_vanish_what_has_no_record(injection: I
     assert not [entry for entry in injection.derived().entries if entry[2].startswith("injected/")]
 
 
-def test_what_has_no_record_is_recognised_again(
-    system: System, cloud: Cloud, source: Source, injection: Injection
-) -> None:
+def test_what_has_no_record_is_recognised_again(system: System, cloud: Cloud, injection: Injection) -> None:
     name = "lost & found+1.jpg"
-    assert system.upload(f"{source.address}/photo.jpg", name).ok
+    assert system.upload(f"{system.endpoints.photos}astronaut.jpg", name).ok
     record = wait_for(lambda: system.image(name))
     wait_for(system.is_idle)
     injection.dynamodb.delete_item(TableName=system.endpoints.table, Key={"image": {"S": name}})
