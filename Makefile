@@ -67,6 +67,10 @@ test-iam: setup ## the way of a picture with the roles' policies enforced, and w
 test-delivery: setup ## 1,000 results for a third party that is down for a minute, throttles, then fails every third time
 	OUTAGE_SECONDS=60 pytest tests/e2e/test_delivery.py -v -k 1000 -o log_cli=true -o log_cli_level=INFO
 
+.PHONY: test-index
+test-index: setup ## what is derived from 5,000 records, through the real queue, against brute force
+	SIGHTLINE_RECORDS=5000 pytest -v tests/e2e/test_index.py
+
 .PHONY: check lint format synth
 check: lint synth test ## what CI runs: format, lint, types, templates, tests
 
@@ -84,6 +88,10 @@ synth: setup ## the templates in cdk.out, checked by cdk-nag and cfn-lint; needs
 	cdk synth --quiet --no-notices
 	cfn-lint --ignore-checks W3005 --non-zero-exit-code error cdk.out/*.template.json
 
+.PHONY: openapi
+openapi: setup ## write the APIs' descriptions anew from their code
+	@python -m common.openapi
+
 .PHONY: bootstrap deploy destroy
 bootstrap: setup ## once per account and Region, before the first deploy
 	cdk bootstrap --no-notices
@@ -95,12 +103,15 @@ deploy: setup ## deploy to AWS with your credentials, and show how to go on
 destroy: setup ## remove the stacks; the bucket, the table and the logs stay
 	cdk destroy --all --no-notices
 
-.PHONY: bench-rekognition bench-pipeline bench-cold-start bench-conversion
+.PHONY: bench-rekognition bench-pipeline bench-cold-start bench-conversion bench-search
 bench-rekognition: setup ## images per second and CPU per image of the local Rekognition
 	@python -m benchmarks.rekognition
 
 bench-pipeline: setup ## our pipeline beside the public workshop's: images a second, calls and billed time an image
 	@python -m benchmarks.pipeline
+
+bench-search: setup ## pages of lists and searches at 1,000 to 100,000 records: times, and items read
+	@python -m benchmarks.search
 
 bench-cold-start: setup ## how long each function takes to be imported, beside a bare boto3 client, and its size
 	@python -m benchmarks.cold_start

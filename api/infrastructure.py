@@ -54,6 +54,7 @@ class APIStack(Stack):
             description="Fetches a picture by URL and stores it.",
             function=function,
             routes={"/": ["GET"], "/images": ["POST"]},
+            open_routes={"/openapi.json": ["GET"]},
             api_key=self.api_key,
             settings=settings,
         )
@@ -64,6 +65,7 @@ class APIStack(Stack):
             value=self.image_bucket.bucket_name,
             description="Where pictures are kept",
         )
+        CfnOutput(self, "UploadQueueUrl", value=self.uploads.queue.queue_url, description="Has objects recognised")
         if settings.auth == "api_key":
             CfnOutput(self, "ApiKeyId", value=self.api_key.key_id, description="The id of the key for both APIs")
 

@@ -2,6 +2,8 @@
 
 import json
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, NoReturn
 
 import typer
@@ -9,9 +11,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli import deliveries as log
+from cli import images
 from cli.calls import CallError
+from cli.images import ImagesError
 from cli.redrive import RedriveError
 from cli.redrive import run as run_redrive
+from cli.reproject import ReprojectError
+from cli.reproject import run as run_reproject
 from cli.rotation import KeyRotationError, revoke, rotate
 from cli.target import Target, TargetError, TargetName, find
 from common.settings import THIRDPARTY
@@ -24,6 +30,9 @@ TargetOption = Annotated[
     TargetName | None,
     typer.Option("--target", help="Where the system runs. Without it: local while that answers, else aws."),
 ]
+
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.callback()
@@ -67,10 +76,8 @@ def redrive(
     target: TargetOption = None,
 ) -> None:
     """Show what is in the dead-letter queues, and why; then move it back, to be handled again."""
-    try:
+    with _errors(RedriveError):
         run_redrive(_find(target), queue, rate=rate, yes=yes, out=out, err=err)
-    except RedriveError as error:
-        _fail(error)
 
 
 @app.command()
@@ -156,6 +163,97 @@ def signing_secret(
     except log.SecretError as error:
         _fail(error)
     out.print(value, markup=False, emoji=False)
+
+
+@app.command()
+def search(
+    *,
+    labels: Annotated[list[str], typer.Argument(help="Labels, parents or aliases; case does not matter.")],
+    any_of: Annotated[bool, typer.Option("--any", help="Any of them is enough; without it all must be there.")] = False,
+    exclude: Annotated[list[str] | None, typer.Option(help="What must not be there; may be given again.")] = None,
+    min_confidence: Annotated[float, typer.Option(min=0, max=100, help="In per cent.")] = 0,
+    since: Annotated[str | None, typer.Option("--from", help="Uploaded then or later, as 2026-11-20.")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Uploaded then or earlier.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many images to show.")] = 20,
+    as_json: JsonOption = False,
+    target: TargetOption = None,
+) -> None:
+    """Find images by what is in them, best first: sightline search dog beach --min-confidence 90."""
+    query = {
+        "label": labels,
+        "match": "any" if any_of else "all",
+        "exclude": exclude or [],
+        "min_confidence": f"{min_confidence:.4f}",
+        **{name: value for name, value in (("from", since), ("to", until)) if value},
+    }
+    with _errors(ImagesError):
+        found = images.search(_find(target), query, limit)
+    if as_json:
+        out.print_json(data=found)
+    elif found:
+        images.show_found(found, out)
+    else:
+        err.print("nothing was found")
+
+
+@app.command()
+def show(name: Annotated[str, typer.Argument()], as_json: JsonOption = False, target: TargetOption = None) -> None:
+    """Show what is known of an image."""
+    with _errors(ImagesError):
+        record = images.image(_find(target), name)
+    if as_json:
+        out.print_json(data=record)
+    else:
+        images.show_image(record, out)
+
+
+@app.command()
+def delete(
+    names: Annotated[list[str], typer.Argument()],
+    yes: Annotated[bool, typer.Option("--yes", help="Delete on AWS without asking.")] = False,
+    as_json: JsonOption = False,
+    target: TargetOption = None,
+) -> None:
+    """Delete images: the pictures, and then what is known of them."""
+    found = _find(target)
+    if found.name is TargetName.AWS and not yes:
+        typer.confirm(f"Delete {len(names)} image{'s' * (len(names) > 1)} ({found.name})?", abort=True, err=True)
+    results = []
+    for name in names:
+        try:
+            results.append({**images.delete(found, name), "deleted": True})
+        except ImagesError as error:
+            results.append({"image": name, "message": str(error), "deleted": False})
+    if as_json:
+        out.print_json(data=results)
+    else:
+        for result in results:
+            mark = "[green]✓[/green]" if result["deleted"] else "[red]✗[/red]"
+            out.print(mark, escape(images.printable(f"{result['image']}: {result['message']}")))
+    if not all(result["deleted"] for result in results):
+        raise typer.Exit(1)
+
+
+@app.command()
+def reproject(
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Also have objects recognised that have no record.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it on AWS without asking.")] = False,
+    target: TargetOption = None,
+) -> None:
+    """Have the label index and the result documents made anew from the records."""
+    with _errors(ReprojectError):
+        run_reproject(_find(target), missing=missing, yes=yes, out=out, err=err)
+
+
+@contextmanager
+def _errors(kind: type[Exception]) -> Iterator[None]:
+    """One line for what goes wrong."""
+    try:
+        yield
+    except kind as error:
+        _fail(str(error))
 
 
 def exports(target: Target) -> list[str]:

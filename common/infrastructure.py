@@ -284,13 +284,15 @@ def json_api(
     description: str,
     function: lambda_.IFunction,
     routes: Mapping[str, Sequence[str]],
+    open_routes: Mapping[str, Sequence[str]],
     api_key: apigateway.IApiKey,
     settings: Settings,
 ) -> apigateway.RestApi:
     """A REST API whose routes (path -> methods) all go to one function, and whose own errors are our JSON.
 
     Who may call is `settings.auth`; with `api_key` the key is admitted by a usage plan of this API. How often is
-    `settings.api_rate`: by the plan for each key, where there is none by the stage.
+    `settings.api_rate`: by the plan for each key, where there is none by the stage. What is behind `open_routes` holds
+    no data, and anybody may call it.
     """
     with_key = settings.auth == "api_key"
     api = apigateway.RestApi(
@@ -300,11 +302,7 @@ def json_api(
         description=description,
         endpoint_types=[apigateway.EndpointType.REGIONAL],
         cloud_watch_role=False,
-        deploy_options=None
-        if with_key
-        else apigateway.StageOptions(
-            throttling_rate_limit=settings.api_rate, throttling_burst_limit=settings.api_burst
-        ),
+        deploy_options=_throttled(settings, open_routes),
         default_method_options=apigateway.MethodOptions(
             api_key_required=with_key,
             authorization_type=(
@@ -318,6 +316,11 @@ def json_api(
         resource = api.root.resource_for_path(path) if path != "/" else api.root
         for method in methods:
             resource.add_method(method, integration)
+    for path, methods in open_routes.items():
+        for method in methods:
+            api.root.resource_for_path(path).add_method(
+                method, integration, api_key_required=False, authorization_type=apigateway.AuthorizationType.NONE
+            )
     for kind, (code, message) in GATEWAY_ERRORS.items():
         api.add_gateway_response(
             kind.title().replace("_", ""), type=apigateway.ResponseType.of(kind), templates=_error(code, message)
@@ -341,6 +344,20 @@ def json_api(
         plan.add_api_key(api_key)
     acknowledge(api, _api_reasons(settings))
     return api
+
+
+def _throttled(settings: Settings, open_routes: Mapping[str, Sequence[str]]) -> apigateway.StageOptions:
+    """How often the stage may be called; where keys count calls, how often the calls that need none."""
+    if settings.auth != "api_key":
+        return apigateway.StageOptions(
+            throttling_rate_limit=settings.api_rate, throttling_burst_limit=settings.api_burst
+        )
+    each = apigateway.MethodDeploymentOptions(
+        throttling_rate_limit=settings.api_rate, throttling_burst_limit=settings.api_burst
+    )
+    return apigateway.StageOptions(
+        method_options={f"{path}/{method}": each for path, methods in open_routes.items() for method in methods}
+    )
 
 
 def _error(code: str, message: str) -> dict[str, str]:

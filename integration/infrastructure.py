@@ -67,6 +67,7 @@ class IntegrationStack(Stack):
             description="Shows what was delivered to whom, and delivers it again.",
             function=self._deliveries_api(deliveries, queues),
             routes={"/deliveries": ["GET"], "/deliveries/{event_id}/replay": ["POST"]},
+            open_routes={},
             api_key=api_key,
             settings=settings,
         )

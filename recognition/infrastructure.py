@@ -11,6 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from api.infrastructure import RECOGNITION_TIMEOUT
@@ -18,6 +19,7 @@ from common.infrastructure import (
     IMAGING,
     RUNTIME,
     WorkQueue,
+    acknowledge,
     acknowledge_wildcard,
     base_url,
     grant,
@@ -34,6 +36,8 @@ HANDLERS = Path(__file__).parent / "runtime"
 
 NEWEST_INDEX = "newest"
 BATCH_SIZE = 10
+
+PROJECTION_TIMEOUT = Duration.seconds(30)
 
 
 class RekognitionStack(Stack):
@@ -58,18 +62,40 @@ class RekognitionStack(Stack):
         )
         table = self._classifications()
         self._image_recognition(image_bucket, uploads, table, self._recognitions(), labels_topic)
+        index = self._derived_table("LabelIndex", partition_key="label", sort_key="rank")
+        counts = self._derived_table("LabelCounts", partition_key="shard", sort_key="label")
+        projections = self._derived_table("Projections", partition_key="image", sort_key=None)
+        results = self._results()
+        index_queue = self._project(
+            labels_topic=labels_topic,
+            table=table,
+            index=index,
+            counts=counts,
+            projections=projections,
+            results=results,
+        )
         api = json_api(
             self,
             "ListImagesService",
             name="List Images Service",
-            description="Reads what was recognised.",
-            function=self._list_images(image_bucket, table),
-            routes={"/": ["GET"], "/images": ["GET"], "/images/{image+}": ["GET"]},
+            description="Reads and searches what was recognised.",
+            function=self._list_images(image_bucket, table, index, counts),
+            routes={
+                "/": ["GET"],
+                "/images": ["GET"],
+                "/images/{image+}": ["GET", "DELETE"],
+                "/labels": ["GET"],
+                "/search": ["GET"],
+            },
+            open_routes={"/openapi.json": ["GET"]},
             api_key=api_key,
             settings=settings,
         )
         CfnOutput(self, "LabelsEndpoint", value=base_url(api), description="Base URL of the List Images Service")
         CfnOutput(self, "ClassificationsTableName", value=table.table_name, description="One item per image")
+        CfnOutput(self, "ProjectionsTableName", value=projections.table_name, description="What the index holds")
+        CfnOutput(self, "IndexQueueUrl", value=index_queue.queue_url, description="Has images projected again")
+        CfnOutput(self, "ResultsBucketName", value=results.bucket_name, description="One JSON document per image")
 
     def _classifications(self) -> dynamodb.TableV2:
         """One item per image; the index lists those that are not deleted, newest first, in what a list shows."""
@@ -106,6 +132,73 @@ class RekognitionStack(Stack):
                 point_in_time_recovery_enabled=True
             ),
         )
+
+    def _derived_table(self, id: str, *, partition_key: str, sort_key: str | None) -> dynamodb.TableV2:
+        """A table that `sightline reproject` fills anew from `Classifications`."""
+        table = dynamodb.TableV2(
+            self,
+            id,
+            partition_key=dynamodb.Attribute(name=partition_key, type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name=sort_key, type=dynamodb.AttributeType.STRING) if sort_key else None,
+            time_to_live_attribute=None if sort_key else "expires_at",
+            removal_policy=removal_policy(self.settings),
+        )
+        acknowledge(table, {"AwsSolutions-DDB3": "Derived: `sightline reproject` fills it from Classifications."})
+        return table
+
+    def _results(self) -> s3.Bucket:
+        """What Rekognition said of each image, as `{image_id}.json`; derived too."""
+        bucket = s3.Bucket(
+            self,
+            "Results",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            removal_policy=removal_policy(self.settings),
+        )
+        acknowledge(bucket, {"AwsSolutions-S1": "Object-level logs are the account's choice (CloudTrail data events)."})
+        return bucket
+
+    def _project(
+        self,
+        *,
+        labels_topic: sns.ITopic,
+        table: dynamodb.TableV2,
+        index: dynamodb.TableV2,
+        counts: dynamodb.TableV2,
+        projections: dynamodb.TableV2,
+        results: s3.Bucket,
+    ) -> sqs.Queue:
+        work = WorkQueue(self, "Index", topic=labels_topic, consumer_timeout=PROJECTION_TIMEOUT, max_receive_count=20)
+        function = self._function(
+            "Project",
+            handler="project.handler",
+            description="Keeps the label index, its counts and the result documents as the records say",
+            timeout=PROJECTION_TIMEOUT,
+            environment={
+                "CLASSIFICATIONS_TABLE": table.table_name,
+                "LABEL_INDEX_TABLE": index.table_name,
+                "LABEL_COUNTS_TABLE": counts.table_name,
+                "PROJECTIONS_TABLE": projections.table_name,
+                "RESULTS_BUCKET": results.bucket_name,
+                "QUEUE_URL": work.queue.queue_url,
+            },
+        )
+        function.add_event_source(
+            event_sources.SqsEventSource(
+                # Some hundred images a second, few enough at once to seldom meet at a counter.
+                work.queue,
+                batch_size=10,
+                max_concurrency=5,
+                report_batch_item_failures=True,
+            )
+        )
+        grant(function, ["dynamodb:GetItem"], table.table_arn)
+        grant(function, ["dynamodb:PutItem", "dynamodb:DeleteItem"], index.table_arn)
+        grant(function, ["dynamodb:UpdateItem"], counts.table_arn)
+        grant(function, ["dynamodb:GetItem", "dynamodb:PutItem"], projections.table_arn)
+        grant_objects(function, ["s3:PutObject", "s3:DeleteObject"], results)
+        return work.queue
 
     def _image_recognition(
         self,
@@ -161,18 +254,27 @@ class RekognitionStack(Stack):
         grant(function, ["rekognition:DetectLabels"], "*")
         acknowledge_wildcard(function, "*", "rekognition:Detect* has no resource-level permissions.")
 
-    def _list_images(self, bucket: s3.IBucket, table: dynamodb.TableV2) -> lambda_.Function:
+    def _list_images(
+        self, bucket: s3.IBucket, table: dynamodb.TableV2, index: dynamodb.TableV2, counts: dynamodb.TableV2
+    ) -> lambda_.Function:
         function = self._function(
             "ListImages",
             handler="list_images.handler",
-            description="Lists images and shows what was recognised in each",
+            description="Lists, shows, searches and deletes images",
             timeout=Duration.seconds(29),
-            environment={"CLASSIFICATIONS_TABLE": table.table_name, "IMAGE_BUCKET": bucket.bucket_name},
+            environment={
+                "CLASSIFICATIONS_TABLE": table.table_name,
+                "LABEL_INDEX_TABLE": index.table_name,
+                "LABEL_COUNTS_TABLE": counts.table_name,
+                "IMAGE_BUCKET": bucket.bucket_name,
+            },
         )
         grant(function, ["dynamodb:GetItem"], table.table_arn)
         grant(function, ["dynamodb:Query"], f"{table.table_arn}/index/{NEWEST_INDEX}")
-        # A presigned URL opens what its signer may read.
-        grant_objects(function, ["s3:GetObject", "s3:GetObjectVersion"], bucket)
+        grant(function, ["dynamodb:Query"], index.table_arn)
+        grant(function, ["dynamodb:Query", "dynamodb:BatchGetItem"], counts.table_arn)
+        # A presigned URL opens what its signer may read. Deletion leaves a marker; the versions stay.
+        grant_objects(function, ["s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObject"], bucket)
         return function
 
     def _function(

@@ -14,12 +14,47 @@ import pictures
 import safe_fetch
 from aws_clients import client
 from environment import from_environment
-from http_api import ApiError, bad_request, json_resolver, json_response, logger, parse_json, query
+from http_api import (
+    ApiError,
+    Parameter,
+    bad_request,
+    json_file,
+    json_resolver,
+    json_response,
+    logger,
+    parse_json,
+    takes,
+)
 from image_store import ImageStore, NameTakenError
 
 app = json_resolver()
 
 MAX_URL = 1_800  # it is kept with the picture, and S3 keeps 2 KB of metadata
+
+
+URL = Parameter(
+    name="url",
+    about="The picture's address.",
+    takes="the picture's address, percent-encoded",
+    schema={"type": "string", "format": "uri", "maxLength": MAX_URL},
+    read=str,
+    required=True,
+)
+NAME = Parameter(
+    name="name",
+    about="What the picture is to be called; without it, as in the last part of the URL's path.",
+    takes="a name such as holiday/img-01.jpg",
+    schema={"type": "string", "minLength": 1, "maxLength": image_names.MAX_BYTES},
+    read=str,
+)
+OVERWRITE = Parameter(
+    name="overwrite",
+    about="Whether it may replace another picture of this name.",
+    takes="true or false",
+    schema={"type": "boolean", "default": False},
+    read=lambda text: {"true": True, "false": False}[text],
+    default=False,
+)
 
 
 @dataclass(frozen=True)
@@ -63,13 +98,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 @app.get("/")
-def get() -> Response[Any]:
+@takes(app, URL, NAME, OVERWRITE)
+def get(asked: dict[str, Any]) -> Response[Any]:
     """The curl line: `?url=…&name=…`."""
-    parameters = query(app, {"url", "name", "overwrite"})
-    flag = parameters.pop("overwrite", "false")
-    if flag not in {"true", "false"}:
-        raise bad_request(f"overwrite is {flag!r}; it takes true or false")
-    return json_response(HTTPStatus.OK, save(_upload({**parameters, "overwrite": flag == "true"}))[0])
+    return json_response(HTTPStatus.OK, save(_upload(asked))[0])
 
 
 @app.post("/images")
@@ -85,6 +117,12 @@ def post() -> Response[Any]:
         raise bad_request(f"unknown member {unknown[0]!r}; the body takes name, overwrite, refresh, url")
     document, changed = save(_upload(parameters))
     return json_response(HTTPStatus.CREATED if changed else HTTPStatus.OK, document)
+
+
+@app.get("/openapi.json")
+def describe() -> Response[Any]:
+    """This description."""
+    return json_file(__file__, "get_save_image.openapi.json")
 
 
 def _upload(parameters: dict[str, Any]) -> Upload:

@@ -1,7 +1,11 @@
 """How our HTTP APIs answer: JSON, and one shape for every error."""
 
+import functools
 import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -19,6 +23,53 @@ class ApiError(Exception):
         self.status = status
         self.code = code
         self.message = message
+
+
+def json_file(beside: str, name: str) -> Response[Any]:
+    """An answer that is a JSON file beside a module."""
+    return Response(
+        status_code=HTTPStatus.OK, content_type="application/json", body=Path(beside).with_name(name).read_text()
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A query parameter: how it is read, and how that is told to programs (`schema`, JSON Schema) and people.
+
+    `read` makes a value of its text or raises ValueError or KeyError; then the answer is 400 with `takes`.
+    """
+
+    name: str
+    about: str
+    takes: str
+    schema: Mapping[str, Any]
+    read: Callable[[str], Any]
+    required: bool = False
+    default: Any = None
+    most: int = 1
+    """How often it may be given; if more than once, all its values are taken."""
+
+    def value(self, given: Sequence[str]) -> Any:
+        """Read what was given.
+
+        Raises:
+            ApiError: 400.
+        """
+        if not given and self.required:
+            raise bad_request(f"{self.name} is missing; it takes {self.takes}")
+        if len(given) > self.most:
+            often = "once" if self.most == 1 else f"at most {self.most} times"
+            raise bad_request(f"{self.name} is given {len(given)} times; it may be given {often}")
+        try:
+            values = tuple(self.read(text) for text in given)
+        except (KeyError, ValueError) as error:
+            raise bad_request(f"{self.name} takes {self.takes}") from error
+        if self.most > 1:
+            return values
+        return values[0] if values else self.default
+
+
+Handler = Callable[..., Response[Any]]
 
 
 def json_resolver() -> APIGatewayRestResolver:
@@ -60,16 +111,37 @@ def json_response(status: HTTPStatus, document: Any, headers: dict[str, str] | N
     )
 
 
-def query(app: APIGatewayRestResolver, allowed: set[str]) -> dict[str, str]:
-    """The query parameters, decoded.
+def takes(app: APIGatewayRestResolver, *parameters: Parameter) -> Callable[[Handler], Handler]:
+    """Have a call's query parameters read before it: it gets them as one dictionary, before those of its path. Others
+    are refused.
+
+    What a call takes is kept with it, and described from there in openapi.json.
+    """
+
+    def decorate(call: Handler) -> Handler:
+        @functools.wraps(call)
+        def read(**path: str) -> Response[Any]:
+            # API Gateway's own, which has every value of a repeated parameter.
+            given = app.current_event.get("multiValueQueryStringParameters") or {}
+            return call(read_query(given, parameters), **path)
+
+        read.parameters = parameters  # type: ignore[attr-defined]
+        return read
+
+    return decorate
+
+
+def read_query(given: Mapping[str, Sequence[str]], parameters: Sequence[Parameter]) -> dict[str, Any]:
+    """The values of all parameters, by name; a tuple where there may be many.
 
     Raises:
-        ApiError: 400, there is one that the call does not take.
+        ApiError: 400, naming the parameter and what it takes.
     """
-    given = app.current_event.query_string_parameters or {}
-    if unknown := sorted(given.keys() - allowed):
-        raise bad_request(f"unknown parameter {unknown[0]!r}; this call takes {', '.join(sorted(allowed))}")
-    return dict(given)
+    known = {parameter.name: parameter for parameter in parameters}
+    if unknown := sorted(given.keys() - known.keys()):
+        allowed = f"takes {', '.join(sorted(known))}" if known else "takes none"
+        raise bad_request(f"unknown parameter {unknown[0]!r}; this call {allowed}")
+    return {name: parameter.value(given.get(name) or []) for name, parameter in known.items()}
 
 
 def parse_json(text: str | bytes) -> Any:

@@ -12,15 +12,38 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from aws_clients import client
 from deliveries import LISTED, Deliveries
 from environment import from_environment
-from http_api import ApiError, bad_request, json_resolver, json_response, logger, query
-from pages import is_key, next_link, to_key, to_limit
+from http_api import ApiError, Parameter, json_resolver, json_response, logger, takes
+from pages import CURSOR, LIMIT, is_key, next_link, read_key, write_key
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 app = json_resolver()
 
-CURSOR = ("event_id", "receiver", "occurred_at")
+KEY = ("event_id", "receiver", "occurred_at")
+"""Of the table's indexes, beside their partition."""
+
+
+def _name(text: str) -> str:
+    if not is_key(text):
+        raise ValueError(text)
+    return text
+
+
+IMAGE = Parameter(
+    name="image",
+    about="Only deliveries of this image.",
+    takes="an image's name",
+    schema={"type": "string", "minLength": 1},
+    read=_name,
+)
+RECEIVER = Parameter(
+    name="receiver",
+    about="Only to this one, by its name in the settings.",
+    takes="a receiver's name",
+    schema={"type": "string", "minLength": 1},
+    read=_name,
+)
 
 
 @dataclass(frozen=True)
@@ -54,26 +77,22 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 @app.get("/deliveries")
-def list_deliveries() -> Response[Any]:
-    """A page of the deliveries, of one image or of all, newest first; the next page in a relative Link."""
-    parameters = query(app, {"image", "limit", "cursor"})
-    image, limit = parameters.get("image"), to_limit(parameters.get("limit"))
-    if image is not None and not is_key(image):
-        raise bad_request("image takes an image's name")
-    start = to_key(parameters.get("cursor"), CURSOR)
+@takes(app, IMAGE, LIMIT, CURSOR)
+def list_deliveries(asked: dict[str, Any]) -> Response[Any]:
+    """The deliveries, of one image or of all, newest first."""
+    image = asked["image"]
+    start = read_key(asked["cursor"], KEY)
     if start:
         start |= {"image": image} if image else {"listed": LISTED}
-    page = _deliveries().newest(image=image, limit=limit, start=start)
-    headers = {}
-    if page.last_key:
-        headers = next_link(page.last_key, CURSOR, **({"image": image} if image else {}), limit=limit)
-    return json_response(HTTPStatus.OK, page.entries, headers)
+    page = _deliveries().newest(image=image, limit=asked["limit"], start=start)
+    return json_response(HTTPStatus.OK, page.entries, next_link(app, asked["limit"], write_key(page.last_key, KEY)))
 
 
 @app.post("/deliveries/<event_id>/replay")
-def replay(event_id: str) -> Response[Any]:
+@takes(app, RECEIVER)
+def replay(asked: dict[str, Any], event_id: str) -> Response[Any]:
     """Offer what was offered before, under the same id: to all who were offered it, or to one of them."""
-    receiver = query(app, {"receiver"}).get("receiver")
+    receiver = asked["receiver"]
     queues: dict[str, str] = json.loads(_environment().queues)
     documents = {
         name: document

@@ -1,4 +1,4 @@
-"""The List Images Service: what was recognised, newest first, and each image in full."""
+"""The List Images Service: lists, shows, searches and deletes images."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -14,12 +14,31 @@ from botocore.config import Config
 from aws_clients import client
 from classifications import LISTED, Classification, Classifications
 from environment import from_environment
-from http_api import ApiError, bad_request, json_resolver, json_response, logger, query
-from pages import is_key, next_link, to_key, to_limit
+from http_api import ApiError, json_file, json_resolver, json_response, logger, takes
+from label_index import SURE
+from label_search import LabelSearch
+from pages import CURSOR, LIMIT, is_key, next_link, read_key, write_key
+from search_requests import (
+    EXCLUDE,
+    FROM,
+    LABEL,
+    MATCH,
+    MIN_CONFIDENCE,
+    NAME,
+    PREFIX,
+    TO,
+    label_cursor,
+    read_label,
+    read_position,
+    search_cursor,
+    search_of,
+)
 
 app = json_resolver()
 
-CURSOR = ("image", "uploaded_at")
+KEY = ("image", "uploaded_at")
+"""Of the index `newest`, beside its one partition."""
+
 PICTURE_URL_SECONDS = 300
 INTERNAL = {"sequencer", "fingerprint", "expires_at"}
 """What the pipeline keeps for itself."""
@@ -30,6 +49,8 @@ class Environment:
     """The function's variables."""
 
     classifications_table: str
+    label_index_table: str
+    label_counts_table: str
     image_bucket: str
 
 
@@ -41,6 +62,12 @@ def _environment() -> Environment:
 @cache
 def _records() -> Classifications:
     return Classifications(client("dynamodb"), _environment().classifications_table)
+
+
+@cache
+def _search() -> LabelSearch:
+    environment = _environment()
+    return LabelSearch(client("dynamodb"), environment.label_index_table, environment.label_counts_table)
 
 
 @cache
@@ -56,36 +83,91 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 @app.get("/")
-def list_images() -> Response[Any]:
-    """A page of the list, newest first; the next page in a relative Link."""
-    parameters = query(app, {"limit", "cursor"})
-    limit = to_limit(parameters.get("limit"))
-    start = to_key(parameters.get("cursor"), CURSOR)
-    page = _records().newest(limit=limit, start={**start, "listed": LISTED} if start else None)
-    headers = next_link(page.last_key, CURSOR, limit=limit) if page.last_key else {}
-    return json_response(HTTPStatus.OK, [_entry(entry) for entry in page.entries], headers)
+@takes(app, LIMIT, CURSOR)
+def list_images(asked: dict[str, Any]) -> Response[Any]:
+    """The images, newest first."""
+    start = read_key(asked["cursor"], KEY)
+    page = _records().newest(limit=asked["limit"], start=start and {**start, "listed": LISTED})
+    logger.debug("listed", extra={"items_read": len(page.entries)})
+    return _page([_entry(entry) for entry in page.entries], asked, write_key(page.last_key, KEY))
 
 
 @app.get("/images")
-def get_image_by_query() -> Response[Any]:
+@takes(app, NAME)
+def get_image_by_query(asked: dict[str, Any]) -> Response[Any]:
     """One image, its name in the query."""
-    name = query(app, {"name"}).get("name")
-    if not name:
-        raise bad_request("name is missing; it takes an image's name")
-    return _image(name)
+    return _image(asked["name"])
 
 
 @app.get("/images/.+")
 def get_image() -> Response[Any]:
     """One image, its name in the path."""
+    return _image(_name_in_path())
+
+
+@app.delete("/images/.+")
+def delete_image() -> Response[Any]:
+    """Delete the picture; the image leaves lists and searches when its event was handled."""
+    record = _record(_name_in_path())
+    _s3().delete_object(Bucket=record.bucket, Key=record.image)
+    logger.info("deleted", extra={"image": record.image})
+    return json_response(HTTPStatus.ACCEPTED, {"image": record.image, "message": "it is being deleted"})
+
+
+@app.get("/labels")
+@takes(app, PREFIX, LIMIT, CURSOR)
+def list_labels(asked: dict[str, Any]) -> Response[Any]:
+    """The names under which images are found, in the order of the alphabet, with their numbers of images."""
+    prefix = asked["prefix"]
+    labels, after, read = _search().labels(prefix, limit=asked["limit"], after=read_label(asked["cursor"], prefix))
+    logger.debug("listed labels", extra={"items_read": read})
+    document = [{"label": label, "images": images} for label, images in labels]
+    return _page(document, asked, label_cursor(prefix, after) if after else None)
+
+
+@app.get("/search")
+@takes(app, LABEL, MATCH, EXCLUDE, MIN_CONFIDENCE, FROM, TO, LIMIT, CURSOR)
+def search_images(asked: dict[str, Any]) -> Response[Any]:
+    """The images with all of the labels, or any, best first: by the lowest confidence for all, the highest for any."""
+    search, read = search_of(asked), 0
+    if asked["cursor"] is None:
+        position, read = _search().begin(search)
+    else:
+        position = read_position(asked["cursor"], search)
+    page = _search().page(search, position, limit=asked["limit"])
+    logger.debug("searched", extra={"items_read": read + page.read})
+    document = [
+        {**_entry({**match.item, "status": "RECOGNIZED"}), "confidence": match.confidence * 100 / SURE}
+        for match in page.matches
+    ]
+    return _page(document, asked, search_cursor(search, page.following) if page.following else None)
+
+
+@app.get("/openapi.json")
+def describe() -> Response[Any]:
+    """This description."""
+    return json_file(__file__, "list_images.openapi.json")
+
+
+def _page(document: Any, asked: dict[str, Any], cursor: str | None) -> Response[Any]:
+    """Part of a list."""
+    return json_response(HTTPStatus.OK, document, next_link(app, asked["limit"], cursor))
+
+
+def _name_in_path() -> str:
     # A REST API hands path parameters over as they came, percent-encoded; queries it decodes.
-    return _image(unquote((app.current_event.path_parameters or {})["image"]))
+    return unquote((app.current_event.path_parameters or {})["image"])
 
 
-def _image(name: str) -> Response[Any]:
+def _record(name: str) -> Classification:
     record = _records().get(name) if is_key(name) else None
     if record is None or record.status == "DELETED":
         raise ApiError(HTTPStatus.NOT_FOUND, "ImageNotFound", "there is no image of this name, or it was not seen yet")
+    return record
+
+
+def _image(name: str) -> Response[Any]:
+    record = _record(name)
     return json_response(HTTPStatus.OK, {**_document(record), "picture_url": _picture_url(record)})
 
 

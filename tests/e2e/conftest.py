@@ -137,7 +137,8 @@ class System:
 
     def is_idle(self) -> bool:
         """Whether everything that was put in has come out. What is under way at a stop stays hidden for minutes."""
-        return self.depth("UploadedImageQueue") + self.depth("LabelsQueue") + self.depth("PetsLabelsQueue") == 0
+        queues = ("UploadedImageQueue", "LabelsQueue", "PetsLabelsQueue", "IndexQueue")
+        return sum(map(self.depth, queues)) == 0
 
     def stored(self) -> set[str]:
         listed = self.s3().list_objects_v2(Bucket=self.endpoints.bucket).get("Contents", [])

@@ -57,12 +57,13 @@ def shell(cloud: Cloud, system: System, tmp_path: Path) -> Any:
 def test_the_curl_lines_do_what_the_reader_is_told(shell: Any, system: System) -> None:
     [block] = [block for block in blocks("sh") if "curl" in block]
     setup, *calls = re.split(r"^# .*\n", block, flags=re.MULTILINE)
-    get, post, listed, image = calls
+    get, post, listed, image, search = calls
     assert json.loads(shell(setup + get))["image"] == "img-01.jpg"
     assert json.loads(shell(setup + post))["image"] == "holiday/red flower.jpg"
     wait_for(lambda: system.image("holiday/red flower.jpg"))
     assert "holiday/red flower.jpg" in [entry["image"] for entry in json.loads(shell(setup + listed))]
     assert json.loads(shell(setup + image))["labels"]
+    wait_for(lambda: "holiday/red flower.jpg" in [entry["image"] for entry in json.loads(shell(setup + search))])
 
 
 def test_the_aws_lines_give_addresses_and_key(shell: Any, system: System) -> None:
@@ -84,6 +85,19 @@ def test_the_key_is_printed_and_rotated_as_told(shell: Any, system: System) -> N
 def test_the_dead_letters_are_brought_back_as_told(shell: Any) -> None:
     [block] = [block for block in blocks("sh") if "redrive" in block]
     assert "UploadedImage: " in shell(block)
+
+
+def test_searching_showing_and_deleting_work_as_told(shell: Any, system: System) -> None:
+    system.upload(f"{system.endpoints.photos}astronaut.jpg", "img-01.jpg")
+    wait_for(lambda: system.image("img-01.jpg") and system.is_idle())
+    [block] = [block for block in blocks("sh") if "sightline search" in block]
+    assert "✓ img-01.jpg: " in shell(block)
+    wait_for(lambda: system.image("img-01.jpg") is None)
+
+
+def test_what_is_derived_is_made_anew_as_told(shell: Any) -> None:
+    [block] = [block for block in blocks("sh") if "reproject" in block]
+    assert "to be projected again" in shell(block)
 
 
 def test_the_third_partys_address_is_set_as_told(shell: Any, cloud: Cloud, system: System) -> None:
@@ -128,7 +142,8 @@ def test_the_documents_shown_have_the_form_of_those_that_are_sent(system: System
     system.upload(f"{system.endpoints.photos}astronaut.jpg", "img-01.jpg")
     sent, *_ = wait_for(lambda: system.documents("img-01.jpg"))
     assert list(partner_documents.read(sent)) == list(partner_documents.read(document))
-    assert system.image("img-01.jpg")["labels"][0].keys() == shown["labels"][0].keys()
+    record = wait_for(lambda: system.image("img-01.jpg"))
+    assert record["labels"][0].keys() == shown["labels"][0].keys()
 
 
 def test_the_receiver_that_is_shown_is_the_one_that_the_partner_runs() -> None:

@@ -196,18 +196,22 @@ def call(context: Context) -> Callable[..., Answer]:
         method: str,
         path: str,
         *,
-        query: dict[str, str] | None = None,
+        query: dict[str, str] | list[tuple[str, str]] | None = None,
         body: str | None = None,
         parameters: dict[str, str] | None = None,
     ) -> Answer:
+        given = list(query.items() if isinstance(query, dict) else query or [])
+        several: dict[str, list[str]] = {}
+        for name, value in given:
+            several.setdefault(name, []).append(value)
         event = {
             "resource": path,
             "path": path,
             "httpMethod": method,
             "headers": {"Content-Type": "application/json", "x-api-key": API_KEY},
             "multiValueHeaders": {"Content-Type": ["application/json"], "x-api-key": [API_KEY]},
-            "queryStringParameters": query,
-            "multiValueQueryStringParameters": {name: [value] for name, value in (query or {}).items()} or None,
+            "queryStringParameters": dict(given) or None,
+            "multiValueQueryStringParameters": several or None,
             "pathParameters": parameters,
             "stageVariables": None,
             "requestContext": {"requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef", "stage": "prod", "path": path},

@@ -37,10 +37,12 @@ def record(image: str, minute: int, **values: object) -> Classification:
 
 
 @pytest.fixture
-def records(table: str, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Classifications:
+def records(tables: dict[str, str], table: str, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Classifications:
     monkeypatch.setenv("CLASSIFICATIONS_TABLE", table)
+    monkeypatch.setenv("LABEL_INDEX_TABLE", tables["labelindex"])
+    monkeypatch.setenv("LABEL_COUNTS_TABLE", tables["labelcounts"])
     monkeypatch.setenv("IMAGE_BUCKET", bucket)
-    for cached in (list_images._environment, list_images._records, list_images._s3):
+    for cached in (list_images._environment, list_images._records, list_images._search, list_images._s3):
         cached.cache_clear()
     return Classifications(boto3.client("dynamodb"), table)
 
@@ -163,3 +165,39 @@ def test_an_unknown_parameter_or_path_is_named(get: Callable[..., Answer]) -> No
     assert "'lmit'" in get(lmit="5").document["error"]["message"]
     assert get("/images").status == 400
     assert get("/elsewhere").status == 404
+
+
+def test_a_parameter_given_twice_is_refused(records: Classifications, call: Callable[..., Answer]) -> None:
+    answer = call(list_images.handler, "GET", "/", query=[("limit", "1"), ("limit", "2")])
+    assert answer.status == 400
+    assert "limit is given 2 times; it may be given once" in answer.document["error"]["message"]
+
+
+def test_deletion_leaves_a_marker_and_the_record_to_its_event(
+    get: Callable[..., Answer], records: Classifications, bucket: str, call: Callable[..., Answer]
+) -> None:
+    s3 = boto3.client("s3")
+    name = "red flower+1.jpg"
+    s3.put_object(Bucket=bucket, Key=name, Body=b"picture")
+    records.put_if_newer(record(name, 1))
+    for _ in range(2):
+        answer = call(list_images.handler, "DELETE", f"/images/{quote(name)}", parameters={"image": quote(name)})
+        assert (answer.status, answer.document["image"]) == (202, name)
+    listed = s3.list_object_versions(Bucket=bucket)
+    assert [version["Key"] for version in listed["Versions"]] == [name]
+    assert listed["DeleteMarkers"][0]["IsLatest"]
+    assert get(f"/images/{quote(name)}").status == 200
+
+
+@pytest.mark.parametrize("name", ["none.jpg", "gone.jpg", "x" * 3000])
+def test_what_is_not_there_cannot_be_deleted(
+    records: Classifications, bucket: str, call: Callable[..., Answer], name: str
+) -> None:
+    records.put_if_newer(record("gone.jpg", 1, status="DELETED", labels=()))
+    answer = call(list_images.handler, "DELETE", f"/images/{name}", parameters={"image": name})
+    assert (answer.status, answer.document["error"]["code"]) == (404, "ImageNotFound")
+    assert "DeleteMarkers" not in boto3.client("s3").list_object_versions(Bucket=bucket)
+
+
+def test_the_description_is_handed_out(get: Callable[..., Answer]) -> None:
+    assert get("/openapi.json").document["openapi"].startswith("3.1")

@@ -151,7 +151,7 @@ def test_all_workers_together_stay_under_the_quota(
 
 def test_failed_messages_of_a_batch_come_back_alone(templates: Templates) -> None:
     mappings = list(resources(templates, "AWS::Lambda::EventSourceMapping"))
-    assert len(mappings) == 2
+    assert len(mappings) == 3
     for place, mapping in mappings:
         assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"], place
 
@@ -193,6 +193,7 @@ def test_functions_run_the_chosen_python_with_a_role_and_logs_of_their_own(templ
         "get_save_image.handler",
         "image_recognition.handler",
         "list_images.handler",
+        "project.handler",
         "deliver.handler",
         "deliveries_api.handler",
     }
@@ -258,20 +259,27 @@ def test_cdk_nags_rules_are_waived_for_single_constructs_with_a_reason() -> None
 
 
 @pytest.mark.parametrize("stack", ["APIStack", "RekognitionStack", "IntegrationStack"])
-def test_by_default_every_call_needs_the_one_key(templates: Templates, stack: str) -> None:
-    methods = [m for place, m in resources(templates, "AWS::ApiGateway::Method") if place.startswith(stack)]
-    assert methods
-    assert {m["Properties"]["ApiKeyRequired"] for m in methods} == {True}
+def test_by_default_every_call_but_for_the_description_needs_the_one_key(templates: Templates, stack: str) -> None:
+    methods = [m["Properties"] for place, m in resources(templates, "AWS::ApiGateway::Method") if stack in place]
+    keyless = [m for m in methods if not m["ApiKeyRequired"]]
+    assert [is_description(m) for m in keyless] == ([] if stack == "IntegrationStack" else [True])
+    assert len(methods) > len(keyless)
     assert len(list(resources(templates, "AWS::ApiGateway::ApiKey"))) == 1
     keyed = {place.partition("/")[0] for place, _ in resources(templates, "AWS::ApiGateway::UsagePlanKey")}
     assert keyed == {"APIStack", "RekognitionStack", "IntegrationStack"}
 
 
+def is_description(method: dict[str, Any]) -> bool:
+    """Whether it is /openapi.json, which holds no data."""
+    return "openapi" in str(method["ResourceId"])
+
+
 def test_with_iam_every_call_must_be_signed(synthesize: Callable[..., Templates]) -> None:
     templates = synthesize(auth="iam")
     methods = [m["Properties"] for _, m in resources(templates, "AWS::ApiGateway::Method")]
-    assert methods
-    assert {(m["AuthorizationType"], m["ApiKeyRequired"]) for m in methods} == {("AWS_IAM", False)}
+    assert len([m for m in methods if is_description(m)]) == 2
+    guarded = [m for m in methods if not is_description(m)]
+    assert {(m["AuthorizationType"], m["ApiKeyRequired"]) for m in guarded} == {("AWS_IAM", False)}
     assert not list(resources(templates, "AWS::ApiGateway::UsagePlan"))
 
 
@@ -423,7 +431,8 @@ def test_without_an_address_nothing_is_mailed(integration: Template) -> None:
 def test_the_outputs_that_users_ask_for_are_there(templates: Templates) -> None:
     assert {"UploadEndpoint", "ImageBucketName", "ApiKeyId"} <= templates["APIStack"]["Outputs"].keys()
     assert {"DeliveriesEndpoint", "SigningSecrets"} <= templates["IntegrationStack"]["Outputs"].keys()
-    assert {"LabelsEndpoint", "ClassificationsTableName"} <= templates["RekognitionStack"]["Outputs"].keys()
+    recognition = {"ClassificationsTableName", "ProjectionsTableName", "IndexQueueUrl", "ResultsBucketName"}
+    assert {"LabelsEndpoint"} | recognition <= templates["RekognitionStack"]["Outputs"].keys()
 
 
 @pytest.mark.parametrize(
@@ -491,3 +500,30 @@ def test_synth_warns_of_what_lets_strangers_in(
         if entry["type"] == "aws:cdk:warning"
     ]
     assert found == warnings
+
+
+def test_descriptions_that_need_no_key_are_called_no_oftener_than_a_key_may(templates: Templates) -> None:
+    for _, stage in resources(templates, "AWS::ApiGateway::Stage"):
+        [method] = stage["Properties"]["MethodSettings"]
+        assert (method["HttpMethod"], method["ResourcePath"]) == ("GET", "/~1openapi.json")
+        assert (method["ThrottlingRateLimit"], method["ThrottlingBurstLimit"]) == (50, 100)
+
+
+def test_what_is_derived_is_indexed_by_label_and_counted_in_shards(recognition: Template) -> None:
+    for keys in (("label", "rank"), ("shard", "label"), ("image",)):
+        schema = [{"AttributeName": name, "KeyType": kind} for name, kind in zip(keys, ("HASH", "RANGE"), strict=False)]
+        recognition.has_resource_properties("AWS::DynamoDB::GlobalTable", {"KeySchema": schema})
+
+
+def test_results_are_private(recognition: Template) -> None:
+    recognition.has_resource_properties(
+        "AWS::S3::Bucket",
+        {
+            "PublicAccessBlockConfiguration": {
+                "BlockPublicAcls": True,
+                "BlockPublicPolicy": True,
+                "IgnorePublicAcls": True,
+                "RestrictPublicBuckets": True,
+            }
+        },
+    )

@@ -36,8 +36,20 @@ STATEMENTS = {
     "RekognitionStack/ListImages": {
         "<Classifications>": {"dynamodb:GetItem"},
         "<Classifications>/index/newest": {"dynamodb:Query"},
-        "<ImageBucket>/*": {"s3:GetObject", "s3:GetObjectVersion"},  # a presigned URL opens what its signer may read
+        "<LabelIndex>": {"dynamodb:Query"},
+        "<LabelCounts>": {"dynamodb:BatchGetItem", "dynamodb:Query"},
+        # A presigned URL opens what its signer may read. Deleting leaves a marker, and the versions.
+        "<ImageBucket>/*": {"s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObject"},
         "<ListImagesLogs>": LOGGING,
+    },
+    "RekognitionStack/Project": {
+        "<IndexQueue>": CONSUMING,
+        "<Classifications>": {"dynamodb:GetItem"},
+        "<LabelIndex>": {"dynamodb:DeleteItem", "dynamodb:PutItem"},
+        "<LabelCounts>": {"dynamodb:UpdateItem"},
+        "<Projections>": {"dynamodb:GetItem", "dynamodb:PutItem"},
+        "<Results>/*": {"s3:DeleteObject", "s3:PutObject"},
+        "<ProjectLogs>": LOGGING,
     },
     "IntegrationStack/Deliver": {
         "<LabelsQueue>": CONSUMING,
@@ -60,12 +72,21 @@ STATEMENTS = {
 WILDCARDS = {
     "*": "rekognition:Detect* has no resource-level permissions",
     "<ImageBucket>/*": "any object of the one bucket: keys are the users' choice",
+    "<Results>/*": "any document of the results: keys are the images' ids",
 }
 
 # function -> the calls that API Gateway may pass to it
 ROUTES = {
-    "APIStack/GetSaveImage": {"GET/", "POST/images"},
-    "RekognitionStack/ListImages": {"GET/", "GET/images", "GET/images/*"},
+    "APIStack/GetSaveImage": {"GET/", "GET/openapi.json", "POST/images"},
+    "RekognitionStack/ListImages": {
+        "DELETE/images/*",
+        "GET/",
+        "GET/images",
+        "GET/images/*",
+        "GET/labels",
+        "GET/openapi.json",
+        "GET/search",
+    },
     "IntegrationStack/DeliveriesApi": {"GET/deliveries", "POST/deliveries/*/replay"},
 }
 
@@ -76,6 +97,8 @@ SENDERS = {
     "<UploadedImageDeadLetters>": ("sns.amazonaws.com", "<UploadedImageTopic>"),
     "<LabelsQueue>": ("sns.amazonaws.com", "<LabelsTopic>"),
     "<LabelsDeadLetters>": ("sns.amazonaws.com", "<LabelsTopic>"),
+    "<IndexQueue>": ("sns.amazonaws.com", "<LabelsTopic>"),
+    "<IndexDeadLetters>": ("sns.amazonaws.com", "<LabelsTopic>"),
 }
 
 PSEUDO = {"AWS::Partition": "aws", "AWS::Region": "<region>", "AWS::AccountId": "<account>"}

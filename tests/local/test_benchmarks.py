@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from benchmarks import cold_start, conversion, pipeline
+from benchmarks import cold_start, conversion, pipeline, search
+from local.cloud import Cloud
+from tests.derived import expected
 
 TEMPLATE = {
     "Resources": {
@@ -146,3 +148,28 @@ def test_a_conversion_that_fails_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "picture").write_bytes(b"no picture")
     with pytest.raises(RuntimeError, match="NoPictureError"):
         conversion.measured(tmp_path / "picture")
+
+
+def test_the_index_that_is_searched_is_what_project_would_have_written(tmp_path: Path) -> None:
+    written: dict[str, list[Any]] = {}
+
+    class Tables:
+        def batch_write_item(self, *, RequestItems: dict[str, list[Any]]) -> dict[str, Any]:  # noqa: N803 - boto3
+            for table, writes in RequestItems.items():
+                assert len(writes) <= 25
+                written.setdefault(table, []).extend(write["PutRequest"]["Item"] for write in writes)
+            return {}
+
+    records = list(search.records("bucket", 30))
+    assert records == list(search.records("bucket", 30))
+    names = {name: name for name in ("LabelIndex", "LabelCounts", "Projections", "Classifications")}
+    search.load(Cloud(tmp_path, say=print), names, records, search.Writer(Tables()))
+    derived = expected(records)
+    assert len(written["Classifications"]) == len(written["Projections"]) == 30
+    assert {(item["label"]["S"], item["image"]["S"]) for item in written["LabelIndex"]} == {
+        (name, image) for name, _, image in derived.entries
+    }
+    counts: dict[str, int] = {}
+    for item in written["LabelCounts"]:
+        counts[item["label"]["S"]] = counts.get(item["label"]["S"], 0) + int(item["images"]["N"])
+    assert counts == derived.counts

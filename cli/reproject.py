@@ -1,0 +1,239 @@
+"""Having everything derived again: every image's name is sent to `project`'s queue, and what has no record to
+recognition's."""
+
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from cli.target import Target, TargetName
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+SENDERS = 8
+BATCH = 10  # of SendMessageBatch
+KEYS = 100  # of BatchGetItem
+NEWEST_INDEX = "newest"
+REPROJECTION = "sightline.reprojection/1"
+EARLIEST = "0"
+"""The sequencer of an object without a record: every real event of that key comes after it."""
+
+COST = 27.0
+"""Dollars for a million images, about; docs/scale.md shows of what."""
+
+Item = dict[str, Any]
+
+
+class ReprojectError(RuntimeError):
+    """The images could not be read or sent; the message says why."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things are, as the stacks' outputs name them."""
+
+    records: str
+    projections: str
+    index_queue: str
+    bucket: str
+    uploads_queue: str
+
+
+@dataclass
+class Summary:
+    """How many messages were sent, by what they are about."""
+
+    listed: int = 0
+    gone: int = 0
+    missing: int = 0
+
+
+def run(target: Target, *, missing: bool, yes: bool, out: Console, err: Console) -> None:
+    """Send every image's name, once agreed to where it costs.
+
+    Raises:
+        ReprojectError: AWS refused a call.
+    """
+    try:
+        places = _places(target)
+        if not (yes or target.name is TargetName.LOCAL or _agreed(target, places, missing=missing)):
+            return
+        summary = reproject(target, places, missing=missing, err=err)
+    except (BotoCoreError, ClientError, KeyError) as error:
+        raise ReprojectError(f"{type(error).__name__}: {error}; what was sent already does no harm") from error
+    table = Table("sent", "images")
+    table.add_row("to be projected again", str(summary.listed))
+    table.add_row("to vanish from the index, as their records are gone", str(summary.gone))
+    if missing:
+        table.add_row("without a record, to be recognised", str(summary.missing))
+    out.print(table)
+
+
+def _places(target: Target) -> Places:
+    cloudformation = target.client("cloudformation")
+
+    def outputs(stack: str) -> dict[str, str]:
+        [description] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        return {output["OutputKey"]: output["OutputValue"] for output in description["Outputs"]}
+
+    api, recognition = outputs("APIStack"), outputs("RekognitionStack")
+    return Places(
+        records=recognition["ClassificationsTableName"],
+        projections=recognition["ProjectionsTableName"],
+        index_queue=recognition["IndexQueueUrl"],
+        bucket=api["ImageBucketName"],
+        uploads_queue=api["UploadQueueUrl"],
+    )
+
+
+def _agreed(target: Target, places: Places, *, missing: bool) -> bool:
+    count = _size(target, places.records)
+    also = "; every object without a record is recognised, at Rekognition's price" if missing else ""
+    return typer.confirm(
+        f"Project about {count:,} images again ({target.name}), for about ${count * COST / 1e6:,.2f}{also}?", err=True
+    )
+
+
+def _size(target: Target, table: str) -> int:
+    """About how many items a table has; DynamoDB counts every six hours."""
+    return int(target.client("dynamodb").describe_table(TableName=table)["Table"]["ItemCount"])
+
+
+def reproject(target: Target, places: Places, *, missing: bool, err: Console) -> Summary:
+    """Send a message for every image that is listed, that stands in the index without being listed, and, if `missing`,
+    for every object without a record.
+
+    Raises:
+        ClientError, BotoCoreError: AWS refused a call, or did not answer.
+    """
+    dynamodb, sqs = target.client("dynamodb"), target.client("sqs")
+    summary = Summary()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        bar = progress.add_task("listed", total=_size(target, places.records))
+        shown = lambda count: progress.advance(bar, count)  # noqa: E731 - it is passed on
+        summary.listed = _send(sqs, places.index_queue, map(_wish, _listed(dynamodb, places)), shown)
+        progress.reset(bar, description="in the index alone", total=None)
+        summary.gone = _send(sqs, places.index_queue, map(_wish, _gone(dynamodb, places)), shown)
+        if missing:
+            progress.reset(bar, description="without a record", total=None)
+            objects = _objects_without_record(target.client("s3"), dynamodb, places)
+            summary.missing = _send(sqs, places.uploads_queue, objects, shown)
+    return summary
+
+
+def _listed(dynamodb: Any, places: Places) -> Iterator[Item]:
+    pages = dynamodb.get_paginator("scan").paginate(
+        TableName=places.records, IndexName=NEWEST_INDEX, ProjectionExpression="image, image_id"
+    )
+    for page in pages:
+        yield from page["Items"]
+
+
+def _gone(dynamodb: Any, places: Places) -> Iterator[Item]:
+    """What the index holds of images that have no record any more, or a deleted one."""
+    pages = dynamodb.get_paginator("scan").paginate(
+        TableName=places.projections,
+        ProjectionExpression="image, image_id",
+        FilterExpression="attribute_not_exists(expires_at)",  # these have nothing in the index any more
+        ConsistentRead=True,
+    )
+    for batch in _batches((item for page in pages for item in page["Items"]), KEYS):
+        records = _records(dynamodb, places.records, [item["image"]["S"] for item in batch])
+        for item in batch:
+            if records.get(item["image"]["S"], "DELETED") == "DELETED":
+                yield item
+
+
+def _records(dynamodb: Any, table: str, images: list[str]) -> dict[str, str]:
+    """The states of those images that have a record."""
+    asked: dict[str, Any] = {
+        table: {
+            "Keys": [{"image": {"S": image}} for image in dict.fromkeys(images)],
+            "ProjectionExpression": "image, #status",
+            "ExpressionAttributeNames": {"#status": "status"},
+            "ConsistentRead": True,
+        }
+    }
+    states: dict[str, str] = {}
+    while asked:
+        answer = dynamodb.batch_get_item(RequestItems=asked)
+        states |= {item["image"]["S"]: item["status"]["S"] for item in answer["Responses"].get(table, [])}
+        asked = answer.get("UnprocessedKeys", {})
+    return states
+
+
+def _wish(item: Item) -> str:
+    """The message that `project` reads."""
+    return json.dumps({"schema": REPROJECTION, "image": item["image"]["S"], "image_id": item["image_id"]["S"]})
+
+
+def _objects_without_record(s3: Any, dynamodb: Any, places: Places) -> Iterator[str]:
+    """What S3 would have said of them when they were created."""
+    pages = s3.get_paginator("list_object_versions").paginate(Bucket=places.bucket)
+    current = (version for page in pages for version in page.get("Versions", []) if version["IsLatest"])
+    for batch in _batches(current, KEYS):
+        known = _records(dynamodb, places.records, [version["Key"] for version in batch])
+        for version in batch:
+            if version["Key"] not in known:
+                yield json.dumps(_notification(places.bucket, version))
+
+
+def _notification(bucket: str, version: Item) -> Item:
+    moment = version["LastModified"].astimezone(UTC).isoformat(timespec="milliseconds")
+    return {
+        "Records": [
+            {
+                "eventSource": "aws:s3",
+                "eventName": "ObjectCreated:Put",
+                "eventTime": moment.replace("+00:00", "Z"),
+                "s3": {
+                    "bucket": {"name": bucket},
+                    "object": {
+                        "key": quote_plus(version["Key"], safe="/"),
+                        "size": version["Size"],
+                        "versionId": version["VersionId"],
+                        "sequencer": EARLIEST,
+                    },
+                },
+            }
+        ]
+    }
+
+
+def _send(sqs: "SQSClient", queue: str, bodies: Iterable[str], shown: Callable[[int], None]) -> int:
+    """Send the messages, several batches at a time; how many."""
+
+    def send(batch: tuple[str, ...]) -> int:
+        left = {str(number): body for number, body in enumerate(batch)}
+        for _ in range(3):
+            entries = [{"Id": number, "MessageBody": body} for number, body in left.items()]
+            answer = sqs.send_message_batch(QueueUrl=queue, Entries=entries)  # type: ignore[arg-type]
+            left = {failure["Id"]: left[failure["Id"]] for failure in answer.get("Failed", [])}
+            if not left:
+                shown(len(batch))
+                return len(batch)
+        raise ReprojectError(f"SQS refused {len(left)} messages: {answer['Failed'][0].get('Message')}")
+
+    total = 0
+    with ThreadPoolExecutor(SENDERS) as pool:
+        for window in _batches(_batches(bodies, BATCH), 4 * SENDERS):  # a million bodies need not be in memory
+            total += sum(pool.map(send, window))
+    return total
+
+
+def _batches(entries: Iterable[Any], size: int) -> Iterator[tuple[Any, ...]]:
+    entries = iter(entries)
+    while batch := tuple(itertools.islice(entries, size)):
+        yield batch

@@ -1,0 +1,174 @@
+"""The APIs' descriptions (OpenAPI 3.1), made from their code when it changes: `make openapi`.
+
+Calls and query parameters come from the handlers' own declarations, by which requests are read; the schemas of answers
+from types. The functions only hand the files out, so that nothing of this is imported when they start.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
+
+ROOT = Path(__file__).resolve().parent.parent
+SERVICES = ("recognition", "api")
+"""The folders that describe an API in `openapi.py`, for the handler in `runtime/`."""
+
+Method = Literal["get", "post", "delete"]
+NEXT = {"description": 'Where there is more: `<…>; rel="next"`, relative to the call.', "schema": {"type": "string"}}
+
+
+class Problem(TypedDict):
+    """What is wrong: for programs and for people."""
+
+    code: str
+    message: str
+
+
+class ErrorAnswer(TypedDict):
+    """Every answer that is no success."""
+
+    error: Problem
+    request_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """What a call answers, by status; whether it does so in pages, needs no key, or takes a body."""
+
+    answers: Mapping[HTTPStatus, Any]
+    errors: tuple[HTTPStatus, ...] = ()
+    paged: bool = False
+    open: bool = False
+    body: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """An API: the module of its handler, and its calls by method and path as in OpenAPI."""
+
+    title: str
+    module: str
+    calls: Mapping[tuple[Method, str], Call]
+    path_parameters: Mapping[str, str]
+
+
+def describe(service: Service) -> dict[str, Any]:
+    """The description.
+
+    Raises:
+        LookupError: the handler has a call that is not described, or the other way round.
+    """
+    routes = {_operation(route.method, route.rule): route.func for route in _routes(service)}
+    if missing := routes.keys() ^ service.calls.keys():
+        raise LookupError(f"{service.module} and its description differ in {sorted(missing)}")
+    types = [body for call in service.calls.values() for body in (*call.answers.values(), call.body) if body]
+    found, definitions = TypeAdapter.json_schemas(
+        [(kind, "serialization", TypeAdapter(kind)) for kind in (*types, ErrorAnswer)],
+        ref_template="#/components/schemas/{model}",
+    )
+    schemas = {kind: schema for (kind, _), schema in found.items()}
+    paths: dict[str, Any] = {}
+    for (method, path), call in service.calls.items():
+        function = routes[method, path]
+        operation: dict[str, Any] = {
+            "operationId": function.__name__,
+            "summary": function.__doc__.partition("\n")[0],
+            "parameters": [_path_parameter(name, service) for name in re.findall(r"{(\w+)}", path)]
+            + [_query_parameter(parameter) for parameter in getattr(function, "parameters", ())],
+            "responses": _responses(call, schemas),
+        }
+        if call.open:
+            operation["security"] = []
+        if call.body:
+            operation["requestBody"] = {
+                "required": True,
+                "content": {"application/json": {"schema": schemas[call.body]}},
+            }
+        paths.setdefault(path, {})[method] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": service.title, "version": "1"},
+        "servers": [{"url": ".", "description": "where this description is"}],
+        "security": [{"key": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "x-api-key"}},
+            "schemas": definitions.get("$defs", {}),
+        },
+    }
+
+
+def _routes(service: Service) -> list[Any]:
+    app = import_module(service.module).app
+    return [*app._static_routes, *app._dynamic_routes]  # Powertools has no other way to list them
+
+
+def _operation(method: str, rule: re.Pattern[str]) -> tuple[Method, str]:
+    path = rule.pattern.removeprefix("^").removesuffix("$").removesuffix("/*").replace("/.+", "/{image}")
+    return method.lower(), path.replace("\\", "") or "/"  # type: ignore[return-value]
+
+
+def _path_parameter(name: str, service: Service) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": service.path_parameters[name],
+        "schema": {"type": "string", "minLength": 1},
+    }
+
+
+def _query_parameter(parameter: Any) -> dict[str, Any]:
+    schema = dict(parameter.schema)
+    if parameter.most > 1:
+        schema = {"type": "array", "items": schema, "minItems": int(parameter.required), "maxItems": parameter.most}
+    return {
+        "name": parameter.name,
+        "in": "query",
+        "required": parameter.required,
+        "description": parameter.about,
+        "schema": schema,
+    }
+
+
+def _responses(call: Call, schemas: Mapping[Any, Any]) -> dict[str, Any]:
+    def response(status: HTTPStatus, schema: Any) -> dict[str, Any]:
+        return {"description": status.phrase, "content": {"application/json": {"schema": schema}}}
+
+    responses = {str(int(status)): response(status, schemas[kind]) for status, kind in call.answers.items()}
+    if call.paged:
+        responses["200"]["headers"] = {"Link": NEXT}
+    # Those of API Gateway: no key or a wrong one, too many calls; and our own faults.
+    common = (HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.INTERNAL_SERVER_ERROR)
+    for status in sorted({*call.errors, *common, HTTPStatus.GATEWAY_TIMEOUT}):
+        responses[str(int(status))] = response(status, schemas[ErrorAnswer])
+    return responses
+
+
+def descriptions() -> dict[Path, str]:
+    """The files as they should be: path -> text."""
+    sys.path[:0] = [
+        str(path)
+        for path in (ROOT, *(ROOT / folder / "runtime" for folder in ("common", *SERVICES)))
+        if str(path) not in sys.path
+    ]
+    made = {}
+    for folder in SERVICES:
+        service = import_module(f"{folder}.openapi").SERVICE
+        path = ROOT / folder / "runtime" / f"{service.module}.openapi.json"
+        made[path] = json.dumps(describe(service), indent=2) + "\n"
+    return made
+
+
+if __name__ == "__main__":
+    for path, text in descriptions().items():
+        path.write_text(text)
+        print(path.relative_to(ROOT))  # noqa: T201 - says what it wrote

@@ -1,0 +1,67 @@
+"""What the List Images Service answers, for its description."""
+
+from http import HTTPStatus
+from typing import Any, Literal, get_type_hints
+
+from typing_extensions import TypedDict
+
+import list_images
+from classifications import Classification
+from common.openapi import Call, Service
+from recognition_event import Failure
+
+
+class Entry(TypedDict):
+    """An image in a list."""
+
+    image: str
+    labels: list[str]
+    status: Literal["RECOGNIZED", "FAILED"]
+    image_id: str
+    failure: Failure | None
+    uploaded_at: str
+    recognized_at: str
+
+
+class Found(Entry):
+    """An image that fits a search; confidence in per cent: the lowest asked one for all, the highest for any."""
+
+    confidence: float
+
+
+class LabelCount(TypedDict):
+    """A name under which images are found, and how many."""
+
+    label: str
+    images: int
+
+
+class Deletion(TypedDict):
+    """An image that is being deleted."""
+
+    image: str
+    message: str
+
+
+Image = TypedDict(  # type: ignore[misc] # the record, as `list_images` shows it
+    "Image",
+    {name: kind for name, kind in get_type_hints(Classification).items() if name not in list_images.INTERNAL}
+    | {"status": Literal["RECOGNIZED", "FAILED"], "picture_url": str},
+)
+
+SERVICE = Service(
+    title="Sightline: List Images Service",
+    module="list_images",
+    calls={
+        ("get", "/"): Call(answers={HTTPStatus.OK: list[Entry]}, errors=(HTTPStatus.BAD_REQUEST,), paged=True),
+        ("get", "/images"): Call(answers={HTTPStatus.OK: Image}, errors=(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND)),
+        ("get", "/images/{image}"): Call(answers={HTTPStatus.OK: Image}, errors=(HTTPStatus.NOT_FOUND,)),
+        ("delete", "/images/{image}"): Call(answers={HTTPStatus.ACCEPTED: Deletion}, errors=(HTTPStatus.NOT_FOUND,)),
+        ("get", "/labels"): Call(
+            answers={HTTPStatus.OK: list[LabelCount]}, errors=(HTTPStatus.BAD_REQUEST,), paged=True
+        ),
+        ("get", "/search"): Call(answers={HTTPStatus.OK: list[Found]}, errors=(HTTPStatus.BAD_REQUEST,), paged=True),
+        ("get", "/openapi.json"): Call(answers={HTTPStatus.OK: dict[str, Any]}, open=True),
+    },
+    path_parameters={"image": "The image's name. Slashes stand as they are, everything else is percent-encoded, once."},
+)

@@ -1,0 +1,100 @@
+"""What must be derived from the records, by brute force, and what was: for tests of any tier."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from classifications import Classification, from_item
+
+
+@dataclass(frozen=True)
+class Derived:
+    """Entries as (name, confidence in ten-thousandths of a per cent, image), images per name, documents by id."""
+
+    entries: set[tuple[str, int, str]]
+    counts: dict[str, int]
+    documents: dict[str, Any]
+
+
+def items(dynamodb: Any, table: str) -> list[dict[str, Any]]:
+    """All items of a table, plain."""
+    pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    return [
+        {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
+        for page in pages
+        for item in page["Items"]
+    ]
+
+
+def stored_records(dynamodb: Any, table: str) -> list[Classification]:
+    """All records, deleted ones too."""
+    pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    return [from_item(item) for page in pages for item in page["Items"]]
+
+
+def expected(records: Iterable[Classification]) -> Derived:
+    """What the records say, worked out without the code under test."""
+    entries: dict[tuple[str, str], int] = {}
+    documents = {}
+    for record in records:
+        if record.status != "RECOGNIZED":
+            continue
+        for label in record.labels:
+            for name in {label.name, *label.parents, *label.aliases}:
+                key = (name.lower(), record.image)
+                entries[key] = max(entries.get(key, 0), int(Decimal(repr(label.confidence)) * 10_000))
+        documents[record.image_id] = {
+            "image_id": record.image_id,
+            "labels": [
+                {
+                    "Name": label.name,
+                    "Confidence": label.confidence,
+                    "Instances": [
+                        {
+                            "BoundingBox": {
+                                "Width": i.box.width,
+                                "Height": i.box.height,
+                                "Left": i.box.left,
+                                "Top": i.box.top,
+                            },
+                            "Confidence": i.confidence,
+                        }
+                        for i in label.instances
+                    ],
+                    "Parents": [{"Name": parent} for parent in label.parents],
+                }
+                for label in record.labels
+            ],
+        }
+    counts = Counter(name for name, _ in entries)
+    return Derived({(name, value, image) for (name, image), value in entries.items()}, dict(counts), documents)
+
+
+def found(dynamodb: Any, s3: Any, *, index: str, counts: str, results: str) -> Derived:
+    """What stands in the tables and in the bucket. Every entry must say the same of its image as the others do."""
+    entries: set[tuple[str, int, str]] = set()
+    contents: dict[str, Any] = {}
+    for item in items(dynamodb, index):
+        confidence = int(item["confidences"][item["label"]])
+        assert item["rank"] == f"{1_000_000 - confidence:07d}#{item['image_id']}"
+        entries.add((item["label"], confidence, item["image"]))
+        content = {name: value for name, value in item.items() if name not in {"label", "rank"}}
+        assert contents.setdefault(item["image"], content) == content
+    for image, content in contents.items():
+        names = {(name, int(value), image) for name, value in content["confidences"].items()}
+        assert names <= entries
+    counted: Counter[str] = Counter()
+    for item in items(dynamodb, counts):
+        assert item["images"] >= 0
+        counted[item["label"]] += int(item["images"])
+    documents = {}
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=results):
+        for entry in page.get("Contents", []):
+            body = s3.get_object(Bucket=results, Key=entry["Key"])["Body"].read()
+            documents[entry["Key"].removesuffix(".json")] = json.loads(body)
+    return Derived(entries, dict(+counted), documents)

@@ -1,0 +1,54 @@
+"""The APIs answer as their descriptions say, whatever is asked."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+import requests
+
+from tests.conftest import ROOT
+from tests.e2e.conftest import System, wait_for
+from tests.source_server import Source
+
+SCHEMATHESIS = Path(sys.executable).parent / "schemathesis"
+CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+
+
+@pytest.fixture(scope="module")
+def filled(system: System, source: Source) -> System:
+    """So that lists have entries."""
+    assert system.upload(f"{source.address}/photo.jpg", "as described.jpg").ok
+    wait_for(lambda: system.image("as described.jpg") and system.is_idle())
+    return system
+
+
+def test_no_request_gets_a_server_error_or_an_answer_that_is_not_described(filled: System) -> None:
+    description = ROOT / "recognition" / "runtime" / "list_images.openapi.json"
+    command: list[str | Path] = [SCHEMATHESIS, "run", description, "--url", filled.endpoints.labels, "--checks", CHECKS]
+    command += ["--header", f"x-api-key: {filled.endpoints.api_key}", "--max-examples", "15"]
+    command += ["--phases", "examples,coverage,fuzzing", "--generation-database", "none", "--no-color"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stdout
+    tested = re.search(r"(\d+) generated, (\d+) passed", done.stdout)
+    assert tested
+    assert int(tested[1]) > 50
+
+
+def test_an_image_is_as_described(filled: System) -> None:
+    """Which arbitrary names do not find."""
+    document: Any = requests.get(f"{filled.endpoints.labels}/openapi.json", timeout=10).json()
+    name = quote("as described.jpg")
+    image = f"/images/{name}"
+    for path, method, status in (("/", "get", 200), (image, "get", 200), (image, "delete", 202)):
+        answer = requests.request(method, filled.endpoints.labels + path, headers=filled.headers, timeout=30)
+        operation = document["paths"][path.replace(name, "{image}")][method]
+        described = operation["responses"][str(answer.status_code)]["content"]["application/json"]["schema"]
+        assert answer.status_code == status
+        assert answer.json()
+        jsonschema.validate(answer.json(), {**described, "components": document["components"]})
+    wait_for(lambda: filled.image("as described.jpg") is None)

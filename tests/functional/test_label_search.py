@@ -1,0 +1,154 @@
+"""Searches find what a search by brute force finds, in bounded reads, whatever is written between two pages."""
+
+from collections.abc import Iterator
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import label_search
+from classifications import Classification
+from label_index import rank, units
+from label_search import LabelSearch, Match, Search
+from recognition_event import Label
+from tests.functional.test_projection import Derivation, derivation, record
+
+__all__ = ["derivation"]  # a fixture
+
+NAMES = ["Dog", "Cat", "Beach", "Animal"]
+LABELS = st.lists(
+    st.builds(Label, name=st.sampled_from(NAMES), confidence=st.integers(70, 99).map(float)),
+    max_size=4,
+    unique_by=lambda label: label.name,
+)
+SEARCHES = st.builds(
+    Search,
+    labels=st.lists(st.sampled_from(["dog", "cat", "beach"]), min_size=1, max_size=3, unique=True).map(tuple),
+    match=st.sampled_from(["all", "any"]),
+    exclude=st.lists(st.just("animal"), max_size=1).map(tuple),
+    min_confidence=st.sampled_from([0, 800_000]),
+    since=st.sampled_from([None, "2026-11-20T09:30:05.000Z"]),
+    until=st.sampled_from([None, "2026-11-20T09:30:20.000Z"]),
+)
+
+
+def confidence(search: Search, stored: Classification) -> int | None:
+    """How well a record fits, without the code under test; None if not at all."""
+    found = {label.name.lower(): units(label.confidence) for label in stored.labels}
+    asked = [found[name] for name in search.labels if found.get(name, -1) >= search.min_confidence]
+    fits = len(asked) == len(search.labels) if search.match == "all" else bool(asked)
+    if not fits or any(name in found for name in search.exclude) or stored.status != "RECOGNIZED":
+        return None
+    if (search.since and stored.uploaded_at < search.since) or (search.until and stored.uploaded_at >= search.until):
+        return None
+    return min(asked) if search.match == "all" else max(asked)
+
+
+def ranks(search: Search, records: dict[str, Classification]) -> dict[str, str]:
+    """The images that fit, and where they stand in the answer."""
+    fitting = {image: confidence(search, stored) for image, stored in records.items()}
+    return {image: rank(value, records[image].image_id) for image, value in fitting.items() if value is not None}
+
+
+def searcher(derivation: Derivation) -> LabelSearch:
+    return LabelSearch(derivation.dynamodb, derivation.tables["labelindex"], derivation.tables["labelcounts"])
+
+
+def pages(derivation: Derivation, search: Search, limit: int, most: int = 8) -> Iterator[list[Match]]:
+    position, _ = searcher(derivation).begin(search)
+    while position:
+        page = searcher(derivation).page(search, position, limit=limit)
+        assert page.read <= most
+        assert len(page.matches) <= limit
+        yield page.matches
+        assert page.following != position
+        position = page.following  # type: ignore[assignment]
+
+
+def fill(derivation: Derivation, pictures: list[list[Label]]) -> dict[str, Classification]:
+    derivation.empty()
+    records = {f"{n}.jpg": record(f"{n}.jpg", *labels, sequencer=n) for n, labels in enumerate(pictures)}
+    for stored in records.values():
+        derivation.put(stored)
+        derivation.project(stored)
+    return records
+
+
+@given(
+    pictures=st.lists(LABELS, max_size=24),
+    searches=st.lists(SEARCHES, min_size=4, max_size=8),
+    limit=st.integers(1, 5),
+)
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+def test_pages_hold_what_fits_once_best_first_and_read_little(
+    derivation: Derivation, pictures: list[list[Label]], searches: list[Search], limit: int
+) -> None:
+    records = fill(derivation, pictures)
+    with mock.patch.object(label_search, "BLOCK", 6), mock.patch.object(label_search, "MAX_READ", 8):
+        for search in searches:
+            wanted = ranks(search, records)
+            found = [match for page in pages(derivation, search, limit) for match in page]
+            assert sorted(match.item["image"] for match in found) == sorted(wanted)
+            driven = sum(search.labels[0] in {label.name.lower() for label in r.labels} for r in records.values())
+            if search.match == "any" or len(search.labels) == 1 or driven < 6:
+                assert [match.rank for match in found] == sorted(wanted.values())
+
+
+@given(
+    pictures=st.lists(LABELS, min_size=8, max_size=16),
+    writes=st.lists(st.tuples(st.integers(0, 20), LABELS | st.none()), max_size=6),
+    search=SEARCHES,
+    limit=st.integers(1, 4),
+)
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+def test_what_does_not_change_is_found_exactly_once_whatever_else_is_written(
+    derivation: Derivation, pictures: list[list[Label]], writes: list[tuple[int, Any]], search: Search, limit: int
+) -> None:
+    before = fill(derivation, pictures)
+    after, changed, left = dict(before), set(), list(writes)
+    found: list[str] = []
+    with mock.patch.object(label_search, "BLOCK", 6), mock.patch.object(label_search, "MAX_READ", 12):
+        for page in pages(derivation, search, limit, most=12):
+            found += [match.item["image"] for match in page]
+            if left:
+                number, labels = left.pop()
+                image = f"{number}.jpg"
+                status = "DELETED" if labels is None else "RECOGNIZED"
+                after[image] = record(image, *(labels or []), sequencer=30 + len(left), status=status)
+                changed.add(image)
+                derivation.put(after[image])
+                derivation.project(after[image])
+    unchanged = set(ranks(search, after)) - changed
+    assert [image for image in found if image not in changed] == list(
+        dict.fromkeys(image for image in found if image not in changed)
+    )
+    assert unchanged == set(found) - changed
+
+
+def test_the_rarest_label_is_read_and_nobody_elses_entries(derivation: Derivation) -> None:
+    rare, common = Label(name="Rare", confidence=90), Label(name="Common", confidence=95)
+    fill(derivation, [[common, rare] if number % 10 == 0 else [common] for number in range(30)])
+    search = Search(labels=("common", "rare"), match="all")
+    position, read = searcher(derivation).begin(search)
+    assert position.drivers == ("rare",)
+    assert read == 32
+    page = searcher(derivation).page(search, position, limit=100)
+    assert (len(page.matches), page.read, page.following) == (3, 3, None)
+
+
+@pytest.mark.parametrize("limit", [1, 3, 100])
+def test_labels_are_listed_with_their_counts_page_by_page(derivation: Derivation, limit: int) -> None:
+    fill(derivation, [[Label(name=name, confidence=90) for name in NAMES[: number % 5]] for number in range(20)])
+    derivation.project(gone := record("1.jpg", status="DELETED"))
+    derivation.put(gone)
+    derivation.project(gone)
+    listed: list[tuple[str, int]] = []
+    after: str | None = ""
+    while after is not None:
+        page, after, read = searcher(derivation).labels("", limit=limit, after=after)
+        assert read <= 16 * limit
+        listed += page
+    assert listed == [("Animal", 4), ("Beach", 8), ("Cat", 12), ("Dog", 15)]
+    assert searcher(derivation).labels("ca", limit=limit, after=None)[0] == [("Cat", 12)]

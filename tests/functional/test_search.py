@@ -1,0 +1,129 @@
+"""`GET /search` and `GET /labels`, as their callers meet them."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import boto3
+import pytest
+
+import list_images
+from recognition_event import Label
+from tests.functional.conftest import Answer
+from tests.functional.test_list_images import records
+from tests.functional.test_projection import Derivation, record
+
+__all__ = ["records"]  # a fixture
+
+DOG = Label(name="Dog", confidence=98.13, parents=("Animal",), aliases=("Hound",))
+BEACH = Label(name="Beach", confidence=91.5)
+CAT = Label(name="Cat", confidence=88)
+
+
+@pytest.fixture
+def search(records: Any, tables: dict[str, str], call: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Three pictures: both on day 20, a dog on day 21, a cat on day 22."""
+    boto3.client("s3").create_bucket(Bucket="results")
+    derivation = Derivation(tables)
+    for day, (image, labels) in enumerate({"both.jpg": (DOG, BEACH), "dog.jpg": (DOG,), "cat.jpg": (CAT,)}.items(), 20):
+        stored = record(image, *labels, uploaded_at=f"2026-11-{day}T09:30:00.000Z")
+        derivation.put(stored)
+        derivation.project(stored)
+
+    def searched(path: str = "/search", *pairs: tuple[str, str], **query: str) -> Answer:
+        return call(list_images.handler, "GET", path, query=[*pairs, *query.items()])
+
+    return searched
+
+
+def images(answer: Answer) -> list[str]:
+    assert answer.status == 200, answer.document
+    return sorted(entry["image"] for entry in answer.document)
+
+
+def test_an_entry_is_one_of_the_list_with_its_confidence(search: Callable[..., Answer]) -> None:
+    answer = search("/search", ("label", "dog"), ("label", "BEACH"))
+    [entry] = answer.document
+    assert entry == {
+        "image": "both.jpg",
+        "labels": ["Dog", "Beach"],
+        "status": "RECOGNIZED",
+        "image_id": entry["image_id"],
+        "failure": None,
+        "uploaded_at": "2026-11-20T09:30:00.000Z",
+        "recognized_at": "2026-11-20T09:31:00.000Z",
+        "confidence": 91.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ([("label", "Dog")], ["both.jpg", "dog.jpg"]),
+        ([("label", "hound")], ["both.jpg", "dog.jpg"]),
+        ([("label", "animal"), ("exclude", "beach")], ["dog.jpg"]),
+        ([("label", "cat"), ("label", "beach")], []),
+        ([("label", "cat"), ("label", "beach"), ("match", "any")], ["both.jpg", "cat.jpg"]),
+        ([("label", "dog"), ("min_confidence", "98.13")], ["both.jpg", "dog.jpg"]),
+        ([("label", "dog"), ("min_confidence", "98.1301")], []),
+        ([("label", "dog"), ("label", "beach"), ("min_confidence", "95")], []),
+        ([("label", "dog"), ("from", "2026-11-21")], ["dog.jpg"]),
+        ([("label", "dog"), ("to", "2026-11-20")], ["both.jpg"]),
+        ([("label", "dog"), ("to", "2026-11-20T09:30:00Z")], ["both.jpg"]),
+        ([("label", "dog"), ("to", "2026-11-20T10:29:59+01:00")], []),
+        ([("label", "unicorn")], []),
+        ([("label", "#x"), ("exclude", "")], None),
+        ([("label", "")], None),
+        ([("label", "x" * 201)], None),
+        ([("label", "\ud800")], None),
+        ([], None),
+        ([("label", "x")] * 11, None),
+        ([("label", "dog"), ("match", "some")], None),
+        ([("label", "dog"), ("min_confidence", "101")], None),
+        ([("label", "dog"), ("min_confidence", "1e1")], None),
+        ([("label", "dog"), ("from", "yesterday")], None),
+        ([("label", "dog"), ("from", "9999-12-31T23:59:59-10:00")], None),
+        ([("label", "dog"), ("from", "2026-11-21"), ("to", "2026-11-20")], None),
+        ([("label", "dog"), ("cursor", "x")], None),
+    ],
+)
+def test_what_is_asked_is_found_and_what_cannot_be_asked_is_named(
+    search: Callable[..., Answer], query: list[tuple[str, str]], expected: list[str] | None
+) -> None:
+    answer = search("/search", *query)
+    if expected is None:
+        assert (answer.status, answer.document["error"]["code"]) == (400, "InvalidParameter")
+        named = query[-1][0] if query else "label"
+        assert answer.document["error"]["message"].startswith(named)
+    else:
+        assert images(answer) == expected
+
+
+def test_pages_are_followed_by_their_links_and_cursors_belong_to_one_search(search: Callable[..., Answer]) -> None:
+    first = search("/search", ("label", "dog"), ("label", "cat"), match="any", limit="2")
+    address, _ = first.headers["Link"].split("; ")
+    query = parse_qsl(urlsplit(address.strip("<>")).query)
+    second = search("/search", *query)
+    assert images(first) + images(second) == ["both.jpg", "dog.jpg", "cat.jpg"]
+    assert "Link" not in second.headers
+    cursor = dict(query)["cursor"]
+    assert search("/search", label="dog", cursor=cursor).status == 400
+    assert search("/labels", cursor=cursor).status == 400
+    assert search("/", cursor=cursor).status == 400
+
+
+def test_labels_are_listed_with_counts_in_their_own_spelling(search: Callable[..., Answer]) -> None:
+    assert search("/labels").document == [
+        {"label": "Animal", "images": 2},
+        {"label": "Beach", "images": 1},
+        {"label": "Cat", "images": 1},
+        {"label": "Dog", "images": 2},
+        {"label": "Hound", "images": 2},
+    ]
+    page = search("/labels", prefix="DO", limit="1")
+    assert page.document == [{"label": "Dog", "images": 2}]
+    first = search("/labels", limit="1")
+    address, _ = first.headers["Link"].split("; ")
+    assert search("/labels", *parse_qsl(urlsplit(address.strip("<>")).query)).document == [
+        {"label": "Beach", "images": 1}
+    ]
