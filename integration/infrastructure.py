@@ -2,7 +2,7 @@
 
 import string
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
@@ -145,6 +145,8 @@ class IntegrationStack(Stack):
                 password_length=64, exclude_characters=string.punctuation
             ),
         )
+        # Its ARN, which Ref gives on AWS too, but not on the embedded cloud.
+        secret_arn = cast("secretsmanager.CfnSecret", secret.node.default_child).attr_id
         acknowledge(
             secret,
             {"AwsSolutions-SMG4": "The receiver has to be given the new one, so its operator begins a rotation."},
@@ -158,7 +160,7 @@ class IntegrationStack(Stack):
                 "RECEIVER": receiver.name,
                 "FORMAT": receiver.format,
                 "URL_PARAMETER": receiver.url_parameter,
-                "SECRET_ARN": secret.secret_arn,
+                "SECRET_ARN": secret_arn,
                 "QUEUE_URL": work.queue.queue_url,
                 "DEAD_LETTER_QUEUE_URL": work.dead_letter_queue.queue_url,
                 "DELIVERIES_TABLE": deliveries.table_name,
@@ -176,11 +178,11 @@ class IntegrationStack(Stack):
         )
         parameter = stack_arn(self, service="ssm", resource="parameter", name=receiver.url_parameter.lstrip("/"))
         grant(function, ["ssm:GetParameter"], parameter)
-        grant(function, ["secretsmanager:GetSecretValue"], secret.secret_arn)
+        grant(function, ["secretsmanager:GetSecretValue"], secret_arn)
         grant(function, ["sqs:SendMessage"], work.dead_letter_queue.queue_arn)
         grant(function, ["dynamodb:UpdateItem"], deliveries.table_arn)
         grant(function, ["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], breakers.table_arn)
-        self.secrets[receiver.name] = secret.secret_arn
+        self.secrets[receiver.name] = secret_arn
         return work
 
     def _deliveries_api(self, deliveries: dynamodb.TableV2, queues: dict[str, WorkQueue]) -> lambda_.Function:

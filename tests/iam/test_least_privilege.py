@@ -5,6 +5,7 @@ back, what waited is done, and Rekognition was asked once.
 """
 
 import itertools
+import json
 
 import pytest
 import requests
@@ -53,12 +54,17 @@ def test_with_the_roles_as_they_are_the_whole_way_works(
     wait_for(lambda: system.image(name))
     wait_for(lambda: events(system, name) == ["image.recognized"] * 2)
 
+    [delivery] = json.loads(sightline(cloud, "deliveries", "--image", name, "--json").stdout)
+    assert delivery["status"] == "DELIVERED"
+    assert sightline(cloud, "replay", delivery["event_id"]).returncode == 0
+    wait_for(lambda: events(system, name) == ["image.recognized"] * 3)
+
     system.s3().delete_object(Bucket=system.endpoints.bucket, Key=name)
-    wait_for(lambda: events(system, name)[2:] == ["image.deleted"])
+    wait_for(lambda: events(system, name)[3:] == ["image.deleted"])
     assert dynamodb.get_item(**item)["Item"]["status"] == {"S": "DELETED"}
     assert name not in system.images()
     wait_for(system.is_idle)
-    for function in ("GetSaveImage", "ImageRecognition", "ListImages", "Deliver"):
+    for function in ("GetSaveImage", "ImageRecognition", "ListImages", "Deliver", "DeliveriesApi", "SendEmail"):
         assert roles.denials(function) == []
 
 
@@ -117,6 +123,7 @@ def impatient(system: System) -> None:
         ("ImageRecognition", ["dynamodb:PutItem"], False),
         ("ImageRecognition", ["sns:Publish"], True),
         ("Deliver", ["ssm:GetParameter"], True),
+        ("Deliver", ["secretsmanager:GetSecretValue"], True),
     ],
 )
 def test_what_may_not_be_done_waits_until_it_may(

@@ -119,7 +119,7 @@ def written(value: Any) -> str:
     if function == "Ref":
         return PSEUDO.get(argument) or f"<{name(argument)}>"
     if function == "Fn::GetAtt":
-        assert argument[1] == "Arn"
+        assert argument[1] in {"Arn", "Id"}  # Id is a secret's ARN
         return f"<{name(argument[0])}>"
     assert function == "Fn::ImportValue"
     exported = re.fullmatch(r"\w+Stack:ExportsOutput(?:FnGetAtt|Ref)(\w+?)(?:Arn)?[0-9A-F]{8}", argument)
