@@ -157,7 +157,11 @@ def descriptions() -> dict[Path, str]:
     """The files as they should be: path -> text."""
     sys.path[:0] = [
         str(path)
-        for path in (ROOT, *(ROOT / folder / "runtime" for folder in ("common", *SERVICES)))
+        for path in (
+            ROOT,
+            *(ROOT / folder / "runtime" for folder in ("common", *SERVICES)),
+            ROOT / "common" / "imaging",
+        )
         if str(path) not in sys.path
     ]
     made = {}
