@@ -155,15 +155,8 @@ def _responses(call: Call, schemas: Mapping[Any, Any]) -> dict[str, Any]:
 
 def descriptions() -> dict[Path, str]:
     """The files as they should be: path -> text."""
-    sys.path[:0] = [
-        str(path)
-        for path in (
-            ROOT,
-            *(ROOT / folder / "runtime" for folder in ("common", *SERVICES)),
-            ROOT / "common" / "imaging",
-        )
-        if str(path) not in sys.path
-    ]
+    folders = (".", "common/runtime", "common/imaging", *(f"{folder}/runtime" for folder in SERVICES))
+    sys.path[:0] = [str(ROOT / folder) for folder in folders if str(ROOT / folder) not in sys.path]
     made = {}
     for folder in SERVICES:
         service = import_module(f"{folder}.openapi").SERVICE

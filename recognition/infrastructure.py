@@ -142,6 +142,7 @@ class RekognitionStack(Stack):
             sort_key=dynamodb.Attribute(name=sort_key, type=dynamodb.AttributeType.STRING) if sort_key else None,
             time_to_live_attribute=None if sort_key else "expires_at",
             removal_policy=removal_policy(self.settings),
+            resource_policy=tls_only(),
         )
         acknowledge(table, {"AwsSolutions-DDB3": "Derived: `sightline reproject` fills it from Classifications."})
         return table

@@ -27,12 +27,12 @@ def filled(system: System, source: Source) -> System:
     return system
 
 
-def test_no_request_gets_a_server_error_or_an_answer_that_is_not_described(filled: System) -> None:
+def test_no_request_gets_a_server_error_or_an_answer_that_is_not_described(filled: System, tmp_path: Path) -> None:
     description = ROOT / "recognition" / "runtime" / "list_images.openapi.json"
     command: list[str | Path] = [SCHEMATHESIS, "run", description, "--url", filled.endpoints.labels, "--checks", CHECKS]
     command += ["--header", f"x-api-key: {filled.endpoints.api_key}", "--max-examples", "15"]
     command += ["--phases", "examples,coverage,fuzzing", "--generation-database", "none", "--no-color"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stdout
     tested = re.search(r"(\d+) generated, (\d+) passed", done.stdout)
     assert tested
