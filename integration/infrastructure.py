@@ -75,7 +75,7 @@ class IntegrationStack(Stack):
             self._emails()
         CfnOutput(self, "DeliveriesEndpoint", value=base_url(api), description="Base URL of the Deliveries Service")
         CfnOutput(self, "DeliveriesTableName", value=deliveries.table_name, description="One item per delivery")
-        CfnOutput(self, "SigningSecrets", value=self.to_json_string(self.secrets), description="ARNs, by receiver")
+        CfnOutput(self, "SigningSecretArns", value=self.to_json_string(self.secrets), description="ARNs, by receiver")
         CfnOutput(self, "LabelsTopicArn", value=self.labels_topic.topic_arn, description="Announces every result")
 
     def _topic(self, id: str) -> sns.Topic:

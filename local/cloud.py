@@ -312,7 +312,7 @@ class Cloud:
         self.client("ssm").put_parameter(
             Name="thirdparty_endpoint", Value=endpoints.partner, Type="String", Overwrite=True
         )
-        self._give_secrets(json.loads(integration["SigningSecrets"]).values())
+        self._give_secrets(json.loads(integration["SigningSecretArns"]).values())
         if "EmailTopicArn" in integration:
             self.client("sns").subscribe(
                 TopicArn=integration["EmailTopicArn"], Protocol="http", Endpoint=f"{endpoints.partner}inbox"
