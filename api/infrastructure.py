@@ -61,7 +61,7 @@ class APIStack(Stack):
             imaging_layer=self.imaging_layer,
             settings=settings,
         )
-        self._acknowledge_notifications_handler()
+        self._tie_notifications_handler(settings)
         api = json_api(
             self,
             "ImageUploadService",

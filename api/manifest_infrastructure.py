@@ -18,6 +18,7 @@ from common.infrastructure import (
     private_bucket,
     python_function,
     removal_policy,
+    tls_only,
 )
 from common.settings import Settings
 
@@ -82,6 +83,7 @@ class ManifestIntake:
                 point_in_time_recovery_enabled=True
             ),
             removal_policy=removal_policy(self.settings),
+            resource_policy=tls_only(),
         )
 
     def _read_manifest(self, layer: lambda_.ILayerVersion) -> None:

@@ -91,8 +91,8 @@ class Fetcher:
         try:
             changed = self._save(line)
         except tuple(REFUSALS) as error:
-            if receives < TRIES and (seconds := retry_seconds(error, receives)):
-                raise RetryLaterError(f"{line.url}: {error}", seconds) from error
+            if receives < TRIES and (seconds := retry_seconds(error, receives)) is not None:
+                raise RetryLaterError(str(error), seconds) from error
             _, code = REFUSALS[type(error)]
             reason = f"{code}: {error}"
             self.manifests.settle(line.manifest, line.number, "failed", url=line.url, reason=reason)
@@ -108,16 +108,16 @@ class Fetcher:
         return self.saver.save(Upload(line.url, line.name)).changed
 
 
-def retry_seconds(error: Exception, receives: int) -> int:
-    """After how many seconds a source may be asked again; 0 if that would change nothing."""
+def retry_seconds(error: Exception, receives: int) -> int | None:
+    """After how many seconds a source may be asked again; None if that would change nothing."""
     if isinstance(error, SourceTimeoutError):
         return backoff(receives)
     if not isinstance(error, SourceFailedError):
-        return 0
+        return None
     if error.status is None or error.status in PASSING or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         wish = int(getattr(error, "retry_after", None) or 0)
         return min(LAST_RETRY_SECONDS, max(wish, backoff(receives)))
-    return 0
+    return None
 
 
 @cache
@@ -164,7 +164,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         turn = record.message_id if line.url.startswith(S3_SCHEME) else line.host
         with turns.setdefault(turn, threading.Lock()):
             if time.monotonic() > ends_at - SPARE_SECONDS:
-                raise RetryLaterError(f"{line.host} was too slow for the lines before this one", 1)
+                raise RetryLaterError("its host was too slow for the lines before it", 1)
             fetcher().handle(line, int(record.attributes.approximate_receive_count))
 
     return MessageBatch(_sqs(), _environment().fetch_queue_url).handle(event, handle, context)

@@ -1,7 +1,7 @@
 """Who may do what: every role's statements, and who else may call, publish and send."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -18,8 +18,23 @@ STATEMENTS = {
         "<ImageBucket>/*": {"s3:GetObject", "s3:PutObject"},  # GetObject: what holds a name that is taken
         "<GetSaveImageLogs>": LOGGING,
     },
+    "APIStack/ReadManifest": {
+        "<ManifestQueue>": CONSUMING | {"sqs:SendMessage"},  # has itself called again
+        "<FetchQueue>": {"sqs:SendMessage"},
+        "<ManifestBucket>/*": {"s3:GetObjectVersion"},
+        "<ManifestBucket>/reports/*": {"s3:PutObject"},
+        "<Manifests>": {"dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"},
+        "<ReadManifestLogs>": LOGGING,
+    },
+    "APIStack/FetchImages": {
+        "<FetchQueue>": CONSUMING,
+        "<ImageBucket>/*": {"s3:GetObject", "s3:PutObject"},  # GetObject: what holds a name that is taken
+        "<Manifests>": {"dynamodb:GetItem", "dynamodb:PutItem"},
+        "<FetchImagesLogs>": LOGGING,
+    },
     "APIStack/BucketNotificationsHandler": {  # CDK's own, at deploy time
         "<ImageBucket>": {"s3:PutBucketNotification"},
+        "<ManifestBucket>": {"s3:PutBucketNotification"},
         "<NotificationsLogs>": LOGGING,
     },
     "RekognitionStack/ImageRecognition": {
@@ -48,11 +63,13 @@ STATEMENTS = {
 WILDCARDS = {
     "*": "rekognition:Detect* has no resource-level permissions",
     "<ImageBucket>/*": "any object of the one bucket: keys are the users' choice",
+    "<ManifestBucket>/*": "any object of the one bucket: keys are the users' choice",
+    "<ManifestBucket>/reports/*": "reports are named after manifests",
 }
 
 # function -> the calls that API Gateway may pass to it
 ROUTES = {
-    "APIStack/GetSaveImage": {"GET/", "POST/images"},
+    "APIStack/GetSaveImage": {"GET/", "POST/images", "POST/uploads"},
     "RekognitionStack/ListImages": {"GET/", "GET/images", "GET/images/*"},
 }
 
@@ -61,6 +78,7 @@ SENDERS = {
     "<UploadedImageTopic>": ("s3.amazonaws.com", "<ImageBucket>"),
     "<UploadedImageQueue>": ("sns.amazonaws.com", "<UploadedImageTopic>"),
     "<UploadedImageDeadLetters>": ("sns.amazonaws.com", "<UploadedImageTopic>"),
+    "<ManifestQueue>": ("s3.amazonaws.com", "<ManifestBucket>"),
     "<LabelsQueue>": ("sns.amazonaws.com", "<LabelsTopic>"),
     "<LabelsDeadLetters>": ("sns.amazonaws.com", "<LabelsTopic>"),
 }
@@ -142,6 +160,20 @@ def test_the_wildcards_are_these_and_no_others(templates: Templates) -> None:
     granted = [(arn, action) for rights in STATEMENTS.values() for arn, actions in rights.items() for action in actions]
     assert {arn for arn, _ in granted if "*" in arn} == WILDCARDS.keys()
     assert [action for _, action in granted if "*" in action] == []
+
+
+def test_pictures_are_copied_from_the_source_buckets_alone(synthesize: Callable[..., Templates]) -> None:
+    copying = {
+        (logical_id.partition("Role")[0], written(arn), *as_list(statement["Action"]))
+        for _, logical_id, policy in resources(synthesize(source_buckets="photos,my.archive"), "AWS::IAM::Policy")
+        for statement in policy["PolicyDocument"]["Statement"]
+        for arn in as_list(statement["Resource"])
+        if ":s3:::" in written(arn)
+    }
+    assert copying == {
+        ("FetchImages", "arn:aws:s3:::my.archive/*", "s3:GetObject"),
+        ("FetchImages", "arn:aws:s3:::photos/*", "s3:GetObject"),
+    }
 
 
 def test_only_the_apis_own_routes_call_the_functions(templates: Templates) -> None:
