@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from cli.ingest import ingest
 from cli.redrive import RedriveError
 from cli.redrive import run as run_redrive
 from cli.rotation import KeyRotationError, revoke, rotate
@@ -20,6 +21,9 @@ TargetOption = Annotated[
     TargetName | None,
     typer.Option("--target", help="Where the system runs. Without it: local while that answers, else aws."),
 ]
+
+
+app.command()(ingest)
 
 
 @app.callback()

@@ -33,6 +33,8 @@ SERVICES = ("emulator", "rekognition", "partner", "photos")
 START_SECONDS = 60
 TRUST = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
 """The variables by which botocore, requests, Python's own HTTP and Node are told which authority to trust."""
+SOURCE_BUCKET = "photo-archive"
+"""A bucket that manifests may have pictures copied from, for who makes it."""
 
 
 class CloudError(RuntimeError):
@@ -51,6 +53,7 @@ class Endpoints:
     partner: str
     photos: str
     bucket: str
+    manifests: str
     table: str
 
 
@@ -135,7 +138,7 @@ class Cloud:
         self._start_services(ports)
         outputs = self._deploy(ports)
         endpoints = self._read_endpoints(ports, outputs)
-        self._configure(endpoints)
+        self._configure(endpoints, [endpoints.table, outputs["APIStack"]["ManifestsTableName"]])
         self._wait_for_answer(endpoints)
         path = self.folder / "endpoints.json"
         path.touch(mode=0o600)  # it holds the API key
@@ -236,6 +239,7 @@ class Cloud:
             "layer_platform": "host",
             "removal_policy": "destroy",
             "private_sources": ",".join([f"{HOST}:{ports['photos']}", *self.sources]),
+            "source_buckets": SOURCE_BUCKET,
         }
         self._cdk(
             ports,
@@ -296,20 +300,21 @@ class Cloud:
             partner=f"http://{HOST}:{ports['partner']}/",
             photos=f"http://{HOST}:{ports['photos']}/",
             bucket=api["ImageBucketName"],
+            manifests=api["ManifestBucketName"],
             table=recognition["ClassificationsTableName"],
         )
 
-    def _configure(self, endpoints: Endpoints) -> None:
+    def _configure(self, endpoints: Endpoints, tables: Sequence[str]) -> None:
         self.client("ssm").put_parameter(
             Name="thirdparty_endpoint", Value=endpoints.partner, Type="String", Overwrite=True
         )
         dynamodb = self.client("dynamodb")
-        ttl = dynamodb.describe_time_to_live(TableName=endpoints.table)["TimeToLiveDescription"]
-        if ttl["TimeToLiveStatus"] == "DISABLED":  # the emulator's CloudFormation drops it
-            dynamodb.update_time_to_live(
-                TableName=endpoints.table,
-                TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"},
-            )
+        for table in tables:
+            ttl = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+            if ttl["TimeToLiveStatus"] == "DISABLED":  # the emulator's CloudFormation drops it
+                dynamodb.update_time_to_live(
+                    TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"}
+                )
 
     def _wait_for_answer(self, endpoints: Endpoints) -> None:
         headers = {"x-api-key": endpoints.api_key}
