@@ -41,7 +41,7 @@ class APIStack(Stack):
     def __init__(self, scope: Construct, id: str, *, settings: Settings, **kwargs: Any) -> None:
         super().__init__(scope, id, description="Sightline: pictures come in", **kwargs)
         self.image_bucket = private_bucket(self, "ImageBucket", settings=settings)
-        self.uploads = self._announce_changes(settings)
+        self.uploads = self._announce_changes()
         # Made and exported whoever may call: an export that another stack still imports could not be taken away by the
         # deployment that changes `auth`.
         self.api_key = apigateway.ApiKey(self, "ApiKey")
@@ -82,7 +82,7 @@ class APIStack(Stack):
         if settings.auth == "api_key":
             CfnOutput(self, "ApiKeyId", value=self.api_key.key_id, description="The id of the key for both APIs")
 
-    def _announce_changes(self, settings: Settings) -> WorkQueue:
+    def _announce_changes(self) -> WorkQueue:
         topic = sns.Topic(self, "UploadedImageTopic", enforce_ssl=True)
         acknowledge(topic, {"AwsSolutions-SNS2": "S3 cannot publish to a topic under the aws/sns key."})
         for event in (s3.EventType.OBJECT_CREATED, s3.EventType.OBJECT_REMOVED):

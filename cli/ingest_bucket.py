@@ -122,7 +122,7 @@ def look(s3: "S3Client", bucket: str, start: str, prefix: str, files: ExitStack)
             listing.others += 1
             continue
         if listing.pictures % MAX_LINES == 0:
-            listing.manifests.append(files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the caller closes it)
+            listing.manifests.append(files.enter_context(tempfile.TemporaryFile()))  # noqa: SIM115 - the caller's
         line = {"url": f"{SCHEME}{bucket}/{entry['Key']}", "name": prefix + entry["Key"].removeprefix(folder)}
         listing.manifests[-1].write(json.dumps(line).encode() + b"\n")
         listing.pictures += 1

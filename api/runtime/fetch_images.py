@@ -115,8 +115,7 @@ def retry_seconds(error: Exception, receives: int) -> int | None:
     if not isinstance(error, SourceFailedError):
         return None
     if error.status is None or error.status in PASSING or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        wish = int(getattr(error, "retry_after", None) or 0)
-        return min(LAST_RETRY_SECONDS, max(wish, backoff(receives)))
+        return min(LAST_RETRY_SECONDS, max(error.retry_after or 0, backoff(receives)))
     return None
 
 
