@@ -13,6 +13,7 @@ from aws_cdk import aws_s3_notifications as notifications
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from api.manifest_infrastructure import ManifestIntake
 from common.infrastructure import (
     IMAGING,
     RUNTIME,
@@ -22,9 +23,9 @@ from common.infrastructure import (
     grant_objects,
     json_api,
     log_group,
+    private_bucket,
     python_function,
     python_layer,
-    removal_policy,
 )
 from common.settings import Settings
 
@@ -39,21 +40,35 @@ class APIStack(Stack):
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, **kwargs: Any) -> None:
         super().__init__(scope, id, description="Sightline: pictures come in", **kwargs)
-        self.image_bucket = self._bucket(settings)
-        self.uploads = self._announce_changes(settings)
+        self.image_bucket = private_bucket(self, "ImageBucket", settings=settings)
+        self.uploads = self._announce_changes()
         # Made and exported whoever may call: an export that another stack still imports could not be taken away by the
         # deployment that changes `auth`.
         self.api_key = apigateway.ApiKey(self, "ApiKey")
         self.export_value(self.api_key.key_id)
 
+        self.common_layer = python_layer(
+            self, "CommonLayer", folder=RUNTIME, description="Sightline's shared modules", settings=settings
+        )
+        self.imaging_layer = python_layer(
+            self, "ImagingLayer", folder=IMAGING, description="What reads pictures", settings=settings
+        )
         function = self._get_save_image(settings)
+        ManifestIntake(
+            self,
+            image_bucket=self.image_bucket,
+            common_layer=self.common_layer,
+            imaging_layer=self.imaging_layer,
+            settings=settings,
+        )
+        self._tie_notifications_handler(settings)
         api = json_api(
             self,
             "ImageUploadService",
             name="Image Upload Service",
-            description="Fetches a picture by URL and stores it.",
+            description="Takes pictures by URL and as files.",
             function=function,
-            routes={"/": ["GET"], "/images": ["POST"]},
+            routes={"/": ["GET"], "/images": ["POST"], "/uploads": ["POST"]},
             open_routes={"/openapi.json": ["GET"]},
             api_key=self.api_key,
             settings=settings,
@@ -69,33 +84,11 @@ class APIStack(Stack):
         if settings.auth == "api_key":
             CfnOutput(self, "ApiKeyId", value=self.api_key.key_id, description="The id of the key for both APIs")
 
-    def _bucket(self, settings: Settings) -> s3.Bucket:
-        bucket = s3.Bucket(
-            self,
-            "ImageBucket",
-            versioned=True,
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            enforce_ssl=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            removal_policy=removal_policy(settings),
-            lifecycle_rules=[
-                s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7)),
-                # An event names its version, and may wait 14 days in the queue.
-                s3.LifecycleRule(noncurrent_version_expiration=Duration.days(30)),
-            ],
-        )
-        acknowledge(
-            bucket,
-            {"AwsSolutions-S1": "Object-level logs are the account's choice (CloudTrail data events)."},
-        )
-        return bucket
-
-    def _announce_changes(self, settings: Settings) -> WorkQueue:
+    def _announce_changes(self) -> WorkQueue:
         topic = sns.Topic(self, "UploadedImageTopic", enforce_ssl=True)
         acknowledge(topic, {"AwsSolutions-SNS2": "S3 cannot publish to a topic under the aws/sns key."})
         for event in (s3.EventType.OBJECT_CREATED, s3.EventType.OBJECT_REMOVED):
             self.image_bucket.add_event_notification(event, notifications.SnsDestination(topic))
-        self._tie_notifications_handler(settings)
         return WorkQueue(
             self,
             "UploadedImage",
@@ -132,18 +125,7 @@ class APIStack(Stack):
                 "SOURCES": json.dumps(settings.sources),
                 "MAX_IMAGE_PIXELS": str(settings.max_image_pixels),
             },
-            layers=[
-                python_layer(
-                    self,
-                    "CommonLayer",
-                    folder=RUNTIME,
-                    description="Sightline's shared modules",
-                    settings=settings,
-                ),
-                python_layer(
-                    self, "ImagingLayer", folder=IMAGING, description="What reads pictures", settings=settings
-                ),
-            ],
+            layers=[self.common_layer, self.imaging_layer],
             settings=settings,
         )
         # GetObject is for the look at what holds a name that is taken.

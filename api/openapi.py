@@ -5,8 +5,8 @@ from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
-import get_save_image
 from common.openapi import Call, Service
+from saving import REFUSALS
 
 
 class Stored(TypedDict):
@@ -29,10 +29,33 @@ class Wish(TypedDict):
     refresh: NotRequired[bool]
 
 
-ERRORS = (
-    HTTPStatus.CONFLICT,
-    *sorted({status for status, _ in get_save_image.STATUSES.values()}),
-)
+class FileWish(TypedDict):
+    """A file to be uploaded; `md5`, in hexadecimal digits, tells whether it is there already."""
+
+    name: str
+    content_type: str
+    overwrite: NotRequired[bool]
+    md5: NotRequired[str]
+
+
+class Form(TypedDict):
+    """Where to post the file, behind these fields, within so many seconds."""
+
+    image: str
+    url: str
+    fields: dict[str, str]
+    expires_in: int
+    max_bytes: int
+
+
+class Unchanged(TypedDict):
+    """The file is there already."""
+
+    image: str
+    message: str
+
+
+ERRORS = tuple(sorted({status for status, _ in REFUSALS.values()}))
 
 SERVICE = Service(
     title="Sightline: Image Upload Service",
@@ -41,6 +64,11 @@ SERVICE = Service(
         ("get", "/"): Call(answers={HTTPStatus.OK: Stored}, errors=ERRORS),
         ("post", "/images"): Call(
             answers={HTTPStatus.CREATED: Stored, HTTPStatus.OK: Stored}, errors=ERRORS, body=Wish
+        ),
+        ("post", "/uploads"): Call(
+            answers={HTTPStatus.CREATED: Form, HTTPStatus.OK: Unchanged},
+            errors=(HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT),
+            body=FileWish,
         ),
         ("get", "/openapi.json"): Call(answers={HTTPStatus.OK: dict[str, Any]}, open=True),
     },

@@ -14,6 +14,7 @@ from cli import deliveries as log
 from cli import images
 from cli.calls import CallError
 from cli.images import ImagesError
+from cli.ingest import ingest
 from cli.redrive import RedriveError
 from cli.redrive import run as run_redrive
 from cli.reproject import ReprojectError
@@ -33,6 +34,8 @@ TargetOption = Annotated[
 
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+app.command()(ingest)
 
 
 @app.callback()

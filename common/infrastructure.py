@@ -181,6 +181,26 @@ def _role(scope: Construct, id: str, group: logs.ILogGroup) -> iam.Role:
     return role
 
 
+def private_bucket(scope: Construct, id: str, *, settings: Settings) -> s3.Bucket:
+    """A versioned bucket that only this account may read, over TLS, and that keeps old versions for 30 days."""
+    bucket = s3.Bucket(
+        scope,
+        id,
+        versioned=True,
+        encryption=s3.BucketEncryption.S3_MANAGED,
+        enforce_ssl=True,
+        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+        removal_policy=removal_policy(settings),
+        lifecycle_rules=[
+            s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7)),
+            # An event names its version, and may wait 14 days in the queue.
+            s3.LifecycleRule(noncurrent_version_expiration=Duration.days(30)),
+        ],
+    )
+    acknowledge(bucket, {"AwsSolutions-S1": "Object-level logs are the account's choice (CloudTrail data events)."})
+    return bucket
+
+
 def grant(function: lambda_.Function, actions: Sequence[str], *arns: str) -> None:
     """Allow exactly these actions on exactly these resources; CDK's own grants come with wildcards."""
     iam.Grant.add_to_principal(grantee=function, actions=list(actions), resource_arns=list(arns))
@@ -223,7 +243,7 @@ def tls_only() -> iam.PolicyDocument:
 
 
 class WorkQueue(Construct):
-    """A queue that a topic feeds, with a dead-letter queue for what cannot be delivered or handled.
+    """A queue that a topic may feed, with a dead-letter queue for what cannot be delivered or handled.
 
     Messages arrive as published (raw delivery), those that the filter policy lets through. Visibility is six times the
     consumer's timeout and the batching window, as AWS advises for event source mappings, so that a batch being worked
@@ -235,7 +255,7 @@ class WorkQueue(Construct):
         scope: Construct,
         id: str,
         *,
-        topic: sns.ITopic,
+        topic: sns.ITopic | None,
         consumer_timeout: Duration,
         max_receive_count: int,
         batching_window: Duration | None = None,
@@ -251,14 +271,15 @@ class WorkQueue(Construct):
             visibility_timeout=Duration.seconds(6 * consumer_timeout.to_seconds() + window),
             dead_letters=sqs.DeadLetterQueue(queue=self.dead_letter_queue, max_receive_count=max_receive_count),
         )
-        topic.add_subscription(
-            subscriptions.SqsSubscription(
-                self.queue,
-                raw_message_delivery=True,
-                dead_letter_queue=self.dead_letter_queue,
-                filter_policy=filter_policy,
+        if topic:
+            topic.add_subscription(
+                subscriptions.SqsSubscription(
+                    self.queue,
+                    raw_message_delivery=True,
+                    dead_letter_queue=self.dead_letter_queue,
+                    filter_policy=filter_policy,
+                )
             )
-        )
         acknowledge(self.dead_letter_queue, {"AwsSolutions-SQS3": "This is the dead-letter queue."})
 
 

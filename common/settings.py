@@ -27,6 +27,8 @@ THIRDPARTY = "thirdparty"
 THIRDPARTY_ENDPOINT = "thirdparty_endpoint"
 """The SSM parameter that holds the third party's address. It is the operator's: no stack makes or changes it."""
 
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
 
 class SettingsError(ValueError):
     """A setting that does not exist or has a value it cannot take; the message names both."""
@@ -135,6 +137,12 @@ class Settings:
     notify_labels: tuple[str, ...] = ()
     """Only results with one of these labels are mailed; all, if there are none."""
 
+    source_buckets: tuple[str, ...] = ()
+    """Buckets out of which manifests may have pictures copied, by lines such as s3://bucket/key."""
+
+    fetch_workers: int = 10
+    """How many batches of manifests' lines are fetched at once; a worker asks one host for one picture at a time."""
+
     removal_policy: Removal = "retain"
     """What becomes of the bucket, the tables and the logs when the stacks are destroyed."""
 
@@ -160,6 +168,10 @@ class Settings:
         _between("max_image_megabytes", self.max_image_megabytes, 1, 500)
         _between("max_image_megapixels", self.max_image_megapixels, 1, 80)
         _between("rekognition_tps", self.rekognition_tps, 0, 10_000)
+        _between("fetch_workers", self.fetch_workers, 2, 1000)  # MaximumConcurrency's own limits
+        for bucket in self.source_buckets:
+            if not BUCKET.fullmatch(bucket):
+                raise SettingsError(f"source_buckets has {bucket!r}; it takes names of buckets")
         _one_of("log_retention_days", self.log_retention_days, (1, 3, 5, 7, 14, 30, 60, 90, 180, 365))
         if self.python_version not in {"3.11", "3.12", "3.13", "3.14"}:
             raise SettingsError(f"python_version is {self.python_version!r}; it takes 3.11 to 3.14")

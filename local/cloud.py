@@ -33,6 +33,8 @@ SERVICES = ("emulator", "rekognition", "partner", "photos")
 START_SECONDS = 60
 TRUST = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
 """The variables by which botocore, requests, Python's own HTTP and Node are told which authority to trust."""
+SOURCE_BUCKET = "photo-archive"
+"""A bucket that manifests may have pictures copied from, for who makes it."""
 
 
 class CloudError(RuntimeError):
@@ -52,6 +54,7 @@ class Endpoints:
     partner: str
     photos: str
     bucket: str
+    manifests: str
     table: str
 
 
@@ -140,7 +143,7 @@ class Cloud:
         self._start_services(ports)
         outputs = self._deploy(ports)
         endpoints = self._read_endpoints(ports, outputs)
-        self._configure(endpoints, outputs["IntegrationStack"])
+        self._configure(endpoints, outputs["APIStack"], outputs["IntegrationStack"])
         self._wait_for_answer(endpoints)
         path = self.folder / "endpoints.json"
         path.touch(mode=0o600)  # it holds the API key
@@ -241,6 +244,7 @@ class Cloud:
             "layer_platform": "host",
             "removal_policy": "destroy",
             "private_sources": ",".join([f"{HOST}:{ports['photos']}", *self.sources]),
+            "source_buckets": SOURCE_BUCKET,
             "notify_email": "you@localhost.example",  # the partner's inbox gets what is sent there
             **self.context,
         }
@@ -304,10 +308,11 @@ class Cloud:
             partner=f"http://{HOST}:{ports['partner']}/",
             photos=f"http://{HOST}:{ports['photos']}/",
             bucket=api["ImageBucketName"],
+            manifests=api["ManifestBucketName"],
             table=recognition["ClassificationsTableName"],
         )
 
-    def _configure(self, endpoints: Endpoints, integration: Mapping[str, str]) -> None:
+    def _configure(self, endpoints: Endpoints, api: Mapping[str, str], integration: Mapping[str, str]) -> None:
         """What an operator does after a deployment, and what the emulator leaves out."""
         self.client("ssm").put_parameter(
             Name="thirdparty_endpoint", Value=endpoints.partner, Type="String", Overwrite=True
@@ -318,7 +323,7 @@ class Cloud:
                 TopicArn=integration["EmailTopicArn"], Protocol="http", Endpoint=f"{endpoints.partner}inbox"
             )
         dynamodb = self.client("dynamodb")
-        for table in (endpoints.table, integration["DeliveriesTableName"]):
+        for table in (endpoints.table, integration["DeliveriesTableName"], api["ManifestsTableName"]):
             ttl = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
             if ttl["TimeToLiveStatus"] == "DISABLED":  # the emulator's CloudFormation drops it
                 dynamodb.update_time_to_live(

@@ -92,6 +92,12 @@ class RekognitionStack(Stack):
             settings=settings,
         )
         CfnOutput(self, "LabelsEndpoint", value=base_url(api), description="Base URL of the List Images Service")
+        CfnOutput(
+            self,
+            "CallsPerSecond",
+            value=f"{settings.calls_per_second:g}",
+            description="How often Rekognition is asked at the most",
+        )
         CfnOutput(self, "ClassificationsTableName", value=table.table_name, description="One item per image")
         CfnOutput(self, "ProjectionsTableName", value=projections.table_name, description="What the index holds")
         CfnOutput(self, "IndexQueueUrl", value=index_queue.queue_url, description="Has images projected again")

@@ -105,6 +105,13 @@ class Handler(BaseHTTPRequestHandler):
     def truncated(self, _: str) -> None:
         self._send(200, picture()[:-100])
 
+    def flaky(self, times: str) -> None:
+        """Too busy for the first so many requests."""
+        if self.source.requests.count(self.path) > int(times):
+            self._send(200, picture())
+        else:
+            self._head(503, {"Retry-After": "7", "Content-Length": "0"})
+
     def missing(self, _: str) -> None:
         self._send(404, b"no such thing")
 

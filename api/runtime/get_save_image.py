@@ -1,6 +1,7 @@
 """The Image Upload Service: fetches a picture by URL, checks it and stores it."""
 
-import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
@@ -8,10 +9,9 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
 
 import image_names
-import pictures
-import safe_fetch
 from aws_clients import client
 from environment import from_environment
 from http_api import (
@@ -26,10 +26,12 @@ from http_api import (
     takes,
 )
 from image_store import ImageStore, NameTakenError
+from safe_fetch import SourceRules
+from saving import REFUSALS, Saver, Upload
+from source_urls import MAX_URL, check_url
+from upload_forms import File, UploadForms
 
 app = json_resolver()
-
-MAX_URL = 1_800  # it is kept with the picture, and S3 keeps 2 KB of metadata
 
 
 URL = Parameter(
@@ -66,29 +68,26 @@ class Environment:
     max_image_pixels: str
 
 
-@dataclass(frozen=True)
-class Upload:
-    """What a caller asks for."""
-
-    url: str
-    name: str
-    overwrite: bool
-    refresh: bool
-
-
 @cache
 def _environment() -> Environment:
     return from_environment(Environment)
 
 
 @cache
-def _store() -> ImageStore:
-    return ImageStore(client("s3"), _environment().image_bucket)
+def _saver() -> Saver:
+    environment = _environment()
+    return Saver(
+        store=ImageStore(client("s3"), environment.image_bucket),
+        rules=SourceRules.from_json(environment.sources),
+        max_pixels=int(environment.max_image_pixels),
+    )
 
 
 @cache
-def _rules() -> safe_fetch.SourceRules:
-    return safe_fetch.SourceRules.from_json(_environment().sources)
+def _forms() -> UploadForms:
+    # Signature version 4 and the Region's own host: newer buckets refuse the older one, and the global host redirects.
+    s3 = client("s3", Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
+    return UploadForms(s3, _environment().image_bucket)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -107,12 +106,7 @@ def get(asked: dict[str, Any]) -> Response[Any]:
 @app.post("/images")
 def post() -> Response[Any]:
     """The same without side effects on GET: 201, or 200 if the picture was there already."""
-    try:
-        parameters = parse_json(app.current_event.decoded_body or "")
-    except ValueError as error:
-        raise bad_request(f"the body is not JSON: {error}") from error
-    if not isinstance(parameters, dict):
-        raise bad_request('the body takes an object such as {"url": "https://…"}')
+    parameters = _body('{"url": "https://…"}')
     if unknown := sorted(parameters.keys() - {"url", "name", "overwrite", "refresh"}):
         raise bad_request(f"unknown member {unknown[0]!r}; the body takes name, overwrite, refresh, url")
     document, changed = save(_upload(parameters))
@@ -125,23 +119,38 @@ def describe() -> Response[Any]:
     return json_file(__file__, "get_save_image.openapi.json")
 
 
+@app.post("/uploads")
+def sign() -> Response[Any]:
+    """A form for a file's bytes, which then go straight to S3: 201, or 200 if they are there already."""
+    with _translated():
+        status, document = _forms().sign(File.of(_body('{"name": "a.jpg", "content_type": "image/jpeg"}')))
+    logger.info("signed" if status is HTTPStatus.CREATED else "unchanged", extra={"image": document["image"]})
+    return json_response(status, document)
+
+
+def _body(example: str) -> dict[str, Any]:
+    try:
+        document = parse_json(app.current_event.decoded_body or "")
+    except ValueError as error:
+        raise bad_request(f"the body is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise bad_request(f"the body takes an object such as {example}")
+    return document
+
+
 def _upload(parameters: dict[str, Any]) -> Upload:
     url, name = parameters.get("url"), parameters.get("name")
     if not url or not isinstance(url, str):
         raise bad_request("url is missing; it takes the picture's address, percent-encoded")
-    if len(url) > MAX_URL:
-        raise bad_request(f"url takes at most {MAX_URL:,} characters")
     flags = {flag: parameters.get(flag, False) for flag in ("overwrite", "refresh")}
     for flag, value in flags.items():
         if not isinstance(value, bool):
             raise bad_request(f"{flag} takes true or false")
     if name is not None and not isinstance(name, str):
         raise bad_request("name takes text")
-    try:
-        safe_fetch.Place.from_url(url)
+    with _translated():
+        check_url(url)
         return Upload(url=url, name=image_names.from_url(url) if name is None else image_names.check(name), **flags)
-    except (ValueError, safe_fetch.InvalidUrlError) as error:
-        raise bad_request(str(error)) from error
 
 
 def save(upload: Upload) -> tuple[dict[str, Any], bool]:
@@ -150,25 +159,13 @@ def save(upload: Upload) -> tuple[dict[str, Any], bool]:
     Raises:
         ApiError: the translation of everything that can go wrong on the way.
     """
-    try:
-        fetched = safe_fetch.fetch(upload.url, _rules())
-        body = io.BytesIO(fetched.body)
-        picture = pictures.inspect(body, max_pixels=int(_environment().max_image_pixels))
-        pictures.check_whole(body)
-        changed = _store().save(
-            name=upload.name,
-            body=fetched.body,
-            content_type=picture.content_type,
-            source_url=upload.url,
-            overwrite=upload.overwrite,
-            refresh=upload.refresh,
-        )
-    except Exception as error:
-        raise _translated(error, upload) from error
-    logger.info("stored" if changed else "unchanged", extra={"image": upload.name, "bytes": len(fetched.body)})
+    with _translated():
+        saved = _saver().save(upload)
+    changed, picture = saved.changed, saved.picture
+    logger.info("stored" if changed else "unchanged", extra={"image": upload.name, "bytes": saved.size})
     return {
         "image": upload.name,
-        "bytes": len(fetched.body),
+        "bytes": saved.size,
         "format": picture.format,
         "width": picture.width,
         "height": picture.height,
@@ -176,23 +173,13 @@ def save(upload: Upload) -> tuple[dict[str, Any], bool]:
     }, changed
 
 
-STATUSES: dict[type[Exception], tuple[HTTPStatus, str]] = {
-    safe_fetch.InvalidUrlError: (HTTPStatus.BAD_REQUEST, "InvalidParameter"),
-    safe_fetch.SourceForbiddenError: (HTTPStatus.FORBIDDEN, "SourceForbidden"),
-    safe_fetch.SourceFailedError: (HTTPStatus.BAD_GATEWAY, "SourceFailed"),
-    safe_fetch.SourceTimeoutError: (HTTPStatus.GATEWAY_TIMEOUT, "SourceTimeout"),
-    safe_fetch.TooLargeError: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "ImageTooLarge"),
-    pictures.NoPictureError: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "NotAPicture"),
-    pictures.DamagedPictureError: (HTTPStatus.UNPROCESSABLE_ENTITY, "UnusablePicture"),
-    pictures.TooSmallPictureError: (HTTPStatus.UNPROCESSABLE_ENTITY, "UnusablePicture"),
-    pictures.TooLargePictureError: (HTTPStatus.UNPROCESSABLE_ENTITY, "UnusablePicture"),
-}
-
-
-def _translated(error: Exception, upload: Upload) -> Exception:
-    if isinstance(error, NameTakenError):
-        message = f"{upload.name!r} holds another picture; choose another name or set overwrite=true"
-        return ApiError(HTTPStatus.CONFLICT, "NameTaken", message)
-    if type(error) in STATUSES:
-        return ApiError(*STATUSES[type(error)], str(error))
-    return error
+@contextmanager
+def _translated() -> Iterator[None]:
+    """What callers are told of what is wrong with their wishes."""
+    try:
+        yield
+    except NameTakenError as error:
+        message = f"{error}; choose another name or set overwrite=true"
+        raise ApiError(*REFUSALS[NameTakenError], message) from error
+    except tuple(REFUSALS) as error:
+        raise ApiError(*REFUSALS[type(error)], str(error)) from error

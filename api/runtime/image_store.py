@@ -3,8 +3,10 @@
 import functools
 import hashlib
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -18,6 +20,9 @@ REFRESH = "refresh"
 
 class NameTakenError(Exception):
     """Another picture has the name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name!r} holds another picture")
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,8 @@ class ImageStore:
                 same = self._holds(name, body, digest)
                 break
             except ClientError as error:
-                # Gone in between, or not there yet. Without the right to list, S3 answers 403 for that.
-                if last or error.response["ResponseMetadata"]["HTTPStatusCode"] not in {403, 404}:
+                # Gone in between, or not there yet.
+                if last or not is_missing(error):
                     raise
         if same:
             if not refresh:
@@ -75,4 +80,14 @@ class ImageStore:
         head = self.s3.head_object(Bucket=self.bucket, Key=name)
         # A file that came another way has no digest in its metadata, but, put in one piece, its MD5 as its tag.
         md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
-        return head["Metadata"].get(SHA256) == digest or head["ETag"].strip('"') == md5
+        return head["Metadata"].get(SHA256) == digest or etag(head) == md5
+
+
+def etag(answer: Mapping[str, Any]) -> str:
+    """An object's tag: its MD5, if it was put in one piece, encrypted by S3 itself."""
+    return str(answer["ETag"]).strip('"')
+
+
+def is_missing(error: ClientError) -> bool:
+    """Whether S3 says that there is no such object. Without the right to list, its answer to that is 403."""
+    return error.response["ResponseMetadata"]["HTTPStatusCode"] in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}

@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from functools import cache
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
@@ -71,11 +72,15 @@ class SourceForbiddenError(FetchError):
 
 
 class SourceFailedError(FetchError):
-    """The source could not be reached or answered with an error; `status` is its answer's, if there was one."""
+    """The source could not be reached or answered with an error.
 
-    def __init__(self, message: str, status: int | None = None) -> None:
+    `status` is its answer's, if there was one; `retry_after` the seconds that it wants to be left alone.
+    """
+
+    def __init__(self, message: str, status: int | None = None, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after = retry_after
 
 
 class SourceTimeoutError(FetchError):
@@ -301,8 +306,19 @@ def _ask(place: Place, rules: SourceRules, wire: Wire) -> bytes | str:
             if response.status in REDIRECTS and location is not None:
                 return str(location)  # its body is not read, whatever its size
             if response.status != HTTPStatus.OK:
-                raise SourceFailedError(f"the source answered {response.status}", response.status)
+                wait = _seconds(response.headers["Retry-After"] or "")
+                raise SourceFailedError(f"the source answered {response.status}", response.status, wait)
             return _read(response)
+
+
+def _seconds(text: str) -> int | None:
+    """What a Retry-After header asks for: seconds, or a time (RFC 9110, 10.2.3)."""
+    if text.isascii() and text.isdecimal():
+        return int(text[:9])
+    try:
+        return max(0, round(parsedate_to_datetime(text).timestamp() - time.time()))
+    except (ValueError, OverflowError):
+        return None
 
 
 def _redirected(url: str, place: Place, location: str) -> tuple[str, Place]:

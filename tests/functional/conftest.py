@@ -51,9 +51,9 @@ def aws() -> Iterator[None]:
         yield
 
 
-def resource(template: dict[str, Any], kind: str) -> dict[str, Any]:
-    """The properties of the only resource of its kind."""
-    [found] = [r["Properties"] for r in template["Resources"].values() if r["Type"] == kind]
+def resource(template: dict[str, Any], kind: str, name: str = "") -> dict[str, Any]:
+    """The properties of the only resource of its kind whose construct's name begins so."""
+    [found] = [r["Properties"] for i, r in template["Resources"].items() if r["Type"] == kind and i.startswith(name)]
     properties: dict[str, Any] = found
     return properties
 
@@ -61,7 +61,7 @@ def resource(template: dict[str, Any], kind: str) -> dict[str, Any]:
 @pytest.fixture
 def bucket(aws: None, templates: Templates) -> str:
     """The image bucket, versioned as the template has it."""
-    properties = resource(templates["APIStack"], "AWS::S3::Bucket")
+    properties = resource(templates["APIStack"], "AWS::S3::Bucket", "ImageBucket")
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket="images")
     s3.put_bucket_versioning(Bucket="images", VersioningConfiguration=properties["VersioningConfiguration"])

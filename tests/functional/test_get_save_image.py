@@ -28,7 +28,7 @@ def upload(
     monkeypatch.setenv("IMAGE_BUCKET", bucket)
     monkeypatch.setenv("MAX_IMAGE_PIXELS", "1000000")
     monkeypatch.setenv("SOURCES", json.dumps(Settings(private_sources=(source.host_and_port,)).sources))
-    for cached in (get_save_image._environment, get_save_image._rules, get_save_image._store):
+    for cached in (get_save_image._environment, get_save_image._saver, get_save_image._forms):
         cached.cache_clear()
 
     def uploaded(*, body: Any = None, **query: str) -> Answer:

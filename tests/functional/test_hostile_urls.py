@@ -76,7 +76,7 @@ def ask(
         "private_sources": [start.host_and_port],
     }
     monkeypatch.setenv("SOURCES", json.dumps(rules))
-    for cached in (get_save_image._environment, get_save_image._rules):
+    for cached in (get_save_image._environment, get_save_image._saver):
         cached.cache_clear()
 
     def asked(url: str) -> Answer:

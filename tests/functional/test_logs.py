@@ -54,7 +54,7 @@ def test_uploads_whether_stored_refused_or_failed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def upload(url: str, name: str = "a.jpg") -> int:
-        for cached in (get_save_image._environment, get_save_image._rules, get_save_image._store):
+        for cached in (get_save_image._environment, get_save_image._saver, get_save_image._forms):
             cached.cache_clear()
         return call(get_save_image.handler, "GET", "/", query={"url": url, "name": name}).status
 

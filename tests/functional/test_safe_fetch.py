@@ -296,3 +296,25 @@ def test_a_port_is_fetched_from_once_it_is_among_the_settings(source: Source, in
     assert source.hosts == ["pictures.example:8080"]
     with pytest.raises(safe_fetch.SourceForbiddenError, match="port is 80; it takes one of 8080"):
         fetch("http://pictures.example/photo.jpg", rules(source_ports=(8080,)))
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+        ("soon", None),
+        ("-1", None),
+        ("", None),
+        ("9" * 5000, 999_999_999),
+        ("Wed, 99 Foo 99999 99:99:99 GMT", None),
+    ],
+)
+def test_how_long_a_source_wants_to_be_left_alone(header: str, seconds: int | None) -> None:
+    assert safe_fetch._seconds(header) == seconds
+
+
+def test_a_busy_source_says_when_to_come_back(source: Source) -> None:
+    with pytest.raises(safe_fetch.SourceFailedError) as failure:
+        fetch(f"{source.address}/flaky?9", rules(private_sources=(source.host_and_port,)))
+    assert (failure.value.status, failure.value.retry_after) == (503, 7)

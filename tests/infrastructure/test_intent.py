@@ -40,8 +40,8 @@ def resources(templates: Templates, kind: str) -> Iterator[tuple[str, dict[str, 
                 yield f"{stack}/{name}", resource
 
 
-def test_the_bucket_is_private_versioned_encrypted_and_kept(api: Template) -> None:
-    api.has_resource(
+def test_every_bucket_is_private_versioned_encrypted_and_kept(api: Template) -> None:
+    api.all_resources(
         "AWS::S3::Bucket",
         {
             "DeletionPolicy": "Retain",
@@ -90,6 +90,34 @@ def test_creations_and_deletions_are_announced(api: Template) -> None:
     )
 
 
+def test_manifests_are_announced_to_their_reader(api: Template) -> None:
+    kinds = [
+        Match.object_like({"Events": ["s3:ObjectCreated:*"], "Filter": {"Key": {"FilterRules": [rule]}}})
+        for rule in ({"Name": "suffix", "Value": suffix} for suffix in (".json", ".jsonl", ".csv"))
+    ]
+    api.has_resource_properties(
+        "Custom::S3BucketNotifications", {"NotificationConfiguration": {"QueueConfigurations": kinds}}
+    )
+
+
+def test_workers_fetch_so_many_batches_at_once(synthesize: Callable[..., Templates]) -> None:
+    api = Template.from_json(synthesize(fetch_workers="3")["APIStack"])
+    api.has_resource_properties("AWS::Lambda::EventSourceMapping", {"ScalingConfig": {"MaximumConcurrency": 3}})
+
+
+def test_what_became_of_a_line_is_kept_once_and_for_a_while(api: Template) -> None:
+    api.has_resource_properties(
+        "AWS::DynamoDB::GlobalTable",
+        {
+            "KeySchema": [
+                {"AttributeName": "manifest", "KeyType": "HASH"},
+                {"AttributeName": "line", "KeyType": "RANGE"},
+            ],
+            "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": True},
+        },
+    )
+
+
 def test_every_queue_has_a_way_out_for_what_fails(templates: Templates) -> None:
     queues = dict(resources(templates, "AWS::SQS::Queue"))
     with_redrive = {place for place, queue in queues.items() if "RedrivePolicy" in queue["Properties"]}
@@ -121,6 +149,9 @@ def test_a_message_is_hidden_six_times_as_long_as_its_handler_may_take(
         "AWS::Lambda::Function", {"Handler": "image_recognition.handler", "Timeout": 60}
     )
     api.has_resource_properties("AWS::SQS::Queue", {"VisibilityTimeout": 360, "RedrivePolicy": Match.any_value()})
+    for handler in ("read_manifest.handler", "fetch_images.handler"):
+        api.has_resource_properties("AWS::Lambda::Function", {"Handler": handler, "Timeout": 300})
+    api.resource_properties_count_is("AWS::SQS::Queue", {"VisibilityTimeout": 1800}, 2)
     integration.has_resource_properties("AWS::Lambda::Function", {"Handler": "deliver.handler", "Timeout": 60})
     integration.has_resource_properties(
         "AWS::SQS::Queue", {"VisibilityTimeout": 360, "RedrivePolicy": Match.object_like({"maxReceiveCount": 1000})}
@@ -151,7 +182,7 @@ def test_all_workers_together_stay_under_the_quota(
 
 def test_failed_messages_of_a_batch_come_back_alone(templates: Templates) -> None:
     mappings = list(resources(templates, "AWS::Lambda::EventSourceMapping"))
-    assert len(mappings) == 3
+    assert len(mappings) == 5
     for place, mapping in mappings:
         assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"], place
 
@@ -191,6 +222,8 @@ def test_functions_run_the_chosen_python_with_a_role_and_logs_of_their_own(templ
     }
     assert {function["Handler"] for function in functions.values()} == {
         "get_save_image.handler",
+        "read_manifest.handler",
+        "fetch_images.handler",
         "image_recognition.handler",
         "list_images.handler",
         "project.handler",
@@ -306,7 +339,7 @@ def test_only_who_looks_at_pictures_carries_what_reads_them(templates: Templates
         for _, function in resources(templates, "AWS::Lambda::Function")
         if any("ImagingLayer" in str(layer) for layer in function["Properties"].get("Layers", ()))
     }
-    assert readers == {"get_save_image.handler", "image_recognition.handler"}
+    assert readers == {"get_save_image.handler", "fetch_images.handler", "image_recognition.handler"}
 
 
 def test_a_batch_of_the_largest_pictures_has_room(synthesize: Callable[..., Templates]) -> None:
@@ -434,7 +467,8 @@ def test_without_an_address_nothing_is_mailed(integration: Template) -> None:
 
 
 def test_the_outputs_that_users_ask_for_are_there(templates: Templates) -> None:
-    assert {"UploadEndpoint", "ImageBucketName", "ApiKeyId"} <= templates["APIStack"]["Outputs"].keys()
+    api = {"UploadEndpoint", "ImageBucketName", "ApiKeyId", "ManifestBucketName", "SourceBuckets"}
+    assert api <= templates["APIStack"]["Outputs"].keys()
     assert {"DeliveriesEndpoint", "SigningSecretArns"} <= templates["IntegrationStack"]["Outputs"].keys()
     recognition = {"ClassificationsTableName", "ProjectionsTableName", "IndexQueueUrl", "ResultsBucketName"}
     assert {"LabelsEndpoint"} | recognition <= templates["RekognitionStack"]["Outputs"].keys()

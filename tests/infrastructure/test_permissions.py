@@ -19,8 +19,23 @@ STATEMENTS = {
         "<ImageBucket>/*": {"s3:GetObject", "s3:PutObject"},  # GetObject: what holds a name that is taken
         "<GetSaveImageLogs>": LOGGING,
     },
+    "APIStack/ReadManifest": {
+        "<ManifestQueue>": CONSUMING | {"sqs:SendMessage"},  # has itself called again
+        "<FetchQueue>": {"sqs:SendMessage"},
+        "<ManifestBucket>/*": {"s3:GetObjectVersion"},
+        "<ManifestBucket>/reports/*": {"s3:PutObject"},
+        "<Manifests>": {"dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"},
+        "<ReadManifestLogs>": LOGGING,
+    },
+    "APIStack/FetchImages": {
+        "<FetchQueue>": CONSUMING,
+        "<ImageBucket>/*": {"s3:GetObject", "s3:PutObject"},  # GetObject: what holds a name that is taken
+        "<Manifests>": {"dynamodb:GetItem", "dynamodb:PutItem"},
+        "<FetchImagesLogs>": LOGGING,
+    },
     "APIStack/BucketNotificationsHandler": {  # CDK's own, at deploy time
         "<ImageBucket>": {"s3:PutBucketNotification"},
+        "<ManifestBucket>": {"s3:PutBucketNotification"},
         "<NotificationsLogs>": LOGGING,
     },
     "RekognitionStack/ImageRecognition": {
@@ -73,11 +88,13 @@ WILDCARDS = {
     "*": "rekognition:Detect* has no resource-level permissions",
     "<ImageBucket>/*": "any object of the one bucket: keys are the users' choice",
     "<Results>/*": "any document of the results: keys are the images' ids",
+    "<ManifestBucket>/*": "any object of the one bucket: keys are the users' choice",
+    "<ManifestBucket>/reports/*": "reports are named after manifests",
 }
 
 # function -> the calls that API Gateway may pass to it
 ROUTES = {
-    "APIStack/GetSaveImage": {"GET/", "GET/openapi.json", "POST/images"},
+    "APIStack/GetSaveImage": {"GET/", "GET/openapi.json", "POST/images", "POST/uploads"},
     "RekognitionStack/ListImages": {
         "DELETE/images/*",
         "GET/",
@@ -95,6 +112,7 @@ SENDERS = {
     "<UploadedImageTopic>": ("s3.amazonaws.com", "<ImageBucket>"),
     "<UploadedImageQueue>": ("sns.amazonaws.com", "<UploadedImageTopic>"),
     "<UploadedImageDeadLetters>": ("sns.amazonaws.com", "<UploadedImageTopic>"),
+    "<ManifestQueue>": ("s3.amazonaws.com", "<ManifestBucket>"),
     "<LabelsQueue>": ("sns.amazonaws.com", "<LabelsTopic>"),
     "<LabelsDeadLetters>": ("sns.amazonaws.com", "<LabelsTopic>"),
     "<IndexQueue>": ("sns.amazonaws.com", "<LabelsTopic>"),
@@ -178,6 +196,20 @@ def test_the_wildcards_are_these_and_no_others(templates: Templates) -> None:
     granted = [(arn, action) for rights in STATEMENTS.values() for arn, actions in rights.items() for action in actions]
     assert {arn for arn, _ in granted if "*" in arn} == WILDCARDS.keys()
     assert [action for _, action in granted if "*" in action] == []
+
+
+def test_pictures_are_copied_from_the_source_buckets_alone(synthesize: Callable[..., Templates]) -> None:
+    copying = {
+        (logical_id.partition("Role")[0], written(arn), *as_list(statement["Action"]))
+        for _, logical_id, policy in resources(synthesize(source_buckets="photos,my.archive"), "AWS::IAM::Policy")
+        for statement in policy["PolicyDocument"]["Statement"]
+        for arn in as_list(statement["Resource"])
+        if ":s3:::" in written(arn)
+    }
+    assert copying == {
+        ("FetchImages", "arn:aws:s3:::my.archive/*", "s3:GetObject"),
+        ("FetchImages", "arn:aws:s3:::photos/*", "s3:GetObject"),
+    }
 
 
 def test_only_the_apis_own_routes_call_the_functions(templates: Templates) -> None:

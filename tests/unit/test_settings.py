@@ -50,6 +50,8 @@ def test_label_filters_reach_rekognition_under_its_own_names() -> None:
         ({"python_version": "3.11"}, "no wheels"),
         ({"rekognition_tps": -1}, "it takes 0 to"),
         ({"removal_policy": "maybe"}, "it takes one of retain, destroy"),
+        ({"fetch_workers": 1}, "it takes 2 to 1000"),
+        ({"source_buckets": "s3://photos"}, "it takes names of buckets"),
         ({"log_retention_days": 8}, "it takes one of 1, 3, 5"),
         ({"private_sources": "10.0.0.1"}, "it takes host:port"),
         ({"private_sources": "http://10.0.0.1:80"}, "it takes host:port"),

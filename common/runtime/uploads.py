@@ -1,4 +1,4 @@
-"""What S3 says has happened to objects: its event notifications, as they arrive in the upload queue."""
+"""What S3 says has happened to objects: its event notifications, as they arrive in queues."""
 
 import json
 from collections.abc import Iterator

@@ -1,0 +1,168 @@
+"""Manifests: the bucket that takes them, the function that reads them, the workers that fetch what they name."""
+
+import json
+from pathlib import Path
+
+from aws_cdk import CfnOutput, Duration, Size, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as event_sources
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_notifications as notifications
+
+from common.infrastructure import (
+    WorkQueue,
+    acknowledge_wildcard,
+    grant,
+    grant_objects,
+    private_bucket,
+    python_function,
+    removal_policy,
+    tls_only,
+)
+from common.settings import Settings
+
+HANDLERS = Path(__file__).parent / "runtime"
+
+READ_TIMEOUT = Duration.minutes(5)
+FETCH_TIMEOUT = Duration.minutes(5)
+"""As long as ten pictures take from one host that needs 20 s for each, and their storing."""
+BATCH_SIZE = 10
+READERS = 5
+MAX_RECEIVE_COUNT = 20  # with backoff, two to three hours
+
+
+class ManifestIntake:
+    """Gives a stack what takes manifests in, has their pictures fetched into the image bucket, and reports."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        *,
+        image_bucket: s3.Bucket,
+        common_layer: lambda_.ILayerVersion,
+        imaging_layer: lambda_.ILayerVersion,
+        settings: Settings,
+    ) -> None:
+        self.stack = stack
+        self.settings = settings
+        self.bucket = private_bucket(stack, "ManifestBucket", settings=settings)
+        self.manifests = WorkQueue(
+            stack, "Manifest", topic=None, consumer_timeout=READ_TIMEOUT, max_receive_count=MAX_RECEIVE_COUNT
+        )
+        for suffix in (".json", ".jsonl", ".csv"):  # as in manifest_entries.KINDS
+            self.bucket.add_event_notification(
+                s3.EventType.OBJECT_CREATED,
+                notifications.SqsDestination(self.manifests.queue),
+                s3.NotificationKeyFilter(suffix=suffix),
+            )
+        self.lines = WorkQueue(
+            stack, "Fetch", topic=None, consumer_timeout=FETCH_TIMEOUT, max_receive_count=MAX_RECEIVE_COUNT
+        )
+        self.table = self._table()
+        self._read_manifest(common_layer)
+        self._fetch_images(image_bucket, [common_layer, imaging_layer])
+        self._outputs()
+
+    def _outputs(self) -> None:
+        for name, value, description in (
+            ("ManifestBucketName", self.bucket.bucket_name, "Takes manifests; reports lie beside them"),
+            ("ManifestsTableName", self.table.table_name, "What became of each line of each manifest"),
+            ("SourceBuckets", json.dumps(self.settings.source_buckets), "Where manifests may copy from"),
+        ):
+            CfnOutput(self.stack, name, value=value, description=description)
+
+    def _table(self) -> dynamodb.TableV2:
+        return dynamodb.TableV2(
+            self.stack,
+            "Manifests",
+            partition_key=dynamodb.Attribute(name="manifest", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="line", type=dynamodb.AttributeType.NUMBER),
+            time_to_live_attribute="expires_at",
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            removal_policy=removal_policy(self.settings),
+            resource_policy=tls_only(),
+        )
+
+    def _read_manifest(self, layer: lambda_.ILayerVersion) -> None:
+        function = python_function(
+            self.stack,
+            "ReadManifest",
+            handler="read_manifest.handler",
+            folder=HANDLERS,
+            description="Reads manifests, hands their lines on and reports what became of them",
+            timeout=READ_TIMEOUT,
+            memory_mb=1769,  # one processor: reading and sending is its work
+            ephemeral_storage=Size.gibibytes(2),  # a report of millions of lines that failed
+            environment={
+                "MANIFEST_BUCKET": self.bucket.bucket_name,
+                "MANIFESTS_TABLE": self.table.table_name,
+                "MANIFEST_QUEUE_URL": self.manifests.queue.queue_url,
+                "FETCH_QUEUE_URL": self.lines.queue.queue_url,
+            },
+            layers=[layer],
+            settings=self.settings,
+        )
+        function.add_event_source(
+            event_sources.SqsEventSource(
+                self.manifests.queue, batch_size=1, max_concurrency=READERS, report_batch_item_failures=True
+            )
+        )
+        self.manifests.queue.grant(function, "sqs:SendMessage")  # has itself called again
+        self.lines.queue.grant(function, "sqs:SendMessage")
+        grant_objects(function, ["s3:GetObjectVersion"], self.bucket)
+        grant(function, ["s3:PutObject"], self.bucket.arn_for_objects("reports/*"))
+        acknowledge_wildcard(
+            function,
+            f"<{_logical_id(self.bucket)}.Arn>/reports/*",
+            "Reports are named after manifests, as their users name them.",
+        )
+        grant(
+            function,
+            ["dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
+            self.table.table_arn,
+        )
+
+    def _fetch_images(self, image_bucket: s3.Bucket, layers: list[lambda_.ILayerVersion]) -> None:
+        function = python_function(
+            self.stack,
+            "FetchImages",
+            handler="fetch_images.handler",
+            folder=HANDLERS,
+            description="Fetches what manifests name, and keeps what became of each line",
+            timeout=FETCH_TIMEOUT,
+            memory_mb=1024,  # a batch of pictures of 15 MB, each held twice
+            environment={
+                "IMAGE_BUCKET": image_bucket.bucket_name,
+                "MANIFESTS_TABLE": self.table.table_name,
+                "FETCH_QUEUE_URL": self.lines.queue.queue_url,
+                "SOURCES": json.dumps(self.settings.sources),
+                "SOURCE_BUCKETS": json.dumps(self.settings.source_buckets),
+                "MAX_IMAGE_BYTES": str(self.settings.max_image_bytes),
+                "MAX_IMAGE_PIXELS": str(self.settings.max_image_pixels),
+            },
+            layers=layers,
+            settings=self.settings,
+        )
+        function.add_event_source(
+            event_sources.SqsEventSource(
+                self.lines.queue,
+                batch_size=BATCH_SIZE,
+                max_concurrency=self.settings.fetch_workers,
+                report_batch_item_failures=True,
+            )
+        )
+        # GetObject is for the look at what holds a name that is taken.
+        grant_objects(function, ["s3:PutObject", "s3:GetObject"], image_bucket)
+        grant(function, ["dynamodb:GetItem", "dynamodb:PutItem"], self.table.table_arn)
+        for name in self.settings.source_buckets:
+            source = s3.Bucket.from_bucket_name(self.stack, f"Source-{name}", name)
+            grant(function, ["s3:GetObject"], source.arn_for_objects("*"))
+            arn = f"arn:<AWS::Partition>:s3:::{name}/*"
+            acknowledge_wildcard(function, arn, "Any object of a bucket that source_buckets names.")
+
+
+def _logical_id(bucket: s3.Bucket) -> str:
+    return str(Stack.of(bucket).resolve(bucket.bucket_arn)["Fn::GetAtt"][0])

@@ -1,0 +1,169 @@
+"""Fetches what manifests name, one line after the other for each host, and keeps what became of each."""
+
+import json
+import threading
+import time
+from dataclasses import dataclass
+from functools import cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from aws_clients import client
+from environment import from_environment
+from image_store import ImageStore
+from manifests import Manifest, Manifests, Outcome
+from message_batch import LAST_RETRY_SECONDS, MessageBatch, RetryLaterError, backoff
+from s3_sources import Copier
+from safe_fetch import SourceFailedError, SourceRules, SourceTimeoutError
+from saving import REFUSALS, Saver, Upload
+from source_urls import S3_SCHEME, S3Object
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+logger = Logger()
+
+TRIES = 8
+"""With backoff, about a quarter of an hour for a source that is down to come up again."""
+PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
+SPARE_SECONDS = 40.0
+"""What a fetch and its storing take at the most."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The function's variables; `sources` and `source_buckets` hold JSON."""
+
+    image_bucket: str
+    manifests_table: str
+    fetch_queue_url: str
+    sources: str
+    source_buckets: str
+    max_image_bytes: str
+    max_image_pixels: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a manifest that is to be fetched."""
+
+    manifest: Manifest
+    number: int
+    url: str
+    name: str
+
+    @classmethod
+    def from_json(cls, text: str) -> "Line":
+        """Read what `read_manifest` has sent."""
+        document = json.loads(text)
+        manifest = Manifest(document["key"], document["version_id"])
+        return cls(manifest, document["number"], document["url"], document["name"])
+
+    @property
+    def host(self) -> str:
+        """Whose turn it takes."""
+        return urlsplit(self.url).netloc.lower()
+
+
+@dataclass(frozen=True)
+class Fetcher:
+    """Has the picture of a line stored, and keeps the outcome."""
+
+    saver: Saver
+    copier: Copier
+    manifests: Manifests
+
+    def handle(self, line: Line, receives: int) -> None:
+        """Fetch or copy, once: a line that has an outcome is let go.
+
+        Raises:
+            RetryLaterError: it may work later.
+            ClientError, BotoCoreError: our own services fail for now.
+        """
+        if self.manifests.has_outcome(line.manifest, line.number):
+            return
+        try:
+            changed = self._save(line)
+        except tuple(REFUSALS) as error:
+            if receives < TRIES and (seconds := retry_seconds(error, receives)) is not None:
+                raise RetryLaterError(str(error), seconds) from error
+            _, code = REFUSALS[type(error)]
+            reason = f"{code}: {error}"
+            self.manifests.settle(line.manifest, line.number, "failed", url=line.url, reason=reason)
+            logger.info("failed", extra={"manifest": line.manifest.key, "line": line.number, "reason": reason})
+        else:
+            outcome: Outcome = "stored" if changed else "unchanged"
+            self.manifests.settle(line.manifest, line.number, outcome)
+            logger.info(outcome, extra={"manifest": line.manifest.key, "line": line.number, "image": line.name})
+
+    def _save(self, line: Line) -> bool:
+        if line.url.startswith(S3_SCHEME):
+            return self.copier.copy(S3Object.from_url(line.url), line.name)
+        return self.saver.save(Upload(line.url, line.name)).changed
+
+
+def retry_seconds(error: Exception, receives: int) -> int | None:
+    """After how many seconds a source may be asked again; None if that would change nothing."""
+    if isinstance(error, SourceTimeoutError):
+        return backoff(receives)
+    if not isinstance(error, SourceFailedError):
+        return None
+    if error.status is None or error.status in PASSING or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return min(LAST_RETRY_SECONDS, max(error.retry_after or 0, backoff(receives)))
+    return None
+
+
+@cache
+def _environment() -> Environment:
+    return from_environment(Environment)
+
+
+@cache
+def fetcher() -> Fetcher:
+    """The one of this worker, made at its first message."""
+    environment = _environment()
+    s3 = client("s3")
+    return Fetcher(
+        saver=Saver(
+            store=ImageStore(s3, environment.image_bucket),
+            rules=SourceRules.from_json(environment.sources),
+            max_pixels=int(environment.max_image_pixels),
+        ),
+        copier=Copier(
+            s3,
+            environment.image_bucket,
+            source_buckets=json.loads(environment.source_buckets),
+            max_bytes=int(environment.max_image_bytes),
+        ),
+        manifests=Manifests(client("dynamodb"), environment.manifests_table),
+    )
+
+
+@cache
+def _sqs() -> "SQSClient":
+    sqs: SQSClient = client("sqs")
+    return sqs
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Lambda's entry: the messages that failed, and only those, stay in the queue."""
+    ends_at = time.monotonic() + context.get_remaining_time_in_millis() / 1000
+    turns: dict[str, threading.Lock] = {}
+
+    def handle(record: SQSRecord) -> None:
+        line = Line.from_json(record.body)
+        # A worker asks one host for one picture at a time; from S3 as many as it likes.
+        turn = record.message_id if line.url.startswith(S3_SCHEME) else line.host
+        with turns.setdefault(turn, threading.Lock()):
+            if time.monotonic() > ends_at - SPARE_SECONDS:
+                raise RetryLaterError("its host was too slow for the lines before it", 1)
+            fetcher().handle(line, int(record.attributes.approximate_receive_count))
+
+    return MessageBatch(_sqs(), _environment().fetch_queue_url).handle(event, handle, context)

@@ -1,0 +1,449 @@
+"""Manifests, from the bucket to the report: every line once, whatever is cut, repeated or refused on the way."""
+
+import dataclasses
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+import fetch_images
+import message_batch
+import read_manifest
+from common.settings import Settings
+from manifests import Manifest, Manifests
+from source_urls import S3Object
+from tests.conftest import Templates, captured
+from tests.functional.conftest import Context, create_tables, failed, sqs_event
+from tests.functional.test_get_save_image import stored
+from tests.source_server import Source, picture, serve
+
+
+@pytest.fixture
+def source() -> Iterator[Source]:
+    with serve() as running:
+        yield running
+
+
+@dataclasses.dataclass
+class Intake:
+    """The manifest bucket with its notifications, both queues, and what works them off."""
+
+    context: Any
+    manifest_queue: str
+    fetch_queue: str
+    images: str
+    fetched: Counter[int] = dataclasses.field(default_factory=Counter)
+    """How often each line was handed on."""
+
+    def drop(self, key: str, content: str | bytes) -> str:
+        """Put a manifest there; its version."""
+        s3 = boto3.client("s3")
+        version = str(s3.put_object(Bucket="manifests", Key=key, Body=content)["VersionId"])
+        self.announce(key, version)
+        return version
+
+    def announce(self, key: str, version: str) -> None:
+        document = captured("object-created")
+        document["Records"][0]["s3"]["object"] |= {"key": key.replace(" ", "+"), "versionId": version}
+        boto3.client("sqs").send_message(QueueUrl=self.manifest_queue, MessageBody=json.dumps(document))
+
+    def read(self) -> None:
+        """Work off what is in the manifest queue now, one message after the other."""
+        self._work_off(self.manifest_queue, read_manifest.handler)
+
+    def fetch(self) -> None:
+        """Work off what is in the fetch queue now, as often as it comes back."""
+        self._work_off(self.fetch_queue, fetch_images.handler)
+
+    def run(self) -> None:
+        """Work off everything."""
+        while self._depth(self.manifest_queue) + self._depth(self.fetch_queue):
+            self.fetch()
+            self.read()
+
+    def report(self, key: str) -> Any:
+        return json.loads(boto3.client("s3").get_object(Bucket="manifests", Key=f"reports/{key}.json")["Body"].read())
+
+    def _work_off(self, queue: str, handler: Callable[..., Any]) -> None:
+        sqs = boto3.client("sqs")
+        size = 1 if queue == self.manifest_queue else 10
+        while messages := sqs.receive_message(
+            QueueUrl=queue, MaxNumberOfMessages=size, MessageSystemAttributeNames=["All"]
+        ).get("Messages"):
+            event = sqs_event(*(message["Body"] for message in messages))
+            for record, message in zip(event["Records"], messages, strict=True):
+                record["receiptHandle"] = message["ReceiptHandle"]
+                record["attributes"] = message["Attributes"]
+                if "number" in (body := json.loads(message["Body"])):
+                    self.fetched[body["number"]] += 1
+            left = failed(handler(event, self.context))
+            for number, message in enumerate(messages):
+                if str(number) not in left:
+                    sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            if handler is read_manifest.handler:
+                return
+
+    def _depth(self, queue: str) -> int:
+        found = boto3.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+        return int(found["ApproximateNumberOfMessages"])
+
+
+@pytest.fixture
+def intake(
+    bucket: str, templates: Templates, source: Source, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> Intake:
+    s3, sqs = boto3.client("s3"), boto3.client("sqs")
+    for name in ("manifests", "archive"):
+        s3.create_bucket(Bucket=name)
+    s3.put_bucket_versioning(Bucket="manifests", VersioningConfiguration={"Status": "Enabled"})
+    made = Intake(
+        dataclasses.replace(context),
+        sqs.create_queue(QueueName="manifest")["QueueUrl"],
+        sqs.create_queue(QueueName="fetch")["QueueUrl"],
+        bucket,
+    )
+    for name, value in {
+        "IMAGE_BUCKET": bucket,
+        "MANIFEST_BUCKET": "manifests",
+        "MANIFESTS_TABLE": create_tables(templates["APIStack"])["manifests"],
+        "MANIFEST_QUEUE_URL": made.manifest_queue,
+        "FETCH_QUEUE_URL": made.fetch_queue,
+        "SOURCES": json.dumps(Settings(private_sources=(source.host_and_port,)).sources),
+        "SOURCE_BUCKETS": '["archive"]',
+        "MAX_IMAGE_BYTES": "1000000",
+        "MAX_IMAGE_PIXELS": "1000000",
+    }.items():
+        monkeypatch.setenv(name, value)
+    for cached in (read_manifest._environment, read_manifest.reader, fetch_images._environment, fetch_images.fetcher):
+        cached.cache_clear()
+    fetch_images._sqs.cache_clear()
+    monkeypatch.setattr(read_manifest, "SPARE_SECONDS", -1.0)
+    monkeypatch.setattr(fetch_images, "SPARE_SECONDS", -1.0)
+    monkeypatch.setattr(read_manifest, "FIRST_LOOK_SECONDS", 0)
+    for module in (message_batch, fetch_images):  # what failed comes back at once
+        monkeypatch.setattr(module, "backoff", lambda _: 0)
+    return made
+
+
+def adds_up(report: Any) -> bool:
+    settled = report["stored"] + report["unchanged"] + len(report["failed"]) + report["pending"]
+    accepted: bool = report["accepted"] == settled
+    return accepted and report["lines"] == report["accepted"] + len(report["rejected"])
+
+
+def test_a_report_says_what_became_of_each_line(intake: Intake, source: Source) -> None:
+    host = source.address
+    lines = [
+        f'{{"url": "{host}/photo.jpg?red", "name": "red.jpg"}}',
+        f'{{"url": "{host}/photo.jpg?navy"}}',
+        "no JSON",
+        f'{{"url": "{host}/photo.jpg?red", "name": "red.jpg"}}',
+        f'{{"url": "{host}/png", "name": "red.jpg"}}',
+        f'{{"url": "{host}/missing", "name": "a.jpg"}}',
+        f'{{"url": "{host}/page", "name": "b.jpg"}}',
+        '{"url": "http://127.0.0.1:9/x", "name": "c.jpg"}',
+    ]
+    version = intake.drop("2026/my list.jsonl", "\n".join(lines))
+    intake.run()
+    report = intake.report("2026/my list.jsonl")
+    assert (report["manifest"], report["version_id"], report["status"]) == ("2026/my list.jsonl", version, "done")
+    assert (report["lines"], report["accepted"], report["pending"]) == (8, 7, 0)
+    assert (report["stored"], report["unchanged"]) == (2, 1)
+    [rejected] = report["rejected"]
+    assert rejected["line"] == 3
+    assert "not JSON" in rejected["reason"]
+    reasons = {line["line"]: (line["url"], line["reason"].partition(":")[0]) for line in report["failed"]}
+    assert reasons.keys() == {5, 6, 7, 8}
+    assert reasons[6] == (f"{host}/missing", "SourceFailed")
+    assert [reasons[line][1] for line in (5, 7, 8)] == ["NameTaken", "NotAPicture", "SourceForbidden"]
+    assert adds_up(report)
+    assert report["started_at"] <= report["finished_at"]
+    assert sorted(key.partition("@")[0] for key in stored(intake.images)) == ["photo.jpg", "red.jpg"]
+
+
+def test_json_and_csv_are_taken_as_well(intake: Intake, source: Source) -> None:
+    intake.drop("one.json", f'{{"url": "{source.address}/photo.jpg?red", "name": "1.jpg"}}')
+    intake.drop("list.json", f'[{{"url": "{source.address}/photo.jpg?navy", "name": "2.jpg"}}, {{}}]')
+    intake.drop("table.csv", f"url,name\n{source.address}/photo.jpg,3.jpg\n{source.address}/png\n")
+    intake.drop("empty.csv", "")
+    intake.run()
+    reports = [intake.report(key) for key in ("one.json", "list.json", "table.csv", "empty.csv")]
+    assert [report["status"] for report in reports] == ["done"] * 4
+    assert [report["lines"] for report in reports] == [1, 2, 2, 0]
+    assert all(adds_up(report) for report in reports)
+    assert sorted(key.partition("@")[0] for key in stored(intake.images)) == ["1.jpg", "2.jpg", "3.jpg", "png"]
+
+
+def many(source: Source, count: int) -> str:
+    """Every fifth line is bad."""
+    return "\n".join(
+        "bad" if number % 5 == 0 else f"{source.address}/photo.jpg?{number},{number % 7}/{number}.jpg"
+        for number in range(1, count + 1)
+    )
+
+
+def quick(monkeypatch: pytest.MonkeyPatch, intake: Intake) -> list[str]:
+    """Have nothing really fetched; the names that were."""
+    names: list[str] = []
+    fake = dataclasses.replace(fetch_images.fetcher())
+
+    class Saver:
+        def save(self, upload: Any) -> Any:
+            names.append(upload.name)
+            return dataclasses.make_dataclass("Saved", ["changed"])(True)
+
+    fake = dataclasses.replace(fake, saver=Saver())  # type: ignore[arg-type]
+    monkeypatch.setattr(fetch_images, "fetcher", lambda: fake)
+    return names
+
+
+def test_reading_goes_on_where_the_time_limit_cut_it(
+    intake: Intake, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = quick(monkeypatch, intake)
+    monkeypatch.setattr(read_manifest, "LINES_AT_ONCE", 7)
+    monkeypatch.setattr(read_manifest, "CHUNK", 100)
+    monkeypatch.setattr(read_manifest, "SPARE_SECONDS", 100.0)  # more than there is
+    intake.drop("long.csv", many(source, 60))
+    for invocation in range(1, 9):
+        intake.read()
+        assert intake._depth(intake.manifest_queue) == 1, invocation
+    intake.run()
+    assert set(intake.fetched.values()) == {1}
+    assert sorted(intake.fetched) == [number for number in range(1, 61) if number % 5]
+    assert len(names) == len(set(names)) == 48
+    report = intake.report("long.csv")
+    assert (report["lines"], report["stored"], len(report["rejected"])) == (60, 48, 12)
+    assert [line["line"] for line in report["rejected"]] == list(range(5, 61, 5))
+
+
+def test_repeated_events_and_messages_count_once(
+    intake: Intake, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = quick(monkeypatch, intake)
+    monkeypatch.setattr(read_manifest, "LINES_AT_ONCE", 7)
+    monkeypatch.setattr(read_manifest, "SPARE_SECONDS", 100.0)
+    version = intake.drop("list.csv", many(source, 20))
+    for _ in range(3):
+        intake.announce("list.csv", version)
+    task = json.dumps({"task": "read", "key": "list.csv", "version_id": version, "not_before": 0})
+    for _ in range(6):
+        boto3.client("sqs").send_message(QueueUrl=intake.manifest_queue, MessageBody=task)
+        intake.read()
+    intake.run()
+    intake.announce("list.csv", version)
+    intake.run()
+    assert len(names) == len(set(names)) == 16
+    report = intake.report("list.csv")
+    assert report["status"] == "done"
+    assert (report["lines"], report["stored"], report["unchanged"], len(report["rejected"])) == (20, 16, 0, 4)
+
+
+def test_of_two_who_read_at_once_the_second_stops(
+    intake: Intake, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What both have sent is done once."""
+    names = quick(monkeypatch, intake)
+    monkeypatch.setattr(read_manifest, "LINES_AT_ONCE", 10)
+    manifest = Manifest("list.csv", intake.drop("list.csv", many(source, 40)))
+    reader = read_manifest.reader()
+    began = reader.manifests.begin(manifest)
+    reader.read(manifest, ends_at=1e9)
+    late = dataclasses.replace(reader, manifests=Late(reader.manifests, began))  # type: ignore[arg-type]
+    late.read(manifest, ends_at=1e9)
+    intake.run()
+    report = intake.report("list.csv")
+    assert (report["lines"], report["stored"], len(report["rejected"])) == (40, 32, 8)
+    assert adds_up(report)
+    assert max(intake.fetched.values()) == 2
+    assert [number for number, times in intake.fetched.items() if times == 2] == [n for n in range(1, 11) if n % 5]
+    assert len(names) == 32
+
+
+@dataclasses.dataclass
+class Late:
+    """Shows a reader the progress as it was before somebody else went on."""
+
+    real: Manifests
+    progress_then: Any
+
+    def begin(self, _: Manifest) -> Any:
+        return self.progress_then
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
+@pytest.mark.parametrize("operation", ["send_message_batch", "batch_write_item", "put_item", "send_message"])
+def test_a_reader_that_dies_is_followed_by_one_that_goes_on(
+    intake: Intake, source: Source, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    """Each call in turn fails once, after it was made: as if the worker had died before it could go on."""
+    quick(monkeypatch, intake)
+    monkeypatch.setattr(read_manifest, "LINES_AT_ONCE", 5)
+    monkeypatch.setattr(read_manifest, "SPARE_SECONDS", 100.0)
+    reader = read_manifest.reader()
+    service = reader.sqs if operation.startswith("send") else reader.manifests.dynamodb
+    for number in range(1, 4):
+        dying = Dying(service, operation, number)
+        if service is reader.sqs:
+            fake = dataclasses.replace(reader, sqs=dying)  # type: ignore[arg-type]
+        else:
+            manifests = dataclasses.replace(reader.manifests, dynamodb=dying)  # type: ignore[arg-type]
+            fake = dataclasses.replace(reader, manifests=manifests)
+        monkeypatch.setattr(read_manifest, "reader", lambda fake=fake: fake)
+        intake.drop(f"{number}.csv", many(source, 15))
+        intake.run()
+        report = intake.report(f"{number}.csv")
+        assert report["status"] == "done"
+        assert (report["lines"], report["stored"], len(report["rejected"])) == (15, 12, 3)
+
+
+@dataclasses.dataclass
+class Dying:
+    """A client one of whose calls is made, and then fails."""
+
+    real: Any
+    operation: str
+    number: int
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self.real, name)
+        if name != self.operation:
+            return call
+
+        def made(**request: Any) -> Any:
+            answer = call(**request)
+            self.number -= 1
+            if self.number == 0:
+                raise ClientError({"Error": {"Code": "InternalError", "Message": "dead"}}, name)
+            return answer
+
+        return made
+
+
+def test_a_source_that_is_down_for_a_while_is_asked_again(intake: Intake, source: Source) -> None:
+    intake.drop("list.csv", f"{source.address}/flaky?2,a.jpg\n{source.address}/broken,b.jpg\n{source.address}/missing")
+    intake.run()
+    assert Counter(source.requests) == {"/flaky?2": 3, "/broken": fetch_images.TRIES, "/missing": 1}
+    report = intake.report("list.csv")
+    assert report["stored"] == 1
+    assert [line["reason"] for line in report["failed"]] == [
+        "SourceFailed: the source answered 500",
+        "SourceFailed: the source answered 404",
+    ]
+
+
+def test_a_manifest_again_stores_nothing_twice(intake: Intake, source: Source) -> None:
+    for key in ("a.csv", "b.csv", "a.csv"):
+        intake.drop(key, f"{source.address}/photo.jpg?red,red.jpg\n{source.address}/png,a.png")
+        intake.run()
+    assert (intake.report("b.csv")["stored"], intake.report("b.csv")["unchanged"]) == (0, 2)
+    assert len(stored(intake.images)) == 2
+
+
+def test_what_is_no_manifest_is_let_be(intake: Intake) -> None:
+    sqs = boto3.client("sqs")
+    sqs.send_message(QueueUrl=intake.manifest_queue, MessageBody=json.dumps(captured("test-event")))
+    intake.drop("reports/list.csv.json", '{"url": "https://host/a.jpg"}')
+    intake.run()
+    assert intake.fetched == {}
+    assert boto3.client("s3").list_objects_v2(Bucket="manifests")["KeyCount"] == 1
+
+
+def test_lines_whose_outcome_never_comes_are_counted_in_the_end(
+    intake: Intake, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intake.drop("list.csv", f"{source.address}/photo.jpg\n{source.address}/png")
+    intake.read()
+    assert (intake.report("list.csv")["status"], intake.report("list.csv")["pending"]) == ("running", 2)
+    intake.read()
+    assert intake._depth(intake.manifest_queue) == 1  # looks again
+    monkeypatch.setattr(read_manifest, "LAST_LOOK_SECONDS", 0)
+    intake.read()
+    assert (intake.report("list.csv")["status"], intake.report("list.csv")["pending"]) == ("unfinished", 2)
+    assert intake._depth(intake.manifest_queue) == 0
+
+
+def archive(key: str, body: bytes, **more: Any) -> None:
+    boto3.client("s3").put_object(Bucket="archive", Key=key, Body=body, **more)
+
+
+def test_objects_of_source_buckets_are_copied(intake: Intake) -> None:
+    archive("a/red flower ü.jpg", picture(), ContentType="text/plain", Metadata={"refresh": "1"}, Tagging="a=b")
+    archive("page.jpg", b"<html>")
+    archive("empty.jpg", b"")
+    archive("large.jpg", picture() + bytes(1_000_000))
+    lines = ["a/red flower ü.jpg", "page.jpg", "empty.jpg", "large.jpg", "gone.jpg"]
+    manifest = "\n".join(json.dumps({"url": f"s3://archive/{key}"}) for key in lines)
+    for run in ("1", "2"):
+        intake.drop(f"{run}.jsonl", manifest + '\n{"url": "s3://other/a.jpg"}')
+        intake.run()
+    first, second = intake.report("1.jsonl"), intake.report("2.jsonl")
+    assert (first["stored"], second["stored"], second["unchanged"]) == (1, 0, 1)
+    reasons = {line["line"]: line["reason"] for line in first["failed"]}
+    assert [reasons[line].partition(":")[0] for line in (2, 3, 4, 5, 6)] == [
+        *("NotAPicture", "NotAPicture", "ImageTooLarge", "SourceFailed", "SourceForbidden")
+    ]
+    assert "none of source_buckets" in reasons[6]
+    assert len(stored(intake.images)) == 1
+    found = boto3.client("s3").get_object(Bucket=intake.images, Key="red flower ü.jpg")
+    assert (found["Body"].read(), found["ContentType"]) == (picture(), "image/jpeg")
+    assert found["Metadata"]["source-url"] == "s3://archive/a/red%20flower%20%C3%BC.jpg"
+    assert "refresh" not in found["Metadata"]
+
+
+def test_a_copy_does_not_replace_another_picture(intake: Intake) -> None:
+    archive("a.jpg", picture(color="red"))
+    boto3.client("s3").put_object(Bucket=intake.images, Key="a.jpg", Body=picture())
+    intake.drop("list.csv", "s3://archive/a.jpg")
+    intake.run()
+    assert intake.report("list.csv")["failed"][0]["reason"].startswith("NameTaken")
+    assert list(stored(intake.images).values()) == [picture()]
+
+
+def test_a_copy_that_meets_another_at_the_same_moment_looks_again(intake: Intake) -> None:
+    """Where S3 refuses, as moto does not: somebody has taken the name since it was looked at."""
+    archive("a.jpg", picture())
+    s3 = boto3.client("s3")
+    copier = fetch_images.fetcher().copier
+
+    class Meeting:
+        def copy_object(self, **request: Any) -> None:
+            assert request["IfNoneMatch"] == "*"
+            s3.put_object(Bucket=intake.images, Key="a.jpg", Body=picture())
+            raise ClientError({"Error": {"Code": "ConditionalRequestConflict"}}, "CopyObject")
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(s3, name)
+
+    meeting = dataclasses.replace(copier, s3=Meeting())  # type: ignore[arg-type]
+    assert meeting.copy(S3Object("archive", "a.jpg"), "a.jpg") is False
+
+
+def test_a_worker_asks_a_host_for_one_picture_at_a_time(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
+    under_way: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+    both = threading.Barrier(2, timeout=5)
+
+    class Saver:
+        def save(self, upload: Any) -> Any:
+            host = upload.url.split("/")[2]
+            under_way[host] += 1
+            most[host] = max(most[host], under_way[host])
+            both.wait()  # the two hosts at once
+            under_way[host] -= 1
+            return dataclasses.make_dataclass("Saved", ["changed"])(True)
+
+    fake = dataclasses.replace(fetch_images.fetcher(), saver=Saver())  # type: ignore[arg-type]
+    monkeypatch.setattr(fetch_images, "fetcher", lambda: fake)
+    lines = [f"https://{host}/{number}.jpg" for number in range(5) for host in ("a.example", "B.example")]
+    intake.drop("list.csv", "\n".join(lines))
+    intake.run()
+    assert most == {"a.example": 1, "B.example": 1}
+    assert intake.report("list.csv")["stored"] == 10

@@ -1,0 +1,95 @@
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+import requests
+
+import get_save_image
+from tests.functional.conftest import Answer
+from tests.source_server import picture
+
+JPEG = {"name": "a.jpg", "content_type": "image/jpeg"}
+
+
+@pytest.fixture
+def sign(bucket: str, call: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
+    monkeypatch.setenv("IMAGE_BUCKET", bucket)
+    monkeypatch.setenv("MAX_IMAGE_PIXELS", "1000000")
+    monkeypatch.setenv("SOURCES", "{}")
+    get_save_image._environment.cache_clear()
+    get_save_image._forms.cache_clear()
+    return lambda body: call(get_save_image.handler, "POST", "/uploads", body=json.dumps(body))
+
+
+def md5(body: bytes) -> str:
+    return hashlib.md5(body, usedforsecurity=False).hexdigest()
+
+
+def policy(form: Answer) -> list[Any]:
+    conditions: list[Any] = json.loads(base64.b64decode(form.document["fields"]["policy"]))["conditions"]
+    return conditions
+
+
+def test_a_form_holds_the_file_to_its_name_its_type_and_15_megabytes(sign: Callable[..., Answer], bucket: str) -> None:
+    form = sign(JPEG)
+    assert form.status == 201
+    assert policy(form)[:2] == [{"Content-Type": "image/jpeg"}, ["content-length-range", 1, 15 * 1024 * 1024]]
+    assert {"bucket": bucket} in policy(form)
+    assert {"key": "a.jpg"} in policy(form)
+    assert form.document["fields"].keys() >= {"key", "Content-Type", "policy", "x-amz-signature"}
+    assert (form.document["image"], form.document["expires_in"]) == ("a.jpg", 900)
+
+
+def test_a_form_is_signed_for_the_buckets_own_host(sign: Callable[..., Answer], bucket: str) -> None:
+    """Newer Regions refuse older signatures, and the global host redirects, which loses a form's body."""
+    form = sign(JPEG).document
+    assert form["fields"]["x-amz-algorithm"] == "AWS4-HMAC-SHA256"
+    assert form["url"] in {f"https://{bucket}.s3.amazonaws.com/", f"https://{bucket}.s3.us-east-1.amazonaws.com/"}
+
+
+def test_the_form_stores_what_is_posted_with_it(sign: Callable[..., Answer], bucket: str) -> None:
+    form = sign(JPEG).document
+    posted = requests.post(form["url"], data=form["fields"], files={"file": picture()}, timeout=10)
+    assert posted.ok
+    head = boto3.client("s3").get_object(Bucket=bucket, Key="a.jpg")
+    assert (head["Body"].read(), head["ContentType"]) == (picture(), "image/jpeg")
+
+
+def test_a_taken_name_is_refused_when_signing(sign: Callable[..., Answer], bucket: str) -> None:
+    boto3.client("s3").put_object(Bucket=bucket, Key="a.jpg", Body=b"precious")
+    for wish in ({}, {"md5": md5(picture())}):
+        refused = sign(JPEG | wish)
+        assert (refused.status, refused.document["error"]["code"]) == (409, "NameTaken")
+    assert sign(JPEG | {"overwrite": True}).status == 201
+
+
+def test_what_is_there_already_needs_no_form(sign: Callable[..., Answer], bucket: str) -> None:
+    boto3.client("s3").put_object(Bucket=bucket, Key="a.jpg", Body=picture())
+    for wish in ({}, {"overwrite": True}):
+        answer = sign(JPEG | {"md5": md5(picture())} | wish)
+        assert (answer.status, answer.document) == (200, {"image": "a.jpg", "message": "a.jpg was stored already"})
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        ([], "an object such as"),
+        ({"content_type": "image/jpeg"}, "name is missing"),
+        ({"name": "a.jpg"}, "content_type takes one of image/jpeg"),
+        ({"name": "a.jpg", "content_type": "text/html"}, "content_type takes one of image/jpeg"),
+        ({"name": "a/../b.jpg", "content_type": "image/jpeg"}, "'..' part"),
+        ({"name": "a${filename}.jpg", "content_type": "image/jpeg"}, "S3 would replace"),
+        ({**JPEG, "md5": "abc"}, "32 hexadecimal"),
+        ({**JPEG, "md5": 1}, "32 hexadecimal"),
+        ({**JPEG, "overwrite": "yes"}, "true or false"),
+        ({**JPEG, "size": 1}, "unknown member 'size'"),
+    ],
+)
+def test_a_wrong_member_is_named(sign: Callable[..., Answer], body: Any, complaint: str) -> None:
+    answer = sign(body)
+    assert (answer.status, answer.document["error"]["code"]) == (400, "InvalidParameter")
+    assert complaint in answer.document["error"]["message"]
