@@ -71,6 +71,10 @@ test-delivery: setup ## 1,000 results for a third party that is down for a minut
 test-index: setup ## what is derived from 5,000 records, through the real queue, against brute force
 	SIGHTLINE_RECORDS=5000 pytest -v tests/e2e/test_index.py
 
+.PHONY: test-manifest
+test-manifest: setup ## a manifest of 10,000 lines, one in a hundred bad, on the embedded cloud
+	MANIFEST_LINES=10000 pytest tests/e2e/test_every_way_in.py -k manifest_with_bad_lines
+
 .PHONY: check lint format synth
 check: lint synth test ## what CI runs: format, lint, types, templates, tests
 

@@ -68,8 +68,8 @@ class APIStack(Stack):
             name="Image Upload Service",
             description="Takes pictures by URL and as files.",
             function=function,
-            routes={"/": ["GET"], "/images": ["POST"], "/uploads": ["POST"]},
             open_routes={"/openapi.json": ["GET"]},
+            routes={"/": ["GET"], "/images": ["POST"], "/uploads": ["POST"]},
             api_key=self.api_key,
             settings=settings,
         )

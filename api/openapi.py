@@ -5,8 +5,8 @@ from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
+import saving
 from common.openapi import Call, Service
-from saving import REFUSALS
 
 
 class Stored(TypedDict):
@@ -29,8 +29,8 @@ class Wish(TypedDict):
     refresh: NotRequired[bool]
 
 
-class FileWish(TypedDict):
-    """A file to be uploaded; `md5`, in hexadecimal digits, tells whether it is there already."""
+class File(TypedDict):
+    """A file to be uploaded; `md5`, in hexadecimal digits, tells whether it is stored already."""
 
     name: str
     content_type: str
@@ -39,7 +39,7 @@ class FileWish(TypedDict):
 
 
 class Form(TypedDict):
-    """Where to post the file, behind these fields, within so many seconds."""
+    """Where to post a file, within so many seconds: the fields, and then its bytes as `file`."""
 
     image: str
     url: str
@@ -48,14 +48,14 @@ class Form(TypedDict):
     max_bytes: int
 
 
-class Unchanged(TypedDict):
-    """The file is there already."""
+class Known(TypedDict):
+    """The file is stored already."""
 
     image: str
     message: str
 
 
-ERRORS = tuple(sorted({status for status, _ in REFUSALS.values()}))
+ERRORS = tuple(sorted({status for status, _ in saving.REFUSALS.values()}))
 
 SERVICE = Service(
     title="Sightline: Image Upload Service",
@@ -66,9 +66,9 @@ SERVICE = Service(
             answers={HTTPStatus.CREATED: Stored, HTTPStatus.OK: Stored}, errors=ERRORS, body=Wish
         ),
         ("post", "/uploads"): Call(
-            answers={HTTPStatus.CREATED: Form, HTTPStatus.OK: Unchanged},
+            answers={HTTPStatus.CREATED: Form, HTTPStatus.OK: Known},
             errors=(HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT),
-            body=FileWish,
+            body=File,
         ),
         ("get", "/openapi.json"): Call(answers={HTTPStatus.OK: dict[str, Any]}, open=True),
     },

@@ -244,8 +244,8 @@ class Cloud:
             "layer_platform": "host",
             "removal_policy": "destroy",
             "private_sources": ",".join([f"{HOST}:{ports['photos']}", *self.sources]),
-            "source_buckets": SOURCE_BUCKET,
             "notify_email": "you@localhost.example",  # the partner's inbox gets what is sent there
+            "source_buckets": SOURCE_BUCKET,
             **self.context,
         }
         self._cdk(
@@ -323,7 +323,7 @@ class Cloud:
                 TopicArn=integration["EmailTopicArn"], Protocol="http", Endpoint=f"{endpoints.partner}inbox"
             )
         dynamodb = self.client("dynamodb")
-        for table in (endpoints.table, integration["DeliveriesTableName"], api["ManifestsTableName"]):
+        for table in (endpoints.table, api["ManifestsTableName"], integration["DeliveriesTableName"]):
             ttl = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
             if ttl["TimeToLiveStatus"] == "DISABLED":  # the emulator's CloudFormation drops it
                 dynamodb.update_time_to_live(

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from local.cloud import Cloud
+from local.cloud import SOURCE_BUCKET, Cloud
 from recognition_event import Failure, RecognitionEvent
 from recognition_xml import to_xml
 from tests import partner_documents
 from tests.conftest import ROOT
 from tests.e2e.conftest import System, environment, wait_for
 from tests.e2e.test_commands import sightline
+from tests.source_server import picture
 
 README = (ROOT / "README.md").read_text()
 AWSCLI = "awscli==1.46.2"
@@ -98,6 +99,16 @@ def test_searching_showing_and_deleting_work_as_told(shell: Any, system: System)
 def test_what_is_derived_is_made_anew_as_told(shell: Any) -> None:
     [block] = [block for block in blocks("sh") if "reproject" in block]
     assert "to be projected again" in shell(block)
+
+
+def test_a_folder_and_a_bucket_are_ingested_as_told(shell: Any, system: System, tmp_path: Path) -> None:
+    [block] = [block for block in blocks("sh") if "sightline ingest" in block]
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "readme.jpg").write_bytes(picture())
+    system.s3().create_bucket(Bucket=SOURCE_BUCKET)
+    system.s3().put_object(Bucket=SOURCE_BUCKET, Key="scans/c d.jpg", Body=picture())
+    shell(f"export HOME={tmp_path}\n{block}")
+    assert {"holiday/readme.jpg", "c d.jpg"} <= system.stored()
 
 
 def test_the_third_partys_address_is_set_as_told(shell: Any, cloud: Cloud, system: System) -> None:

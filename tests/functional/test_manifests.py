@@ -15,7 +15,9 @@ import fetch_images
 import message_batch
 import read_manifest
 from common.settings import Settings
+from image_store import NameTakenError
 from manifests import Manifest, Manifests
+from safe_fetch import SourceFailedError, SourceForbiddenError, SourceTimeoutError
 from source_urls import S3Object
 from tests.conftest import Templates, captured
 from tests.functional.conftest import Context, create_tables, failed, sqs_event
@@ -127,6 +129,7 @@ def intake(
     monkeypatch.setattr(read_manifest, "FIRST_LOOK_SECONDS", 0)
     for module in (message_batch, fetch_images):  # what failed comes back at once
         monkeypatch.setattr(module, "backoff", lambda _: 0)
+    monkeypatch.setattr(fetch_images, "LAST_RETRY_SECONDS", 0)
     return made
 
 
@@ -337,6 +340,27 @@ def test_a_source_that_is_down_for_a_while_is_asked_again(intake: Intake, source
         "SourceFailed: the source answered 500",
         "SourceFailed: the source answered 404",
     ]
+
+
+@pytest.mark.parametrize(
+    ("error", "least", "most"),
+    [
+        (SourceFailedError("busy", 503), 3, 5),
+        (SourceFailedError("busy", 503, 60), 60, 60),
+        (SourceFailedError("busy", 429, 100_000), 900, 900),
+        (SourceFailedError("busy", 425, 0), 3, 5),
+        (SourceFailedError("slow", 408), 3, 5),
+        (SourceFailedError("nobody is there"), 3, 5),
+        (SourceTimeoutError("slow"), 3, 5),
+    ],
+)
+def test_a_source_is_asked_again_when_it_wants_to_be(error: Exception, least: int, most: int) -> None:
+    assert least <= (fetch_images.retry_seconds(error, 1) or 0) <= most
+
+
+@pytest.mark.parametrize("error", [SourceFailedError("no", 404), SourceForbiddenError("no"), NameTakenError("a")])
+def test_what_will_not_change_is_not_asked_again(error: Exception) -> None:
+    assert fetch_images.retry_seconds(error, 1) is None
 
 
 def test_a_manifest_again_stores_nothing_twice(intake: Intake, source: Source) -> None:

@@ -467,7 +467,7 @@ def test_without_an_address_nothing_is_mailed(integration: Template) -> None:
 
 
 def test_the_outputs_that_users_ask_for_are_there(templates: Templates) -> None:
-    api = {"UploadEndpoint", "ImageBucketName", "ApiKeyId", "ManifestBucketName", "SourceBuckets"}
+    api = {"UploadEndpoint", "ImageBucketName", "ApiKeyId", "ManifestBucketName", "ManifestsTableName", "SourceBuckets"}
     assert api <= templates["APIStack"]["Outputs"].keys()
     assert {"DeliveriesEndpoint", "SigningSecretArns"} <= templates["IntegrationStack"]["Outputs"].keys()
     recognition = {"ClassificationsTableName", "ProjectionsTableName", "IndexQueueUrl", "ResultsBucketName"}
