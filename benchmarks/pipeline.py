@@ -297,7 +297,7 @@ def measure(cloud: Cloud, count: int, warm_up: int) -> dict[str, Any]:
     }
 
 
-def _stopped(number: int, _: object) -> None:
+def stopped(number: int, _: object) -> None:
     """Ends what was started, with what that started: of a deployment only `cdk` itself would be ended otherwise."""
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
@@ -320,7 +320,7 @@ def main() -> int:
     if min(options.images, options.warm_up) < 1:
         parser.error("--images and --warm-up take 1 or more")
     for stop in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(stop, _stopped)
+        signal.signal(stop, stopped)
     with tempfile.TemporaryDirectory(prefix="sightline-bench-") as folder:
         cloud = BlindCloud(Path(folder), say=lambda text: print(text, file=sys.stderr, flush=True))
         try:

@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import random
+import signal
 import statistics
 import sys
 import tempfile
@@ -31,7 +32,7 @@ sys.path[:0] = [str(ROOT / folder / "runtime") for folder in ("common", "recogni
 
 import requests  # noqa: E402 - after the path to what the functions import
 
-from benchmarks.pipeline import BlindCloud  # noqa: E402
+from benchmarks.pipeline import BlindCloud, stopped  # noqa: E402
 from classifications import Classification, to_item  # noqa: E402
 from local.cloud import Cloud, CloudError, Endpoints  # noqa: E402
 from projection import LabelIndex  # noqa: E402
@@ -249,6 +250,7 @@ def run(cloud: Cloud, sizes: Sequence[int], calls: int) -> dict[str, Any]:
         cloud.say(f"  loaded after {time.monotonic() - started:.0f} s")
         there = size
         at_size[str(size)] = measure(caller, calls)
+        cloud.say(f"  {json.dumps(at_size[str(size)])}")
     return at_size
 
 
@@ -260,6 +262,8 @@ def main() -> int:
     options = parser.parse_args()
     if min(*options.sizes, options.calls, 1) < 1 or sorted(set(options.sizes)) != list(options.sizes):
         parser.error("--sizes takes growing numbers, --calls 1 or more")
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, stopped)
     with tempfile.TemporaryDirectory(prefix="sightline-bench-") as folder:
         cloud = BlindCloud(Path(folder), say=lambda text: print(text, file=sys.stderr, flush=True))
         try:
