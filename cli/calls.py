@@ -29,7 +29,9 @@ def call(target: Target, method: str, address: str, **parameters: str | int | No
         if target.name is TargetName.AWS and not target.api_key:
             _sign(request)
         with requests.Session() as session:
-            answer = session.send(request, timeout=TIMEOUT_SECONDS)
+            # Proxies and authorities, as the environment names them.
+            surroundings = session.merge_environment_settings(request.url, {}, None, None, None)
+            answer = session.send(request, timeout=TIMEOUT_SECONDS, **surroundings)
     except (requests.RequestException, BotoCoreError) as error:
         raise CallError(f"{address} does not answer: {type(error).__name__}") from error
     if not answer.ok:

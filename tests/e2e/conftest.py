@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -132,13 +133,17 @@ class System:
 
     def depth(self, name: str) -> int:
         """How many messages a queue holds, hidden ones included."""
-        found = self.client("sqs").get_queue_attributes(QueueUrl=self.queue(name), AttributeNames=["All"])["Attributes"]
+        return self._depth(self.queue(name))
+
+    def _depth(self, url: str) -> int:
+        found = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         return int(found["ApproximateNumberOfMessages"]) + int(found["ApproximateNumberOfMessagesNotVisible"])
 
     def is_idle(self) -> bool:
         """Whether everything that was put in has come out. What is under way at a stop stays hidden for minutes."""
-        queues = ("UploadedImageQueue", "LabelsQueue", "PetsLabelsQueue", "IndexQueue")
-        return sum(map(self.depth, queues)) == 0
+        urls = self.client("sqs").list_queues()["QueueUrls"]
+        working = r"Stack-(UploadedImage|Index|Manifest|Fetch|\w*Labels)Queue"
+        return not any(self._depth(url) for url in urls if re.search(working, url))
 
     def stored(self) -> set[str]:
         listed = self.s3().list_objects_v2(Bucket=self.endpoints.bucket).get("Contents", [])

@@ -1,6 +1,7 @@
 """These tests run against an embedded cloud of their own, which enforces the roles' policies and serves over TLS."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ class Roles:
 
     def _function(self, function: str) -> str:
         names = [f["FunctionName"] for f in self.system.client("lambda").list_functions()["Functions"]]
-        [name] = [name for name in names if f"Stack-{function}" in name]
+        [name] = [name for name in names if re.search(f"Stack-{function}[0-9A-F]{{8}}", name)]
         return str(name)
 
 
