@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from local.cloud import TRUST, Cloud
-from tests.e2e.conftest import System
+from tests.e2e.conftest import RECEIVERS, System
 from tests.local.onnx_models import colour_classifier
 from tests.source_server import Source, serve
 
@@ -27,7 +27,14 @@ def source() -> Iterator[Source]:
 def cloud(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     folder = tmp_path_factory.mktemp("strict")
     model = colour_classifier(folder / "colours")
-    running = Cloud(folder, say=print, sources=[source.host_and_port], models=[model], strict=True)
+    running = Cloud(
+        folder,
+        say=print,
+        sources=[source.host_and_port],
+        models=[model],
+        context={"receivers": json.dumps(RECEIVERS)},
+        strict=True,
+    )
     with pytest.MonkeyPatch.context() as patched:
         for variable in TRUST:
             patched.setenv(variable, str(running.authority))
@@ -84,7 +91,7 @@ class Roles:
 
     def _function(self, function: str) -> str:
         names = [f["FunctionName"] for f in self.system.client("lambda").list_functions()["Functions"]]
-        [name] = [name for name in names if re.search(f"Stack-{function}[0-9A-F]{{8}}", name)]
+        [name] = [name for name in names if re.search(f"Stack-{function}[0-9A-F]{{8}}-", name)]
         return str(name)
 
 

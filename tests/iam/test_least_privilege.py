@@ -16,7 +16,7 @@ from tests.e2e.conftest import System, wait_for
 from tests.e2e.test_commands import sightline
 from tests.e2e.test_nothing_lost import distinct_picture, notification
 from tests.iam.conftest import Roles
-from tests.source_server import Source
+from tests.source_server import Source, picture
 
 SERIAL = itertools.count()
 
@@ -84,7 +84,12 @@ def test_an_upload_that_may_not_be_stored_is_our_fault_and_works_again(
 
 
 @pytest.mark.parametrize(
-    ("actions", "path"), [(["dynamodb:Query"], "?limit=1"), (["dynamodb:GetItem"], "/images?name=a.jpg")]
+    ("actions", "path"),
+    [
+        (["dynamodb:Query"], "?limit=1"),
+        (["dynamodb:Query"], "/search?label=Red"),
+        (["dynamodb:GetItem"], "/images?name=a.jpg"),
+    ],
 )
 def test_what_may_not_be_read_is_our_fault(system: System, roles: Roles, actions: list[str], path: str) -> None:
     def read() -> int:
@@ -109,7 +114,7 @@ def test_a_presigned_url_opens_only_what_its_signer_may_read(system: System, rol
 @pytest.fixture
 def impatient(system: System) -> None:
     """An invocation that failed as a whole comes back after seconds, not after six times its timeout."""
-    for queue in ("UploadedImageQueue", "LabelsQueue"):
+    for queue in ("UploadedImageQueue", "LabelsQueue", "IndexQueue"):
         system.client("sqs").set_queue_attributes(QueueUrl=system.queue(queue), Attributes={"VisibilityTimeout": "5"})
 
 
@@ -131,7 +136,7 @@ def test_what_may_not_be_done_waits_until_it_may(
 ) -> None:
     before, denied = calls(system), len(roles.denials(function))
     with roles.without(function, *actions):
-        roles.renew(function)  # Deliver remembers the address for a minute
+        roles.renew(function)  # Deliver remembers the address and the secret for a minute
         system.s3().put_object(Bucket=system.endpoints.bucket, Key=name, Body=distinct_picture())
         wait_for(lambda: len(roles.denials(function)) > denied)
         assert (system.image(name) is not None) == recorded
@@ -141,3 +146,26 @@ def test_what_may_not_be_done_waits_until_it_may(
     wait_for(system.is_idle)
     assert calls(system) - before == 1
     assert system.depth("UploadedImageDeadLetters") + system.depth("LabelsDeadLetters") == 0
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    "actions", [["dynamodb:GetItem"], ["dynamodb:PutItem"], ["dynamodb:UpdateItem"], ["s3:PutObject"]]
+)
+def test_what_may_not_be_derived_is_found_once_it_may(
+    system: System, roles: Roles, name: str, actions: list[str]
+) -> None:
+    def found() -> bool:
+        address = f"{system.endpoints.labels}/search?label=Red&limit=1000"
+        return name in [entry["image"] for entry in requests.get(address, headers=system.headers, timeout=30).json()]
+
+    denied = len(roles.denials("Project"))
+    with roles.without("Project", *actions):
+        system.s3().put_object(
+            Bucket=system.endpoints.bucket, Key=name, Body=picture(color="red", size=(100 + next(SERIAL), 90))
+        )
+        wait_for(lambda: len(roles.denials("Project")) > denied)
+        assert system.depth("IndexQueue") == 1
+    wait_for(found)
+    wait_for(system.is_idle)
+    assert system.depth("IndexDeadLetters") == 0
