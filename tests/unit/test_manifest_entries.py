@@ -67,7 +67,7 @@ def test_blank_lines_are_no_lines_but_count_for_the_numbers() -> None:
         ("jsonl", b'{"url": "https://host/a.jpg", "overwrite": true}', "unknown member 'overwrite'"),
         ("jsonl", b'{"url": "ftp://host/a.jpg"}', "http:// or https://"),
         ("jsonl", b'{"url": "https://host/"}', "name is missing"),
-        ("jsonl", b'{"url": "https://[/a.jpg"}', "IPv6"),
+        ("jsonl", b'{"url": "https://[/a.jpg"}', "cannot be read"),
         ("jsonl", b'{"url": "https://host/a.jpg", "name": "../a.jpg"}', "'..' part"),
         ("jsonl", b'{"url": "https://host/a.jpg", "name": "\\ud83d"}', "control character"),
         ("jsonl", b'{"url": "s3://bucket"}', "s3://bucket/key"),
