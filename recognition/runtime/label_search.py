@@ -172,8 +172,10 @@ class LabelSearch:
             if not open_readers or left <= 0 or shown >= limit:
                 break
             reader = min(open_readers, key=lambda reader: reader.reached or "")
-            items = reader.take(min(size, left))
-            size = min(2 * size, largest)
+            part = min(size, left)
+            items = reader.take(part)
+            if len(readers) == 1 or 2 * len(items) < part:  # else the other lists would be read further than needed
+                size = min(2 * size, largest)
             found += self._matches(search, reader.name, items, position)
         found.sort(key=lambda match: match.rank)
         in_block = left <= 0 and len(readers) == 1
