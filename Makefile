@@ -57,7 +57,7 @@ local-down: setup ## stop it; its state and logs stay in .local/
 test: test-fast test-e2e ## set up and run every test
 
 test-fast: setup ## all tests but those on the embedded cloud
-	pytest tests/unit tests/functional tests/infrastructure tests/local
+	pytest -n auto tests/unit tests/functional tests/infrastructure tests/local
 
 test-e2e: setup ## the tests on the embedded cloud
 	pytest tests/e2e

@@ -235,6 +235,6 @@ def test_records_events_and_calls_are_what_the_final_objects_say(templates: dict
     run_state_machine_as_test(
         Pipeline,
         settings=settings(
-            max_examples=15, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=10, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
