@@ -16,6 +16,7 @@ import list_images
 from common.settings import Settings
 from tests.functional.conftest import API_KEY, S3, Answer, FakeRekognition
 from tests.functional.desk import EVENT, Desk, desk_fixture, forget, set_address  # noqa: F401 - a fixture
+from tests.functional.test_manifests import Intake, intake_fixture  # noqa: F401 - a fixture
 from tests.source_server import Source, serve
 
 TOKEN = "tOkEn-of-the-source"  # noqa: S105 - what is looked for
@@ -73,15 +74,27 @@ def test_uploads_whether_stored_refused_or_failed(
     assert messages(lines) == ["stored", *["refused"] * 6, "failed"]
 
 
+def test_manifests_whatever_is_in_their_lines(lines: Callable[[], list[Any]], intake: Intake, source: Source) -> None:
+    urls = (f"{source.address}/{path}?{TOKEN}" for path in ("png", "missing", "broken"))
+    others = (f"http://127.0.0.1:9/?{TOKEN}", f"s3://archive/{TOKEN}", f"s3://other/{TOKEN}", f"ftp://{TOKEN}")
+    intake.drop("list.csv", "\n".join(f"{url},{number}.jpg" for number, url in enumerate((*urls, *others))))
+    intake.run()
+    report = intake.report("list.csv")
+    assert (report["stored"], len(report["failed"]), len(report["rejected"])) == (1, 5, 1)
+    assert {"read", "stored", "failed", "message waits", "reported"} <= set(messages(lines))
+
+
 def test_pictures_presigned_urls(
     lines: Callable[[], list[Any]],
     s3: S3,
-    table: str,
+    tables: dict[str, str],
     deliver: Callable[..., list[str]],
     call: Callable[..., Answer],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("CLASSIFICATIONS_TABLE", table)
+    monkeypatch.setenv("CLASSIFICATIONS_TABLE", tables["classifications"])
+    monkeypatch.setenv("LABEL_INDEX_TABLE", tables["labelindex"])
+    monkeypatch.setenv("LABEL_COUNTS_TABLE", tables["labelcounts"])
     monkeypatch.setenv("IMAGE_BUCKET", s3.bucket)
     monkeypatch.setenv("AWS_SESSION_TOKEN", SESSION)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers other credentials
@@ -93,7 +106,7 @@ def test_pictures_presigned_urls(
         assert part in shown.document["picture_url"]
     assert shown.document["source_url"].endswith(TOKEN)
     assert call(list_images.handler, "GET", "/images", query={"nmae": TOKEN}).status == 400
-    boto3.client("dynamodb").delete_table(TableName=table)
+    boto3.client("dynamodb").delete_table(TableName=tables["classifications"])
     assert call(list_images.handler, "GET", "/images", query={"name": "a.jpg"}).status == 500
     assert messages(lines) == ["announced", "refused", "failed"]
 

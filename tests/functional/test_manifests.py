@@ -95,8 +95,8 @@ class Intake:
         return int(found["ApproximateNumberOfMessages"])
 
 
-@pytest.fixture
-def intake(
+@pytest.fixture(name="intake")
+def intake_fixture(
     bucket: str, templates: Templates, source: Source, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> Intake:
     s3, sqs = boto3.client("s3"), boto3.client("sqs")
