@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import requests
+import typer
+from rich.console import Console
 
-from cli import ingest_bucket
-from cli.ingest import CONTENT_TYPES, File, Outcome, Uploads, files_of
+from cli import ingest, ingest_bucket
+from cli.ingest import CONTENT_TYPES, File, Outcome, Result, Uploads, files_of
 from cli.target import Target, TargetName
 from manifest_entries import Entry, Position, entries
 from pictures import CONTENT_TYPES as TAKEN
@@ -101,6 +103,26 @@ def test_what_cannot_be_sent_is_not_sent(tmp_path: Path) -> None:
         "huge.jpg": Outcome.REFUSED,
         "gone.jpg": Outcome.FAILED,
     }
+
+
+def test_an_interrupt_says_how_far_it_came_and_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "err", Console(soft_wrap=True))
+    sent: list[str] = []
+
+    class Interrupted:
+        def send(self, file: File) -> Result:
+            sent.append(file.name)
+            if file.name == "2":
+                raise KeyboardInterrupt
+            return Result(file, Outcome.STORED)
+
+    files = [File(tmp_path, str(number)) for number in range(5)]
+    with pytest.raises(typer.Exit) as ended:
+        ingest._send(Interrupted(), files, 1)  # type: ignore[arg-type]
+    assert ended.value.exit_code == 130
+    assert "of 5 files; the same command goes on from there" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
