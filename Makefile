@@ -53,17 +53,22 @@ local-up: setup ## the same in the background, without the photos; LOCAL_PORT=, 
 local-down: setup ## stop it; its state and logs stay in .local/
 	@python -m local down
 
-.PHONY: test test-fast test-e2e test-iam test-delivery
-test: test-fast test-e2e ## set up and run every test
+.PHONY: test test-fast test-local test-e2e
+test: test-fast test-local test-e2e ## set up and run every test
 
-test-fast: setup ## all tests but those on the embedded cloud
-	pytest -n auto tests/unit tests/functional tests/infrastructure tests/local
+test-fast: setup ## the quick ones: units, handlers, templates
+	pytest -n auto --dist worksteal tests/unit tests/functional tests/infrastructure
+
+test-local: setup ## those of the local Rekognition and of the benchmarks
+	pytest -n auto --dist worksteal tests/local
 
 test-e2e: setup ## the tests on the embedded cloud
 	pytest tests/e2e
 
+.PHONY: test-iam test-delivery
 test-iam: setup ## the way of a picture with the roles' policies enforced, and with grants left out
 	pytest tests/iam
+
 test-delivery: setup ## 1,000 results for a third party that is down for a minute, throttles, then fails every third time
 	OUTAGE_SECONDS=60 pytest tests/e2e/test_delivery.py -v -k 1000 -o log_cli=true -o log_cli_level=INFO
 

@@ -10,7 +10,7 @@ from tests.partner_documents import read
 from tests.unit.strategies import events
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(events)
 def test_every_event_gives_a_document_that_the_schema_accepts(event: RecognitionEvent) -> None:
     read(to_xml(event))
