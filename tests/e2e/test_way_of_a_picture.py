@@ -15,14 +15,14 @@ from tests.source_server import Source, picture
 
 
 def test_within_five_seconds_a_photo_is_listed_shown_and_delivered(system: System) -> None:
-    uploaded = system.upload(f"{system.endpoints.photos}astronaut.jpg", "img-01.jpg")
+    uploaded = system.upload(f"{system.endpoints.photos}astronaut.jpg", "within-seconds.jpg")
     assert uploaded.status_code == 200
-    assert (uploaded.json()["image"], uploaded.json()["format"]) == ("img-01.jpg", "JPEG")
+    assert (uploaded.json()["image"], uploaded.json()["format"]) == ("within-seconds.jpg", "JPEG")
 
-    listed = wait_for(lambda: system.images().get("img-01.jpg"), 5)
+    listed = wait_for(lambda: system.images().get("within-seconds.jpg"), 5)
     assert {"Person", "Face"} <= set(listed["labels"])
 
-    record = system.image("img-01.jpg")
+    record = system.image("within-seconds.jpg")
     [face] = [label for label in record["labels"] if label["name"] == "Face"]
     assert face["confidence"] >= 70
     assert face["parents"] == ["Head", "Person"]
@@ -31,7 +31,7 @@ def test_within_five_seconds_a_photo_is_listed_shown_and_delivered(system: Syste
     assert 0.1 < box["top"] < box["top"] + box["height"] < 0.4
     assert record["model"].startswith("local-")
 
-    [document] = wait_for(lambda: system.documents("img-01.jpg"), 5)
+    [document] = wait_for(lambda: system.documents("within-seconds.jpg"), 5)
     content = partner_documents.read(document)
     assert content["event"] == "image.recognized"
     assert {"Person", "Face"} <= {label["name"] for label in content["labels"]["label"]}
