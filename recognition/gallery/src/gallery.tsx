@@ -1,0 +1,4 @@
+/** The pictures. */
+export function Gallery() {
+  return <h1>Sightline</h1>;
+}
