@@ -24,6 +24,8 @@ from common.settings import Settings
 ROOT = Path(__file__).resolve().parent.parent
 RUNTIME = Path(__file__).parent / "runtime"
 IMAGING = Path(__file__).parent / "imaging"
+PRICES = Path(__file__).parent / "prices.py"
+"""Goes into the layer too, as `common.prices`: functions and programs know it by the same name."""
 BUILD = ROOT / ".build" / "layers"
 
 # Lambda's Python 3.12 and later run on Amazon Linux 2023 (glibc 2.34).
@@ -81,7 +83,8 @@ def python_layer(
 
 def _build_layer(folder: Path, settings: Settings) -> Path:
     """Install once per content of the folder and per target; without Docker, as only wheels are taken."""
-    sources = sorted([*folder.glob("*.py"), folder / "requirements.txt"])
+    shared = [PRICES] if folder == RUNTIME else []
+    sources = sorted([*folder.glob("*.py"), *shared, folder / "requirements.txt"])
     platform = settings.layer_platform or PLATFORMS[settings.architecture]
     target = f"{platform}-{settings.python_version}"
     digest = hashlib.sha256(target.encode())
@@ -113,7 +116,9 @@ def _build_layer(folder: Path, settings: Settings) -> Path:
             raise BuildError(f"the layer {folder.name} could not be built:\n{done.stderr.strip()}")
         for source in sources:
             if source.suffix == ".py":
-                shutil.copy(source, packages)
+                place = packages / "common" if source in shared else packages
+                place.mkdir(exist_ok=True)
+                shutil.copy(source, place)
         shutil.rmtree(packages / "bin", ignore_errors=True)  # console scripts
         (packages / ".lock").unlink(missing_ok=True)
         try:
