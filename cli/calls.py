@@ -14,7 +14,11 @@ TIMEOUT_SECONDS = 35  # API Gateway gives up after 29
 
 
 class CallError(RuntimeError):
-    """A call was refused, or not answered; the message says why."""
+    """A call was refused, or not answered (then `status` is None); the message says why."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 def call(target: Target, method: str, address: str, **parameters: str | int | None) -> requests.Response:
@@ -35,7 +39,7 @@ def call(target: Target, method: str, address: str, **parameters: str | int | No
     except (requests.RequestException, BotoCoreError) as error:
         raise CallError(f"{address} does not answer: {type(error).__name__}") from error
     if not answer.ok:
-        raise CallError(_reason(answer))
+        raise CallError(_reason(answer), answer.status_code)
     return answer
 
 

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, NoReturn
 
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli import deliveries as log
+from cli import doctor as examination
 from cli import images
 from cli.calls import CallError
 from cli.images import ImagesError
@@ -20,7 +21,7 @@ from cli.redrive import run as run_redrive
 from cli.reproject import ReprojectError
 from cli.reproject import run as run_reproject
 from cli.rotation import KeyRotationError, revoke, rotate
-from cli.target import Target, TargetError, TargetName, find
+from cli.target import Target, TargetError, TargetName, find, glimpse
 from common.settings import THIRDPARTY
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -81,6 +82,13 @@ def redrive(
     """Show what is in the dead-letter queues, and why; then move it back, to be handled again."""
     with _errors(RedriveError):
         run_redrive(_find(target), queue, rate=rate, yes=yes, out=out, err=err)
+
+
+@app.command()
+def doctor(as_json: JsonOption = False, target: TargetOption = None) -> None:
+    """Look at the deployment from all sides, and say what to do about what is found; exit code 1 if anything is."""
+    if examination.run(_find(target, glimpse), as_json=as_json, out=out):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -283,9 +291,9 @@ def curl_lines(target: Target) -> list[str]:
     return lines if target.api_key else [line.replace('-H "x-api-key: $API_KEY" ', "") for line in lines]
 
 
-def _find(name: TargetName | None) -> Target:
+def _find(name: TargetName | None, look: Callable[[TargetName | None], Target] = find) -> Target:
     try:
-        target = find(name)
+        target = look(name)
     except TargetError as error:
         _fail(error)
     err.print(f"[dim]target: {target.name}[/dim]")

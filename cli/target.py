@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +13,7 @@ import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.api_keys import newest_key
+from cli.stacks import STACKS
 
 LOCAL_FOLDER = Path(os.environ.get("SIGHTLINE_LOCAL") or Path(__file__).resolve().parent.parent / ".local")
 """Where the embedded cloud keeps its state, logs and addresses: this checkout's, unless the variable names another."""
@@ -66,6 +68,25 @@ def find(name: TargetName | None) -> Target:
     if name is TargetName.LOCAL or (name is None and _answers()):
         return _local()
     return _aws()
+
+
+def glimpse(name: TargetName | None) -> Target:
+    """The same in whatever state it is: what is not there has no address, and what cannot be asked for is not there.
+
+    Raises:
+        TargetError: the embedded cloud was asked for, and does not run.
+    """
+    if name is TargetName.LOCAL or (name is None and _answers()):
+        return _local()
+    outputs: dict[str, Any] = {}
+    key = None
+    for stack in STACKS:
+        with suppress(BotoCoreError, ClientError):
+            outputs |= _outputs(stack)
+    with suppress(BotoCoreError, ClientError):
+        key = newest_key(boto3.client)
+    upload, labels, deliveries = (outputs.get(f"{api}Endpoint", "") for api in ("Upload", "Labels", "Deliveries"))
+    return Target(TargetName.AWS, upload, labels, deliveries, key)
 
 
 def _answers() -> bool:

@@ -1,0 +1,147 @@
+"""What the doctor says of what only AWS can show, with AWS' answers made up."""
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+from botocore.exceptions import ClientError, NoCredentialsError
+from rich.console import Console
+
+from cli.doctor import Seen, State, examine, run
+from cli.target import Target, TargetName
+
+OUTPUTS = {
+    "LabelsTopicArn": "arn:aws:sns:us-east-1:1:labels",
+    "CallsPerSecond": "50",
+    "EmailTopicArn": "arn:aws:sns:us-east-1:1:mails",
+    "SigningSecretArns": json.dumps({"thirdparty": "arn:aws:secretsmanager:us-east-1:1:secret:s"}),
+}
+
+
+class GoneError(ClientError):
+    """Something that is not there."""
+
+    def __init__(self) -> None:
+        super().__init__({"Error": {"Code": "ResourceNotFoundException", "Message": "not there"}}, "Describe")
+
+
+def refused(**_: Any) -> Any:
+    raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not authorized"}}, "Look")
+
+
+def no_stack(**_: Any) -> Any:
+    raise ClientError({"Error": {"Code": "ValidationError", "Message": "Stack with id X does not exist"}}, "D")
+
+
+def stacks(status: str) -> Callable[..., Any]:
+    outputs = [{"OutputKey": name, "OutputValue": value} for name, value in OUTPUTS.items()]
+    return lambda **_: {"Stacks": [{"StackStatus": status, "Outputs": outputs}]}
+
+
+@dataclass(frozen=True)
+class Deployment(Target):
+    """One whose services answer as told; what is not told they do not know."""
+
+    services: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def client(self, service: Any) -> Any:
+        answers = {"sts": {"get_caller_identity": dict}} | self.services
+        paginators = {
+            name: SimpleNamespace(paginate=lambda answer=answer, **_: [answer(**_)])
+            for name, answer in answers.get(service, {}).items()
+        }
+        exceptions = SimpleNamespace(ResourceNotFoundException=GoneError, ParameterNotFound=GoneError)
+        return SimpleNamespace(**answers.get(service, {}), get_paginator=paginators.__getitem__, exceptions=exceptions)
+
+
+def deployment(status: str = "UPDATE_COMPLETE", services: dict[str, dict[str, Any]] | None = None) -> Deployment:
+    cloudformation = {
+        "describe_stacks": stacks(status),
+        "list_stack_resources": lambda **_: {"StackResourceSummaries": []},
+    }
+    return Deployment(
+        TargetName.AWS, upload="u", labels="l", deliveries="d", api_key="k",
+        services={"cloudformation": cloudformation, **(services or {})},
+    )  # fmt: skip
+
+
+def seen(target: Target, check: str) -> list[Seen]:
+    return [found for name, found in examine(target) if name == check]
+
+
+def quota(value: float) -> dict[str, Any]:
+    name = "Transactions per second per account for the Amazon Rekognition Image operation DetectLabels"
+    quotas = [{"QuotaName": f"{name[:-12]}DetectText", "Value": 1.0}, {"QuotaName": name, "Value": value}]
+    return {"list_service_quotas": lambda **_: {"Quotas": quotas}}
+
+
+def test_a_quota_below_the_settings_is_a_finding_that_names_both() -> None:
+    [found] = seen(deployment(services={"service-quotas": quota(5)}), "Rekognition's quota")
+    assert (found.state, found.text) == (
+        State.FINDING,
+        "5 calls of DetectLabels a second are allowed, and the settings take 50",
+    )
+    assert "rekognition_tps=5" in found.fix
+    [found] = seen(deployment(services={"service-quotas": quota(50)}), "Rekognition's quota")
+    assert found.state is State.GOOD
+
+
+def test_without_a_quota_of_its_own_the_account_has_awss_default() -> None:
+    none: dict[str, Any] = {"list_service_quotas": lambda **_: {"Quotas": []}}
+    default = {"list_aws_default_service_quotas": quota(25)["list_service_quotas"]}
+    [found] = seen(deployment(services={"service-quotas": none | default}), "Rekognition's quota")
+    assert found.text.startswith("25 calls")
+
+
+def test_a_look_that_is_refused_is_said_and_hinders_no_other() -> None:
+    everything = list(examine(deployment(services={"service-quotas": {"list_service_quotas": refused}})))
+    [found] = [entry for name, entry in everything if name == "Rekognition's quota"]
+    assert found.state is State.FINDING
+    assert found.text.startswith("could not be checked: ")
+    assert "AccessDeniedException" in found.text
+    assert ("stack", Seen(State.GOOD, "APIStack: UPDATE_COMPLETE")) in everything
+    assert {name for name, _ in everything} >= {"key", "API", "bucket", "mapping", "queue", "signing secret"}
+
+
+def test_an_unknown_caller_is_the_only_finding() -> None:
+    def unknown() -> None:
+        raise NoCredentialsError
+
+    [(name, found)] = examine(deployment(services={"sts": {"get_caller_identity": unknown}}))
+    assert (name, found.state) == ("credentials", State.FINDING)
+
+
+def test_a_mail_address_that_was_not_confirmed_is_named() -> None:
+    subscription = {"Protocol": "email", "Endpoint": "me@example.com", "SubscriptionArn": "PendingConfirmation"}
+    sns = {"list_subscriptions_by_topic": lambda **_: {"Subscriptions": [subscription]}}
+    [found] = seen(deployment(services={"sns": sns}), "e-mail")
+    assert (found.state, found.text) == (State.FINDING, "me@example.com has not confirmed")
+
+
+def test_a_secret_that_is_about_to_go_can_be_had_back() -> None:
+    manager = {"describe_secret": lambda **_: {"DeletedDate": datetime(2026, 11, 21, tzinfo=UTC)}}
+    [found] = seen(deployment(services={"secretsmanager": manager}), "signing secret")
+    assert "restore-secret --secret-id arn:aws:secretsmanager:us-east-1:1:secret:s" in found.fix
+
+
+def test_stacks_that_failed_or_are_not_there_are_findings_and_what_is_theirs_is_not_looked_at() -> None:
+    assert {found.state for found in seen(deployment("UPDATE_ROLLBACK_COMPLETE"), "stack")} == {State.FINDING}
+    nothing = {"describe_stacks": no_stack, "list_stack_resources": no_stack}
+    everything = list(examine(deployment(services={"cloudformation": nothing})))
+    assert [entry.text for name, entry in everything if entry.state is State.FINDING] == [
+        "APIStack is not there",
+        "RekognitionStack is not there",
+        "IntegrationStack is not there",
+    ]
+
+
+def test_json_holds_each_line_and_the_findings_are_counted() -> None:
+    text = io.StringIO()
+    count = run(deployment("ROLLBACK_FAILED"), as_json=True, out=Console(file=text))
+    lines = json.loads(text.getvalue())
+    assert count == sum(line["state"] == "finding" for line in lines) >= 3
+    assert all(line["fix"] for line in lines if line["state"] == "finding")
