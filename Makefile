@@ -87,6 +87,7 @@ lint: setup
 	ruff format --check --quiet
 	ruff check --quiet
 	mypy
+	tsc -p recognition/gallery
 
 format: setup ## format, and mend what the linter can
 	ruff format

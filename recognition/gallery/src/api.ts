@@ -1,0 +1,246 @@
+/** The three services, as the page calls them. Their openapi.json say what is taken and answered. */
+
+import { signal } from "@preact/signals";
+import { strings } from "./strings";
+
+export interface Endpoints {
+  upload: string;
+  labels: string;
+  deliveries: string;
+  auth: "api_key" | "none";
+}
+
+export interface Failure {
+  code: string;
+  message: string;
+}
+
+/** A picture in a list; `confidence` only in searches. */
+export interface Entry {
+  image: string;
+  labels: string[];
+  status: "RECOGNIZED" | "FAILED";
+  failure: Failure | null;
+  uploaded_at: string;
+  thumbnail_url?: string;
+  confidence?: number;
+}
+
+/** In fractions of the upright picture's sides. */
+export interface Box {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+}
+
+export interface Label {
+  name: string;
+  confidence: number;
+  parents: string[];
+  categories: string[];
+  instances: { confidence: number; box: Box }[];
+}
+
+/** All that is known of a picture. Its addresses are good for minutes. */
+export interface Picture {
+  image: string;
+  status: "RECOGNIZED" | "FAILED";
+  failure: Failure | null;
+  uploaded_at: string;
+  recognized_at: string;
+  version_id: string | null;
+  size: number | null;
+  source_url: string | null;
+  model: string | null;
+  labels: Label[];
+  truncated: boolean;
+  picture_url: string;
+  thumbnail_url?: string;
+  rendition_url?: string;
+}
+
+export interface Delivery {
+  event_id: string;
+  receiver: string;
+  event: string;
+  status: "DELIVERED" | "WAITING" | "DEAD";
+  attempts: number;
+  last_answer: string | null;
+  last_attempt_at: string;
+}
+
+export interface LabelCount {
+  label: string;
+  images: number;
+}
+
+export interface Search {
+  labels: string[];
+  match: "all" | "any";
+  exclude: string[];
+  confidence: number;
+}
+
+export interface Page {
+  entries: Entry[];
+  next: string | null;
+}
+
+/** Where the bytes of a file are to be posted; without `url` they are there already. */
+export interface Form {
+  image: string;
+  url?: string;
+  fields?: Record<string, string>;
+  max_bytes?: number;
+}
+
+/** An answer that is no success, in words for people; status 0 where there was no answer at all. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+
+  get isTransient(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+}
+
+const KEPT = "sightline.api-key";
+const ATTEMPTS = 4;
+const FIRST_PAUSE = 300;
+
+export const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+export class Api {
+  /** Whether a key is to be asked for, and whether that is because one was refused. */
+  readonly needsKey = signal<"no" | "first" | "refused">("no");
+  private key: string | null;
+
+  constructor(private readonly endpoints: Endpoints) {
+    this.key = endpoints.auth === "none" ? null : sessionStorage.getItem(KEPT);
+    if (endpoints.auth === "api_key" && !this.key) this.needsKey.value = "first";
+  }
+
+  /** Use this key from now on, if it is a right one. */
+  async unlock(key: string): Promise<void> {
+    await this.call("GET", `${this.endpoints.labels}/?limit=1`, { key, attempts: 1 });
+    this.key = key;
+    sessionStorage.setItem(KEPT, key);
+    this.needsKey.value = "no";
+  }
+
+  newest(limit: number): Promise<Page> {
+    return this.page(`${this.endpoints.labels}/?limit=${limit}&thumbnails=true`);
+  }
+
+  found(search: Search, limit: number): Promise<Page> {
+    const query = new URLSearchParams({ limit: `${limit}`, thumbnails: "true", match: search.match });
+    for (const label of search.labels) query.append("label", label);
+    for (const label of search.exclude) query.append("exclude", label);
+    if (search.confidence > 0) query.set("min_confidence", `${search.confidence}`);
+    return this.page(`${this.endpoints.labels}/search?${query}`);
+  }
+
+  async page(address: string): Promise<Page> {
+    const answer = await this.call("GET", address);
+    const link = /<([^>]*)>;\s*rel="next"/.exec(answer.headers.get("link") ?? "")?.[1];
+    return { entries: await answer.json(), next: link ? new URL(link, address).href : null };
+  }
+
+  /** The picture, or null while nothing is known of one of this name. */
+  async picture(image: string): Promise<Picture | null> {
+    try {
+      return await (await this.call("GET", this.address(image))).json();
+    } catch (error) {
+      if (error instanceof ApiError && error.code === "ImageNotFound") return null;
+      throw error;
+    }
+  }
+
+  async remove(image: string, keepalive: boolean): Promise<void> {
+    await this.call("DELETE", this.address(image), { keepalive });
+  }
+
+  async labels(prefix: string, limit: number): Promise<LabelCount[]> {
+    const query = new URLSearchParams({ prefix, limit: `${limit}` });
+    return (await this.call("GET", `${this.endpoints.labels}/labels?${query}`)).json();
+  }
+
+  async deliveries(image: string): Promise<Delivery[]> {
+    const query = new URLSearchParams({ image, limit: "20" });
+    return (await this.call("GET", `${this.endpoints.deliveries}/deliveries?${query}`)).json();
+  }
+
+  async form(name: string, contentType: string, overwrite: boolean): Promise<Form> {
+    const body = { name, content_type: contentType, overwrite };
+    return (await this.call("POST", `${this.endpoints.upload}/uploads`, { body })).json();
+  }
+
+  /** Have a picture fetched and stored; under which name. */
+  async store(url: string, name: string | null, overwrite: boolean): Promise<string> {
+    const body = { url, overwrite, ...(name ? { name } : {}) };
+    const answer = await this.call("POST", `${this.endpoints.upload}/images`, { body, attempts: 1 });
+    return ((await answer.json()) as { image: string }).image;
+  }
+
+  private address(image: string): string {
+    return `${this.endpoints.labels}/images/${pathOf(image)}`;
+  }
+
+  /** The answer, if it is a success. What may pass is tried again; a refused key is asked for anew. */
+  private async call(
+    method: string,
+    address: string,
+    { key = this.key, body = undefined as unknown, attempts = ATTEMPTS, keepalive = false } = {},
+  ): Promise<Response> {
+    if (this.needsKey.value !== "no" && !key) throw new ApiError(403, "Forbidden", strings.needsKey);
+    const headers: Record<string, string> = {};
+    if (key) headers["x-api-key"] = key;
+    if (body) headers["content-type"] = "application/json";
+    const request: RequestInit = { method, headers, keepalive, body: body ? JSON.stringify(body) : null };
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await answerTo(address, request);
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        if (error.code === "Forbidden" && key === this.key) this.refuse();
+        if (!error.isTransient || attempt >= attempts) throw error;
+        await pause(FIRST_PAUSE * 2 ** (attempt - 1) * (0.5 + Math.random()));
+      }
+    }
+  }
+
+  private refuse() {
+    sessionStorage.removeItem(KEPT);
+    this.needsKey.value = this.key ? "refused" : "first";
+    this.key = null;
+  }
+}
+
+/** The name as a path has it: slashes stand as they are. */
+export const pathOf = (image: string) => image.split("/").map(encodeURIComponent).join("/");
+
+async function answerTo(address: string, request: RequestInit): Promise<Response> {
+  let answer: Response;
+  try {
+    answer = await fetch(address, request);
+  } catch {
+    throw new ApiError(0, "Unreachable", strings.unreachable);
+  }
+  if (answer.ok) return answer;
+  const document = await answer.json().catch(() => null);
+  const { code = `${answer.status}`, message = strings.noWords(answer.status) } = document?.error ?? {};
+  throw new ApiError(answer.status, code, message);
+}
+
+/** Where the services are: the page is told by its own service. */
+export async function endpoints(): Promise<Endpoints> {
+  return (await answerTo(new URL("gallery/endpoints.json", location.href).href, {})).json();
+}
+
+export const inWords = (error: unknown) => (error instanceof Error ? error.message : String(error));
