@@ -18,6 +18,7 @@ class Stored(TypedDict):
     width: int
     height: int
     message: str
+    request_id: str
 
 
 class Wish(TypedDict):
@@ -46,6 +47,7 @@ class Form(TypedDict):
     fields: dict[str, str]
     expires_in: int
     max_bytes: int
+    request_id: str
 
 
 class Known(TypedDict):
@@ -53,6 +55,7 @@ class Known(TypedDict):
 
     image: str
     message: str
+    request_id: str
 
 
 ERRORS = tuple(sorted({status for status, _ in saving.REFUSALS.values()}))

@@ -105,11 +105,12 @@ def image(target: Target, name: str) -> dict[str, Any]:
 
 def show_image(record: Mapping[str, Any], out: Console) -> None:
     """One image: what is known of it, and its labels."""
-    for name in ("image", "status", "size", "uploaded_at", "recognized_at", "source_url", "model", "picture_url"):
+    names = ("image", "status", "size", "uploaded_at", "recognized_at", "source_url", "model", "correlation_id")
+    for name in (*names, "picture_url"):
         if record.get(name) is not None:
-            out.print(f"{name:14}{printable(str(record[name]))}", markup=False, emoji=False)
+            out.print(f"{name:16}{printable(str(record[name]))}", markup=False, emoji=False)
     if record["failure"]:
-        out.print(f"{'failure':14}{printable(json.dumps(record['failure']))}", markup=False, emoji=False)
+        out.print(f"{'failure':16}{printable(json.dumps(record['failure']))}", markup=False, emoji=False)
     table = Table("label", "confidence", "parents", "boxes")
     for label in record["labels"]:
         parents = escape(printable(", ".join(label["parents"])))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
+from uuid import uuid4
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
@@ -197,6 +198,7 @@ def _notification(bucket: str, version: Item) -> Item:
             {
                 "eventSource": "aws:s3",
                 "eventName": "ObjectCreated:Put",
+                "responseElements": {"x-amz-request-id": f"reproject:{uuid4()}"},
                 "eventTime": moment.replace("+00:00", "Z"),
                 "s3": {
                     "bucket": {"name": bucket},

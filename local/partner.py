@@ -28,6 +28,7 @@ from local.receiver import verify
 
 KEPT = 10_000
 CONFIRM_SECONDS = 10
+SHOWN_HEADERS = ("webhook-", "content-type", "x-correlation-id")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +79,7 @@ class Partner:
                 "received_at": _now(),
                 "answered": status,
                 "signature": self._checked(request, body),
-                "headers": {n: v for n, v in request.headers.items() if n.startswith(("webhook-", "content-type"))},
+                "headers": {n: v for n, v in request.headers.items() if n.startswith(SHOWN_HEADERS)},
                 "body": body.decode(errors="replace"),
             }
         )

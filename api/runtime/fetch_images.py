@@ -96,16 +96,16 @@ class Fetcher:
             _, code = REFUSALS[type(error)]
             reason = f"{code}: {error}"
             self.manifests.settle(line.manifest, line.number, "failed", url=line.url, reason=reason)
-            logger.info("failed", extra={"manifest": line.manifest.key, "line": line.number, "reason": reason})
+            logger.info("failed", extra={"reason": reason})
         else:
             outcome: Outcome = "stored" if changed else "unchanged"
             self.manifests.settle(line.manifest, line.number, outcome)
-            logger.info(outcome, extra={"manifest": line.manifest.key, "line": line.number, "image": line.name})
+            logger.info(outcome)
 
     def _save(self, line: Line) -> bool:
         if line.url.startswith(S3_SCHEME):
-            return self.copier.copy(S3Object.from_url(line.url), line.name)
-        return self.saver.save(Upload(line.url, line.name)).changed
+            return self.copier.copy(S3Object.from_url(line.url), line.name, line.manifest.version_id)
+        return self.saver.save(Upload(line.url, line.name, line.manifest.version_id)).changed
 
 
 def retry_seconds(error: Exception, receives: int) -> int | None:
@@ -159,6 +159,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
     def handle(record: SQSRecord) -> None:
         line = Line.from_json(record.body)
+        logger.thread_safe_append_keys(
+            manifest=line.manifest.key, line=line.number, image=line.name, correlation_id=line.manifest.version_id
+        )
         # A worker asks one host for one picture at a time; from S3 as many as it likes.
         turn = record.message_id if line.url.startswith(S3_SCHEME) else line.host
         with turns.setdefault(turn, threading.Lock()):

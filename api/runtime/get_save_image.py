@@ -15,6 +15,7 @@ import image_names
 from aws_clients import client
 from environment import from_environment
 from http_api import (
+    REQUEST_ID,
     ApiError,
     Parameter,
     bad_request,
@@ -90,7 +91,7 @@ def _forms() -> UploadForms:
     return UploadForms(s3, _environment().image_bucket)
 
 
-@logger.inject_lambda_context(clear_state=True)
+@logger.inject_lambda_context(correlation_id_path=REQUEST_ID, clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Lambda's entry."""
     return app.resolve(event, context)
@@ -123,9 +124,14 @@ def describe() -> Response[Any]:
 def sign() -> Response[Any]:
     """A form for a file's bytes, which then go straight to S3: 201, or 200 if they are there already."""
     with _translated():
-        status, document = _forms().sign(File.of(_body('{"name": "a.jpg", "content_type": "image/jpeg"}')))
+        file = File.of(_body('{"name": "a.jpg", "content_type": "image/jpeg"}'))
+        status, document = _forms().sign(file, _request_id())
     logger.info("signed" if status is HTTPStatus.CREATED else "unchanged", extra={"image": document["image"]})
-    return json_response(status, document)
+    return json_response(status, {**document, "request_id": _request_id()})
+
+
+def _request_id() -> str:
+    return app.current_event.request_context.request_id
 
 
 def _body(example: str) -> dict[str, Any]:
@@ -150,7 +156,8 @@ def _upload(parameters: dict[str, Any]) -> Upload:
         raise bad_request("name takes text")
     with _translated():
         check_url(url)
-        return Upload(url=url, name=image_names.from_url(url) if name is None else image_names.check(name), **flags)
+        name = image_names.from_url(url) if name is None else image_names.check(name)
+        return Upload(url=url, name=name, correlation_id=_request_id(), **flags)
 
 
 def save(upload: Upload) -> tuple[dict[str, Any], bool]:
@@ -170,6 +177,7 @@ def save(upload: Upload) -> tuple[dict[str, Any], bool]:
         "width": picture.width,
         "height": picture.height,
         "message": f"{upload.name} is stored" if changed else f"{upload.name} was stored already",
+        "request_id": upload.correlation_id,
     }, changed
 
 

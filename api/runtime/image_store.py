@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from correlation import METADATA
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
@@ -33,7 +35,15 @@ class ImageStore:
     bucket: str
 
     def save(
-        self, *, name: str, body: bytes, content_type: str, source_url: str, overwrite: bool, refresh: bool
+        self,
+        *,
+        name: str,
+        body: bytes,
+        content_type: str,
+        source_url: str,
+        overwrite: bool,
+        refresh: bool,
+        correlation_id: str,
     ) -> bool:
         """Store the picture; whether that changed anything. The same bytes under the same name change nothing.
 
@@ -50,7 +60,12 @@ class ImageStore:
             Key=name,
             Body=body,
             ContentType=content_type,
-            Metadata={SHA256: digest, SOURCE_URL: source_url, **({REFRESH: str(uuid.uuid4())} if refresh else {})},
+            Metadata={
+                SHA256: digest,
+                SOURCE_URL: source_url,
+                METADATA: correlation_id,
+                **({REFRESH: str(uuid.uuid4())} if refresh else {}),
+            },
         )
         for last in (False, True):
             try:

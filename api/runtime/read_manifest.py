@@ -93,17 +93,16 @@ class Reader:
             end, _ = lines[-1]
             further = progress.further(end, reader=reader, accepted=len(accepted), rejected=len(rejected))
             if not self.manifests.advance(manifest, progress, further):
-                logger.info("somebody else reads it", extra={"manifest": manifest.key})
+                logger.info("somebody else reads it")
                 return
             progress = further
             if time.monotonic() > ends_at - SPARE_SECONDS:
-                logger.info("read so far", extra={"manifest": manifest.key, "lines": progress.number})
+                logger.info("read so far", extra={"lines": progress.number})
                 self._send("read", manifest)
                 return
         further = replace(progress, reader=reader, read_at=now())
         if self.manifests.advance(manifest, progress, further):
-            counts = {"accepted": progress.accepted, "rejected": progress.rejected}
-            logger.info("read", extra={"manifest": manifest.key, **counts})
+            logger.info("read", extra={"accepted": progress.accepted, "rejected": progress.rejected})
             self.reports.write(manifest, further, "running")
             self._send("report", manifest)
 
@@ -124,7 +123,7 @@ class Reader:
         finished = replace(progress, finished_at=now())
         self.reports.write(manifest, finished, "unfinished" if unfinished else "done")
         self.manifests.finish(manifest, finished)
-        logger.info("reported", extra={"manifest": manifest.key, "unfinished": unfinished})
+        logger.info("reported", extra={"unfinished": unfinished})
 
     def _chunks(self, manifest: Manifest, offset: int) -> Iterator[bytes]:
         """The rest of the file, in as many requests as it takes: a connection does not live as long as we read."""
@@ -192,6 +191,12 @@ def reader() -> Reader:
     )
 
 
+def _followed(manifest: Manifest) -> Manifest:
+    """The manifest, once all further lines of the log say that they are about it."""
+    logger.thread_safe_append_keys(manifest=manifest.key, correlation_id=manifest.version_id)
+    return manifest
+
+
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Lambda's entry: the messages that failed, and only those, stay in the queue."""
@@ -200,7 +205,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     def handle(record: SQSRecord) -> None:
         message = json.loads(record.body)
         if "task" in message:
-            manifest = Manifest(message["key"], message["version_id"])
+            manifest = _followed(Manifest(message["key"], message["version_id"]))
             if message["task"] == "report":
                 reader().report(manifest, message["not_before"])
             else:
@@ -208,6 +213,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
             return
         for change in changes(record.body):
             if not change.deleted and not change.key.startswith(FOLDER) and kind_of(change.key) and change.version_id:
-                reader().read(Manifest(change.key, change.version_id), ends_at=ends_at)
+                reader().read(_followed(Manifest(change.key, change.version_id)), ends_at=ends_at)
 
     return MessageBatch(reader().sqs, _environment().manifest_queue_url).handle(event, handle, context)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 import pictures
+from correlation import METADATA
 from image_store import SOURCE_URL, NameTakenError, etag, is_missing
 from safe_fetch import SourceFailedError, SourceForbiddenError, TooLargeError
 from source_urls import S3Object
@@ -31,7 +32,7 @@ class Copier:
     source_buckets: Collection[str]
     max_bytes: int
 
-    def copy(self, source: S3Object, name: str) -> bool:
+    def copy(self, source: S3Object, name: str, correlation_id: str) -> bool:
         """Copy the object; whether that changed anything. What is the same under the same name is left alone.
 
         Raises:
@@ -60,7 +61,11 @@ class Copier:
                     ContentType=pictures.CONTENT_TYPES[pictures.kind_of(io.BytesIO(found["start"]))],
                     MetadataDirective="REPLACE",
                     TaggingDirective="REPLACE",  # to copy tags takes more permissions
-                    Metadata={SOURCE_ETAG: tag, **({SOURCE_URL: source.url} if source.url else {})},
+                    Metadata={
+                        SOURCE_ETAG: tag,
+                        METADATA: correlation_id,
+                        **({SOURCE_URL: source.url} if source.url else {}),
+                    },
                 )
             except ClientError as error:
                 if last or error.response["Error"]["Code"] not in REFUSED:

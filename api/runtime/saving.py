@@ -18,6 +18,7 @@ class Upload:
 
     url: str
     name: str
+    correlation_id: str
     overwrite: bool = False
     refresh: bool = False
 
@@ -56,6 +57,7 @@ class Saver:
             source_url=upload.url,
             overwrite=upload.overwrite,
             refresh=upload.refresh,
+            correlation_id=upload.correlation_id,
         )
         return Saved(picture, len(fetched.body), changed)
 

@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 import image_names
+from correlation import METADATA
 from http_api import bad_request
 from image_store import NameTakenError, etag, is_missing
 from pictures import CONTENT_TYPES
@@ -57,7 +58,7 @@ class UploadForms:
     s3: Any
     bucket: str
 
-    def sign(self, file: File) -> tuple[HTTPStatus, dict[str, Any]]:
+    def sign(self, file: File, correlation_id: str) -> tuple[HTTPStatus, dict[str, Any]]:
         """A form for the file, or that its bytes are stored already.
 
         A taken name is refused here and now, as S3's policies know no condition: of forms that are used at once, the
@@ -71,11 +72,12 @@ class UploadForms:
             return HTTPStatus.OK, {"image": file.name, "message": f"{file.name} was stored already"}
         if held is not None and not file.overwrite:
             raise NameTakenError(file.name)
+        fields = {"Content-Type": file.content_type, f"x-amz-meta-{METADATA}": correlation_id}
         form = self.s3.generate_presigned_post(
             self.bucket,
             file.name,
-            Fields={"Content-Type": file.content_type},
-            Conditions=[{"Content-Type": file.content_type}, ["content-length-range", 1, MAX_BYTES]],
+            Fields=fields,
+            Conditions=[*({name: value} for name, value in fields.items()), ["content-length-range", 1, MAX_BYTES]],
             ExpiresIn=FORM_SECONDS,
         )
         return HTTPStatus.CREATED, {

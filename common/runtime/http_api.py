@@ -14,6 +14,9 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 logger = Logger()
 
+REQUEST_ID = "requestContext.requestId"
+"""Where an event has API Gateway's id of the call, which answers show as `request_id`."""
+
 
 class ApiError(Exception):
     """An answer other than success: its status, a code for programs, a message for people."""

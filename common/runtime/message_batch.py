@@ -4,6 +4,7 @@ import random
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
@@ -50,9 +51,13 @@ class MessageBatch(BatchProcessor):
         return process_partial_response(event=event, record_handler=handler, processor=self, context=context)
 
     def process(self) -> list[tuple[Any, ...]]:
-        """Called by Powertools: all messages at once, as they wait for other services most of the time."""
+        """Called by Powertools: all messages at once, as they wait for other services most of the time.
+
+        Each in a context of its own, so that a handler's `logger.thread_safe_append_keys` stand in all lines about its
+        message, and in no others of the same thread.
+        """
         with ThreadPoolExecutor(max_workers=max(1, len(self.records))) as pool:
-            return list(pool.map(self._process_record, self.records))
+            return list(pool.map(lambda record: Context().run(self._process_record, record), self.records))
 
     def failure_handler(self, record: SQSRecord, exception: Any) -> Any:
         """Called by Powertools where a handler raised, in the thread of that message."""

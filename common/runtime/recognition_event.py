@@ -17,6 +17,9 @@ EventName = Literal["image.recognized", "image.failed", "image.deleted"]
 MAX_BYTES = 200_000
 """SNS takes 256 KB with attributes; larger documents are sent without instances."""
 
+LATER = ("uploaded_at", "correlation_id")
+"""The members that the first documents of this schema did not have."""
+
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:sightline")
 
 
@@ -80,6 +83,8 @@ class RecognitionEvent:
     truncated: bool = False
     uploaded_at: str | None = None
     """When the object changed; `occurred_at` is when that was seen to. Events of earlier versions lack it."""
+    correlation_id: str | None = None
+    """Of the upload, as in all logs. Events of earlier versions lack it."""
 
     def to_json(self) -> str:
         """The document, at most MAX_BYTES of UTF-8 as long as its labels without instances fit in that."""
@@ -100,8 +105,8 @@ class RecognitionEvent:
             schema = document["schema"]
             if schema != SCHEMA:
                 raise EventError(f"the schema is {schema!r}; {SCHEMA!r} is understood")
-            values = {f.name: document[f.name] for f in dataclasses.fields(cls) if f.name != "uploaded_at"}
-            values["uploaded_at"] = document.get("uploaded_at")
+            values = {f.name: document[f.name] for f in dataclasses.fields(cls) if f.name not in LATER}
+            values |= {name: document.get(name) for name in LATER}
             values["labels"] = tuple(label_from(label) for label in document["labels"])
             values["failure"] = Failure(**document["failure"]) if document["failure"] else None
             return cls(**values)

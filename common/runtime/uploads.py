@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
 
+from correlation import well_formed
+
 SEQUENCER_DIGITS = 64
 
 
@@ -19,7 +21,8 @@ class Change:
 
     `sequencer` orders the changes of one key: S3's own hexadecimal one, right-padded with zeros to one length,
     so that it can be compared as text
-    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html).
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html). `request_id` is that
+    of the request to S3.
     """
 
     key: str
@@ -28,6 +31,7 @@ class Change:
     sequencer: str
     occurred_at: str
     deleted: bool
+    request_id: str | None
 
 
 def changes(body: str) -> Iterator[Change]:
@@ -60,4 +64,5 @@ def _change(record: dict[str, Any], *, deleted: bool) -> Change:
         sequencer=entity["sequencer"].upper().ljust(SEQUENCER_DIGITS, "0"),
         occurred_at=record["eventTime"],
         deleted=deleted,
+        request_id=well_formed(record.get("responseElements", {}).get("x-amz-request-id")),
     )

@@ -119,6 +119,7 @@ class Sender:
             {
                 "Content-Type": media,
                 "User-Agent": "Sightline/0.1",
+                **({"X-Correlation-Id": event.correlation_id} if event.correlation_id else {}),
                 **signatures.headers(secrets, delivery_id=event.event_id, timestamp=int(time.time()), body=body),
             },
         )
@@ -186,7 +187,7 @@ def _deliver(record: SQSRecord, event: RecognitionEvent, offer: Callable[[], Ans
             return
         raise RetryLaterError(str(pause), _wait(pause.seconds, int(attributes.approximate_receive_count))) from pause
     tries = sender.deliveries.record(event, receiver, answer)
-    known = {"image": event.image, "event_id": event.event_id, "receiver": receiver, "status": answer.status}
+    known = {"receiver": receiver, "status": answer.status}
     if answer.verdict == "delivered":
         logger.info("delivered", extra=known)
     elif answer.verdict == "rejected":
@@ -223,8 +224,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         except EventError as error:
             _sender().bury(record, str(error))
             return
+        logger.thread_safe_append_keys(
+            image=document.image, event_id=document.event_id, correlation_id=document.correlation_id
+        )
         if address is None:
-            logger.warning("no address is set", extra={"image": document.image, "event_id": document.event_id})
+            logger.warning("no address is set")
             return
         _deliver(record, document, lambda: _sender().offer(document, address, secrets), ends_at)
 

@@ -54,6 +54,7 @@ class Deliveries:
             ":image": event.image,
             ":event": event.event,
             ":occurred_at": event.occurred_at,
+            ":correlation_id": event.correlation_id,
             ":now": now,
             ":status": {"delivered": "DELIVERED", "again": "WAITING", "rejected": "DEAD"}[answer.verdict],
             ":last_answer": str(answer),
@@ -74,6 +75,8 @@ class Deliveries:
             "expires_at = :expires_at",
             "tries = if_not_exists(tries, :zero) + :one" if answer.verdict == "again" else "tries = :zero",
         ]
+        if event.correlation_id:
+            sets.append("correlation_id = :correlation_id")
         change = "ADD attempts :one"
         if answer.status is None:
             change += " REMOVE last_status"

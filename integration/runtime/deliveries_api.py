@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from aws_clients import client
 from deliveries import LISTED, Deliveries
 from environment import from_environment
-from http_api import ApiError, Parameter, json_resolver, json_response, logger, takes
+from http_api import REQUEST_ID, ApiError, Parameter, json_resolver, json_response, logger, takes
 from pages import CURSOR, LIMIT, is_key, next_link, read_key, write_key
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _sqs() -> "SQSClient":
     return sqs
 
 
-@logger.inject_lambda_context(clear_state=True)
+@logger.inject_lambda_context(correlation_id_path=REQUEST_ID, clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Lambda's entry."""
     return app.resolve(event, context)

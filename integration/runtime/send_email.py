@@ -54,5 +54,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         _sns().publish(
             TopicArn=_environment().email_topic_arn, Subject=emails.subject(mailed), Message=emails.text(mailed)
         )
-        logger.info("sent", extra={"images": len(mailed)})
+        for result in mailed:
+            known = {"image": result.image, "event_id": result.event_id, "correlation_id": result.correlation_id}
+            logger.info("mailed", extra=known)
     return {"batchItemFailures": failures}

@@ -49,6 +49,7 @@ class Classification:
     failure: Failure | None = None
     truncated: bool = False
     expires_at: int | None = None
+    correlation_id: str | None = None
 
     def event(self) -> RecognitionEvent:
         """The announcement of this state; the same state gives the same announcement."""
@@ -73,6 +74,7 @@ class Classification:
             failure=self.failure,
             truncated=self.truncated,
             uploaded_at=self.uploaded_at,
+            correlation_id=self.correlation_id,
         )
 
 

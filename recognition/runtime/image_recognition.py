@@ -16,6 +16,7 @@ from botocore.config import Config
 
 from aws_clients import client
 from classifications import Classification, Classifications
+from correlation import METADATA, well_formed
 from detection import Detection, detect
 from environment import from_environment
 from message_batch import MessageBatch
@@ -77,6 +78,7 @@ class Recognizer:
             ClaimedError: another worker asks about the same content.
             ClientError, BotoCoreError: for now; the change must be handled again.
         """
+        logger.thread_safe_append_keys(image=change.key, correlation_id=change.request_id)
         stored = self.records.get(change.key)
         if stored is None or stored.sequencer < change.sequencer:
             record = self._tombstone(change) if change.deleted else self._recognize(change, lease_seconds)
@@ -90,8 +92,9 @@ class Recognizer:
         ends_at = time.monotonic() + lease_seconds
         with self.originals.read(change) as original:
             if original is None:
-                logger.info("the version is gone", extra={"image": change.key, "version_id": change.version_id})
+                logger.info("the version is gone", extra={"version_id": change.version_id})
                 return None
+            logger.thread_safe_append_keys(correlation_id=_correlation_id(original))
             return self._record(original, self._detection(original, ends_at))
 
     def _detection(self, original: Original, ends_at: float) -> Detection:
@@ -133,6 +136,7 @@ class Recognizer:
             labels=detection.labels,
             failure=detection.failure,
             truncated=detection.truncated,
+            correlation_id=_correlation_id(original),
         )
 
     def _tombstone(self, change: Change) -> Classification:
@@ -148,9 +152,11 @@ class Recognizer:
             recognized_at=_now(),
             fingerprint=self.fingerprint,
             expires_at=int(time.time()) + TOMBSTONE_SECONDS,
+            correlation_id=change.request_id,
         )
 
     def _announce(self, event: RecognitionEvent) -> None:
+        logger.thread_safe_append_keys(correlation_id=event.correlation_id)
         attributes: dict[str, MessageAttributeValueTypeDef] = {
             "event": {"DataType": "String", "StringValue": event.event}
         }
@@ -158,7 +164,11 @@ class Recognizer:
             names = json.dumps([label.name for label in event.labels])
             attributes["labels"] = {"DataType": "String.Array", "StringValue": names}
         self.sns.publish(TopicArn=self.topic_arn, Message=event.to_json(), MessageAttributes=attributes)
-        logger.info("announced", extra={"image": event.image, "event": event.event, "event_id": event.event_id})
+        logger.info("announced", extra={"event": event.event, "event_id": event.event_id})
+
+
+def _correlation_id(original: Original) -> str | None:
+    return well_formed(original.metadata.get(METADATA)) or original.change.request_id
 
 
 @cache

@@ -14,7 +14,7 @@ from botocore.config import Config
 from aws_clients import client
 from classifications import LISTED, Classification, Classifications
 from environment import from_environment
-from http_api import ApiError, json_file, json_resolver, json_response, logger, takes
+from http_api import REQUEST_ID, ApiError, json_file, json_resolver, json_response, logger, takes
 from label_index import SURE
 from label_search import LabelSearch
 from pages import CURSOR, LIMIT, is_key, next_link, read_key, write_key
@@ -76,7 +76,7 @@ def _s3() -> Any:
     return client("s3", Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
 
 
-@logger.inject_lambda_context(clear_state=True)
+@logger.inject_lambda_context(correlation_id_path=REQUEST_ID, clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Lambda's entry."""
     return app.resolve(event, context)
@@ -109,8 +109,10 @@ def get_image() -> Response[Any]:
 def delete_image() -> Response[Any]:
     """Delete the picture; the image leaves lists and searches when its event was handled."""
     record = _record(_name_in_path())
-    _s3().delete_object(Bucket=record.bucket, Key=record.image)
-    logger.info("deleted", extra={"image": record.image})
+    answer = _s3().delete_object(Bucket=record.bucket, Key=record.image)
+    # By S3's id of it, which the event brings, the deletion is followed from here on.
+    s3_request_id = answer["ResponseMetadata"]["RequestId"]
+    logger.info("deleted", extra={"image": record.image, "s3_request_id": s3_request_id})
     return json_response(HTTPStatus.ACCEPTED, {"image": record.image, "message": "it is being deleted"})
 
 

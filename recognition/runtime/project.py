@@ -73,7 +73,7 @@ class Projector:
                 self.index.bring_up(image, image_id, record, seen=seen, rewrite=rewrite)
             except OvertakenError:
                 continue
-            logger.info("projected", extra={"image": image, "status": record.status if record else None})
+            logger.info("projected", extra={"status": record.status if record else None})
             return
         raise RetryLaterError("other workers are at the same image", WAIT_SECONDS)
 
@@ -113,12 +113,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
 
 def _handle(record: SQSRecord) -> None:
-    image, image_id, rewrite = read(record.body)
+    image, image_id, rewrite, correlation_id = read(record.body)
+    logger.thread_safe_append_keys(image=image, correlation_id=correlation_id)
     projector().handle(image, image_id, rewrite=rewrite)
 
 
-def read(body: str) -> tuple[str, str, bool]:
-    """The image that a message is about, its id, and whether what is right already is to be written again.
+def read(body: str) -> tuple[str, str, bool, str | None]:
+    """The image that a message is about, its id, whether what is right already is to be written again, and the
+    correlation id of an event.
 
     Raises:
         EventError: it is neither an event nor the wish for a reprojection.
@@ -126,8 +128,8 @@ def read(body: str) -> tuple[str, str, bool]:
     try:
         document = json.loads(body)
         if document["schema"] == REPROJECTION:
-            return str(document["image"]), str(document["image_id"]), True
+            return str(document["image"]), str(document["image_id"]), True, None
     except (KeyError, TypeError, json.JSONDecodeError):
         pass  # what it is instead is for the event's reader to say
     event = RecognitionEvent.from_json(body)
-    return event.image, event.image_id, False
+    return event.image, event.image_id, False, event.correlation_id

@@ -30,12 +30,15 @@ def test_within_five_seconds_a_photo_is_listed_shown_and_delivered(system: Syste
     assert 0.3 < box["left"] < box["left"] + box["width"] < 0.6  # where the astronaut's face is
     assert 0.1 < box["top"] < box["top"] + box["height"] < 0.4
     assert record["model"].startswith("local-")
+    assert record["correlation_id"] == uploaded.json()["request_id"]
 
     [document] = wait_for(lambda: system.documents("within-seconds.jpg"), 5)
     content = partner_documents.read(document)
     assert content["event"] == "image.recognized"
     assert {"Person", "Face"} <= {label["name"] for label in content["labels"]["label"]}
     assert content["source_url"] == f"{system.endpoints.photos}astronaut.jpg"
+    [delivery] = [entry for entry in system.deliveries() if entry["body"] == document]
+    assert delivery["headers"]["x-correlation-id"] == record["correlation_id"]
 
     opened = requests.get(record["picture_url"], timeout=10)
     assert opened.content == requests.get(f"{system.endpoints.photos}astronaut.jpg", timeout=10).content

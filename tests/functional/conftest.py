@@ -185,6 +185,7 @@ class Answer:
 
 
 API_KEY = "kEy-of-the-caller"
+REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 
 
 @pytest.fixture
@@ -214,7 +215,7 @@ def call(context: Context) -> Callable[..., Answer]:
             "multiValueQueryStringParameters": several or None,
             "pathParameters": parameters,
             "stageVariables": None,
-            "requestContext": {"requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef", "stage": "prod", "path": path},
+            "requestContext": {"requestId": REQUEST_ID, "stage": "prod", "path": path},
             "body": body,
             "isBase64Encoded": False,
         }

@@ -27,6 +27,7 @@ RECORD = Classification(
     recognized_at="2026-11-20T09:30:01.456Z",
     fingerprint="f",
     model="3.0",
+    correlation_id="c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
     labels=from_answer(captured("detect-labels")).labels,
 )
 FAILED = dataclasses.replace(
@@ -36,7 +37,7 @@ DELETED = dataclasses.replace(RECORD, status="DELETED", labels=(), model=None)
 
 MEMBERS = {
     "schema", "event", "event_id", "image", "image_id", "bucket", "version_id", "source_url", "occurred_at", "model",
-    "labels", "failure", "truncated", "uploaded_at",
+    "labels", "failure", "truncated", "uploaded_at", "correlation_id",
 }  # fmt: skip
 
 

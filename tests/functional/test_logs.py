@@ -13,8 +13,21 @@ import pytest
 import get_save_image
 import http_api
 import list_images
+import project
+import send_email
+from classifications import Classification
 from common.settings import Settings
-from tests.functional.conftest import API_KEY, S3, Answer, FakeRekognition
+from tests.functional.conftest import (
+    API_KEY,
+    REQUEST_ID,
+    S3,
+    Answer,
+    Context,
+    FakeRekognition,
+    Topic,
+    failed,
+    sqs_event,
+)
 from tests.functional.desk import EVENT, Desk, desk_fixture, forget, set_address  # noqa: F401 - a fixture
 from tests.functional.test_manifests import Intake, intake_fixture  # noqa: F401 - a fixture
 from tests.source_server import Source, serve
@@ -43,45 +56,124 @@ def source() -> Iterator[Source]:
         yield running
 
 
+@pytest.fixture
+def upload(
+    bucket: str, source: Source, call: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Answer]:
+    def uploaded(url: str, name: str = "a.jpg") -> Answer:
+        for cached in (get_save_image._environment, get_save_image._saver, get_save_image._forms):
+            cached.cache_clear()
+        return call(get_save_image.handler, "GET", "/", query={"url": url, "name": name})
+
+    monkeypatch.setenv("IMAGE_BUCKET", bucket)
+    monkeypatch.setenv("MAX_IMAGE_PIXELS", "1000000")
+    monkeypatch.setenv("SOURCES", json.dumps(Settings(private_sources=(source.host_and_port,)).sources))
+    return uploaded
+
+
 def messages(lines: Callable[[], list[Any]]) -> list[str]:
     return [line["message"] for line in lines()]
 
 
 def test_uploads_whether_stored_refused_or_failed(
     lines: Callable[[], list[Any]],
-    bucket: str,
     source: Source,
-    call: Callable[..., Answer],
+    upload: Callable[..., Answer],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def upload(url: str, name: str = "a.jpg") -> int:
-        for cached in (get_save_image._environment, get_save_image._saver, get_save_image._forms):
-            cached.cache_clear()
-        return call(get_save_image.handler, "GET", "/", query={"url": url, "name": name}).status
-
-    monkeypatch.setenv("IMAGE_BUCKET", bucket)
-    monkeypatch.setenv("MAX_IMAGE_PIXELS", "1000000")
-    monkeypatch.setenv("SOURCES", json.dumps(Settings(private_sources=(source.host_and_port,)).sources))
-    assert upload(f"{source.address}/png?{TOKEN}") == 200
-    assert upload(f"{source.address}/missing?{TOKEN}") == 502
-    assert upload(f"{source.address}/redirect?http://127.0.0.1:9/{TOKEN}") == 403
-    assert upload(f"http://127.0.0.1:9/?{TOKEN}") == 403
-    assert upload(f"https://user:{PASSWORD}@host/?{TOKEN}") == 400
-    assert upload(f"https://user:{PASSWORD}/?{TOKEN}") == 400
-    assert upload(f"https://[/?{TOKEN}") == 400
+    assert upload(f"{source.address}/png?{TOKEN}").status == 200
+    assert upload(f"{source.address}/missing?{TOKEN}").status == 502
+    assert upload(f"{source.address}/redirect?http://127.0.0.1:9/{TOKEN}").status == 403
+    assert upload(f"http://127.0.0.1:9/?{TOKEN}").status == 403
+    assert upload(f"https://user:{PASSWORD}@host/?{TOKEN}").status == 400
+    assert upload(f"https://user:{PASSWORD}/?{TOKEN}").status == 400
+    assert upload(f"https://[/?{TOKEN}").status == 400
     monkeypatch.setenv("IMAGE_BUCKET", "no-such-bucket")
-    assert upload(f"{source.address}/png?{TOKEN}") == 500
+    assert upload(f"{source.address}/png?{TOKEN}").status == 500
     assert messages(lines) == ["stored", *["refused"] * 6, "failed"]
+    assert {line["correlation_id"] for line in lines()} == {REQUEST_ID}
+
+
+def test_one_id_is_in_all_that_is_said_of_an_upload(
+    lines: Callable[[], list[Any]],
+    source: Source,
+    upload: Callable[..., Answer],
+    s3: S3,
+    rekognition: FakeRekognition,
+    deliver: Callable[..., list[str]],
+    records: Callable[[str], Classification | None],
+    tables: dict[str, str],
+    labels_topic: Topic,
+    desk: Desk,
+    context: Context,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From the call's answer to the delivery; a batch's other messages have ids of their own."""
+    request_id = upload(f"{source.address}/png").document["request_id"]
+    head = boto3.client("s3").head_object(Bucket=s3.bucket, Key="a.jpg")
+    assert head["Metadata"]["correlation-id"] == request_id
+    message = s3.notification("object-created", "a.jpg", head["VersionId"])
+    rekognition.errors["a.jpg"] = "ThrottlingException"
+    assert deliver(message) == ["0"]
+    rekognition.errors.clear()
+    others = [s3.put("b.jpg"), s3.put("c.jpg", **{"correlation-id": "forged, id"})]
+    assert deliver(*others, message) == []
+    record = records("a.jpg")
+    assert record
+    assert record.correlation_id == request_id
+
+    published = labels_topic.published()
+    ids = {each.document["image"]: each.document["correlation_id"] for each in published}
+    assert ids == {"a.jpg": request_id, "b.jpg": "EXAMPLE123456789", "c.jpg": "EXAMPLE123456789"}
+    documents = [each.text for each in published]
+
+    set_address(source.address)
+    assert desk.hand_over(*documents) == []
+    assert {headers["x-correlation-id"] for headers in source.headers} == set(ids.values())
+    items = boto3.client("dynamodb").scan(TableName=desk.tables["deliveries"])["Items"]
+    assert {item["image"]["S"]: item["correlation_id"]["S"] for item in items} == ids
+
+    for name, table in {
+        "CLASSIFICATIONS_TABLE": "classifications",
+        "LABEL_INDEX_TABLE": "labelindex",
+        "LABEL_COUNTS_TABLE": "labelcounts",
+        "PROJECTIONS_TABLE": "projections",
+    }.items():
+        monkeypatch.setenv(name, tables[table])
+    monkeypatch.setenv("RESULTS_BUCKET", s3.bucket)
+    monkeypatch.setenv("EMAIL_TOPIC_ARN", labels_topic.arn)
+    for cached in (project._environment, project.projector, project._sqs, send_email._environment, send_email._sns):
+        cached.cache_clear()
+    for document in documents:  # one by one: moto's transactions are not made for threads
+        assert failed(dict(project.handler(sqs_event(document), context))) == []  # type: ignore[arg-type]
+    assert failed(dict(send_email.handler(sqs_event(*documents), context))) == []  # type: ignore[arg-type]
+
+    said = lines()
+    of_a = [line["message"] for line in said if line.get("correlation_id") == request_id]
+    assert of_a == [
+        "stored",
+        "message failed",
+        "visibility stays as it is",
+        "announced",
+        "delivered",
+        "projected",
+        "mailed",
+    ]
+    assert {line["image"]: line["correlation_id"] for line in said} == ids
+    assert all("correlation_id" in line for line in said)
 
 
 def test_manifests_whatever_is_in_their_lines(lines: Callable[[], list[Any]], intake: Intake, source: Source) -> None:
     urls = (f"{source.address}/{path}?{TOKEN}" for path in ("png", "missing", "broken"))
     others = (f"http://127.0.0.1:9/?{TOKEN}", f"s3://archive/{TOKEN}", f"s3://other/{TOKEN}", f"ftp://{TOKEN}")
-    intake.drop("list.csv", "\n".join(f"{url},{number}.jpg" for number, url in enumerate((*urls, *others))))
+    version = intake.drop("list.csv", "\n".join(f"{url},{number}.jpg" for number, url in enumerate((*urls, *others))))
     intake.run()
     report = intake.report("list.csv")
     assert (report["stored"], len(report["failed"]), len(report["rejected"])) == (1, 5, 1)
     assert {"read", "stored", "failed", "message waits", "reported"} <= set(messages(lines))
+    assert {line["correlation_id"] for line in lines()} == {version}
+    [head] = [boto3.client("s3").head_object(Bucket=intake.images, Key="0.jpg")]
+    assert head["Metadata"]["correlation-id"] == version
 
 
 def test_pictures_presigned_urls(

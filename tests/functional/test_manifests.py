@@ -447,7 +447,7 @@ def test_a_copy_that_meets_another_at_the_same_moment_looks_again(intake: Intake
             return getattr(s3, name)
 
     meeting = dataclasses.replace(copier, s3=Meeting())  # type: ignore[arg-type]
-    assert meeting.copy(S3Object("archive", "a.jpg"), "a.jpg") is False
+    assert meeting.copy(S3Object("archive", "a.jpg"), "a.jpg", "v") is False
 
 
 def test_a_worker_asks_a_host_for_one_picture_at_a_time(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 import get_save_image
-from tests.functional.conftest import Answer
+from tests.functional.conftest import REQUEST_ID, Answer
 from tests.source_server import picture
 
 JPEG = {"name": "a.jpg", "content_type": "image/jpeg"}
@@ -37,7 +37,9 @@ def policy(form: Answer) -> list[Any]:
 def test_a_form_holds_the_file_to_its_name_its_type_and_15_megabytes(sign: Callable[..., Answer], bucket: str) -> None:
     form = sign(JPEG)
     assert form.status == 201
-    assert policy(form)[:2] == [{"Content-Type": "image/jpeg"}, ["content-length-range", 1, 15 * 1024 * 1024]]
+    assert ["content-length-range", 1, 15 * 1024 * 1024] in policy(form)
+    assert {"Content-Type": "image/jpeg"} in policy(form)
+    assert {"x-amz-meta-correlation-id": REQUEST_ID} in policy(form)
     assert {"bucket": bucket} in policy(form)
     assert {"key": "a.jpg"} in policy(form)
     assert form.document["fields"].keys() >= {"key", "Content-Type", "policy", "x-amz-signature"}
@@ -57,6 +59,7 @@ def test_the_form_stores_what_is_posted_with_it(sign: Callable[..., Answer], buc
     assert posted.ok
     head = boto3.client("s3").get_object(Bucket=bucket, Key="a.jpg")
     assert (head["Body"].read(), head["ContentType"]) == (picture(), "image/jpeg")
+    assert head["Metadata"] == {"correlation-id": form["request_id"]}
 
 
 def test_a_taken_name_is_refused_when_signing(sign: Callable[..., Answer], bucket: str) -> None:
@@ -71,7 +74,8 @@ def test_what_is_there_already_needs_no_form(sign: Callable[..., Answer], bucket
     boto3.client("s3").put_object(Bucket=bucket, Key="a.jpg", Body=picture())
     for wish in ({}, {"overwrite": True}):
         answer = sign(JPEG | {"md5": md5(picture())} | wish)
-        assert (answer.status, answer.document) == (200, {"image": "a.jpg", "message": "a.jpg was stored already"})
+        known = {"image": "a.jpg", "message": "a.jpg was stored already", "request_id": REQUEST_ID}
+        assert (answer.status, answer.document) == (200, known)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ events = st.builds(
     version_id=st.none() | anything,
     source_url=st.none() | anything,
     uploaded_at=st.none() | times,
+    correlation_id=st.none() | st.uuids().map(str),
     occurred_at=times,
     model=st.none() | anything,
     labels=st.lists(labels, max_size=4).map(tuple),

@@ -20,6 +20,13 @@ def test_members_of_later_versions_are_left_aside(event: RecognitionEvent) -> No
     assert RecognitionEvent.from_json(json.dumps(document)) == event
 
 
+def test_documents_of_the_first_version_are_understood() -> None:
+    document = json.loads(crowd(1).to_json())
+    for member in ("uploaded_at", "correlation_id"):
+        del document[member]
+    assert RecognitionEvent.from_json(json.dumps(document)) == crowd(1)
+
+
 @pytest.mark.parametrize(
     "text", ["", "[]", "null", "{}", '{"schema": "sightline.recognition/2"}', '{"schema": "sightline.recognition/1"}']
 )

@@ -15,6 +15,7 @@ def test_a_created_object_is_a_change_with_its_key_decoded_once() -> None:
     assert change.version_id == "096fKKXTRTtl3on89fVO.nfljtsv6qko"
     assert change.occurred_at == "2026-11-20T09:30:00.123Z"
     assert not change.deleted
+    assert change.request_id == "EXAMPLE123456789"
 
 
 def test_a_delete_marker_is_a_deletion_and_comes_later() -> None:
