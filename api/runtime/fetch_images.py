@@ -19,6 +19,7 @@ from environment import from_environment
 from image_store import ImageStore
 from manifests import Manifest, Manifests, Outcome
 from message_batch import LAST_RETRY_SECONDS, MessageBatch, RetryLaterError, backoff
+from metrics import count
 from s3_sources import Copier
 from safe_fetch import SourceFailedError, SourceRules, SourceTimeoutError
 from saving import REFUSALS, Saver, Upload
@@ -99,6 +100,8 @@ class Fetcher:
             logger.info("failed", extra={"reason": reason})
         else:
             outcome: Outcome = "stored" if changed else "unchanged"
+            if changed:
+                count("Uploaded")
             self.manifests.settle(line.manifest, line.number, outcome)
             logger.info(outcome)
 

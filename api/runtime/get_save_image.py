@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
 import image_names
+import metrics
 from aws_clients import client
 from environment import from_environment
 from http_api import (
@@ -94,7 +95,10 @@ def _forms() -> UploadForms:
 @logger.inject_lambda_context(correlation_id_path=REQUEST_ID, clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Lambda's entry."""
-    return app.resolve(event, context)
+    try:
+        return app.resolve(event, context)
+    finally:
+        metrics.flush()
 
 
 @app.get("/")
@@ -169,6 +173,8 @@ def save(upload: Upload) -> tuple[dict[str, Any], bool]:
     with _translated():
         saved = _saver().save(upload)
     changed, picture = saved.changed, saved.picture
+    if changed:
+        metrics.count("Uploaded")
     logger.info("stored" if changed else "unchanged", extra={"image": upload.name, "bytes": saved.size})
     return {
         "image": upload.name,

@@ -14,6 +14,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
+import metrics
+
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
@@ -48,7 +50,10 @@ class MessageBatch(BatchProcessor):
         self, event: dict[str, Any], handler: Callable[[SQSRecord], None], context: LambdaContext
     ) -> PartialItemFailureResponse:
         """Handle the event's messages; the answer names those that stay in the queue."""
-        return process_partial_response(event=event, record_handler=handler, processor=self, context=context)
+        try:
+            return process_partial_response(event=event, record_handler=handler, processor=self, context=context)
+        finally:
+            metrics.flush()
 
     def process(self) -> list[tuple[Any, ...]]:
         """Called by Powertools: all messages at once, as they wait for other services most of the time.

@@ -21,6 +21,7 @@ from breaker_table import BreakerTable
 from deliveries import Deliveries
 from environment import from_environment
 from message_batch import MessageBatch, RetryLaterError, backoff
+from metrics import count
 from posting import DEADLINE_SECONDS, Poster
 from recognition_event import EventError, RecognitionEvent
 from recognition_xml import to_xml
@@ -161,13 +162,9 @@ def _secrets(_period: int) -> tuple[str, ...]:
 
 
 def _breaker_changed(is_open: bool, reason: str) -> None:
-    # Imported when it is needed, which is rare: it would make every cold start longer.
-    from aws_lambda_powertools.metrics import MetricUnit, single_metric  # noqa: PLC0415
-
     receiver = _environment().receiver
     logger.warning("breaker %s", "open" if is_open else "closed", extra={"receiver": receiver, "reason": reason})
-    with single_metric(name="BreakerOpen", unit=MetricUnit.Count, value=int(is_open), namespace="Sightline") as metric:
-        metric.add_dimension(name="receiver", value=receiver)
+    count("BreakerOpen", int(is_open), receiver=receiver)
 
 
 def _deliver(record: SQSRecord, event: RecognitionEvent, offer: Callable[[], Answer], ends_at: float) -> None:
@@ -186,6 +183,7 @@ def _deliver(record: SQSRecord, event: RecognitionEvent, offer: Callable[[], Ans
             sender.bury(record, f"{pause}, for {MAX_AGE_SECONDS // 86_400} days")
             return
         raise RetryLaterError(str(pause), _wait(pause.seconds, int(attributes.approximate_receive_count))) from pause
+    count("DeliveryAttempts", receiver=receiver, outcome=answer.verdict)
     tries = sender.deliveries.record(event, receiver, answer)
     known = {"receiver": receiver, "status": answer.status}
     if answer.verdict == "delivered":

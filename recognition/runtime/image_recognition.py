@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -20,6 +21,7 @@ from correlation import METADATA, well_formed
 from detection import Detection, detect
 from environment import from_environment
 from message_batch import MessageBatch
+from metrics import count
 from originals import Original, Originals
 from pacing import Pace
 from pictures import PictureError
@@ -85,6 +87,8 @@ class Recognizer:
             if record is None:
                 return
             stored = self.records.put_if_newer(record)
+            if stored is record:
+                _count(record)
         if stored.sequencer == change.sequencer:
             self._announce(stored.event())
 
@@ -116,6 +120,7 @@ class Recognizer:
         else:
             image = self.originals.converted(original, seconds=ends_at - time.monotonic())
         self.pace.wait()
+        count("Calls")
         return detect(self.rekognition, image, self.parameters)
 
     def _record(self, original: Original, detection: Detection) -> Classification:
@@ -165,6 +170,20 @@ class Recognizer:
             attributes["labels"] = {"DataType": "String.Array", "StringValue": names}
         self.sns.publish(TopicArn=self.topic_arn, Message=event.to_json(), MessageAttributes=attributes)
         logger.info("announced", extra={"event": event.event, "event_id": event.event_id})
+
+
+def _count(record: Classification) -> None:
+    if record.status == "RECOGNIZED":
+        count("Recognized")
+        seconds = (_moment(record.recognized_at) - _moment(record.uploaded_at)).total_seconds()
+        count("UploadToLabels", max(0, seconds * 1000), MetricUnit.Milliseconds)
+    elif record.failure:
+        count("Failed")  # all codes together, as alarms cannot sum up
+        count("Failed", code=record.failure.code)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def _correlation_id(original: Original) -> str | None:

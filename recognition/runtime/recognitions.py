@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from detection import Detection
 from items import from_attributes, to_attributes
 from message_batch import RetryLaterError
+from metrics import count
 from recognition_event import Failure, label_from, without_instances
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Recognitions:
         """
         with self._lock(content):
             if stored := self._claim(content, refresh, lease_seconds):
+                count("CacheHits")
                 return stored
             try:
                 detection = ask()

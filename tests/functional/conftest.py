@@ -175,6 +175,23 @@ def failed(answer: dict[str, Any]) -> list[str]:
     return sorted(failure["itemIdentifier"] for failure in answer["batchItemFailures"])
 
 
+def emitted(capsys: pytest.CaptureFixture[str]) -> dict[tuple[str, ...], list[float]]:
+    """The metrics that were written since the last look: name and dimensions but `service` -> values."""
+    found: dict[tuple[str, ...], list[float]] = {}
+    for line in capsys.readouterr().out.splitlines():
+        if '"_aws"' not in line:
+            continue
+        document = json.loads(line)
+        [directive] = document["_aws"]["CloudWatchMetrics"]
+        assert directive["Namespace"] == "Sightline"
+        [dimensions] = directive["Dimensions"]
+        assert document["service"] == "tests"
+        values = sorted(document[dimension] for dimension in dimensions if dimension != "service")
+        for metric in directive["Metrics"]:
+            found.setdefault((metric["Name"], *values), []).extend(document[metric["Name"]])
+    return found
+
+
 @dataclass(frozen=True)
 class Answer:
     """What an HTTP handler answered."""

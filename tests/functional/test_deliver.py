@@ -1,5 +1,4 @@
 import dataclasses
-import json
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from local.receiver import verify
 from message_batch import MessageBatch
 from recognition_event import RecognitionEvent
 from signatures import SecretError
+from tests.functional.conftest import emitted
 from tests.functional.desk import EVENT, SECRET, Desk, desk_fixture, forget, set_address  # noqa: F401 - a fixture
 from tests.partner_documents import read
 from tests.source_server import Source, serve
@@ -151,9 +151,9 @@ def test_a_receiver_that_is_not_there_is_called_five_times_and_then_probed(
     assert {entry["last_answer"] for entry in entries} == {"the receiver did not answer: NewConnectionError"}
     [change] = [record for record in caplog.records if record.getMessage() == "breaker open"]
     assert change.reason == "the receiver did not answer: NewConnectionError; no call for 5 s"  # type: ignore[attr-defined]
-    [metric] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
-    assert metric["BreakerOpen"] == [1.0]
-    assert metric["receiver"] == "thirdparty"
+    metrics = emitted(capsys)
+    assert metrics["BreakerOpen", "thirdparty"] == [1]
+    assert metrics["DeliveryAttempts", "again", "thirdparty"] == [1] * breaker.FAILURES
 
 
 def test_waiting_spends_nothing_but_a_document_that_waited_for_eight_days_is_dead(
