@@ -113,7 +113,7 @@ deploy: setup ## deploy to AWS with your credentials, and show how to go on
 destroy: setup ## remove the stacks; the bucket, the table and the logs stay
 	cdk destroy --all --no-notices
 
-.PHONY: bench-rekognition bench-pipeline bench-cold-start bench-conversion bench-search
+.PHONY: bench-rekognition bench-pipeline bench-cold-start bench-conversion bench-search bench-cost
 bench-rekognition: setup ## images per second and CPU per image of the local Rekognition
 	@python -m benchmarks.rekognition
 
@@ -122,6 +122,9 @@ bench-pipeline: setup ## our pipeline beside the public workshop's: images a sec
 
 bench-search: setup ## pages of lists and searches at 1,000 to 100,000 records: times, and items read
 	@python -m benchmarks.search
+
+bench-cost: setup ## what Lambda is billed for a picture, and what is logged, by function
+	@python -m benchmarks.cost
 
 bench-cold-start: setup ## how long each function takes to be imported, beside a bare boto3 client, and its size
 	@python -m benchmarks.cold_start

@@ -4,12 +4,15 @@ import json
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+from cli import cost as reckoning
 from cli import deliveries as log
 from cli import doctor as examination
 from cli import images
@@ -22,7 +25,9 @@ from cli.reproject import ReprojectError
 from cli.reproject import run as run_reproject
 from cli.rotation import KeyRotationError, revoke, rotate
 from cli.target import Target, TargetError, TargetName, find, glimpse
-from common.settings import THIRDPARTY
+from common.settings import THIRDPARTY, SettingsError
+
+ROOT = Path(__file__).resolve().parent.parent
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 out = Console(highlight=False, soft_wrap=True)
@@ -39,8 +44,17 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 app.command()(ingest)
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"sightline {version('sightline')}", markup=False)
+        raise typer.Exit
+
+
 @app.callback()
-def main() -> None:
+def main(
+    *,
+    _: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)] = False,
+) -> None:
     """Sightline: pictures in, searchable labels out."""
 
 
@@ -89,6 +103,22 @@ def doctor(as_json: JsonOption = False, target: TargetOption = None) -> None:
     """Look at the deployment from all sides, and say what to do about what is found; exit code 1 if anything is."""
     if examination.run(_find(target, glimpse), as_json=as_json, out=out):
         raise typer.Exit(1)
+
+
+@app.command()
+def cost(
+    images: Annotated[str, typer.Option(help="How many pictures a month, as 250000 or 1e6.")] = "1e6",
+    size: Annotated[str, typer.Option(help="What a picture has, as 300kB or 1.5MB.")] = "300kB",
+    context: Annotated[
+        list[str] | None, typer.Option("--context", "-c", help="A setting, name=value, as `cdk deploy` takes it.")
+    ] = None,
+) -> None:
+    """Reckon what pictures cost a month, with the settings of this checkout's cdk.json."""
+    try:
+        settings = reckoning.settings_in_force(ROOT / "cdk.json", context or [])
+        reckoning.show(reckoning.count(images), reckoning.size(size), settings, out)
+    except (reckoning.AmountError, SettingsError) as error:
+        _fail(error)
 
 
 @app.command()

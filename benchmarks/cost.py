@@ -1,0 +1,134 @@
+"""What Lambda is billed for a picture, and what is logged about it, by function: `make bench-cost`.
+
+Pictures come by URL through the upload API of an embedded cloud in a folder that is thrown away, whose Rekognition does
+not look and takes a quarter of a second for each call; their results are delivered to the partner and mailed. Prints
+JSON; `sightline cost` reckons with these figures.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from benchmarks.pipeline import (
+    LATENCY_MS,
+    PATIENCE_SECONDS,
+    BenchmarkError,
+    BlindCloud,
+    billed_ms,
+    pictures,
+    stopped,
+)
+from cli.redrive import dead_letter_queues
+from cli.target import local_target
+from local.cloud import Cloud, CloudError, Endpoints
+
+ANSWER_SECONDS = 120
+"""How long a first call may take: on few processors many workers start at once."""
+UPLOADERS = 3
+"""Few: each has a worker of its own, and those that recognise and deliver need processors as well."""
+WHOLE_WAY = {"GetSaveImage", "ImageRecognition", "Project", "Deliver", "SendEmail"}
+
+
+def measure(cloud: Cloud, endpoints: Endpoints, files: Sequence[bytes], warm_up: int) -> dict[str, Any]:
+    """The figures by function. The first `warm_up` pictures are not measured: they have workers started.
+
+    Raises:
+        BenchmarkError: something is missing at the end.
+    """
+    address = f"{endpoints.rekognition}/rehearsal"
+    requests.post(address, json={"latency_ms": LATENCY_MS}, timeout=PATIENCE_SECONDS).raise_for_status()
+    for number, file in enumerate(files):
+        (cloud.photos / f"{number}.jpg").write_bytes(file)
+    _send(cloud, endpoints, range(warm_up))
+    since = int(1000 * time.time())
+    _send(cloud, endpoints, range(warm_up, len(files)))
+    found = {}
+    for function in cloud.client("lambda").list_functions(MaxItems=50)["Functions"]:
+        name = function.get("Environment", {}).get("Variables", {}).get("POWERTOOLS_SERVICE_NAME")
+        if name in WHOLE_WAY:
+            found[name] = _figures(cloud, function, since, len(files) - warm_up)
+    if missing := WHOLE_WAY - found.keys():
+        raise BenchmarkError(f"no deployed function is called {' or '.join(sorted(missing))}")
+    return found
+
+
+def _send(cloud: Cloud, endpoints: Endpoints, numbers: Sequence[int]) -> None:
+    """Have pictures fetched, and wait until the queues are empty."""
+
+    def upload(number: int) -> None:
+        parameters = {"url": f"{endpoints.photos}{number}.jpg", "name": f"{number}.jpg"}
+        headers = {"x-api-key": endpoints.api_key}
+        answer = requests.get(endpoints.upload, params=parameters, headers=headers, timeout=ANSWER_SECONDS)
+        if not answer.ok:
+            raise BenchmarkError(f"the upload of {number}.jpg was answered with {answer.status_code}: {answer.text}")
+
+    with ThreadPoolExecutor(UPLOADERS) as pool:
+        list(pool.map(upload, numbers))
+    sqs = cloud.client("sqs")
+    queues = [queue.source_url for queue in dead_letter_queues(local_target(vars(endpoints)))]
+    deadline = time.monotonic() + PATIENCE_SECONDS + len(numbers)
+    while waiting := sum(_depth(sqs, queue) for queue in queues):
+        if time.monotonic() > deadline:
+            raise BenchmarkError(f"{waiting} messages are still in the queues")
+        time.sleep(0.1)
+
+
+def _depth(sqs: Any, queue: str) -> int:
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    return sum(map(int, sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"].values()))
+
+
+def _figures(cloud: Cloud, function: dict[str, Any], since: int, count: int) -> dict[str, Any]:
+    group = function["LoggingConfig"]["LogGroup"]
+    pages = cloud.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since)
+    lines = [event["message"] for page in pages for event in page["events"]]
+    billed = billed_ms(lines)
+    logged = sum(len(line.encode()) for line in lines if not re.match(r"INIT_START ", line))
+    return {
+        "memory_mb": function["MemorySize"],
+        "invocations_per_image": round(len(billed) / count, 3),
+        "billed_ms_per_image": round(sum(billed) / count, 1),
+        "log_bytes_per_image": round(logged / count),
+    }
+
+
+def main() -> int:
+    """Measures and prints; whatever happens, nothing runs on."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--images", type=int, default=300, help="how many are measured")
+    parser.add_argument("--warm-up", type=int, default=50, metavar="IMAGES", help="how many go first, unmeasured")
+    options = parser.parse_args()
+    if min(options.images, options.warm_up) < 1:
+        parser.error("--images and --warm-up take 1 or more")
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, stopped)
+    with tempfile.TemporaryDirectory(prefix="sightline-bench-") as folder:
+        cloud = BlindCloud(Path(folder), say=lambda text: print(text, file=sys.stderr, flush=True))
+        try:
+            files = pictures(options.warm_up + options.images)
+            figures = measure(cloud, cloud.up(), files, options.warm_up)
+        except (BenchmarkError, CloudError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        finally:
+            cloud.down()
+    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+    report = {"benchmark": "cost", **machine, "images": options.images, "latency_ms": LATENCY_MS, "functions": figures}
+    print(json.dumps(report, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

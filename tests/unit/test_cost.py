@@ -1,0 +1,119 @@
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from classifications import Classification, to_item
+from cli.cost import AmountError, bill, count, settings_in_force, show, size
+from common.settings import Receiver, Settings, SettingsError
+from recognition_event import Box, Instance, Label
+
+US = Settings(region="us-east-1")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("1e6", 1_000_000), ("1_000_000", 1_000_000), ("1,000,000", 1_000_000), ("7", 7)]
+)
+def test_numbers_of_images_are_read_as_people_write_them(text: str, number: int) -> None:
+    assert count(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "many", "0", "-5", "1.5", "nan", "inf", "1e13", "1e6 images"])
+def test_what_is_no_number_of_images_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(AmountError, match="as in 250000, 250_000 or 1e6"):
+        count(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("300kB", 300_000),
+        ("300 KB", 300_000),
+        ("2MB", 2_000_000),
+        ("1.5MB", 1_500_000),
+        ("2MiB", 2_097_152),
+        ("42", 42),
+    ],
+)
+def test_sizes_are_read_with_their_units(text: str, number: int) -> None:
+    assert size(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "big", "3GB", "-1kB", "0", "600MB", "1.2.3MB", "kB", "1e99kB"])
+def test_what_is_no_size_is_refused_with_what_it_takes(text: str) -> None:
+    with pytest.raises(AmountError, match="takes"):
+        size(text)
+
+
+def cost(service: str, images: int = 1_000_000, settings: Settings = US) -> float:
+    return sum(line.cost for line in bill(images, 300_000, settings) if line.service == service)
+
+
+def test_rekognition_is_nearly_all_of_it_and_comes_in_tiers() -> None:
+    total = sum(line.cost for line in bill(1_000_000, 300_000, US))
+    assert cost("Rekognition") == 1000
+    assert 1000 < total < 1150
+    assert cost("Rekognition", 2_000_000) == 1800
+
+
+def test_settings_change_the_bill() -> None:
+    pets = Receiver(name="pets", url_parameter="p")
+    two = Settings(region="us-east-1", receivers=(Receiver(name="thirdparty", url_parameter="t"), pets))
+    assert cost("Secrets Manager", settings=two) == 2 * cost("Secrets Manager")
+    assert cost("SQS", settings=two) > cost("SQS")
+    assert cost("Lambda", settings=Settings(architecture="x86_64")) > cost("Lambda")
+    assert cost("DynamoDB", settings=Settings(max_labels=20)) > 1.8 * cost("DynamoDB")
+    assert cost("CloudWatch", settings=Settings(log_retention_days=365)) > cost("CloudWatch")
+
+
+def test_settings_are_those_of_cdk_json_with_what_the_command_changes(tmp_path: Path) -> None:
+    path = tmp_path / "cdk.json"
+    path.write_text('{"context": {"max_labels": 7, "auth": "iam"}}')
+    found = settings_in_force(path, ["max_labels=5", "region=eu-west-1"])
+    assert (found.max_labels, found.auth, found.region) == (5, "iam", "eu-west-1")
+    with pytest.raises(SettingsError, match="name=value"):
+        settings_in_force(path, ["max_labels"])
+
+
+def test_records_are_no_larger_than_reckoned() -> None:
+    """Ten labels of a photograph, each with parents, and half of them with boxes, in DynamoDB's own measure."""
+    box = Instance(confidence=98.87654, box=Box(left=0.3512345, top=0.1612345, width=0.1812345, height=0.1812345))
+    labels = tuple(
+        Label(
+            name=f"Thing number {number}", confidence=98.87654, parents=("Animal", "Mammal"),
+            categories=("Animals and Pets",), instances=(box,) if number % 2 else (),
+        )
+        for number in range(10)
+    )  # fmt: skip
+    record = Classification(
+        image="holiday/red flower.jpg", image_id="edc67796-1be9-5d95-9291-4e780fc65789", status="RECOGNIZED",
+        bucket="apistack-imagebucket97210811-d66cacf49cdbd", sequencer="0" * 64, uploaded_at="2026-11-20T09:30:00.123Z",
+        recognized_at="2026-11-20T09:30:01.456Z", fingerprint="f" * 64, model="3.0", labels=labels,
+    )  # fmt: skip
+    [units] = [line.count for line in bill(1, 300_000, US) if line.what == "record"]
+    assert measured(to_item(record)) / 1024 <= units - 1  # one is the list's
+
+
+def measured(value: object) -> float:
+    """Names and values in bytes, by DynamoDB's rules: half a byte a digit, three and one each for containers."""
+    if isinstance(value, dict) and len(value) == 1 and (kind := next(iter(value))) in {"S", "N", "L", "M", "B", "BOOL"}:
+        content = value[kind]
+        if kind == "N":
+            return len(content) / 2 + 1
+        if kind == "L":
+            return 3 + sum(1 + measured(entry) for entry in content)
+        if kind == "M":
+            return 3 + sum(1 + len(name.encode()) + measured(entry) for name, entry in content.items())
+        return len(content.encode()) if isinstance(content, str) else 1
+    assert isinstance(value, dict)
+    return sum(len(name.encode()) + measured(entry) for name, entry in value.items())
+
+
+def test_the_table_ends_with_the_total_the_time_and_a_word_on_other_regions() -> None:
+    text = io.StringIO()
+    show(1_000_000, 300_000, Settings(region="eu-central-1"), Console(file=text, width=150))
+    shown = text.getvalue()
+    assert "Together US $ 1,0" in shown
+    assert "takes 55.6 hours at 5 calls a second" in shown
+    assert "eu-central-1 has prices of its own" in shown
