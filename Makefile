@@ -80,6 +80,10 @@ test-index: setup ## what is derived from 5,000 records, through the real queue,
 test-manifest: setup ## a manifest of 10,000 lines, one in a hundred bad, on the embedded cloud
 	MANIFEST_LINES=10000 pytest tests/e2e/test_every_way_in.py -k manifest_with_bad_lines
 
+.PHONY: soak
+soak: setup ## callers and faults for MINUTES=10, then everything against what S3 holds; plot and numbers in .local/soak
+	@python -m benchmarks.soak --minutes $(or $(MINUTES),10)
+
 .PHONY: check lint format synth
 check: lint synth test ## what CI runs: format, lint, types, templates, tests
 

@@ -1,8 +1,12 @@
 """The benchmarks' own logic. What they measure is never asserted: it depends on the machine."""
 
+import dataclasses
 import io
 import json
+import random
 import sys
+from collections import Counter
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -12,8 +16,13 @@ import pytest
 from PIL import Image
 
 from benchmarks import cold_start, conversion, pipeline, search
-from local.cloud import Cloud
-from tests.derived import expected
+from benchmarks.soak.check import Look, violations
+from benchmarks.soak.load import Load
+from benchmarks.soak.sampling import Sampler
+from classifications import Classification
+from local.cloud import Cloud, Endpoints
+from recognition_event import Label
+from tests.derived import Derived, expected
 
 TEMPLATE = {
     "Resources": {
@@ -173,3 +182,84 @@ def test_the_index_that_is_searched_is_what_project_would_have_written(tmp_path:
     for item in written["LabelCounts"]:
         counts[item["label"]["S"]] = counts.get(item["label"]["S"], 0) + int(item["images"]["N"])
     assert counts == derived.counts
+
+
+def record(image: str, version: str, status: Any = "RECOGNIZED") -> Classification:
+    labels = (Label(name="red", confidence=99.5, parents=("colour",)),) if status == "RECOGNIZED" else ()
+    times: dict[str, Any] = {"uploaded_at": "2026-11-20T09:30:00.000Z", "recognized_at": "2026-11-20T09:30:01.000Z"}
+    return Classification(
+        image=image, image_id=f"id of {image}", status=status, bucket="b", sequencer="1", fingerprint="f",
+        version_id=version, labels=labels, **times,
+    )  # fmt: skip
+
+
+def at_rest() -> Look:
+    """Two objects and one that was deleted, as all should be."""
+    records = {r.image: r for r in (record("s/a", "1"), record("s/b", "2"), record("s/c", "3", "DELETED"))}
+    derived = expected(records.values())
+    return Look(
+        current={"s/a": ("1", "x"), "s/b": ("2", "y")},
+        deleted={"s/c"},
+        contents={"x", "y", "z"},
+        records=records,
+        deliveries=[
+            {"event_id": r.event().event_id, "image": r.image, "status": "DELIVERED"} for r in records.values()
+        ],
+        derived=Derived(derived.entries, dict(Counter(name for name, _, _ in derived.entries)), derived.documents),
+        listed={"s/a", "s/b"},
+        searched={"red": {"s/a", "s/b"}, "green": set()},
+        calls=3,
+    )
+
+
+def judged(seen: Look, killed: int = 0) -> list[str]:
+    endpoints = Endpoints(**{field.name: "" for field in dataclasses.fields(Endpoints)})
+    return list(violations(seen, Load(endpoints, Path(), "s/", random.Random(0), lambda: 0), killed))
+
+
+def test_a_soak_without_faults_in_the_system_has_no_violation() -> None:
+    assert judged(at_rest()) == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (lambda s: s.records.pop("s/a"), "1 stored objects have no record: s/a"),
+        (lambda s: s.records.update({"s/d": record("s/d", "1", "DELETED")}), "records are of objects that never were"),
+        (lambda s: s.current.update({"s/a": ("9", "x")}), "1 records are of another version than the current one: s/a"),
+        (lambda s: s.records.update({"s/a": record("s/a", "1", "FAILED")}), "do not say what became of the picture"),
+        (lambda s: s.records.update({"s/c": record("s/c", "3")}), "1 deleted objects have a record that lives: s/c"),
+        (lambda s: s.deliveries.pop(), "1 last changes were not delivered: s/c"),
+        (lambda s: s.deliveries[0].update(status="WAITING"), "1 deliveries have not succeeded: s/a"),
+        (lambda s: s.derived.entries.pop(), "1 entries are missing in the index"),
+        (lambda s: s.derived.entries.add(("blue", 1, "s/a")), "1 entries of the index should not be there"),
+        (lambda s: s.derived.counts.update(red=7), "counts differ from the index"),
+        (lambda s: s.derived.documents.pop("id of s/b"), "1 result documents differ from the records: id of s/b"),
+        (lambda s: s.listed.remove("s/b"), "1 stored objects are not listed: s/b"),
+        (lambda s: s.listed.add("s/c"), "1 deleted objects are listed: s/c"),
+        (lambda s: s.searched["green"].add("s/a"), "1 a search for green differs from the records: s/a"),
+    ],
+)
+def test_each_rule_of_the_soak_finds_what_breaks_it(broken: Callable[[Look], Any], said: str) -> None:
+    seen = at_rest()
+    broken(seen)
+    assert any(said in violation for violation in judged(seen))
+
+
+def test_the_soak_counts_calls_of_rekognition_and_allows_for_killed_workers() -> None:
+    assert "Rekognition answered 4 calls" in judged(dataclasses.replace(at_rest(), calls=4))[0]
+    assert judged(dataclasses.replace(at_rest(), calls=4), killed=1) == []
+    assert "Rekognition answered 1 calls" in judged(dataclasses.replace(at_rest(), calls=1))[0]
+
+
+def test_a_workers_growth_is_its_own_whoever_comes_and_goes(tmp_path: Path) -> None:
+    sampler = Sampler(Cloud(tmp_path, say=print), None, {})  # type: ignore[arg-type]
+    steady = [(float(second), 100.0) for second in range(0, 600, 10)]
+    sampler.by_worker = {
+        ("Flat", 1): steady,
+        ("Flat", 2): steady[-3:],  # too young to say anything
+        ("Leaky", 3): [(at, 100 + at / 60 * 2.5) for at, _ in steady],
+    }
+    found = sampler.growth(300, 600)
+    assert found["Flat"] == {"workers": 1, "mb": 100.0, "mb_a_minute": 0.0}
+    assert found["Leaky"]["mb_a_minute"] == 2.5

@@ -59,7 +59,7 @@ class Deployment(Target):
 
 
 def deployment(status: str = "UPDATE_COMPLETE", services: dict[str, dict[str, Any]] | None = None) -> Deployment:
-    cloudformation = {
+    cloudformation: dict[str, Any] = {
         "describe_stacks": stacks(status),
         "list_stack_resources": lambda **_: {"StackResourceSummaries": []},
     }

@@ -1,0 +1,237 @@
+"""`make soak MINUTES=10`: lets callers and faults at the embedded cloud, then looks whether anything was lost.
+
+Uploads by URL and by form, overwrites, deletions and searches at a steady rate, while Rekognition is slow, throttles,
+fails or is down, the third party is down, calls of AWS are refused and workers are killed. When all has come to rest,
+records, index, counts, documents, lists, searches, deliveries and Rekognition's calls are compared, by brute force,
+with what S3 holds. Writes soak.png, and the numbers as CSV. Ctrl-C ends the load, and has the rest done as well.
+"""
+
+import argparse
+import json
+import math
+import random
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from benchmarks.soak.check import calls, look, seconds_to_labels, violations
+from benchmarks.soak.faults import Faults, impatient
+from benchmarks.soak.load import Load
+from benchmarks.soak.sampling import Sampler, percentiles, plot, slope, write_csv
+from cli.redrive import dead_letter_queues
+from cli.target import LOCAL_FOLDER, local_target
+from local.cloud import Cloud, CloudError, Endpoints
+from tests.local.onnx_models import colour_classifier
+
+CALLERS = 4
+WARM_UP_CALLS = 24
+DEADLY_SECONDS = 120
+"""In a shorter soak no worker dies: what it held comes back after 40 s."""
+REST_SECONDS = 240
+"""How long the system may take to come to rest: dead workers' messages, probes of the third party, backoffs."""
+FLAT_MB_A_MINUTE = 1.0
+FLAT_SHARE = 0.05
+JUDGED_MINUTES = 5
+"""A shorter soak says nothing about memory: workers grow until each of their ways was gone once."""
+
+
+class Soak:
+    """One run on a cloud that is up."""
+
+    def __init__(self, cloud: Cloud, endpoints: Endpoints, *, seconds: float, rate: float, seed: int) -> None:
+        chance = random.Random(seed)  # noqa: S311 - no secret
+        self.cloud, self.endpoints = cloud, endpoints
+        self.seconds, self.rate, self.seed = seconds, rate, seed
+        self.stopping = threading.Event()
+        self.began = time.monotonic()
+        self.queues = dead_letter_queues(local_target(asdict(endpoints)))
+        self.sampler = Sampler(cloud, endpoints, {queue.name: queue.source_url for queue in self.queues})
+        self.load = Load(endpoints, cloud.photos, f"soak-{seed}/", random.Random(chance.random()), self.clock)  # noqa: S311
+        self.faults = Faults(cloud, endpoints, random.Random(chance.random()), with_deaths=seconds >= DEADLY_SECONDS)  # noqa: S311
+        stacks = cloud.client("cloudformation").describe_stacks()["Stacks"]
+        self.outputs = {o["OutputKey"]: o["OutputValue"] for stack in stacks for o in stack.get("Outputs", [])}
+
+    def clock(self) -> float:
+        """Seconds since the load began."""
+        return time.monotonic() - self.began
+
+    def run(self, folder: Path, console: Console) -> dict[str, Any]:
+        """Load and faults, rest, check, files; the summary, whose `violations` should be none."""
+        before = calls(self.endpoints)
+        ended = threading.Event()
+        interval = max(0.5, self.seconds / 300)
+        with impatient(self.cloud, self.outputs["UploadQueueUrl"]):
+            self._warm_up(console)
+            self.began, began_at = time.monotonic(), datetime.now(UTC)
+            sampling = threading.Thread(target=self.sampler.run, args=(self.clock, interval, ended))
+            troubling = threading.Thread(target=self.faults.run, args=(self.clock, self.seconds, self.stopping))
+            sampling.start()
+            troubling.start()
+            try:
+                self._call(console)
+            finally:
+                self.stopping.set()
+                troubling.join()
+                self.faults.heal()
+                loaded = self.clock()
+            console.print("waiting until everything has come to rest …")
+            late = self._rest()
+            ended.set()
+            sampling.join()
+        console.print("comparing everything with what S3 holds …")
+        seen = look(self.cloud, self.endpoints, self.outputs, self.load.prefix, before)
+        labelled = [((at - began_at).total_seconds(), s) for at, s in seconds_to_labels(seen) if at >= began_at]
+        growth = self.sampler.growth(loaded / 2, loaded)
+        summary = {
+            "seed": self.seed,
+            "seconds": round(loaded, 1),
+            "seconds_to_rest": round(self.clock() - loaded, 1),
+            "api_calls": len(self.load.calls),
+            "api_calls_a_second": round(len(self.load.calls) / loaded, 2),
+            "images": len(seen.current),
+            "deleted": len(seen.deleted),
+            "deliveries": len(seen.deliveries),
+            "distinct_contents": len(seen.contents),
+            "corrupt_contents": len(seen.contents & {p.etag for p in self.load.pictures if p.is_corrupt}),
+            "rekognition_calls": seen.calls,
+            "workers_killed": self.faults.killed,
+            "faults": len(self.faults.spans),
+            "api_answers": dict(sorted(Counter(f"{c.kind} {c.status}" for c in self.load.calls).items())),
+            "api_ms": percentiles(call.ms for call in self.load.calls),
+            "seconds_to_labels": percentiles(seconds for _, seconds in labelled),
+            "seconds_to_labels_in_calm": percentiles(s for at, s in labelled if self._was_calm(at, s)),
+            "workers_memory_second_half": growth,
+            "emulator_mb_a_minute_second_half": round(slope(self.sampler.samples, "emulator_mb", loaded / 2), 2),
+            "rekognition_mb_a_minute_second_half": round(slope(self.sampler.samples, "rekognition_mb", loaded / 2), 2),
+            "violations": [*late, *violations(seen, self.load, self.faults.killed), *self._grown(growth)],
+        }
+        self._write(folder, summary, labelled)
+        return summary
+
+    def _warm_up(self, console: Console) -> None:
+        """Some calls that are not measured, which have workers started; what they store is compared with the rest."""
+        console.print("warming up …")
+        with ThreadPoolExecutor(CALLERS) as pool:
+            for step in [self.load.next() for _ in range(WARM_UP_CALLS)]:
+                pool.submit(step)
+        self._rest()
+        self.load.calls.clear()
+
+    def _call(self, console: Console) -> None:
+        """Callers at the rate, until the time is over or somebody stops it."""
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[now]}"),
+        )
+        with ThreadPoolExecutor(CALLERS) as pool, Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task("soaking", total=self.seconds, now="")
+            under_way = threading.Semaphore(2 * CALLERS)
+            turn = 0.0
+            while (now := self.clock()) < self.seconds and not self.stopping.is_set():
+                if now < turn:
+                    self.stopping.wait(min(turn - now, 0.5))
+                    continue
+                turn = max(turn, now - 1) + 1 / self.rate
+                under_way.acquire()
+                pool.submit(self.load.next()).add_done_callback(lambda _: under_way.release())
+                waiting = sum(value for name, value in self._newest().items() if name.endswith("_queue"))
+                shown = f"{len(self.load.calls)} calls, {waiting:.0f} messages wait"
+                progress.update(task, completed=now, now=f"{shown}; {self.faults.now or 'nothing is wrong'}")
+
+    def _newest(self) -> dict[str, float]:
+        return self.sampler.samples[-1] if self.sampler.samples else {}
+
+    def _rest(self) -> list[str]:
+        """Wait until the queues are empty; what is wrong with them."""
+        deadline = time.monotonic() + REST_SECONDS
+        while (waiting := {name: n for name, n in self.sampler.depths().items() if n}) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        found = [f"after {REST_SECONDS} s {n} messages wait in {name}" for name, n in waiting.items()]
+        dead = dead_letter_queues(local_target(asdict(self.endpoints)))
+        return found + [f"{queue.count} dead letters in {queue.name}" for queue in dead if queue.count]
+
+    def _was_calm(self, at: float, seconds: float) -> bool:
+        """Whether nothing was wrong from an upload to its labels, nor in the seconds before."""
+        return not any(start - seconds < at < end + REST_SECONDS / 24 for _, start, end in self.faults.spans)
+
+    def _grown(self, growth: dict[str, dict[str, float]]) -> list[str]:
+        """Functions one of whose workers grew."""
+        if self.seconds < 60 * JUDGED_MINUTES or self.clock() < 60 * JUDGED_MINUTES:
+            return []
+        return [
+            f"a worker of {function} grew by {found['mb_a_minute']} MB a minute"
+            for function, found in growth.items()
+            if found["mb_a_minute"] > max(FLAT_MB_A_MINUTE, FLAT_SHARE * found["mb"] * 2 / (self.seconds / 60))
+        ]
+
+    def _write(self, folder: Path, summary: dict[str, Any], labelled: list[tuple[float, float]]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_csv(folder / "samples.csv", self.sampler.samples)
+        write_csv(folder / "calls.csv", [asdict(call) for call in self.load.calls])
+        write_csv(
+            folder / "labelled.csv", [{"uploaded": round(a, 3), "seconds": round(s, 3)} for a, s in sorted(labelled)]
+        )
+        write_csv(
+            folder / "faults.csv",
+            [{"fault": n, "from": round(a, 1), "to": round(b, 1)} for n, a, b in self.faults.spans],
+        )
+        (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+        plot(
+            folder / "soak.png",
+            title=f"{summary['seconds'] / 60:.1f} minutes at {self.rate:g} calls a second, seed {self.seed}",
+            samples=self.sampler.samples,
+            calls=self.load.calls,
+            labelled=labelled,
+            faults=self.faults.spans,
+        )
+
+
+def main() -> int:
+    """Runs and reports; whatever happens, nothing runs on."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--rate", type=float, default=5, help="calls a second")
+    parser.add_argument("--seed", type=int, default=None, help="of what is called and what fails; without it by chance")
+    parser.add_argument("--folder", type=Path, default=LOCAL_FOLDER / "soak", help="takes the plot and the numbers")
+    options = parser.parse_args()
+    if not (0 < options.minutes < math.inf and 0 < options.rate < math.inf):
+        parser.error("--minutes and --rate take numbers above 0")
+    seed = random.randrange(1_000_000) if options.seed is None else options.seed  # noqa: S311
+    console = Console(highlight=False)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    with tempfile.TemporaryDirectory(prefix="sightline-soak-") as name:
+        models = [colour_classifier(Path(name) / "colours")]
+        cloud = Cloud(Path(name) / "cloud", say=console.print, models=models)
+        try:
+            endpoints = cloud.up()
+            console.print(f"seed {seed}: the same again with --seed {seed}")
+            soak = Soak(cloud, endpoints, seconds=60 * options.minutes, rate=options.rate, seed=seed)
+            signal.signal(signal.SIGINT, lambda *_: soak.stopping.set())
+            summary = soak.run(options.folder, console)
+        except CloudError as error:
+            console.print(f"error: {error}")
+            return 1
+        finally:
+            cloud.down()
+    console.print_json(data=summary)
+    console.print(f"plot and numbers are in {options.folder}")
+    for violation in summary["violations"]:
+        console.print(f"✗ {violation}", style="red", markup=False)
+    return 1 if summary["violations"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""What has to hold when everything has come to rest, by brute force from what S3 holds."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import requests
+
+from benchmarks.soak.faults import BATCH
+from benchmarks.soak.load import COLOURS, Load
+from classifications import Classification
+from local.cloud import Cloud, Endpoints
+from tests.derived import Derived, expected, found, items, stored_records
+
+TIMEOUT_SECONDS = 30
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Look:
+    """The system at rest: what of it has the prefix."""
+
+    current: dict[str, tuple[str, str]]
+    """Of each stored object its version and its content's ETag."""
+
+    deleted: set[str]
+    contents: set[str]
+    """The ETags of all versions that ever were."""
+
+    records: dict[str, Classification]
+    deliveries: list[dict[str, Any]]
+    derived: Derived
+    listed: set[str]
+    searched: dict[str, set[str]]
+    """What the API lists, and finds by each label."""
+
+    calls: int
+    """Calls that Rekognition answered since the start."""
+
+
+def look(cloud: Cloud, endpoints: Endpoints, outputs: dict[str, str], prefix: str, calls_before: int) -> Look:
+    """Read everything."""
+
+    def images(address: str, **query: Any) -> set[str]:
+        return {name for name in _images(endpoints, address, query) if name.startswith(prefix)}
+
+    dynamodb, s3 = cloud.client("dynamodb"), cloud.client("s3")
+    current, deleted, contents = {}, set(), set()
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=endpoints.bucket, Prefix=prefix):
+        for version in page.get("Versions", []):
+            etag = version["ETag"].strip('"')
+            contents.add(etag)
+            if version["IsLatest"]:
+                current[version["Key"]] = (version["VersionId"], etag)
+        deleted |= {marker["Key"] for marker in page.get("DeleteMarkers", []) if marker["IsLatest"]}
+    records = {r.image: r for r in stored_records(dynamodb, endpoints.table) if r.image.startswith(prefix)}
+    tables = {name: _table(dynamodb, name) for name in ("LabelIndex", "LabelCounts")}
+    derived = found(
+        dynamodb, s3, index=tables["LabelIndex"], counts=tables["LabelCounts"], results=outputs["ResultsBucketName"]
+    )
+    deliveries = items(dynamodb, outputs["DeliveriesTableName"])
+    return Look(
+        current,
+        deleted,
+        contents,
+        records,
+        [entry for entry in deliveries if entry["image"].startswith(prefix) and entry["receiver"] == "thirdparty"],
+        derived,
+        images(endpoints.labels),
+        {label: images(f"{endpoints.labels}/search", label=label) for label in COLOURS},
+        calls(endpoints) - calls_before,
+    )
+
+
+def calls(endpoints: Endpoints) -> int:
+    """How many Rekognition has answered since it runs."""
+    stats = requests.get(f"{endpoints.rekognition}/stats", timeout=TIMEOUT_SECONDS).json()
+    return int(stats.get("DetectLabels", 0))
+
+
+def violations(seen: Look, load: Load, killed: int) -> Iterator[str]:
+    """Each rule that does not hold, with examples."""
+    corrupt = {picture.etag for picture in load.pictures if picture.is_corrupt}
+    yield from _named("stored objects have no record", seen.current.keys() - seen.records.keys())
+    yield from _named(
+        "records are of objects that never were", seen.records.keys() - seen.current.keys() - seen.deleted
+    )
+    other, wrong, alive, untold = [], [], [], []
+    delivered = {entry["event_id"] for entry in seen.deliveries if entry["status"] == "DELIVERED"}
+    for image, record in seen.records.items():
+        if record.event().event_id not in delivered:
+            untold.append(image)
+        if image in seen.current:
+            version, etag = seen.current[image]
+            status = "FAILED" if etag in corrupt else "RECOGNIZED"
+            if record.version_id != version:
+                other.append(image)
+            elif record.status != status:
+                wrong.append(f"{image} ({record.status})")
+        elif record.status != "DELETED":
+            alive.append(image)
+    yield from _named("records are of another version than the current one", other)
+    yield from _named("records do not say what became of the picture", wrong)
+    yield from _named("deleted objects have a record that lives", alive)
+    yield from _named("last changes were not delivered", untold)
+    yield from _named(
+        "deliveries have not succeeded", [entry["image"] for entry in seen.deliveries if entry["status"] != "DELIVERED"]
+    )
+    yield from _derived(seen, load.prefix)
+    yield from _as_callers_see_it(seen)
+    most = len(seen.contents - corrupt) + BATCH * killed
+    least = len({etag for _, etag in seen.current.values()} - corrupt)
+    if not least <= seen.calls <= most:
+        yield f"Rekognition answered {seen.calls} calls; there were {most} contents at the most, {least} at the least"
+    yield from load.errors
+
+
+def _derived(seen: Look, prefix: str) -> Iterator[str]:
+    """The index and the documents against the records, the counts against the index."""
+    wanted = expected(seen.records.values())
+    entries = {entry for entry in seen.derived.entries if entry[2].startswith(prefix)}
+    yield from _named("entries are missing in the index", wanted.entries - entries)
+    yield from _named("entries of the index should not be there", entries - wanted.entries)
+    counted = Counter(name for name, _, _ in seen.derived.entries)
+    yield from _named("counts differ from the index", (counted | Counter(seen.derived.counts)).keys()
+                      if dict(counted) != seen.derived.counts else [])  # fmt: skip
+    documents = {r.image_id: seen.derived.documents.get(r.image_id) for r in seen.records.values()}
+    wrong = [image_id for image_id, document in documents.items() if document != wanted.documents.get(image_id)]
+    yield from _named("result documents differ from the records", wrong)
+
+
+def _as_callers_see_it(seen: Look) -> Iterator[str]:
+    yield from _named("stored objects are not listed", seen.current.keys() - seen.listed)
+    yield from _named("deleted objects are listed", seen.listed & seen.deleted)
+    entries = expected(seen.records.values()).entries
+    for label, images in seen.searched.items():
+        wanted = {image for name, _, image in entries if name == label}
+        yield from _named(f"a search for {label} differs from the records", wanted ^ images)
+
+
+def _images(endpoints: Endpoints, address: str, query: dict[str, Any]) -> Iterator[str]:
+    """Those of all pages."""
+    headers, parameters = {"x-api-key": endpoints.api_key}, {**query, "limit": 1000}
+    while True:
+        answer = requests.get(address, params=parameters, headers=headers, timeout=TIMEOUT_SECONDS)
+        answer.raise_for_status()
+        yield from (entry["image"] for entry in answer.json())
+        if "next" not in answer.links:
+            return
+        address, parameters = f"{address.partition('?')[0]}?{answer.links['next']['url'].partition('?')[2]}", {}
+
+
+def _named(what: str, examples: Any) -> Iterator[str]:
+    named = sorted(map(str, examples))
+    if named:
+        yield f"{len(named)} {what}: {', '.join(named[:SHOWN])}{' …' if len(named) > SHOWN else ''}"
+
+
+def _table(dynamodb: Any, name: str) -> str:
+    [table] = [table for table in dynamodb.list_tables()["TableNames"] if f"Stack-{name}" in table]
+    return str(table)
+
+
+def seconds_to_labels(seen: Look) -> list[tuple[datetime, float]]:
+    """Of each picture that is still there: when it was uploaded, and how many seconds later it had its labels."""
+    return [
+        (uploaded, (datetime.fromisoformat(record.recognized_at) - uploaded).total_seconds())
+        for record in seen.records.values()
+        if record.status != "DELETED" and (uploaded := datetime.fromisoformat(record.uploaded_at))
+    ]

@@ -1,0 +1,119 @@
+"""What goes wrong meanwhile: Rekognition slow, throttling, failing or down, its workers dead, the third party down."""
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil
+import requests
+
+from local.cloud import Cloud, Endpoints
+
+TIMEOUT_SECONDS = 10
+BATCH = 10
+
+FUNCTION_SECONDS = 30
+VISIBILITY_SECONDS = 40
+"""What a dead worker held comes back after so long, where a deployment waits for six minutes."""
+
+
+@dataclass
+class Faults:
+    """The faults by name, and what they did."""
+
+    cloud: Cloud
+    endpoints: Endpoints
+    chance: random.Random
+    killed: int = 0
+    spans: list[tuple[str, float, float]] = field(default_factory=list)
+    """Which there was, from when to when."""
+
+    now: str = ""
+
+    with_deaths: bool = True
+    """Whether workers die as well."""
+
+    def run(self, clock: Callable[[], float], seconds: float, stopping: threading.Event) -> None:
+        """One after the other, with pauses as long between them, until the end."""
+        span = min(20.0, max(2.0, seconds / 24))
+        left: list[str] = []
+        while clock() < seconds - span and not stopping.wait(min(span, max(0.0, seconds - clock()))):
+            if not left:
+                left = list(self._kinds())
+                self.chance.shuffle(left)
+            self.now = left.pop()
+            began = clock()
+            self._kinds()[self.now]()
+            stopping.wait(min(span, max(0.0, seconds - clock())))
+            self.heal()
+            self.spans.append((self.now, began, clock()))
+            self.now = ""
+
+    def heal(self) -> None:
+        """Nothing is wrong any more."""
+        self._rehearse(latency_ms=0, calls_per_second=None, failure_rate=0, outage=False)
+        self._behave()
+        self._refuse()
+
+    def _kinds(self) -> dict[str, Callable[[], None]]:
+        kinds = {
+            "Rekognition is slow": lambda: self._rehearse(latency_ms=1500),
+            "Rekognition throttles": lambda: self._rehearse(calls_per_second=2),
+            "Rekognition fails": lambda: self._rehearse(failure_rate=0.3),
+            "Rekognition is down": lambda: self._rehearse(outage=True),
+            "third party is down": lambda: self._behave(status=503),
+            "third party throttles": lambda: self._behave(status=429, retry_after="2"),
+            "third party fails": lambda: self._behave(status=500, every=3),
+            "AWS refuses calls": lambda: self._refuse(PutItem=2, UpdateItem=2, Publish=2),
+        }
+        return kinds | ({"workers die": self._kill} if self.with_deaths else {})
+
+    def _rehearse(self, **settings: Any) -> None:
+        address = f"{self.endpoints.rekognition}/rehearsal"
+        requests.post(address, json=settings, timeout=TIMEOUT_SECONDS).raise_for_status()
+
+    def _behave(self, **behaviour: Any) -> None:
+        address = f"{self.endpoints.partner}behaviour"
+        requests.post(address, json=behaviour, timeout=TIMEOUT_SECONDS).raise_for_status()
+
+    def _refuse(self, **calls: int) -> None:
+        address = f"{self.endpoints.aws}/_sightline/refusals"
+        requests.post(address, json=calls, timeout=TIMEOUT_SECONDS).raise_for_status()
+
+    def _kill(self) -> None:
+        """All that recognise, in the midst of whatever they do."""
+        for name, process in workers(self.cloud):
+            if "ImageRecognition" in name:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+                    self.killed += 1
+
+
+def workers(cloud: Cloud) -> Iterator[tuple[str, psutil.Process]]:
+    """The processes in which functions run, with the functions' names."""
+    emulator = cloud.processes.running().get("emulator")
+    for process in emulator.children(recursive=True) if emulator else []:
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if name := process.environ().get("AWS_LAMBDA_FUNCTION_NAME"):
+                yield name, process
+
+
+@contextmanager
+def impatient(cloud: Cloud, queue_url: str) -> Iterator[None]:
+    """What dead workers held comes back soon."""
+    functions, sqs = cloud.client("lambda"), cloud.client("sqs")
+    names = [function["FunctionName"] for function in functions.list_functions(MaxItems=50)["Functions"]]
+    [name] = [name for name in names if "ImageRecognition" in name]
+    timeout = functions.get_function_configuration(FunctionName=name)["Timeout"]
+    wanted = ["VisibilityTimeout"]
+    visibility = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=wanted)["Attributes"]
+    functions.update_function_configuration(FunctionName=name, Timeout=FUNCTION_SECONDS)
+    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)})
+    try:
+        yield
+    finally:
+        functions.update_function_configuration(FunctionName=name, Timeout=timeout)
+        sqs.set_queue_attributes(QueueUrl=queue_url, Attributes=visibility)

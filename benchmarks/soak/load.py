@@ -1,0 +1,172 @@
+"""What callers do to a running system: uploads by URL and by form, overwrites, deletions, searches."""
+
+import hashlib
+import io
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+import requests
+from PIL import Image
+
+from local.cloud import Endpoints
+
+PATIENCE_SECONDS = 40
+COLOURS = {"red": (200, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 200), "dark": (10, 10, 10)}
+FORMATS = ["JPEG"] * 12 + ["PNG"] * 6 + ["WEBP"] * 2
+"""WebP is converted on the way to Rekognition."""
+CORRUPT = 0.03
+MEDIA = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+SIZE = (160, 120)
+BLOCK = 16
+
+EXPECTED = {200, 201, 202, 204, 404, 409}
+"""404: deleted meanwhile, or not yet seen. 409: the overwriting of a name was done before its first upload."""
+SETTLED = 12
+"""What was uploaded last is left alone by deletions: most of it should be there by then."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of an API: when (seconds from the start), of what kind, how long, and the answer's status."""
+
+    at: float
+    kind: str
+    ms: float
+    status: int
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Bytes that were not there before."""
+
+    body: bytes
+    format: str
+
+    @property
+    def is_corrupt(self) -> bool:
+        """Whether Rekognition can never look at it."""
+        return self.format == "corrupt"
+
+    @property
+    def etag(self) -> str:
+        """As S3 names the content."""
+        return hashlib.md5(self.body, usedforsecurity=False).hexdigest()
+
+
+@dataclass
+class Load:
+    """Makes calls. What they are is decided by the seed; in which order they are done, by the threads."""
+
+    endpoints: Endpoints
+    photos: Path
+    """The folder that the local source of pictures serves."""
+
+    prefix: str
+    chance: random.Random
+    clock: Callable[[], float]
+    calls: list[Call] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    made: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def next(self) -> Callable[[], object]:
+        """Decide what is done next; calling it does it."""
+        kinds = {self._upload: 45, self._repeat: 8, self._search: 15, self._list: 6}
+        if len(self.names) > SETTLED:
+            kinds |= {self._overwrite: 12, self._delete: 10, self._show: 6}
+        [decide] = self.chance.choices(list(kinds), list(kinds.values()))
+        return decide()
+
+    def _upload(self) -> Callable[[], object]:
+        return self._put(self._new_name(), self._picture(), overwrite=False)
+
+    def _repeat(self) -> Callable[[], object]:
+        """Bytes that were there already, under a name of their own."""
+        picture = self.chance.choice(self.pictures) if self.pictures else self._picture()
+        return self._put(self._new_name(), picture, overwrite=False)
+
+    def _overwrite(self) -> Callable[[], object]:
+        return self._put(self.chance.choice(self.names), self._picture(), overwrite=True)
+
+    def _put(self, name: str, picture: Picture, *, overwrite: bool) -> Callable[[], object]:
+        by_form = picture.is_corrupt or self.chance.random() < 0.4  # noqa: PLR2004 - nothing else lets corrupt ones in
+        put = self._by_form if by_form else self._by_url
+        return lambda: put(name, picture, overwrite=overwrite)
+
+    def _delete(self) -> Callable[[], object]:
+        name = self.names.pop(self.chance.randrange(len(self.names) - SETTLED))
+        address = f"{self.endpoints.labels}/images/{quote(name)}"
+        return lambda: self._call("delete", "DELETE", address)
+
+    def _search(self) -> Callable[[], object]:
+        labels = self.chance.sample(list(COLOURS), self.chance.choice([1, 1, 2]))
+        address, query = (
+            f"{self.endpoints.labels}/search",
+            {"label": labels, "match": self.chance.choice(["all", "any"])},
+        )
+        return lambda: self._call("search", "GET", address, params=query)
+
+    def _list(self) -> Callable[[], object]:
+        return lambda: self._call("list", "GET", self.endpoints.labels)
+
+    def _show(self) -> Callable[[], object]:
+        address = f"{self.endpoints.labels}/images/{quote(self.chance.choice(self.names))}"
+        return lambda: self._call("show", "GET", address)
+
+    def _by_url(self, name: str, picture: Picture, *, overwrite: bool) -> None:
+        file = self.photos / f"{picture.etag}-{threading.get_ident()}"
+        file.write_bytes(picture.body)
+        query = {"url": f"{self.endpoints.photos}{file.name}", "name": name}
+        self._call("upload", "GET", self.endpoints.upload, params=query | ({"overwrite": "true"} if overwrite else {}))
+        file.unlink()
+
+    def _by_form(self, name: str, picture: Picture, *, overwrite: bool) -> None:
+        wish = {"name": name, "content_type": MEDIA.get(picture.format, "image/jpeg"), "overwrite": overwrite}
+        answer = self._call("form", "POST", f"{self.endpoints.upload}/uploads", json=wish)
+        if answer is None or not answer.ok:
+            return
+        form = answer.json()
+        self._call("post", "POST", form["url"], data=form["fields"], files={"file": picture.body}, key=False)
+
+    def _call(
+        self, kind: str, method: str, address: str, *, key: bool = True, **more: object
+    ) -> requests.Response | None:
+        headers = {"x-api-key": self.endpoints.api_key} if key else {}
+        began, at, answer, status = time.monotonic(), self.clock(), None, 0
+        try:
+            answer = requests.request(method, address, headers=headers, timeout=PATIENCE_SECONDS, **more)  # type: ignore[arg-type]
+            status = answer.status_code
+            error = "" if status in EXPECTED else answer.text[:300]
+        except requests.RequestException as fault:
+            error = f"{type(fault).__name__}"
+        with self.lock:
+            self.calls.append(Call(at, kind, 1000 * (time.monotonic() - began), status))
+            if error:
+                self.errors.append(f"after {at:.0f} s {kind} was answered with {status}: {error}")
+        return answer
+
+    def _new_name(self) -> str:
+        self.made += 1
+        name = f"{self.prefix}{self.made:05}.jpg"
+        self.names.append(name)
+        return name
+
+    def _picture(self) -> Picture:
+        if self.chance.random() < CORRUPT:
+            picture = Picture(b"\xff\xd8\xff no picture" + self.chance.randbytes(16), "corrupt")
+        else:
+            image = Image.new("RGB", SIZE, self.chance.choice(list(COLOURS.values())))
+            noise = Image.frombytes("RGB", (BLOCK, BLOCK), self.chance.randbytes(3 * BLOCK * BLOCK))
+            image.paste(noise, (self.chance.randrange(SIZE[0] - BLOCK), self.chance.randrange(SIZE[1] - BLOCK)))
+            file, kind = io.BytesIO(), self.chance.choice(FORMATS)
+            image.save(file, kind)
+            picture = Picture(file.getvalue(), kind)
+        self.pictures.append(picture)
+        return picture
