@@ -36,12 +36,14 @@ RECOGNITION_TIMEOUT = Duration.seconds(60)
 
 
 class APIStack(Stack):
-    """The Image Upload Service. Gives away its bucket, its queue of changes and the API key."""
+    """The Image Upload Service. Gives away its API, its bucket, the topic and the queue of its changes, and the key."""
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, **kwargs: Any) -> None:
         super().__init__(scope, id, description="Sightline: pictures come in", **kwargs)
         self.image_bucket = private_bucket(self, "ImageBucket", settings=settings)
-        self.uploads = self._announce_changes()
+        if settings.auth != "iam":
+            self._let_the_gallery_upload()
+        self.uploaded_image_topic, self.uploads = self._announce_changes()
         # Made and exported whoever may call: an export that another stack still imports could not be taken away by the
         # deployment that changes `auth`.
         self.api_key = apigateway.ApiKey(self, "ApiKey")
@@ -62,18 +64,18 @@ class APIStack(Stack):
             settings=settings,
         )
         self._tie_notifications_handler(settings)
-        api = json_api(
+        self.api = json_api(
             self,
             "ImageUploadService",
             name="Image Upload Service",
             description="Takes pictures by URL and as files.",
             function=function,
-            open_routes={"/openapi.json": ["GET"]},
+            open_routes={"/openapi.json": function},
             routes={"/": ["GET"], "/images": ["POST"], "/uploads": ["POST"]},
             api_key=self.api_key,
             settings=settings,
         )
-        CfnOutput(self, "UploadEndpoint", value=base_url(api), description="Base URL of the Image Upload Service")
+        CfnOutput(self, "UploadEndpoint", value=base_url(self.api), description="Base URL of the Image Upload Service")
         CfnOutput(
             self,
             "ImageBucketName",
@@ -84,17 +86,29 @@ class APIStack(Stack):
         if settings.auth == "api_key":
             CfnOutput(self, "ApiKeyId", value=self.api_key.key_id, description="The id of the key for both APIs")
 
-    def _announce_changes(self) -> WorkQueue:
+    def _announce_changes(self) -> tuple[sns.Topic, WorkQueue]:
         topic = sns.Topic(self, "UploadedImageTopic", enforce_ssl=True)
         acknowledge(topic, {"AwsSolutions-SNS2": "S3 cannot publish to a topic under the aws/sns key."})
         for event in (s3.EventType.OBJECT_CREATED, s3.EventType.OBJECT_REMOVED):
             self.image_bucket.add_event_notification(event, notifications.SnsDestination(topic))
-        return WorkQueue(
+        return topic, WorkQueue(
             self,
             "UploadedImage",
             topic=topic,
             consumer_timeout=RECOGNITION_TIMEOUT,
             max_receive_count=20,  # with backoff, two to three hours
+        )
+
+    def _let_the_gallery_upload(self) -> None:
+        """Lets pages of this Region's REST APIs use a signed form; the gallery's API is deployed later than the bucket.
+
+        S3 takes one wildcard in an origin. What admits is the form's signature, and no page gets one without the key.
+        """
+        self.image_bucket.add_cors_rule(
+            allowed_methods=[s3.HttpMethods.POST],
+            allowed_origins=[f"https://*.execute-api.{self.region}.{self.url_suffix}"],
+            exposed_headers=["ETag", "x-amz-version-id"],
+            max_age=3600,
         )
 
     def _tie_notifications_handler(self, settings: Settings) -> None:

@@ -72,6 +72,8 @@ def guide(target: TargetOption = None) -> None:
     out.print(f"Upload API  {found.upload}", markup=False)
     out.print(f"Labels API  {found.labels}", markup=False)
     out.print(f"Deliveries  {found.deliveries}", markup=False)
+    if found.gallery:
+        out.print(f"Gallery     {found.gallery}", markup=False)
     if found.api_key:
         out.print("API key     shown by `sightline env`")
     out.print("\nGo on with:")

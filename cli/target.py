@@ -43,6 +43,8 @@ class Target:
     api_key: str | None
     photo: str | None = None
     """The address of a picture to try it with, where there is one."""
+    gallery: str | None = None
+    """The page's address, where there is one."""
     aws: str | None = None
     """Where the embedded cloud stands in for AWS; None on AWS itself."""
 
@@ -113,6 +115,7 @@ def local_target(endpoints: dict[str, str]) -> Target:
         endpoints["deliveries"],
         endpoints["api_key"],
         photo=f"{endpoints['photos']}astronaut.jpg",
+        gallery=endpoints.get("gallery"),
         aws=endpoints["aws"],
     )
 
@@ -131,6 +134,7 @@ def _aws() -> Target:
         recognition["LabelsEndpoint"],
         integration["DeliveriesEndpoint"],
         key,
+        gallery=recognition.get("GalleryAddress"),
     )
 
 

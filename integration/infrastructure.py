@@ -60,7 +60,7 @@ class IntegrationStack(Stack):
         self.secrets: dict[str, str] = {}
         deliveries, breakers = self._deliveries(), self._breakers()
         queues = {receiver.name: self._receiver(receiver, deliveries, breakers) for receiver in settings.third_parties}
-        api = json_api(
+        self.api = json_api(
             self,
             "DeliveriesService",
             name="Deliveries Service",
@@ -73,7 +73,9 @@ class IntegrationStack(Stack):
         )
         if settings.notify_email:
             self._emails()
-        CfnOutput(self, "DeliveriesEndpoint", value=base_url(api), description="Base URL of the Deliveries Service")
+        CfnOutput(
+            self, "DeliveriesEndpoint", value=base_url(self.api), description="Base URL of the Deliveries Service"
+        )
         CfnOutput(self, "DeliveriesTableName", value=deliveries.table_name, description="One item per delivery")
         CfnOutput(self, "SigningSecretArns", value=self.to_json_string(self.secrets), description="ARNs, by receiver")
         CfnOutput(self, "LabelsTopicArn", value=self.labels_topic.topic_arn, description="Announces every result")

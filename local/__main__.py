@@ -206,6 +206,8 @@ def _reason(answer: requests.Response) -> str:
 
 
 def _show_way_on(endpoints: Endpoints) -> None:
+    if endpoints.gallery:
+        console.print(f"See it: {endpoints.gallery} (it asks for the key, which `sightline key` prints)", markup=False)
     console.print("Go on with:")
     for line in curl_lines(local_target(asdict(endpoints))):
         console.print(f"  {line}", markup=False)

@@ -33,6 +33,7 @@ SERVICES = ("emulator", "rekognition", "partner", "photos")
 START_SECONDS = 60
 TRUST = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
 """The variables by which botocore, requests, Python's own HTTP and Node are told which authority to trust."""
+ENDPOINTS_PARAMETER = "/sightline/endpoints"
 SOURCE_BUCKET = "photo-archive"
 """A bucket that manifests may have pictures copied from, for who makes it."""
 
@@ -56,6 +57,8 @@ class Endpoints:
     bucket: str
     manifests: str
     table: str
+    gallery: str = ""
+    """Empty with auth=iam, and in files of before there was one."""
 
 
 class Cloud:
@@ -310,12 +313,21 @@ class Cloud:
             bucket=api["ImageBucketName"],
             manifests=api["ManifestBucketName"],
             table=recognition["ClassificationsTableName"],
+            gallery=local(recognition["LabelsEndpoint"]) + "/gallery" if "GalleryAddress" in recognition else "",
         )
 
     def _configure(self, endpoints: Endpoints, api: Mapping[str, str], integration: Mapping[str, str]) -> None:
         """What an operator does after a deployment, and what the emulator leaves out."""
         self.client("ssm").put_parameter(
             Name="thirdparty_endpoint", Value=endpoints.partner, Type="String", Overwrite=True
+        )
+        addresses = {"upload": endpoints.upload, "labels": endpoints.labels, "deliveries": endpoints.deliveries}
+        self.client("ssm").put_parameter(
+            Name=ENDPOINTS_PARAMETER,
+            # The pictures' URLs are signed for the embedded cloud's own origin, as its functions know no other.
+            Value=json.dumps(addresses | dict.fromkeys(("images", "renditions"), endpoints.aws)),
+            Type="String",
+            Overwrite=True,
         )
         self._give_secrets(json.loads(integration["SigningSecretArns"]).values())
         if "EmailTopicArn" in integration:

@@ -1,6 +1,7 @@
 """Pictures become labels: recognition, the table of results and the API that reads it."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from api.infrastructure import RECOGNITION_TIMEOUT
 from common.infrastructure import (
+    ENDPOINTS_PARAMETER,
     IMAGING,
     RUNTIME,
     WorkQueue,
@@ -25,6 +28,8 @@ from common.infrastructure import (
     grant,
     grant_objects,
     json_api,
+    know_endpoints,
+    page_layer,
     python_function,
     python_layer,
     removal_policy,
@@ -33,6 +38,7 @@ from common.infrastructure import (
 from common.settings import Settings
 
 HANDLERS = Path(__file__).parent / "runtime"
+PAGE = Path(__file__).parent / "gallery"
 
 NEWEST_INDEX = "newest"
 BATCH_SIZE = 10
@@ -51,6 +57,8 @@ class RekognitionStack(Stack):
         image_bucket: s3.IBucket,
         uploads: WorkQueue,
         labels_topic: sns.ITopic,
+        upload_api: apigateway.RestApi,
+        deliveries_api: apigateway.RestApi,
         api_key: apigateway.IApiKey,
         settings: Settings,
         **kwargs: Any,
@@ -65,7 +73,8 @@ class RekognitionStack(Stack):
         index = self._derived_table("LabelIndex", partition_key="label", sort_key="rank")
         counts = self._derived_table("LabelCounts", partition_key="shard", sort_key="label")
         projections = self._derived_table("Projections", partition_key="image", sort_key=None)
-        results = self._results()
+        results = self._derived_bucket("Results")  # what Rekognition said of each image, as `{image_id}.json`
+        renditions = self._derived_bucket("Renditions")  # small and displayable forms, as `{image_id}/….jpg`
         index_queue = self._project(
             labels_topic=labels_topic,
             table=table,
@@ -74,12 +83,14 @@ class RekognitionStack(Stack):
             projections=projections,
             results=results,
         )
+        list_images = self._list_images(image_bucket, renditions, table, index, counts)
+        gallery = {} if settings.auth == "iam" else dict.fromkeys(("/gallery", "/gallery/{file}"), self._gallery())
         api = json_api(
             self,
             "ListImagesService",
             name="List Images Service",
             description="Reads and searches what was recognised.",
-            function=self._list_images(image_bucket, table, index, counts),
+            function=list_images,
             routes={
                 "/": ["GET"],
                 "/images": ["GET"],
@@ -87,11 +98,20 @@ class RekognitionStack(Stack):
                 "/labels": ["GET"],
                 "/search": ["GET"],
             },
-            open_routes={"/openapi.json": ["GET"]},
+            open_routes={"/openapi.json": list_images, **gallery},
             api_key=api_key,
             settings=settings,
         )
+        self._say_where_it_is(
+            upload=base_url(upload_api),
+            labels=base_url(api),
+            deliveries=base_url(deliveries_api),
+            images=f"https://{image_bucket.bucket_regional_domain_name}",
+            renditions=f"https://{renditions.bucket_regional_domain_name}",
+        )
         CfnOutput(self, "LabelsEndpoint", value=base_url(api), description="Base URL of the List Images Service")
+        if gallery:
+            CfnOutput(self, "GalleryAddress", value=f"{base_url(api)}/gallery", description="A page for people")
         CfnOutput(
             self,
             "CallsPerSecond",
@@ -153,11 +173,11 @@ class RekognitionStack(Stack):
         acknowledge(table, {"AwsSolutions-DDB3": "Derived: `sightline reproject` fills it from Classifications."})
         return table
 
-    def _results(self) -> s3.Bucket:
-        """What Rekognition said of each image, as `{image_id}.json`; derived too."""
+    def _derived_bucket(self, id: str) -> s3.Bucket:
+        """A bucket that `sightline reproject` fills anew."""
         bucket = s3.Bucket(
             self,
-            "Results",
+            id,
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
@@ -261,8 +281,37 @@ class RekognitionStack(Stack):
         grant(function, ["rekognition:DetectLabels"], "*")
         acknowledge_wildcard(function, "*", "rekognition:Detect* has no resource-level permissions.")
 
+    def _gallery(self) -> lambda_.Function:
+        function = self._function(
+            "Gallery",
+            handler="gallery.handler",
+            description="Serves the gallery's page, and nothing of what it shows",
+            timeout=Duration.seconds(15),
+            environment={"AUTH": self.settings.auth},
+            layers=[
+                page_layer(self, "GalleryPage", folder=PAGE, package="gallery_page", description="The gallery's page")
+            ],
+        )
+        know_endpoints(function)
+        return function
+
+    def _say_where_it_is(self, **addresses: str) -> None:
+        """Which is known when the last stack is deployed, and read by the functions of all three."""
+        ssm.StringParameter(
+            self,
+            "Endpoints",
+            parameter_name=ENDPOINTS_PARAMETER,
+            string_value=self.to_json_string(addresses),
+            description="Where Sightline's APIs and buckets are met from outside",
+        )
+
     def _list_images(
-        self, bucket: s3.IBucket, table: dynamodb.TableV2, index: dynamodb.TableV2, counts: dynamodb.TableV2
+        self,
+        bucket: s3.IBucket,
+        renditions: s3.Bucket,
+        table: dynamodb.TableV2,
+        index: dynamodb.TableV2,
+        counts: dynamodb.TableV2,
     ) -> lambda_.Function:
         function = self._function(
             "ListImages",
@@ -274,6 +323,7 @@ class RekognitionStack(Stack):
                 "LABEL_INDEX_TABLE": index.table_name,
                 "LABEL_COUNTS_TABLE": counts.table_name,
                 "IMAGE_BUCKET": bucket.bucket_name,
+                "RENDITIONS_BUCKET": renditions.bucket_name,
             },
         )
         grant(function, ["dynamodb:GetItem"], table.table_arn)
@@ -282,10 +332,18 @@ class RekognitionStack(Stack):
         grant(function, ["dynamodb:Query", "dynamodb:BatchGetItem"], counts.table_arn)
         # A presigned URL opens what its signer may read. Deletion leaves a marker; the versions stay.
         grant_objects(function, ["s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObject"], bucket)
+        grant_objects(function, ["s3:GetObject"], renditions)
         return function
 
     def _function(
-        self, id: str, *, handler: str, description: str, timeout: Duration, environment: dict[str, str]
+        self,
+        id: str,
+        *,
+        handler: str,
+        description: str,
+        timeout: Duration,
+        environment: dict[str, str],
+        layers: Sequence[lambda_.ILayerVersion] = (),
     ) -> lambda_.Function:
         return python_function(
             self,
@@ -296,6 +354,6 @@ class RekognitionStack(Stack):
             timeout=timeout,
             memory_mb=512,
             environment=environment,
-            layers=[self.layer],
+            layers=[self.layer, *layers],
             settings=self.settings,
         )

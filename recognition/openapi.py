@@ -1,7 +1,7 @@
 """What the List Images Service answers, for its description."""
 
 from http import HTTPStatus
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, NotRequired, get_type_hints
 
 from typing_extensions import TypedDict
 
@@ -21,6 +21,7 @@ class Entry(TypedDict):
     failure: Failure | None
     uploaded_at: str
     recognized_at: str
+    thumbnail_url: NotRequired[str]
 
 
 class Found(Entry):
@@ -46,7 +47,8 @@ class Deletion(TypedDict):
 Image = TypedDict(  # type: ignore[misc] # the record, as `list_images` shows it
     "Image",
     {name: kind for name, kind in get_type_hints(Classification).items() if name not in list_images.INTERNAL}
-    | {"status": Literal["RECOGNIZED", "FAILED"], "picture_url": str},
+    | {"status": Literal["RECOGNIZED", "FAILED"]}
+    | dict.fromkeys(("picture_url", "rendition_url", "thumbnail_url"), str),
 )
 
 SERVICE = Service(

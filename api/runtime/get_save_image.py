@@ -9,11 +9,10 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.config import Config
 
 import image_names
 import metrics
-from aws_clients import client
+from aws_clients import REGIONAL, client
 from environment import from_environment
 from http_api import (
     REQUEST_ID,
@@ -87,9 +86,7 @@ def _saver() -> Saver:
 
 @cache
 def _forms() -> UploadForms:
-    # Signature version 4 and the Region's own host: newer buckets refuse the older one, and the global host redirects.
-    s3 = client("s3", Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
-    return UploadForms(s3, _environment().image_bucket)
+    return UploadForms(client("s3", REGIONAL), _environment().image_bucket)
 
 
 @logger.inject_lambda_context(correlation_id_path=REQUEST_ID, clear_state=True)

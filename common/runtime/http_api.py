@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -9,13 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+
+from endpoints import EndpointsError, endpoints, origin
 
 logger = Logger()
 
 REQUEST_ID = "requestContext.requestId"
 """Where an event has API Gateway's id of the call, which answers show as `request_id`."""
+
+PREFLIGHT_SECONDS = 3600
 
 
 class ApiError(Exception):
@@ -72,12 +77,41 @@ class Parameter:
         return values[0] if values else self.default
 
 
+class GalleryAlone(CORSConfig):
+    """Lets the gallery's page call from where it lives, and no other page.
+
+    Its origin is the List Images Service's, which only the parameter knows: the other APIs are deployed before it. It
+    is looked up for calls that come from a browser's page alone; where there is no gallery, there is no variable.
+    """
+
+    def allowed_origin(self, extracted_origin: str | None) -> str | None:
+        """The origin, if it may call. Called by Powertools."""
+        if not extracted_origin or "ENDPOINTS_PARAMETER" not in os.environ:
+            return None
+        try:
+            allowed = origin(endpoints().labels)
+        except EndpointsError as error:
+            logger.warning("pages of other origins are refused", extra={"reason": str(error)})
+            return None
+        return allowed if extracted_origin == allowed else None
+
+    def to_dict(self, origin: str | None) -> dict[str, str]:
+        """The headers for an origin that may call. Called by Powertools."""
+        return {
+            "Access-Control-Allow-Origin": str(origin),
+            "Access-Control-Allow-Headers": "content-type,x-api-key",
+            "Access-Control-Expose-Headers": "Link",
+            "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
+            "Vary": "Origin",
+        }
+
+
 Handler = Callable[..., Response[Any]]
 
 
 def json_resolver() -> APIGatewayRestResolver:
     """A router whose handlers return documents or raise `ApiError`, the one translator of errors."""
-    app = APIGatewayRestResolver()
+    app = APIGatewayRestResolver(cors=GalleryAlone())
 
     def error(status: HTTPStatus, code: str, message: str) -> Response[Any]:
         document = {

@@ -1,23 +1,24 @@
 """The List Images Service: lists, shows, searches and deletes images."""
 
 import dataclasses
+import time
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.config import Config
 
-from aws_clients import client
+from aws_clients import REGIONAL, client
 from classifications import LISTED, Classification, Classifications
 from environment import from_environment
 from http_api import REQUEST_ID, ApiError, json_file, json_resolver, json_response, logger, takes
 from label_index import SURE
 from label_search import LabelSearch
-from pages import CURSOR, LIMIT, is_key, next_link, read_key, write_key
+from pages import CURSOR, LIMIT, MAX_LIMIT, is_key, next_link, read_key, write_key
+from renditions import DISPLAY, THUMBNAIL
 from search_requests import (
     EXCLUDE,
     FROM,
@@ -26,6 +27,7 @@ from search_requests import (
     MIN_CONFIDENCE,
     NAME,
     PREFIX,
+    THUMBNAILS,
     TO,
     label_cursor,
     read_label,
@@ -52,6 +54,7 @@ class Environment:
     label_index_table: str
     label_counts_table: str
     image_bucket: str
+    renditions_bucket: str
 
 
 @cache
@@ -72,8 +75,7 @@ def _search() -> LabelSearch:
 
 @cache
 def _s3() -> Any:
-    # Signature version 4 and the Region's own host: newer buckets refuse the older one, and the global host redirects.
-    return client("s3", Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
+    return client("s3", REGIONAL)
 
 
 @logger.inject_lambda_context(correlation_id_path=REQUEST_ID, clear_state=True)
@@ -83,13 +85,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 @app.get("/")
-@takes(app, LIMIT, CURSOR)
+@takes(app, LIMIT, CURSOR, THUMBNAILS)
 def list_images(asked: dict[str, Any]) -> Response[Any]:
     """The images, newest first."""
     start = read_key(asked["cursor"], KEY)
     page = _records().newest(limit=asked["limit"], start=start and {**start, "listed": LISTED})
     logger.debug("listed", extra={"items_read": len(page.entries)})
-    return _page([_entry(entry) for entry in page.entries], asked, write_key(page.last_key, KEY))
+    document = [_entry(entry, asked) for entry in page.entries]
+    return _page(document, asked, write_key(page.last_key, KEY))
 
 
 @app.get("/images")
@@ -128,7 +131,7 @@ def list_labels(asked: dict[str, Any]) -> Response[Any]:
 
 
 @app.get("/search")
-@takes(app, LABEL, MATCH, EXCLUDE, MIN_CONFIDENCE, FROM, TO, LIMIT, CURSOR)
+@takes(app, LABEL, MATCH, EXCLUDE, MIN_CONFIDENCE, FROM, TO, LIMIT, CURSOR, THUMBNAILS)
 def search_images(asked: dict[str, Any]) -> Response[Any]:
     """The images with all of the labels, or any, best first: by the lowest confidence for all, the highest for any."""
     search, read = search_of(asked), 0
@@ -139,7 +142,7 @@ def search_images(asked: dict[str, Any]) -> Response[Any]:
     page = _search().page(search, position, limit=asked["limit"])
     logger.debug("searched", extra={"items_read": read + page.read})
     document = [
-        {**_entry({**match.item, "status": "RECOGNIZED"}), "confidence": match.confidence * 100 / SURE}
+        {**_entry({**match.item, "status": "RECOGNIZED"}, asked), "confidence": match.confidence * 100 / SURE}
         for match in page.matches
     ]
     return _page(document, asked, search_cursor(search, page.following) if page.following else None)
@@ -170,7 +173,13 @@ def _record(name: str) -> Classification:
 
 def _image(name: str) -> Response[Any]:
     record = _record(name)
-    return json_response(HTTPStatus.OK, {**_document(record), "picture_url": _picture_url(record)})
+    document = {
+        **_document(record),
+        "picture_url": _picture_url(record),
+        "rendition_url": _rendition_url(record.image_id, DISPLAY),
+        "thumbnail_url": _rendition_url(record.image_id, THUMBNAIL),
+    }
+    return json_response(HTTPStatus.OK, document)
 
 
 def _document(record: Classification) -> dict[str, Any]:
@@ -187,7 +196,24 @@ def _picture_url(record: Classification) -> str:
     return url
 
 
-def _entry(entry: dict[str, Any]) -> dict[str, Any]:
+def _rendition_url(image_id: str, name: str) -> str:
+    """Where a rendition is, or will be: whether there is one, its bucket knows. The URL is good for 5 to 10 minutes."""
+    return _signed(image_id, name, int(time.time() // PICTURE_URL_SECONDS))
+
+
+@lru_cache(maxsize=5 * MAX_LIMIT)
+def _signed(image_id: str, name: str, moment: int) -> str:  # noqa: ARG001 - afterwards another one is signed
+    """Signed once in 5 minutes: that takes a while for a page of many, and a browser keeps what has the same URL."""
+    url: str = _s3().generate_presigned_url(
+        "get_object",
+        Params={"Bucket": _environment().renditions_bucket, "Key": f"{image_id}/{name}"},
+        ExpiresIn=2 * PICTURE_URL_SECONDS,
+    )
+    return url
+
+
+def _entry(entry: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    thumbnail = {"thumbnail_url": _rendition_url(entry["image_id"], THUMBNAIL)} if asked["thumbnails"] else {}
     return {
         "image": entry["image"],
         "labels": entry["label_names"],
@@ -196,4 +222,5 @@ def _entry(entry: dict[str, Any]) -> dict[str, Any]:
         "failure": entry.get("failure"),
         "uploaded_at": entry["uploaded_at"],
         "recognized_at": entry["recognized_at"],
+        **thumbnail,
     }

@@ -136,6 +136,14 @@ TO = Parameter(
     schema=FROM.schema,
     read=_until,
 )
+THUMBNAILS = Parameter(
+    name="thumbnails",
+    about="Whether each entry is to have a short-lived URL of a small JPEG of the picture, as soon as there is one.",
+    takes="true or false",
+    schema={"type": "boolean", "default": False},
+    read=lambda text: {"true": True, "false": False}[text],
+    default=False,
+)
 
 
 def search_of(values: dict[str, Any]) -> Search:

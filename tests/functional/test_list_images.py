@@ -42,6 +42,7 @@ def records(tables: dict[str, str], table: str, bucket: str, monkeypatch: pytest
     monkeypatch.setenv("LABEL_INDEX_TABLE", tables["labelindex"])
     monkeypatch.setenv("LABEL_COUNTS_TABLE", tables["labelcounts"])
     monkeypatch.setenv("IMAGE_BUCKET", bucket)
+    monkeypatch.setenv("RENDITIONS_BUCKET", "renditions")
     for cached in (list_images._environment, list_images._records, list_images._search, list_images._s3):
         cached.cache_clear()
     return Classifications(boto3.client("dynamodb"), table)

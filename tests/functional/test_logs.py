@@ -187,6 +187,7 @@ def test_pictures_presigned_urls(
     monkeypatch.setenv("CLASSIFICATIONS_TABLE", tables["classifications"])
     monkeypatch.setenv("LABEL_INDEX_TABLE", tables["labelindex"])
     monkeypatch.setenv("LABEL_COUNTS_TABLE", tables["labelcounts"])
+    monkeypatch.setenv("RENDITIONS_BUCKET", "renditions")
     monkeypatch.setenv("IMAGE_BUCKET", s3.bucket)
     monkeypatch.setenv("AWS_SESSION_TOKEN", SESSION)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers other credentials

@@ -226,6 +226,7 @@ def test_functions_run_the_chosen_python_with_a_role_and_logs_of_their_own(templ
         "fetch_images.handler",
         "image_recognition.handler",
         "list_images.handler",
+        "gallery.handler",
         "project.handler",
         "deliver.handler",
         "deliveries_api.handler",
@@ -274,6 +275,7 @@ def test_no_secret_stands_in_a_template(templates: Templates) -> None:
         if not name.startswith("ExportsOutput") and name not in {
             "SECRET_ARN",
             "SigningSecretArns",
+            "ENDPOINTS_PARAMETER",
         }:  # where secrets are
             assert not re.search("(?i)secret|token|password|credential|key(?!Id)", name)
             assert not re.search("[A-Za-z0-9+/]{20,}", value if isinstance(value, str) else ""), name
@@ -295,28 +297,94 @@ def test_cdk_nags_rules_are_waived_for_single_constructs_with_a_reason() -> None
 
 
 @pytest.mark.parametrize("stack", ["APIStack", "RekognitionStack", "IntegrationStack"])
-def test_by_default_every_call_but_for_the_description_needs_the_one_key(templates: Templates, stack: str) -> None:
+def test_by_default_every_call_that_gives_or_changes_data_needs_the_one_key(templates: Templates, stack: str) -> None:
     methods = [m["Properties"] for place, m in resources(templates, "AWS::ApiGateway::Method") if stack in place]
     keyless = [m for m in methods if not m["ApiKeyRequired"]]
-    assert [is_description(m) for m in keyless] == ([] if stack == "IntegrationStack" else [True])
-    assert len(methods) > len(keyless)
+    open_paths = sorted(path(templates[stack], m) for m in keyless if m["HttpMethod"] != "OPTIONS")
+    assert open_paths == OPEN[stack]
+    guarded = [m for m in methods if m["ApiKeyRequired"]]
+    assert {path(templates[stack], m) for m in guarded} == {
+        path(templates[stack], m) for m in keyless if m["HttpMethod"] == "OPTIONS"
+    }
+    assert "OPTIONS" not in {m["HttpMethod"] for m in guarded}
     assert len(list(resources(templates, "AWS::ApiGateway::ApiKey"))) == 1
     keyed = {place.partition("/")[0] for place, _ in resources(templates, "AWS::ApiGateway::UsagePlanKey")}
     assert keyed == {"APIStack", "RekognitionStack", "IntegrationStack"}
 
 
-def is_description(method: dict[str, Any]) -> bool:
-    """Whether it is /openapi.json, which holds no data."""
-    return "openapi" in str(method["ResourceId"])
+OPEN = {
+    "APIStack": ["/openapi.json"],
+    "RekognitionStack": ["/gallery", "/gallery/{file}", "/openapi.json"],
+    "IntegrationStack": [],
+}
+"""The paths of what needs no key, as it holds no data. Beside them there are only browsers' questions (OPTIONS)."""
+
+
+def path(template: dict[str, Any], method: dict[str, Any]) -> str:
+    """Where a method is."""
+    found, resource = "", method["ResourceId"]
+    while "Ref" in resource:
+        properties = template["Resources"][resource["Ref"]]["Properties"]
+        found, resource = f"/{properties['PathPart']}{found}", properties["ParentId"]
+    return found or "/"
 
 
 def test_with_iam_every_call_must_be_signed(synthesize: Callable[..., Templates]) -> None:
     templates = synthesize(auth="iam")
-    methods = [m["Properties"] for _, m in resources(templates, "AWS::ApiGateway::Method")]
-    assert len([m for m in methods if is_description(m)]) == 2
-    guarded = [m for m in methods if not is_description(m)]
+    methods = [
+        (path(templates[place.partition("/")[0]], m["Properties"]), m["Properties"])
+        for place, m in resources(templates, "AWS::ApiGateway::Method")
+    ]
+    assert len([m for where, m in methods if where == "/openapi.json"]) == 2
+    guarded = [m for where, m in methods if where != "/openapi.json"]
     assert {(m["AuthorizationType"], m["ApiKeyRequired"]) for m in guarded} == {("AWS_IAM", False)}
     assert not list(resources(templates, "AWS::ApiGateway::UsagePlan"))
+
+
+def test_with_iam_there_is_no_gallery_and_no_page_may_call(synthesize: Callable[..., Templates]) -> None:
+    """A page could not sign its calls."""
+    templates = synthesize(auth="iam")
+    methods = {m["Properties"]["HttpMethod"] for _, m in resources(templates, "AWS::ApiGateway::Method")}
+    assert methods == {"GET", "POST", "DELETE"}
+    handlers = {f["Properties"].get("Handler") for _, f in resources(templates, "AWS::Lambda::Function")}
+    assert "gallery.handler" not in handlers
+    assert not [place for place, b in resources(templates, "AWS::S3::Bucket") if "CorsConfiguration" in b["Properties"]]
+    written = json.dumps(templates)
+    assert "Access-Control" not in written
+    assert "ENDPOINTS_PARAMETER" not in written
+
+
+def test_the_gallery_may_upload_and_the_parameter_says_where(api: Template, recognition: Template) -> None:
+    pages = {"Fn::Join": ["", ["https://*.execute-api.", {"Ref": "AWS::Region"}, ".", {"Ref": "AWS::URLSuffix"}]]}
+    [rules] = [
+        bucket["Properties"]["CorsConfiguration"]["CorsRules"]
+        for bucket in api.find_resources("AWS::S3::Bucket").values()
+        if "CorsConfiguration" in bucket["Properties"]
+    ]
+    assert rules == [
+        {
+            "AllowedMethods": ["POST"],
+            "AllowedOrigins": [pages],
+            "ExposedHeaders": ["ETag", "x-amz-version-id"],
+            "MaxAge": 3600,
+        }
+    ]
+    [parameter] = recognition.find_resources("AWS::SSM::Parameter").values()
+    assert parameter["Properties"]["Name"] == "/sightline/endpoints"
+    text = json.dumps(parameter["Properties"]["Value"])
+    assert [name for name in ("upload", "labels", "deliveries", "images", "renditions") if name not in text] == []
+    for function in recognition.find_resources("AWS::Lambda::Function", {"Properties": {"Handler": "gallery.handler"}}):
+        assert function.startswith("Gallery")
+
+
+def test_answers_go_compressed_and_refusals_can_be_read_by_the_page(templates: Templates) -> None:
+    for place, service in resources(templates, "AWS::ApiGateway::RestApi"):
+        assert service["Properties"]["MinimumCompressionSize"] == 1024, place
+    responses = list(resources(templates, "AWS::ApiGateway::GatewayResponse"))
+    assert responses
+    for place, response in responses:
+        parameters = response["Properties"]["ResponseParameters"]
+        assert parameters == {"gatewayresponse.header.Access-Control-Allow-Origin": "'*'"}, place
 
 
 def test_a_change_of_auth_takes_no_export_away(templates: Templates, synthesize: Callable[..., Templates]) -> None:
@@ -541,14 +609,20 @@ def test_synth_warns_of_what_lets_strangers_in(
     assert found == warnings
 
 
-def test_descriptions_that_need_no_key_are_called_no_oftener_than_a_key_may(templates: Templates) -> None:
+def test_calls_that_need_no_key_are_called_no_oftener_than_a_key_may(templates: Templates) -> None:
     for place, stage in resources(templates, "AWS::ApiGateway::Stage"):
-        if place.startswith("IntegrationStack"):  # which has no description
-            assert "MethodSettings" not in stage["Properties"]
-            continue
-        [method] = stage["Properties"]["MethodSettings"]
-        assert (method["HttpMethod"], method["ResourcePath"]) == ("GET", "/~1openapi.json")
-        assert (method["ThrottlingRateLimit"], method["ThrottlingBurstLimit"]) == (50, 100)
+        name = place.partition("/")[0]
+        keyless = {
+            (m["Properties"]["HttpMethod"], path(templates[name], m["Properties"]))
+            for where, m in resources(templates, "AWS::ApiGateway::Method")
+            if where.startswith(name) and not m["Properties"]["ApiKeyRequired"]
+        }
+        settings = stage["Properties"]["MethodSettings"]
+        assert {
+            (s["HttpMethod"], s["ResourcePath"].replace("/~1", "~1").replace("~1", "/")) for s in settings
+        } == keyless
+        for setting in settings:
+            assert (setting["ThrottlingRateLimit"], setting["ThrottlingBurstLimit"]) == (50, 100)
 
 
 def test_what_is_derived_is_indexed_by_label_and_counted_in_shards(recognition: Template) -> None:

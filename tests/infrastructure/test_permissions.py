@@ -13,10 +13,13 @@ LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
 CONSUMING = {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"}
 CONSUMING |= {"sqs:ReceiveMessage"}
 
+ENDPOINTS = "arn:aws:ssm:<region>:<account>:parameter/sightline/endpoints"
+
 # function -> resource -> actions. `<…>` is a construct of ours, whichever stack makes it.
 STATEMENTS = {
     "APIStack/GetSaveImage": {
         "<ImageBucket>/*": {"s3:GetObject", "s3:PutObject"},  # GetObject: what holds a name that is taken
+        ENDPOINTS: {"ssm:GetParameter"},  # whose page may call
         "<GetSaveImageLogs>": LOGGING,
     },
     "APIStack/ReadManifest": {
@@ -55,7 +58,13 @@ STATEMENTS = {
         "<LabelCounts>": {"dynamodb:BatchGetItem", "dynamodb:Query"},
         # A presigned URL opens what its signer may read. Deleting leaves a marker, and the versions.
         "<ImageBucket>/*": {"s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObject"},
+        "<Renditions>/*": {"s3:GetObject"},
+        ENDPOINTS: {"ssm:GetParameter"},
         "<ListImagesLogs>": LOGGING,
+    },
+    "RekognitionStack/Gallery": {
+        ENDPOINTS: {"ssm:GetParameter"},  # and no data
+        "<GalleryLogs>": LOGGING,
     },
     "RekognitionStack/Project": {
         "<IndexQueue>": CONSUMING,
@@ -80,6 +89,7 @@ STATEMENTS = {
         "<Deliveries>/index/image": {"dynamodb:Query"},
         "<Deliveries>/index/newest": {"dynamodb:Query"},
         "<LabelsQueue>": {"sqs:SendMessage"},  # replays
+        ENDPOINTS: {"ssm:GetParameter"},
         "<DeliveriesApiLogs>": LOGGING,
     },
 }
@@ -87,6 +97,7 @@ STATEMENTS = {
 WILDCARDS = {
     "*": "rekognition:Detect* has no resource-level permissions",
     "<ImageBucket>/*": "any object of the one bucket: keys are the users' choice",
+    "<Renditions>/*": "any rendition: keys begin with the images' ids",
     "<Results>/*": "any document of the results: keys are the images' ids",
     "<ManifestBucket>/*": "any object of the one bucket: keys are the users' choice",
     "<ManifestBucket>/reports/*": "reports are named after manifests",
@@ -94,7 +105,16 @@ WILDCARDS = {
 
 # function -> the calls that API Gateway may pass to it
 ROUTES = {
-    "APIStack/GetSaveImage": {"GET/", "GET/openapi.json", "POST/images", "POST/uploads"},
+    "APIStack/GetSaveImage": {
+        "GET/",
+        "GET/openapi.json",
+        "OPTIONS/",
+        "OPTIONS/images",
+        "OPTIONS/uploads",
+        "POST/images",
+        "POST/uploads",
+    },
+    "RekognitionStack/Gallery": {"GET/gallery", "GET/gallery/*"},
     "RekognitionStack/ListImages": {
         "DELETE/images/*",
         "GET/",
@@ -103,8 +123,18 @@ ROUTES = {
         "GET/labels",
         "GET/openapi.json",
         "GET/search",
+        "OPTIONS/",
+        "OPTIONS/images",
+        "OPTIONS/images/*",
+        "OPTIONS/labels",
+        "OPTIONS/search",
     },
-    "IntegrationStack/DeliveriesApi": {"GET/deliveries", "POST/deliveries/*/replay"},
+    "IntegrationStack/DeliveriesApi": {
+        "GET/deliveries",
+        "OPTIONS/deliveries",
+        "OPTIONS/deliveries/*/replay",
+        "POST/deliveries/*/replay",
+    },
 }
 
 # topic or queue -> who may send to it, on whose behalf

@@ -1,0 +1,74 @@
+"""Where the system is met from outside, as a parameter says: the stacks write it, and the local launcher, whose
+addresses are others, writes its own over it."""
+
+import json
+import os
+import re
+import time
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from aws_clients import client
+
+KEPT_SECONDS = 60
+ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[\w./-]*)?", re.ASCII)
+"""Of which nothing can end a directive of a Content-Security-Policy, or a header."""
+
+
+class EndpointsError(Exception):
+    """The parameter cannot be read, or holds something else; the message says what is wrong."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoints:
+    """Base URLs of the APIs, without a slash at the end, and the origins of the buckets that a browser talks to."""
+
+    upload: str
+    labels: str
+    deliveries: str
+    images: str
+    renditions: str
+
+
+def endpoints() -> Endpoints:
+    """The addresses, as they were less than a minute ago.
+
+    Raises:
+        EndpointsError: they are not known; that, too, is remembered for so long.
+    """
+    found = _read(int(time.monotonic() // KEPT_SECONDS))
+    if isinstance(found, EndpointsError):
+        raise found
+    return found
+
+
+def origin(address: str) -> str:
+    """What a browser calls the origin of an address."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+@lru_cache(maxsize=1)
+def _read(minute: int) -> Endpoints | EndpointsError:  # noqa: ARG001 - after it, another look is taken
+    name = os.environ["ENDPOINTS_PARAMETER"]
+    ssm = client("ssm", Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "max_attempts": 2}))
+    try:
+        values = json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
+        found = Endpoints(**{field.name: values[field.name] for field in fields(Endpoints)})
+    except ssm.exceptions.ParameterNotFound:
+        return EndpointsError(f"there is no parameter {name}")
+    except (BotoCoreError, ClientError) as error:
+        return EndpointsError(f"the parameter {name} could not be read: {type(error).__name__}")
+    except (KeyError, TypeError, ValueError):
+        return EndpointsError(f"the parameter {name} is not the JSON object that the stacks write")
+    if wrong := [name for name, value in vars(found).items() if not _is_address(value)]:
+        return EndpointsError(f"in the parameter {name} {wrong[0]} is no address such as https://host/path")
+    return found
+
+
+def _is_address(value: object) -> bool:
+    return isinstance(value, str) and ADDRESS.fullmatch(value) is not None
