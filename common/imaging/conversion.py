@@ -1,4 +1,4 @@
-"""Any picture as a JPEG that Rekognition takes as bytes.
+"""Any picture as a JPEG that Rekognition takes as bytes, or that any browser shows.
 
 Decoders are written in C, and the bytes come from strangers. So each picture is decoded in a process of its own, with
 limits on its memory and time: one that crashes, hangs or swells fails alone.
@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 import pictures
 
@@ -23,11 +23,15 @@ KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "LANG", "TMPDIR")
 """What a decoder may know of us: no credentials."""
 
 
+FormName = Literal["recognition", "display", "thumbnail"]
+"""Of the program's forms: with Rekognition's limits, for a large look, for a small one."""
+
+
 class ConversionTimeoutError(Exception):
     """There was not enough time, which is no fault of the picture."""
 
 
-def convert(file: IO[bytes], *, max_pixels: int, seconds: float) -> bytes:
+def convert(file: IO[bytes], *, max_pixels: int, seconds: float, form: FormName = "recognition") -> bytes:
     """The picture as a JPEG of at most 5 MB, made within so many seconds by a process of its own.
 
     Raises:
@@ -38,7 +42,7 @@ def convert(file: IO[bytes], *, max_pixels: int, seconds: float) -> bytes:
     variables = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
     try:
         done = subprocess.run(  # noqa: S603 - our own command
-            [sys.executable, str(PROGRAM), str(max_pixels)],
+            [sys.executable, str(PROGRAM), str(max_pixels), form],
             stdin=file,
             capture_output=True,
             env=variables | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},

@@ -95,7 +95,7 @@ class Picture:
         return self.format in {"JPEG", "PNG"} and self.is_upright and max(self.width, self.height) <= MAX_SIDE
 
 
-def inspect(file: IO[bytes], *, max_pixels: int) -> Picture:
+def inspect(file: IO[bytes], *, max_pixels: int, min_side: int = MIN_SIDE) -> Picture:
     """Read the header.
 
     Raises:
@@ -107,9 +107,9 @@ def inspect(file: IO[bytes], *, max_pixels: int) -> Picture:
         if width * height > max_pixels:
             limit = f"{max_pixels / 1e6:g} megapixels"
             raise TooLargePictureError(f"the picture has {width:,} x {height:,} pixels; at most {limit} are taken")
-        if min(width, height) < MIN_SIDE:
+        if min(width, height) < min_side:
             raise TooSmallPictureError(
-                f"the picture has {width:,} x {height:,} pixels; each side takes at least {MIN_SIDE}"
+                f"the picture has {width:,} x {height:,} pixels; each side takes at least {min_side}"
             )
         # Where the header tells it: a GIF's or a TIFF's frames are known by walking through the whole file.
         frames = getattr(image, "n_frames", 1) if kind in {"WEBP", "AVIF", "HEIF"} else 1

@@ -1,7 +1,7 @@
-"""A picture in, a JPEG that Rekognition takes as bytes out: what `conversion.py` runs in a process of its own.
+"""A picture in, a JPEG that Rekognition or a browser takes out: what `conversion.py` runs in a process of its own.
 
-`python to_jpeg.py MAX_PIXELS <picture >jpeg`. The exit status is REFUSED where the picture cannot be converted; then
-standard error holds the PictureError as JSON.
+`python to_jpeg.py MAX_PIXELS FORM <picture >jpeg`. The exit status is REFUSED where the picture cannot be converted;
+then standard error holds the PictureError as JSON.
 """
 
 import io
@@ -9,6 +9,7 @@ import json
 import resource
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import IO, NoReturn
 
 from PIL import Image, ImageOps
@@ -16,30 +17,47 @@ from PIL import Image, ImageOps
 import pictures
 
 MAX_BYTES = 5 * 1024 * 1024  # Rekognition's limit for bytes in the request
-LONG_SIDE = 4096  # px; what Rekognition looks for is relative to the picture's size
-QUALITY = 90
 BAND = 256  # rows; so much is turned into RGB at once
 MEMORY_BYTES = 1280 * 1024 * 1024  # address space; measured: 60 megapixels of WebP, the hungriest, take 1 GB
 CPU_SECONDS = 20  # the same 60 megapixels take 3
 REFUSED = 3
 
 
-def convert(file: IO[bytes], *, max_pixels: int) -> bytes:
+@dataclass(frozen=True)
+class Form:
+    """What a JPEG is to be like. Its long side is divided by a whole number until it is at most `reduced` pixels, and
+    brought to `long_side`, if that is less; the short one must keep `min_side`."""
+
+    long_side: int
+    reduced: int
+    min_side: int
+    quality: int
+
+
+FORMS = {
+    # What Rekognition looks for is relative to the picture's size.
+    "recognition": Form(long_side=4096, reduced=4096, min_side=pictures.MIN_SIDE, quality=90),
+    "display": Form(long_side=4096, reduced=4096, min_side=0, quality=90),
+    "thumbnail": Form(long_side=512, reduced=1023, min_side=0, quality=80),
+}
+
+
+def convert(file: IO[bytes], *, max_pixels: int, form: Form) -> bytes:
     """The picture upright, in RGB, its first frame; of at most 5 MB, scaled down if need be.
 
     Raises:
         pictures.PictureError: it cannot be decoded.
     """
-    picture = pictures.inspect(file, max_pixels=max_pixels)
-    factor = _factor((picture.width, picture.height))
-    if min(picture.width, picture.height) < factor * pictures.MIN_SIDE:
+    picture = pictures.inspect(file, max_pixels=max_pixels, min_side=form.min_side)
+    factor = -(-max(picture.width, picture.height) // form.reduced)
+    if min(picture.width, picture.height) < factor * form.min_side:
         raise pictures.TooSmallPictureError(
             f"the picture has {picture.width:,} x {picture.height:,} pixels: too long and narrow to be scaled down"
         )
     with pictures.open_picture(file) as image:
         # A JPEG decoder halves the sides for next to nothing, and with the memory goes the time.
         halves = min(8, factor & -factor)
-        image.draft(None, (picture.width // halves, picture.height // halves))
+        image.draft(None, (max(1, picture.width // halves), max(1, picture.height // halves)))
         try:
             image.load()
         except pictures.UNREADABLE as error:
@@ -49,14 +67,10 @@ def convert(file: IO[bytes], *, max_pixels: int) -> bytes:
         small = ImageOps.exif_transpose(
             _reduced(image, -(-factor * max(image.size) // max(picture.width, picture.height)))
         )
-    while len(jpeg := _encoded(small)) > MAX_BYTES:
+    small.thumbnail((form.long_side, form.long_side))
+    while len(jpeg := _encoded(small, form.quality)) > MAX_BYTES:
         small = small.reduce(2)
     return jpeg
-
-
-def _factor(size: tuple[int, int]) -> int:
-    """What the sides are to be divided by."""
-    return -(-max(size) // LONG_SIDE)
 
 
 def _reduced(image: Image.Image, factor: int) -> Image.Image:
@@ -88,9 +102,9 @@ def _grey_range(image: Image.Image) -> tuple[float, float] | None:
     return image.getextrema() if image.mode[0] in "IF" else None  # type: ignore[return-value] # of one band
 
 
-def _encoded(image: Image.Image) -> bytes:
+def _encoded(image: Image.Image, quality: int) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=QUALITY)
+    image.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 
@@ -105,7 +119,7 @@ def main() -> NoReturn:
         with suppress(ValueError):  # macOS knows no limit of address space
             resource.setrlimit(limit, (value, resource.RLIM_INFINITY))
     try:
-        jpeg = convert(sys.stdin.buffer, max_pixels=int(sys.argv[1]))
+        jpeg = convert(sys.stdin.buffer, max_pixels=int(sys.argv[1]), form=FORMS[sys.argv[2]])
     except pictures.PictureError as error:
         _refuse(type(error), str(error))
     except MemoryError:

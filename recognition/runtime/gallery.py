@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from endpoints import EndpointsError, endpoints, origin
 from environment import from_environment
-from http_api import ApiError, json_resolver, json_response, logger
+from http_api import REQUEST_ID, ApiError, json_resolver, json_response, logger
 
 app = json_resolver()
 
@@ -50,7 +50,7 @@ def _files() -> dict[str, str]:
     return {entry.name: entry.read_text(encoding="utf-8") for entry in found}
 
 
-@logger.inject_lambda_context(clear_state=True)
+@logger.inject_lambda_context(correlation_id_path=REQUEST_ID, clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Lambda's entry."""
     return app.resolve(event, context)

@@ -13,6 +13,7 @@ import pictures
 import to_jpeg
 
 MAX_PIXELS = 30_000_000  # a forged size is believed: 60 megapixels of WebP alone take 939 MB (make bench-conversion)
+FORM = to_jpeg.FORMS["recognition"]
 
 
 def outcome(body: bytes) -> str:
@@ -22,7 +23,7 @@ def outcome(body: bytes) -> str:
     except pictures.PictureError as error:
         whole = type(error).__name__
     try:
-        return f"{whole} {len(to_jpeg.convert(io.BytesIO(body), max_pixels=MAX_PIXELS))}"
+        return f"{whole} {len(to_jpeg.convert(io.BytesIO(body), max_pixels=MAX_PIXELS, form=FORM))}"
     except (pictures.PictureError, MemoryError) as error:
         return f"{whole} {type(error).__name__}"
 

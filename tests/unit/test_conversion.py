@@ -17,9 +17,9 @@ MAX_PIXELS = 60_000_000
 AS_SEEN = ["red", "grey", "grey", "blue"]
 
 
-def converted(body: bytes) -> Image.Image:
+def converted(body: bytes, form: str = "recognition") -> Image.Image:
     """In this process; the limits of the other one have tests of their own."""
-    return Image.open(io.BytesIO(to_jpeg.convert(io.BytesIO(body), max_pixels=MAX_PIXELS)))
+    return Image.open(io.BytesIO(to_jpeg.convert(io.BytesIO(body), max_pixels=MAX_PIXELS, form=to_jpeg.FORMS[form])))
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -75,9 +75,27 @@ def test_one_too_long_and_narrow_for_rekognition_is_refused() -> None:
         converted(encoded(Image.new("L", (20_000, 100)), "PNG"))
 
 
+@pytest.mark.parametrize(
+    ("size", "wanted"),
+    [
+        ((30, 20), (30, 20)),
+        ((700, 400), (512, 293)),
+        ((2_047, 2_047), (512, 512)),
+        ((5_000, 2_500), (512, 256)),
+        ((20_000, 3), (512, 1)),
+    ],
+)
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+def test_a_thumbnail_is_made_of_pictures_that_rekognition_refuses_too(
+    size: tuple[int, int], wanted: tuple[int, int], format: str
+) -> None:
+    assert converted(encoded(Image.new("L", size, 99), format), "thumbnail").size == wanted
+
+
 def test_noise_that_no_jpeg_makes_small_is_made_smaller() -> None:
     noise = Image.frombytes("RGB", (3_000, 2_600), random.Random(1).randbytes(3_000 * 2_600 * 3))
-    jpeg = to_jpeg.convert(io.BytesIO(encoded(noise, "BMP")), max_pixels=MAX_PIXELS)
+    form = to_jpeg.FORMS["recognition"]
+    jpeg = to_jpeg.convert(io.BytesIO(encoded(noise, "BMP")), max_pixels=MAX_PIXELS, form=form)
     assert len(jpeg) <= to_jpeg.MAX_BYTES
     assert Image.open(io.BytesIO(jpeg)).size == (1_500, 1_300)
 
