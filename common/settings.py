@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
+from common.prices import cost_of
+
 Auth = Literal["api_key", "iam", "none"]
 Architecture = Literal["arm64", "x86_64"]
 Removal = Literal["retain", "destroy"]
@@ -102,6 +104,9 @@ class Settings:
     rekognition_tps: float = 0
     """DetectLabels calls a second; 0 takes the Region's default quota."""
 
+    monthly_budget_usd: float = 0
+    """US dollars that a month's calls of Rekognition may cost, in UTC; pictures over it wait. 0 sets no limit."""
+
     architecture: Architecture = "arm64"
     """The Lambda functions' processor."""
 
@@ -168,6 +173,10 @@ class Settings:
         _between("max_image_megabytes", self.max_image_megabytes, 1, 500)
         _between("max_image_megapixels", self.max_image_megapixels, 1, 80)
         _between("rekognition_tps", self.rekognition_tps, 0, 10_000)
+        _between("monthly_budget_usd", self.monthly_budget_usd, 0, 10_000_000)
+        if 0 < self.monthly_budget_usd < cost_of(1):
+            takes = f"it takes 0, or the price of a call, {cost_of(1):.3f}, and more"
+            raise SettingsError(f"monthly_budget_usd is {self.monthly_budget_usd}; {takes}")
         _between("fetch_workers", self.fetch_workers, 2, 1000)  # MaximumConcurrency's own limits
         for bucket in self.source_buckets:
             if not BUCKET.fullmatch(bucket):

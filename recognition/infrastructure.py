@@ -8,6 +8,8 @@ from typing import Any
 from aws_cdk import CfnOutput, Duration, Size, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_s3 as s3
@@ -69,7 +71,16 @@ class RekognitionStack(Stack):
             self, "CommonLayer", folder=RUNTIME, description="Sightline's shared modules", settings=settings
         )
         table = self._classifications()
-        self._image_recognition(image_bucket, uploads, table, self._recognitions(), labels_topic)
+        usage = self._usage()
+        source = self._image_recognition(
+            bucket=image_bucket,
+            uploads=uploads,
+            table=table,
+            recognitions=self._recognitions(),
+            usage=usage,
+            labels_topic=labels_topic,
+        )
+        self._budget(usage, source)
         index = self._derived_table("LabelIndex", partition_key="label", sort_key="rank")
         counts = self._derived_table("LabelCounts", partition_key="shard", sort_key="label")
         projections = self._derived_table("Projections", partition_key="image", sort_key=None)
@@ -83,7 +94,9 @@ class RekognitionStack(Stack):
             projections=projections,
             results=results,
         )
-        list_images = self._list_images(image_bucket, renditions, table, index, counts)
+        list_images = self._list_images(
+            bucket=image_bucket, renditions=renditions, table=table, index=index, counts=counts, usage=usage
+        )
         gallery = {} if settings.auth == "iam" else dict.fromkeys(("/gallery", "/gallery/{file}"), self._gallery())
         api = json_api(
             self,
@@ -97,6 +110,7 @@ class RekognitionStack(Stack):
                 "/images/{image+}": ["GET", "DELETE"],
                 "/labels": ["GET"],
                 "/search": ["GET"],
+                "/usage": ["GET"],
             },
             open_routes={"/openapi.json": list_images, **gallery},
             api_key=api_key,
@@ -152,6 +166,19 @@ class RekognitionStack(Stack):
             self,
             "Recognitions",
             partition_key=dynamodb.Attribute(name="content", type=dynamodb.AttributeType.STRING),
+            removal_policy=removal_policy(self.settings),
+            resource_policy=tls_only(),
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+        )
+
+    def _usage(self) -> dynamodb.TableV2:
+        """What was spent: one item per month, and whether recognition waits for a budget."""
+        return dynamodb.TableV2(
+            self,
+            "Usage",
+            partition_key=dynamodb.Attribute(name="period", type=dynamodb.AttributeType.STRING),
             removal_policy=removal_policy(self.settings),
             resource_policy=tls_only(),
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
@@ -229,12 +256,14 @@ class RekognitionStack(Stack):
 
     def _image_recognition(
         self,
+        *,
         bucket: s3.IBucket,
         uploads: WorkQueue,
         table: dynamodb.TableV2,
         recognitions: dynamodb.TableV2,
+        usage: dynamodb.TableV2,
         labels_topic: sns.ITopic,
-    ) -> None:
+    ) -> event_sources.SqsEventSource:
         workers = self.settings.recognition_workers
         function = python_function(
             self,
@@ -256,6 +285,7 @@ class RekognitionStack(Stack):
             environment={
                 "CLASSIFICATIONS_TABLE": table.table_name,
                 "RECOGNITIONS_TABLE": recognitions.table_name,
+                **self._spending(usage),
                 "LABELS_TOPIC_ARN": labels_topic.topic_arn,
                 "QUEUE_URL": uploads.queue.queue_url,
                 "MAX_RECEIVE_COUNT": str(uploads.max_receive_count),
@@ -265,14 +295,13 @@ class RekognitionStack(Stack):
                 "MAX_IMAGE_PIXELS": str(self.settings.max_image_pixels),
             },
         )
-        function.add_event_source(
-            event_sources.SqsEventSource(
-                uploads.queue, batch_size=BATCH_SIZE, max_concurrency=workers, report_batch_item_failures=True
-            )
+        source = event_sources.SqsEventSource(
+            uploads.queue, batch_size=BATCH_SIZE, max_concurrency=workers, report_batch_item_failures=True
         )
+        function.add_event_source(source)
         uploads.queue.grant(function, "sqs:SendMessage")  # puts back what waits for another worker
         grant(function, ["dynamodb:GetItem", "dynamodb:PutItem"], table.table_arn)
-        grant(function, ["dynamodb:UpdateItem"], recognitions.table_arn)
+        grant(function, ["dynamodb:UpdateItem"], recognitions.table_arn, usage.table_arn)
         labels_topic.grant_publish(function)
         # Rekognition reads the object with the caller's permissions.
         grant_objects(function, ["s3:GetObject", "s3:GetObjectVersion"], bucket)
@@ -280,6 +309,34 @@ class RekognitionStack(Stack):
         grant(function, ["s3:ListBucket"], bucket.bucket_arn)
         grant(function, ["rekognition:DetectLabels"], "*")
         acknowledge_wildcard(function, "*", "rekognition:Detect* has no resource-level permissions.")
+        return source
+
+    def _budget(self, usage: dynamodb.TableV2, source: event_sources.SqsEventSource) -> None:
+        """There without a budget as well: pictures that wait are not to be left waiting when it is removed."""
+        function = self._function(
+            "Budget",
+            handler="budget.handler",
+            description="Has pictures wait while the month's budget is used up, and tells what is spent",
+            timeout=Duration.seconds(30),
+            environment={**self._spending(usage), "EVENT_SOURCE_MAPPING": source.event_source_mapping_id},
+        )
+        events.Rule(
+            self,
+            "BudgetSchedule",
+            description="Looks at what is spent",
+            schedule=events.Schedule.rate(Duration.minutes(1)),
+            targets=[targets.LambdaFunction(function)],
+        )
+        grant(function, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"], usage.table_arn)
+        grant(
+            function,
+            ["lambda:GetEventSourceMapping", "lambda:UpdateEventSourceMapping"],
+            source.event_source_mapping_arn,
+        )
+
+    def _spending(self, usage: dynamodb.TableV2) -> dict[str, str]:
+        """What `Usage` takes."""
+        return {"USAGE_TABLE": usage.table_name, "MONTHLY_BUDGET_USD": str(self.settings.monthly_budget_usd)}
 
     def _gallery(self) -> lambda_.Function:
         function = self._function(
@@ -307,11 +364,13 @@ class RekognitionStack(Stack):
 
     def _list_images(
         self,
+        *,
         bucket: s3.IBucket,
         renditions: s3.Bucket,
         table: dynamodb.TableV2,
         index: dynamodb.TableV2,
         counts: dynamodb.TableV2,
+        usage: dynamodb.TableV2,
     ) -> lambda_.Function:
         function = self._function(
             "ListImages",
@@ -324,9 +383,10 @@ class RekognitionStack(Stack):
                 "LABEL_COUNTS_TABLE": counts.table_name,
                 "IMAGE_BUCKET": bucket.bucket_name,
                 "RENDITIONS_BUCKET": renditions.bucket_name,
+                **self._spending(usage),
             },
         )
-        grant(function, ["dynamodb:GetItem"], table.table_arn)
+        grant(function, ["dynamodb:GetItem"], table.table_arn, usage.table_arn)
         grant(function, ["dynamodb:Query"], f"{table.table_arn}/index/{NEWEST_INDEX}")
         grant(function, ["dynamodb:Query"], index.table_arn)
         grant(function, ["dynamodb:Query", "dynamodb:BatchGetItem"], counts.table_arn)

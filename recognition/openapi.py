@@ -9,6 +9,7 @@ import list_images
 from classifications import Classification
 from common.openapi import Call, Service
 from recognition_event import Failure
+from usage import Day
 
 
 class Entry(TypedDict):
@@ -44,6 +45,20 @@ class Deletion(TypedDict):
     message: str
 
 
+class Usage(TypedDict):
+    """What was asked of Rekognition, and found without asking, in US dollars as its price list has it; the budget of a
+    month, if there is one, and whether pictures wait for the next."""
+
+    month: str
+    calls: int
+    cache_hits: int
+    cost_usd: float
+    saved_usd: float
+    budget_usd: float | None
+    paused: bool
+    days: list[Day]
+
+
 Image = TypedDict(  # type: ignore[misc] # the record, as `list_images` shows it
     "Image",
     {name: kind for name, kind in get_type_hints(Classification).items() if name not in list_images.INTERNAL}
@@ -63,6 +78,7 @@ SERVICE = Service(
             answers={HTTPStatus.OK: list[LabelCount]}, errors=(HTTPStatus.BAD_REQUEST,), paged=True
         ),
         ("get", "/search"): Call(answers={HTTPStatus.OK: list[Found]}, errors=(HTTPStatus.BAD_REQUEST,), paged=True),
+        ("get", "/usage"): Call(answers={HTTPStatus.OK: Usage}, errors=(HTTPStatus.BAD_REQUEST,)),
         ("get", "/openapi.json"): Call(answers={HTTPStatus.OK: dict[str, Any]}, open=True),
     },
     path_parameters={"image": "The image's name. Slashes stand as they are, everything else is percent-encoded, once."},

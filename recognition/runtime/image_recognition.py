@@ -5,6 +5,7 @@ import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from pictures import PictureError
 from recognition_event import Failure, RecognitionEvent, image_id
 from recognitions import ClaimedError, Recognitions
 from uploads import Change, changes
+from usage import OverBudgetError, Usage
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
@@ -48,6 +50,8 @@ class Environment:
 
     classifications_table: str
     recognitions_table: str
+    usage_table: str
+    monthly_budget_usd: str
     labels_topic_arn: str
     queue_url: str
     max_receive_count: str
@@ -66,6 +70,7 @@ class Recognizer:
     sns: "SNSClient"
     records: Classifications
     recognitions: Recognitions
+    usage: Usage
     pace: Pace
     topic_arn: str
     parameters: dict[str, Any]
@@ -78,6 +83,7 @@ class Recognizer:
 
         Raises:
             ClaimedError: another worker asks about the same content.
+            OverBudgetError: it would cost more than may be spent this month.
             ClientError, BotoCoreError: for now; the change must be handled again.
         """
         logger.thread_safe_append_keys(image=change.key, correlation_id=change.request_id)
@@ -103,16 +109,26 @@ class Recognizer:
 
     def _detection(self, original: Original, ends_at: float) -> Detection:
         """What Rekognition says of the picture, or why it cannot be asked: that is not kept, as it costs nothing."""
+        asked = False
+
+        def ask() -> Detection:
+            nonlocal asked
+            asked = True
+            return self._ask(original, ends_at, as_it_is=as_it_is)
+
         try:
             as_it_is = self.originals.is_recognizable(original)
-            return self.recognitions.answer(
+            detection = self.recognitions.answer(
                 f"{original.sha256}#{self.fingerprint}",
                 refresh=original.metadata.get("refresh"),
                 lease_seconds=ends_at - time.monotonic(),
-                ask=lambda: self._ask(original, ends_at, as_it_is=as_it_is),
+                ask=ask,
             )
         except PictureError as error:
             return Detection((), None, Failure(code=error.code, message=str(error)))
+        if not asked:
+            self.usage.count_cache_hit()
+        return detection
 
     def _ask(self, original: Original, ends_at: float, *, as_it_is: bool) -> Detection:
         if as_it_is:
@@ -120,8 +136,9 @@ class Recognizer:
         else:
             image = self.originals.converted(original, seconds=ends_at - time.monotonic())
         self.pace.wait()
-        count("Calls")
-        return detect(self.rekognition, image, self.parameters)
+        with self.usage.call():
+            count("Calls")
+            return detect(self.rekognition, image, self.parameters)
 
     def _record(self, original: Original, detection: Detection) -> Classification:
         change = original.change
@@ -200,16 +217,18 @@ def recognizer() -> Recognizer:
     """The one of this worker, made at its first message."""
     environment = _environment()
     dynamodb = client("dynamodb")
+    usage = Usage(environment.usage_table, Decimal(environment.monthly_budget_usd), dynamodb)
     return Recognizer(
         originals=Originals(
             client("s3"),
             max_bytes=int(environment.max_image_bytes),
             max_pixels=int(environment.max_image_pixels),
         ),
-        rekognition=client("rekognition", Config(retries={"mode": "adaptive", "max_attempts": 3})),
+        rekognition=usage.watch(client("rekognition", Config(retries={"mode": "adaptive", "max_attempts": 3}))),
         sns=client("sns"),
         records=Classifications(dynamodb, environment.classifications_table),
         recognitions=Recognitions(dynamodb, environment.recognitions_table),
+        usage=usage,
         pace=Pace(float(environment.calls_per_second)),
         topic_arn=environment.labels_topic_arn,
         parameters=json.loads(environment.detect_labels),
@@ -232,7 +251,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         try:
             for change in changes(record.body):
                 recognizer().handle(change, lease_seconds=ends_at - time.monotonic())
-        except ClaimedError as error:
+        except (ClaimedError, OverBudgetError) as error:
             if not _put_back(record, error.seconds):
                 raise
 

@@ -1,8 +1,10 @@
 """The List Images Service: lists, shows, searches and deletes images."""
 
 import dataclasses
+import re
 import time
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache, lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -14,7 +16,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from aws_clients import REGIONAL, client
 from classifications import LISTED, Classification, Classifications
 from environment import from_environment
-from http_api import REQUEST_ID, ApiError, json_file, json_resolver, json_response, logger, takes
+from http_api import REQUEST_ID, ApiError, Parameter, json_file, json_resolver, json_response, logger, takes
 from label_index import SURE
 from label_search import LabelSearch
 from pages import CURSOR, LIMIT, MAX_LIMIT, is_key, next_link, read_key, write_key
@@ -35,6 +37,7 @@ from search_requests import (
     search_cursor,
     search_of,
 )
+from usage import Usage
 
 app = json_resolver()
 
@@ -42,8 +45,26 @@ KEY = ("image", "uploaded_at")
 """Of the index `newest`, beside its one partition."""
 
 PICTURE_URL_SECONDS = 300
+USAGE_DAYS = 31
 INTERNAL = {"sequencer", "fingerprint", "expires_at"}
 """What the pipeline keeps for itself."""
+
+MONTHS = r"20[0-9]{2}-(0[1-9]|1[0-2])"
+
+
+def _month(text: str) -> str:
+    if not re.fullmatch(MONTHS, text):
+        raise ValueError(text)
+    return text
+
+
+MONTH = Parameter(
+    name="month",
+    about="The month, in UTC; without it this one, and the days before it too.",
+    takes="a month, as in 2026-11",
+    schema={"type": "string", "pattern": f"^{MONTHS}$"},
+    read=_month,
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +76,8 @@ class Environment:
     label_counts_table: str
     image_bucket: str
     renditions_bucket: str
+    usage_table: str
+    monthly_budget_usd: str
 
 
 @cache
@@ -71,6 +94,11 @@ def _records() -> Classifications:
 def _search() -> LabelSearch:
     environment = _environment()
     return LabelSearch(client("dynamodb"), environment.label_index_table, environment.label_counts_table)
+
+
+@cache
+def _usage() -> Usage:
+    return Usage(_environment().usage_table, Decimal(_environment().monthly_budget_usd))
 
 
 @cache
@@ -146,6 +174,22 @@ def search_images(asked: dict[str, Any]) -> Response[Any]:
         for match in page.matches
     ]
     return _page(document, asked, search_cursor(search, page.following) if page.following else None)
+
+
+@app.get("/usage")
+@takes(app, MONTH)
+def show_usage(asked: dict[str, Any]) -> Response[Any]:
+    """What was asked of Rekognition and what it cost: this month and the last 31 days, newest first, or a month."""
+    usage = _usage()
+    month = usage.of(asked["month"]) if asked["month"] else usage.of_this_month()
+    days = month.days if asked["month"] else (usage.of_last_month().days + month.days)[-USAGE_DAYS:]
+    document = {
+        **dataclasses.asdict(month),
+        "budget_usd": float(usage.budget) if usage.budget else None,
+        "paused": usage.paused(),
+        "days": [dataclasses.asdict(day) for day in reversed(days)],
+    }
+    return json_response(HTTPStatus.OK, document)
 
 
 @app.get("/openapi.json")

@@ -284,6 +284,8 @@ def worker(
 ) -> Recognizer:
     monkeypatch.setenv("CLASSIFICATIONS_TABLE", tables["classifications"])
     monkeypatch.setenv("RECOGNITIONS_TABLE", tables["recognitions"])
+    monkeypatch.setenv("USAGE_TABLE", tables["usage"])
+    monkeypatch.setenv("MONTHLY_BUDGET_USD", "0.0")
     monkeypatch.setenv("QUEUE_URL", queue_url)
     monkeypatch.setenv("MAX_RECEIVE_COUNT", "20")
     monkeypatch.setenv("CALLS_PER_SECOND", "1000")

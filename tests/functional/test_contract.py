@@ -50,6 +50,7 @@ def test_what_one_stack_publishes_the_next_delivers(record: Classification, labe
         sns=boto3.client("sns"),
         records=unused,
         recognitions=unused,
+        usage=unused,
         pace=unused,
         topic_arn=labels_topic.arn,
         parameters={},

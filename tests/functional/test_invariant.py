@@ -105,6 +105,8 @@ class Pipeline(RuleBasedStateMachine):
         variables = {
             "CLASSIFICATIONS_TABLE": tables["classifications"],
             "RECOGNITIONS_TABLE": tables["recognitions"],
+            "USAGE_TABLE": tables["usage"],
+            "MONTHLY_BUDGET_USD": "0.0",
             "QUEUE_URL": boto3.client("sqs").create_queue(QueueName="queue")["QueueUrl"],
             "MAX_RECEIVE_COUNT": "20",
             "CALLS_PER_SECOND": "100000",
@@ -190,6 +192,11 @@ class Pipeline(RuleBasedStateMachine):
                 Mortal(made.recognitions.dynamodb, self.crash),  # type: ignore[arg-type]
                 made.recognitions.table,
             ),
+            usage=dataclasses.replace(
+                made.usage,
+                dynamodb=Mortal(made.usage.dynamodb, self.crash),  # type: ignore[arg-type]
+                once=Mortal(made.usage.once, self.crash),  # type: ignore[arg-type]
+            ),
         )
         self.clock.now += 20  # a dead worker's claim of 30 s is met once, perhaps twice
         with (
@@ -218,6 +225,7 @@ class Pipeline(RuleBasedStateMachine):
         versions = [call["Image"]["S3Object"]["Version"] for call in self.rekognition.calls]
         calls = Counter(self.contents[version] for version in versions)
         assert all(calls[content] <= self.allowed[content] for content in calls), (calls, self.allowed)
+        assert image_recognition.recognizer.__wrapped__().usage.of_this_month().calls >= len(versions)
 
     def _notify(self, event: str, key: str, version: str) -> None:
         self.changes += 1

@@ -41,6 +41,8 @@ def records(tables: dict[str, str], table: str, bucket: str, monkeypatch: pytest
     monkeypatch.setenv("CLASSIFICATIONS_TABLE", table)
     monkeypatch.setenv("LABEL_INDEX_TABLE", tables["labelindex"])
     monkeypatch.setenv("LABEL_COUNTS_TABLE", tables["labelcounts"])
+    monkeypatch.setenv("USAGE_TABLE", tables["usage"])
+    monkeypatch.setenv("MONTHLY_BUDGET_USD", "0.0")
     monkeypatch.setenv("IMAGE_BUCKET", bucket)
     monkeypatch.setenv("RENDITIONS_BUCKET", "renditions")
     for cached in (list_images._environment, list_images._records, list_images._search, list_images._s3):

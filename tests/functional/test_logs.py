@@ -188,6 +188,8 @@ def test_pictures_presigned_urls(
     monkeypatch.setenv("LABEL_INDEX_TABLE", tables["labelindex"])
     monkeypatch.setenv("LABEL_COUNTS_TABLE", tables["labelcounts"])
     monkeypatch.setenv("RENDITIONS_BUCKET", "renditions")
+    monkeypatch.setenv("USAGE_TABLE", tables["usage"])
+    monkeypatch.setenv("MONTHLY_BUDGET_USD", "0.0")
     monkeypatch.setenv("IMAGE_BUCKET", s3.bucket)
     monkeypatch.setenv("AWS_SESSION_TOKEN", SESSION)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers other credentials

@@ -16,6 +16,9 @@ from app import build_app
 from deliveries import SHOWN
 from tests.conftest import ROOT, Templates
 
+OTHER = {"max_image_megabytes": 100, "max_image_megapixels": 30, "monthly_budget_usd": "12.5"}
+"""Settings that are not the default, in one app, as each costs a synth."""
+
 
 @pytest.fixture(scope="module")
 def api(templates: Templates) -> Template:
@@ -221,6 +224,7 @@ def test_functions_run_the_chosen_python_with_a_role_and_logs_of_their_own(templ
         if "BucketNotificationsHandler" not in place  # CDK's own
     }
     assert {function["Handler"] for function in functions.values()} == {
+        "budget.handler",
         "get_save_image.handler",
         "read_manifest.handler",
         "fetch_images.handler",
@@ -411,7 +415,7 @@ def test_only_who_looks_at_pictures_carries_what_reads_them(templates: Templates
 
 
 def test_a_batch_of_the_largest_pictures_has_room(synthesize: Callable[..., Templates]) -> None:
-    recognition = Template.from_json(synthesize(max_image_megabytes=100, max_image_megapixels=30)["RekognitionStack"])
+    recognition = Template.from_json(synthesize(**OTHER)["RekognitionStack"])
     variables = {"MAX_IMAGE_BYTES": str(100 * 1024 * 1024), "MAX_IMAGE_PIXELS": "30000000"}
     recognition.has_resource_properties(
         "AWS::Lambda::Function",
@@ -643,3 +647,38 @@ def test_results_are_private(recognition: Template) -> None:
             }
         },
     )
+
+
+def test_what_was_spent_is_kept(recognition: Template) -> None:
+    recognition.has_resource(
+        "AWS::DynamoDB::GlobalTable",
+        {
+            "DeletionPolicy": "Retain",
+            "Properties": {
+                "KeySchema": [{"AttributeName": "period", "KeyType": "HASH"}],
+                "Replicas": [
+                    Match.object_like({"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}})
+                ],
+            },
+        },
+    )
+
+
+def test_the_budget_is_looked_at_every_minute_and_known_to_who_spends(synthesize: Callable[..., Templates]) -> None:
+    stack = synthesize(**OTHER)["RekognitionStack"]
+    recognition = Template.from_json(stack)
+    recognition.has_resource_properties(
+        "AWS::Events::Rule",
+        {
+            "ScheduleExpression": "rate(1 minute)",
+            "State": "ENABLED",
+            "Targets": [Match.object_like({"Arn": {"Fn::GetAtt": [Match.string_like_regexp("^Budget"), "Arn"]}})],
+        },
+    )
+    functions = [function["Properties"] for _, function in resources({"": stack}, "AWS::Lambda::Function")]
+    variables = {f["Handler"]: f["Environment"]["Variables"] for f in functions}
+    spenders = {handler for handler, values in variables.items() if values.get("MONTHLY_BUDGET_USD") == "12.5"}
+    assert spenders == {"budget.handler", "image_recognition.handler", "list_images.handler"}
+    mapping = variables["budget.handler"]["EVENT_SOURCE_MAPPING"]["Ref"]
+    function = stack["Resources"][mapping]["Properties"]["FunctionName"]["Ref"]
+    assert stack["Resources"][function]["Properties"]["Handler"] == "image_recognition.handler"

@@ -12,6 +12,7 @@ from tests.conftest import Templates
 LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
 CONSUMING = {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"}
 CONSUMING |= {"sqs:ReceiveMessage"}
+UPLOADS_MAPPING = "<ImageRecognitionSqsEventSourceAPIStackUploadedImageQueueA5A0835C>"
 
 ENDPOINTS = "arn:aws:ssm:<region>:<account>:parameter/sightline/endpoints"
 
@@ -47,6 +48,7 @@ STATEMENTS = {
         "<ImageBucket>": {"s3:ListBucket"},  # else S3 answers 403 for what is gone
         "<Classifications>": {"dynamodb:GetItem", "dynamodb:PutItem"},
         "<Recognitions>": {"dynamodb:UpdateItem"},
+        "<Usage>": {"dynamodb:UpdateItem"},
         "<LabelsTopic>": {"sns:Publish"},
         "*": {"rekognition:DetectLabels"},
         "<ImageRecognitionLogs>": LOGGING,
@@ -56,6 +58,7 @@ STATEMENTS = {
         "<Classifications>/index/newest": {"dynamodb:Query"},
         "<LabelIndex>": {"dynamodb:Query"},
         "<LabelCounts>": {"dynamodb:BatchGetItem", "dynamodb:Query"},
+        "<Usage>": {"dynamodb:GetItem"},
         # A presigned URL opens what its signer may read. Deleting leaves a marker, and the versions.
         "<ImageBucket>/*": {"s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObject"},
         "<Renditions>/*": {"s3:GetObject"},
@@ -65,6 +68,14 @@ STATEMENTS = {
     "RekognitionStack/Gallery": {
         ENDPOINTS: {"ssm:GetParameter"},  # and no data
         "<GalleryLogs>": LOGGING,
+    },
+    "RekognitionStack/Budget": {
+        "<Usage>": {"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"},
+        f"arn:aws:lambda:<region>:<account>:event-source-mapping:{UPLOADS_MAPPING}": {
+            "lambda:GetEventSourceMapping",
+            "lambda:UpdateEventSourceMapping",
+        },
+        "<BudgetLogs>": LOGGING,
     },
     "RekognitionStack/Project": {
         "<IndexQueue>": CONSUMING,
@@ -123,11 +134,13 @@ ROUTES = {
         "GET/labels",
         "GET/openapi.json",
         "GET/search",
+        "GET/usage",
         "OPTIONS/",
         "OPTIONS/images",
         "OPTIONS/images/*",
         "OPTIONS/labels",
         "OPTIONS/search",
+        "OPTIONS/usage",
     },
     "IntegrationStack/DeliveriesApi": {
         "GET/deliveries",
@@ -242,11 +255,15 @@ def test_pictures_are_copied_from_the_source_buckets_alone(synthesize: Callable[
     }
 
 
-def test_only_the_apis_own_routes_call_the_functions(templates: Templates) -> None:
+def test_only_the_apis_own_routes_and_schedules_call_the_functions(templates: Templates) -> None:
     found: dict[str, set[str]] = {}
     for stack, _, permission in resources(templates, "AWS::Lambda::Permission"):
-        assert (permission["Action"], permission["Principal"]) == ("lambda:InvokeFunction", "apigateway.amazonaws.com")
+        assert permission["Action"] == "lambda:InvokeFunction"
         source = written(permission["SourceArn"])
+        if permission["Principal"] == "events.amazonaws.com":
+            assert (written(permission["FunctionName"]), source) == ("<Budget>", "<BudgetSchedule>")
+            continue
+        assert permission["Principal"] == "apigateway.amazonaws.com"
         assert re.match(r"arn:aws:execute-api:<region>:<account>:<\w+Service>/<\w+Stageprod>/", source)
         function = f"{stack}/{written(permission['FunctionName'])[1:-1]}"
         found.setdefault(function, set()).add(source.partition("Stageprod>/")[2])

@@ -1,0 +1,354 @@
+"""No more is spent than the budget has, by however many workers, and what waits for a budget comes back by itself."""
+
+import dataclasses
+import json
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, HTTPClientError
+
+import budget
+import image_recognition
+import list_images
+import usage
+from aws_clients import client
+from classifications import Classification
+from image_recognition import Recognizer
+from tests.functional.conftest import S3, Answer, Context, FakeRekognition, failed, sqs_event
+from usage import OverBudgetError, Usage
+
+THROTTLED = ClientError({"Error": {"Code": "ThrottlingException", "Message": "m"}}, "DetectLabels")
+
+
+@pytest.fixture
+def today(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
+    """Set the day of 2026."""
+
+    def turn(month: int, day: int) -> None:
+        monkeypatch.setattr(usage, "_now", lambda: datetime(2026, month, day, 23, 59, tzinfo=UTC))
+
+    turn(11, 21)
+    return turn
+
+
+@pytest.fixture
+def spending(tables: dict[str, str], today: Callable[[int, int], None]) -> Callable[[str], Usage]:
+    """The table, as a worker with this budget sees it."""
+    return lambda dollars: Usage(tables["usage"], Decimal(dollars))
+
+
+def counted(table: Usage) -> tuple[int, int]:
+    month = table.of_this_month()
+    return month.calls, month.cache_hits
+
+
+class Atomic:
+    """DynamoDB handles an item's writes one after the other; moto's threads lose some."""
+
+    def __init__(self) -> None:
+        self._client = boto3.client("dynamodb")
+        self._lock = threading.Lock()
+
+    def update_item(self, **request: Any) -> Any:
+        with self._lock:
+            return self._client.update_item(**request)
+
+
+def test_many_workers_at_once_make_exactly_the_calls_that_the_budget_pays_for(
+    spending: Callable[[str], Usage],
+) -> None:
+    table: Any = Atomic()
+    workers = [dataclasses.replace(spending("0.025"), dynamodb=table, once=table) for _ in range(8)]
+    together, made = threading.Barrier(8), []
+
+    def work(worker: Usage) -> int:
+        together.wait(10)
+        refused = 0
+        for _ in range(8):
+            try:
+                with worker.call():
+                    made.append(1)
+            except OverBudgetError:
+                refused += 1
+        return refused
+
+    with ThreadPoolExecutor(8) as pool:
+        refused = sum(pool.map(work, workers))
+    assert (len(made), refused, counted(spending("0"))) == (25, 39, (25, 0))
+
+
+def test_a_refused_call_is_given_back_and_a_dead_workers_is_not(spending: Callable[[str], Usage]) -> None:
+    class DeadError(BaseException):
+        """The worker is gone."""
+
+    worker = spending("0.002")
+    for _ in range(3):
+        with pytest.raises(ClientError), worker.call():
+            raise THROTTLED
+    assert counted(worker) == (0, 0)
+    with pytest.raises(DeadError), worker.call():
+        raise DeadError
+    assert counted(worker) == (1, 0)
+
+
+def test_a_call_that_cannot_be_counted_is_not_made(spending: Callable[[str], Usage]) -> None:
+    nowhere = dataclasses.replace(spending("0"), table="nowhere")
+    with pytest.raises(ClientError, match="ResourceNotFound"), nowhere.call():
+        pytest.fail("it was made")
+    nowhere.count_cache_hit()  # which is no reason to fail
+
+
+def test_the_next_month_has_a_budget_of_its_own_and_a_raised_one_counts_at_once(
+    spending: Callable[[str], Usage], today: Callable[[int, int], None]
+) -> None:
+    def spend(worker: Usage) -> None:
+        with suppress(OverBudgetError):
+            while True:
+                with worker.call():
+                    pass
+
+    today(11, 30)
+    spend(spending("0.002"))
+    spend(spending("0.005"))
+    assert counted(spending("0")) == (5, 0)
+    today(12, 1)
+    spend(spending("0.003"))
+    assert counted(spending("0")) == (3, 0)
+    assert spending("0").of_last_month().calls == 5
+
+
+class Silent(BaseHTTPRequestHandler):
+    """Takes requests and ends the connection without an answer."""
+
+    taken: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        self.taken.append(self.path)
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.close_connection = True
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Silent) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_request_without_an_answer_counts_each_time_it_is_sent(
+    spending: Callable[[str], Usage], silent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows whether it is billed."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_REKOGNITION", silent)
+    worker = spending("0")
+    rekognition = worker.watch(client("rekognition"))
+    with pytest.raises(HTTPClientError), worker.call():
+        rekognition.detect_labels(Image={"Bytes": b"x"})
+    assert len(Silent.taken) > 1
+    assert counted(worker) == (len(Silent.taken), 0)
+
+
+@pytest.fixture
+def worker_with(worker: Recognizer, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Give the worker a budget."""
+
+    def given(dollars: str) -> None:
+        table: Any = Atomic()
+        made = dataclasses.replace(worker, usage=Usage(worker.usage.table, Decimal(dollars), table, table))
+        monkeypatch.setattr(image_recognition, "recognizer", lambda: made)
+
+    return given
+
+
+def test_pictures_over_the_budget_wait_and_are_recognised_when_it_was_raised(
+    deliver: Callable[..., list[str]],
+    worker: Recognizer,
+    worker_with: Callable[[str], None],
+    s3: S3,
+    rekognition: FakeRekognition,
+    records: Callable[[str], Classification | None],
+) -> None:
+    worker_with("0.003")
+    messages = [s3.put(f"{number}.jpg") for number in range(6)]
+    waiting = deliver(*messages)
+    assert (len(waiting), len(rekognition.calls)) == (3, 3)
+    assert not any(records(f"{number}.jpg") for number in waiting)
+    [known, *_] = set("012345") - set(waiting)
+    assert deliver(s3.put("again.jpg", body=f"{known}.jpg"), s3.delete(f"{known}.jpg")) == []  # costs nothing
+    worker_with("0.006")
+    assert deliver(*messages) == []
+    assert len(rekognition.calls) == 6
+    assert all(records(f"{number}.jpg") for number in [*range(6), "again"])
+    assert counted(worker.usage)[0] == 6
+
+
+def test_an_answer_that_is_found_counts_as_saved(
+    deliver: Callable[..., list[str]],
+    worker_with: Callable[[str], None],
+    s3: S3,
+    call: Callable[..., Answer],
+    reader: None,
+) -> None:
+    worker_with("0")
+    assert deliver(*[s3.put(f"{number}.jpg", body="the same") for number in range(4)]) == []
+    shown = call(list_images.handler, "GET", "/usage")
+    assert shown.status == 200
+    expected = {"calls": 1, "cache_hits": 3, "cost_usd": 0.001, "saved_usd": 0.003}
+    assert shown.document.items() >= {**expected, "budget_usd": None, "paused": False}.items()
+    assert shown.document["days"][0].items() >= expected.items()
+    assert len(shown.document["days"]) == 31
+
+
+def test_waiting_for_a_budget_never_ends_among_the_dead_letters(
+    worker_with: Callable[[str], None], s3: S3, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker_with("0.001")
+    used, waiting = s3.put("used.jpg"), s3.put("waiting.jpg")
+    assert failed(dict(image_recognition.handler(sqs_event(used), context))) == []  # type: ignore[arg-type]
+    assert failed(dict(image_recognition.handler(sqs_event(waiting, receives=18), context))) == []  # type: ignore[arg-type]
+    url = boto3.client("sqs").get_queue_url(QueueName="queue")["QueueUrl"]
+    delayed = boto3.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert delayed["ApproximateNumberOfMessagesDelayed"] == "1"
+
+
+@pytest.fixture
+def reader(tables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The List Images Service's surroundings, as far as it tells what was spent."""
+    for name in (
+        "CLASSIFICATIONS_TABLE",
+        "LABEL_INDEX_TABLE",
+        "LABEL_COUNTS_TABLE",
+        "IMAGE_BUCKET",
+        "RENDITIONS_BUCKET",
+    ):
+        monkeypatch.setenv(name, "none")
+    monkeypatch.setenv("USAGE_TABLE", tables["usage"])
+    for cached in (list_images._environment, list_images._usage):
+        cached.cache_clear()
+
+
+def test_a_months_usage_is_shown_by_its_days(
+    spending: Callable[[str], Usage],
+    today: Callable[[int, int], None],
+    call: Callable[..., Answer],
+    reader: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MONTHLY_BUDGET_USD", "12.5")
+    for month, day in ((10, 31), (11, 1), (11, 1), (11, 30)):
+        today(month, day)
+        with spending("0").call():
+            pass
+        spending("0").count_cache_hit()
+    shown = call(list_images.handler, "GET", "/usage").document
+    assert (shown["month"], shown["calls"], shown["budget_usd"]) == ("2026-11", 3, 12.5)
+    days = [(entry["day"], entry["calls"], entry["cache_hits"]) for entry in shown["days"] if entry["calls"]]
+    assert days == [("2026-11-30", 1, 1), ("2026-11-01", 2, 2), ("2026-10-31", 1, 1)]
+    before = call(list_images.handler, "GET", "/usage", query={"month": "2026-10"}).document
+    assert (before["month"], before["calls"], len(before["days"])) == ("2026-10", 1, 31)
+    assert call(list_images.handler, "GET", "/usage", query={"month": "2027-02"}).document["days"] == []
+    for wrong in ("2026-13", "2026-1", "november", ""):
+        assert call(list_images.handler, "GET", "/usage", query={"month": wrong}).status == 400
+
+
+@dataclasses.dataclass
+class Functions:
+    """Lambda's side of the event source mapping. It may refuse a change once."""
+
+    state: str = "Enabled"
+    refuses: bool = False
+
+    def get_event_source_mapping(self, *, UUID: str) -> dict[str, str]:  # noqa: N803
+        assert UUID == "mapping"
+        return {"State": self.state}
+
+    def update_event_source_mapping(self, *, UUID: str, Enabled: bool) -> None:  # noqa: N803
+        assert UUID == "mapping"
+        if self.refuses:
+            self.refuses = False
+            raise ClientError({"Error": {"Code": "ResourceInUseException", "Message": "m"}}, "Update")
+        self.state = "Enabled" if Enabled else "Disabled"
+
+
+@dataclasses.dataclass
+class Minute:
+    """`budget`, as it runs every minute."""
+
+    functions: Functions
+    monkeypatch: pytest.MonkeyPatch
+
+    def run(self, dollars: str) -> str:
+        """The mapping's state after a run with this budget."""
+        self.monkeypatch.setenv("MONTHLY_BUDGET_USD", dollars)
+        for cached in (budget._environment, budget._usage):
+            cached.cache_clear()
+        budget.handler({}, Context())  # type: ignore[arg-type]
+        return self.functions.state
+
+
+@pytest.fixture
+def minute(spending: Callable[[str], Usage], monkeypatch: pytest.MonkeyPatch) -> Minute:
+    """In a month in which two calls were made."""
+    for _ in range(2):
+        with spending("0").call():
+            pass
+    monkeypatch.setenv("USAGE_TABLE", spending("0").table)
+    monkeypatch.setenv("EVENT_SOURCE_MAPPING", "mapping")
+    functions = Functions()
+    monkeypatch.setattr(budget, "_valve", lambda: budget.Valve(functions, "mapping"))  # type: ignore[arg-type]
+    return Minute(functions, monkeypatch)
+
+
+def test_the_queue_is_read_until_the_budget_is_used_up_and_again_when_there_is_one(
+    minute: Minute, today: Callable[[int, int], None], spending: Callable[[str], Usage]
+) -> None:
+    assert minute.run("0") == "Enabled"  # no budget
+    assert minute.run("0.003") == "Enabled"
+    assert not spending("0").paused()
+    assert [minute.run("0.002"), minute.run("0.002")] == ["Disabled", "Disabled"]
+    assert spending("0").paused()
+    assert minute.run("0.003") == "Enabled"  # raised
+    assert not spending("0").paused()
+    assert [minute.run("0.002"), minute.run("0.0")] == ["Disabled", "Enabled"]  # removed
+    assert minute.run("0.002") == "Disabled"
+    today(12, 1)  # the month has turned
+    assert minute.run("0.002") == "Enabled"
+
+
+def test_what_an_operator_has_stopped_stays_so(minute: Minute) -> None:
+    minute.functions.state = "Disabled"
+    assert [minute.run(dollars) for dollars in ("0.002", "0.003", "0")] == ["Disabled"] * 3
+
+
+def test_a_run_that_fails_is_made_good_by_the_next(minute: Minute) -> None:
+    for dollars, state in (("0.002", "Disabled"), ("0.003", "Enabled")):
+        minute.functions.refuses = True
+        with pytest.raises(ClientError):
+            minute.run(dollars)
+        assert minute.run(dollars) == state
+    assert minute.run("0.002") == "Disabled"
+    minute.functions.state = "Enabling"  # by a deployment, say: it cannot be changed before that is done
+    assert minute.run("0.003") == "Enabling"
+    minute.functions.state = "Disabled"
+    assert minute.run("0.003") == "Enabled"
+
+
+def test_what_is_spent_is_told_to_cloudwatch(minute: Minute, capsys: pytest.CaptureFixture[str]) -> None:
+    for dollars, exceeded in (("0.002", 1), ("0.003", 0)):
+        minute.run(dollars)
+        [told] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+        [described] = told["_aws"]["CloudWatchMetrics"]
+        assert (described["Namespace"], described["Dimensions"]) == ("Sightline", [["service"]])
+        assert (told["MonthlyCalls"], told["MonthlyCost"], told["BudgetExceeded"]) == ([2.0], [0.002], [exceeded])
