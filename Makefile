@@ -102,6 +102,10 @@ synth: setup ## the templates in cdk.out, checked by cdk-nag and cfn-lint; needs
 	cdk synth --quiet --no-notices
 	cfn-lint --ignore-checks W3005 --non-zero-exit-code error cdk.out/*.template.json
 
+.PHONY: hooks
+hooks: setup ## have git run format, lint and types before each commit
+	@pre-commit install
+
 .PHONY: openapi
 openapi: setup ## write the APIs' descriptions anew from their code
 	@python -m common.openapi
