@@ -52,7 +52,7 @@ def measured(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         started = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, str(PROGRAM), str(10**9)],
+            [sys.executable, str(PROGRAM), str(10**9), "recognition"],
             stdin=file,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
