@@ -120,17 +120,21 @@ class Patient:
         described: dict[str, Any] = found
         return described
 
-    @cached_property
+    @property
     def receivers(self) -> list[dict[str, str]]:
         """The variables of the functions that deliver."""
+        return [found for found in self.variables if "URL_PARAMETER" in found]
+
+    @cached_property
+    def variables(self) -> list[dict[str, str]]:
+        """Those of each function."""
         functions = self.client("lambda")
-        variables = [
+        return [
             functions.get_function_configuration(FunctionName=found["PhysicalResourceId"])
             .get("Environment", {})
             .get("Variables", {})
             for found in resources(self.target.client, "AWS::Lambda::Function")
         ]
-        return [found for found in variables if "URL_PARAMETER" in found]
 
     def physical(self, kind: str, construct: str) -> str:
         """The physical id of the resource of a type whose construct has this name.
@@ -323,6 +327,21 @@ def _notifications(patient: Patient) -> Iterator[Seen]:
         )
 
 
+def _addresses(patient: Patient) -> Iterator[Seen]:
+    """Where the system is met from outside: the gallery reads that."""
+    ssm = patient.client("ssm")
+    for name in sorted({found["ENDPOINTS_PARAMETER"] for found in patient.variables if "ENDPOINTS_PARAMETER" in found}):
+        try:
+            ssm.get_parameter(Name=name)
+        except ssm.exceptions.ParameterNotFound:
+            yield finding(
+                f"there is no parameter {name}, so the gallery does not know the APIs",
+                "put what its stack's template says: CloudFormation's drift detection shows it",
+            )
+        else:
+            yield good(f"the parameter {name} is there")
+
+
 def _receivers(patient: Patient) -> Iterator[Seen]:
     for receiver in patient.receivers:
         name, parameter = receiver["RECEIVER"], receiver["URL_PARAMETER"]
@@ -439,6 +458,7 @@ CHECKS: dict[str, Callable[[Patient], Iterator[Seen]]] = {
     "stack": _stacks,
     "key": _key,
     "API": _apis,
+    "addresses": _addresses,
     "bucket": _notifications,
     "mapping": _mappings,
     "queue": _queues,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
 
@@ -16,6 +17,7 @@ from cli import cost as reckoning
 from cli import deliveries as log
 from cli import doctor as examination
 from cli import images
+from cli import kept as remains
 from cli.calls import CallError
 from cli.images import ImagesError
 from cli.ingest import ingest
@@ -105,6 +107,19 @@ def doctor(as_json: JsonOption = False, target: TargetOption = None) -> None:
     """Look at the deployment from all sides, and say what to do about what is found; exit code 1 if anything is."""
     if examination.run(_find(target, glimpse), as_json=as_json, out=out):
         raise typer.Exit(1)
+
+
+@app.command()
+def kept(
+    stack: Annotated[str, typer.Argument(help="As APIStack; there, or deleted in the last 90 days.")],
+    target: TargetOption = None,
+) -> None:
+    """Print the buckets and tables that a stack leaves behind, as `cdk import --resource-mapping` takes them."""
+    try:
+        found = remains.kept(_find(target, glimpse).client, stack)
+    except (remains.KeptError, BotoCoreError, ClientError) as error:
+        _fail(error)
+    out.print_json(data=found)
 
 
 @app.command()

@@ -171,3 +171,13 @@ def same_key_afterwards(cloud: Cloud, system: System) -> Iterator[None]:
                 gateway.delete_usage_plan_key(usagePlanId=plan, keyId=key["id"])
             gateway.delete_api_key(apiKey=key["id"])
     (cloud.folder / "endpoints.json").write_text(json.dumps(asdict(system.endpoints)))
+
+
+@pytest.fixture
+def healthy(system: System) -> Iterator[System]:
+    """A deployment in which the doctor finds nothing: the second receiver has an address as well."""
+    ssm = system.client("ssm")
+    ssm.put_parameter(Name="pets_endpoint", Value=system.endpoints.partner, Type="String", Overwrite=True)
+    wait_for(system.is_idle)
+    yield system
+    ssm.delete_parameter(Name="pets_endpoint")

@@ -1,7 +1,6 @@
 """`sightline doctor` names what was broken, and nothing while nothing is."""
 
 import json
-from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 
 from cli.stacks import resources
 from local.cloud import Cloud
-from tests.e2e.conftest import System, wait_for
+from tests.e2e.conftest import System
 from tests.e2e.test_commands import sightline
 
 
@@ -20,16 +19,6 @@ def findings(cloud: Cloud) -> dict[str, str]:
     assert done.returncode == bool(lines), done.stderr
     assert all(line["fix"] for line in lines)
     return {line["check"]: line["text"] for line in lines}
-
-
-@pytest.fixture
-def healthy(system: System) -> Iterator[System]:
-    """The second receiver has no address of its own in this cloud."""
-    ssm = system.client("ssm")
-    ssm.put_parameter(Name="pets_endpoint", Value=system.endpoints.partner, Type="String", Overwrite=True)
-    wait_for(system.is_idle)
-    yield system
-    ssm.delete_parameter(Name="pets_endpoint")
 
 
 def test_five_planted_faults_are_named_and_a_healthy_deployment_has_none(cloud: Cloud, healthy: System) -> None:

@@ -1,4 +1,4 @@
-"""The README's commands, run as they stand there."""
+"""The commands of the README and of docs/, run as they stand there."""
 
 import json
 import os
@@ -24,8 +24,14 @@ README = (ROOT / "README.md").read_text()
 AWSCLI = "awscli==1.46.2"
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def run_block(shell: Any, document: str, mark: str) -> str:
+    """Run the document's only block for a shell with this in it; `tests/unit/test_docs.py` looks that all are run."""
+    [block] = [block for block in blocks("sh", (ROOT / document).read_text()) if mark in block]
+    return str(shell(block))
 
 
 @pytest.fixture
@@ -132,6 +138,31 @@ def test_deliveries_are_shown_and_made_again_as_told(shell: Any, system: System)
     shown = wait_for(lambda: shell(block))
     assert "img-01.jpg" in shown
     assert "is offered again to thirdparty" in shown
+
+
+def test_the_cost_is_reckoned_as_told(shell: Any) -> None:
+    shown = run_block(shell, "docs/cost.md", "sightline cost")
+    [table, *_] = blocks("", (ROOT / "docs/cost.md").read_text())
+    for line in table.strip().splitlines():
+        assert line.split() in [printed.split() for printed in shown.splitlines()]
+
+
+@pytest.mark.usefixtures("healthy")
+def test_the_runbook_looks_and_brings_back_as_told(shell: Any, system: System) -> None:
+    assert run_block(shell, "docs/operations.md", "sightline doctor").endswith("nothing to do\n")
+    assert "UploadedImage: no messages" in run_block(shell, "docs/operations.md", "sightline redrive")
+    assert "to be projected again" in run_block(shell, "docs/operations.md", "sightline reproject")
+    system.upload(f"{system.endpoints.photos}astronaut.jpg", "img-01.jpg")
+    wait_for(lambda: system.documents("img-01.jpg"))
+    assert "is offered again to" in run_block(shell, "docs/operations.md", "sightline replay")
+
+
+def test_what_would_be_kept_is_noted_as_told(shell: Any, system: System, tmp_path: Path) -> None:
+    run_block(lambda block: shell(f"cd {tmp_path}\n{block}"), "docs/upgrade.md", "sightline kept")
+    noted = {file.stem: json.loads(file.read_text()) for file in (tmp_path / "kept").iterdir()}
+    assert {"BucketName": system.endpoints.bucket} in noted["APIStack"].values()
+    assert {"TableName": system.endpoints.table} in noted["RekognitionStack"].values()
+    assert noted["IntegrationStack"]
 
 
 def test_the_documents_shown_have_the_form_of_those_that_are_sent(system: System) -> None:

@@ -1,0 +1,136 @@
+"""What README, CONTRIBUTING and docs/ tell people to type is there, and run by somebody else as well."""
+
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from cli.main import app
+from tests.conftest import ROOT
+
+DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])
+MAKEFILE = (ROOT / "Makefile").read_text()
+DOORS = set(re.findall(r"^([a-z][a-z0-9-]*):.*", MAKEFILE, re.MULTILINE))
+
+# Run by no test and no door, and why; a line of a document begins like this.
+ONLY_THERE = {
+    "cdk deploy": "on AWS; `make deploy` runs it, in a test as well, and the settings have tests of their own",
+    "cdk import": "AWS alone can import; docs/upgrade.md says what was seen of it",
+    "cdk diff": "reads only, what `cdk deploy` compares as well",
+    'curl "$PARTNER/behaviour"': "the delivery's tests post the same by `requests`",
+    "python -m local.rekognition": "tests/local start the same program, and call what fetches its models",
+    "aws sqs purge-queue": "of last resort",
+    "git tag": "of a release, by hand",
+    "git pull": "how a newer version is got",
+    "git clone": "how a checkout is got, which the tests have",
+    "aws s3 cp": "names a way in; tests put objects by boto3",
+    "pip install -r requirements.txt": "CI installs the same file by uv",
+    "pytest tests/unit tests/functional": "`make test-fast` runs them",
+}
+PROGRAMS = {*(entry.split()[0] for entry in ONLY_THERE), "aws", "cdk", "curl", "eval", "make", "sightline", "python"}
+
+
+def fenced(document: Path) -> Iterator[tuple[str, str]]:
+    """Language and text of each code block."""
+    yield from re.findall(r"^```(\w*)\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def commands(document: Path) -> Iterator[str]:
+    """Lines of blocks without a language that begin with a program, and such pieces of code within the text."""
+    text = document.read_text()
+    for language, block in fenced(document):
+        if not language:
+            yield from (line for line in re.sub(r"\\\n\s*", "", block).splitlines() if _program(line) in PROGRAMS)
+    for code in re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)):
+        if _program(code) in PROGRAMS and " " in code:
+            yield code
+
+
+def _program(line: str) -> str:
+    return line.removeprefix(".venv/bin/").partition(" ")[0]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_a_document_says_to_type_exists(document: Path) -> None:
+    for line in commands(document):
+        program = _program(line)
+        if program == "make":
+            _expect_door(line)
+        elif program == "sightline":
+            _expect_command(line)
+        else:
+            assert any(line.startswith(known) for known in ONLY_THERE), f"{line!r} is run by nobody"
+
+
+def test_every_exception_is_still_one() -> None:
+    written = [line for document in DOCUMENTS for line in commands(document)]
+    unused = [known for known in ONLY_THERE if not any(line.startswith(known) for line in written)]
+    assert unused == []
+
+
+def test_every_shell_block_is_run() -> None:
+    """By the end-to-end tests, which pick each block by what stands in it, or by a test of the whole document."""
+    picked = (ROOT / "tests/e2e/test_readme.py").read_text()
+    assert "local-rekognition.md" in (ROOT / "tests/local/test_rekognition_docs.py").read_text()
+    for document in [document for document in DOCUMENTS if document.name != "local-rekognition.md"]:
+        found = re.findall(rf'run_block\(.+?, "{re.escape(str(document.relative_to(ROOT)))}", "([^"]+)"', picked)
+        marks = found + (re.findall(r'if "([^"]+)" in block', picked) if document.name == "README.md" else [])
+        for language, block in fenced(document):
+            if language in {"sh", "bash", "shell"}:
+                assert any(mark in block for mark in marks), f"{document.name}: nobody runs\n{block}"
+
+
+def test_every_command_is_tried_end_to_end() -> None:
+    sources = "".join(file.read_text() for file in (ROOT / "tests/e2e").glob("*.py"))
+    blocks = "".join(block for document in DOCUMENTS for language, block in fenced(document) if language == "sh")
+    tried = set(re.findall(r'(?:sightline\(\w+, |SIGHTLINE, )"([a-z-]+)"', sources))
+    tried |= set(re.findall(r"\.venv/bin/sightline ([a-z-]+)", blocks))
+    assert set(_commands()) - tried == set()
+
+
+def _expect_door(line: str) -> None:
+    for word in shlex.split(line.split("#", maxsplit=1)[0])[1:]:
+        name, equals, _ = word.partition("=")
+        if equals:
+            assert re.search(rf"\b{name}\b", MAKEFILE), f"{line!r}: the Makefile knows no {name}"
+        elif name not in {"…", "bench…"}:
+            assert name in DOORS, f"{line!r}: there is no such door"
+
+
+def _expect_command(line: str) -> None:
+    _, *words = shlex.split(line.split("#", maxsplit=1)[0].replace("…", ""))
+    if not words or words == ["--version"]:
+        return
+    command = _commands().get(words[0])
+    assert command, f"{line!r}: there is no such command"
+    known = {option for parameter in command.params for option in parameter.opts}
+    for word in words[1:]:
+        option = word.partition("=")[0]
+        assert not option.startswith("-") or option in known, f"{line!r}: {option} is unknown"
+
+
+def _commands() -> dict[str, typer.core.TyperCommand]:
+    return typer.main.get_command(app).commands  # type: ignore[attr-defined,no-any-return]
+
+
+def test_every_decision_is_listed() -> None:
+    folder = ROOT / "docs/decisions"
+    listed = re.findall(r"\]\(([^)]+\.md)\)", (folder / "README.md").read_text())
+    assert sorted(listed) == sorted(file.name for file in folder.glob("*.md") if file.name != "README.md")
+
+
+def test_the_newest_version_of_the_changelog_is_this_one() -> None:
+    """`sightline --version` prints that of pyproject.toml."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    versions = re.findall(r"^## \[(\d[^]]*)\] - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert versions[0] == project["version"]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s#]+)[^)]*\)", re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL)):
+        assert "://" in link or (document.parent / link).exists(), f"{document.name} links to {link}"
