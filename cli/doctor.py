@@ -25,6 +25,7 @@ OLD = timedelta(hours=1)
 """How long a message may wait before that is worth a word."""
 METRIC_SECONDS = 300
 REACH_SECONDS = 10
+ALARMS_AT_ONCE = 100
 BAD_REQUEST = 400
 MANIFESTS = {".csv", ".json", ".jsonl"}
 
@@ -405,23 +406,46 @@ def _secrets(patient: Patient) -> Iterator[Seen]:
 
 def _emails(patient: Patient) -> Iterator[Seen]:
     patient.output("LabelsTopicArn")  # the stack is there
-    if not patient.has_output("EmailTopicArn"):
-        yield good("none are to be sent (notify_email)")
+    for what, output, setting in (
+        ("results", "EmailTopicArn", "notify_email"),
+        ("alarms", "AlarmTopicArn", "alarm_email"),
+    ):
+        if not patient.has_output(output):
+            yield good(f"{what} are mailed to nobody ({setting})")
+            continue
+        topic = patient.output(output)
+        pages = patient.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+        mailed = [entry for page in pages for entry in page["Subscriptions"] if entry["Protocol"].startswith("email")]
+        again = f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint"
+        if not mailed and what == "alarms":
+            yield good(f"alarms are mailed to nobody ({setting})")
+        elif not mailed:
+            yield finding(f"nobody is subscribed to {what} any more", f"{again} ADDRESS")
+        for entry in mailed:
+            if entry["SubscriptionArn"].startswith("arn:"):
+                yield good(f"{entry['Endpoint']} is subscribed to {what}")
+            else:
+                yield finding(
+                    f"{entry['Endpoint']} has not confirmed the subscription to {what}",
+                    f"open the link in the mail from AWS Notifications; for another one: {again} {entry['Endpoint']}",
+                )
+
+
+def _alarms(patient: Patient) -> Iterator[Seen]:
+    names = [found["PhysicalResourceId"] for found in resources(patient.target.client, "AWS::CloudWatch::Alarm")]
+    if not names:
+        yield unchecked("this deployment has none")
         return
-    topic = patient.output("EmailTopicArn")
-    pages = patient.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
-    mailed = [entry for page in pages for entry in page["Subscriptions"] if entry["Protocol"].startswith("email")]
-    again = f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint"
-    if not mailed:
-        yield finding("nobody is subscribed any more", f"{again} ADDRESS")
-    for entry in mailed:
-        if entry["SubscriptionArn"].startswith("arn:"):
-            yield good(f"{entry['Endpoint']} is subscribed")
-        else:
+    cloudwatch, raised = patient.client("cloudwatch"), 0
+    for start in range(0, len(names), ALARMS_AT_ONCE):
+        answer = cloudwatch.describe_alarms(AlarmNames=names[start : start + ALARMS_AT_ONCE], StateValue="ALARM")
+        for alarm in answer["MetricAlarms"]:
+            raised += 1
             yield finding(
-                f"{entry['Endpoint']} has not confirmed",
-                f"open the link in the mail from AWS Notifications; for another one: {again} {entry['Endpoint']}",
+                f"{alarm['AlarmName']}: {alarm['StateReason']}", alarm.get("AlarmDescription") or "docs/operations.md"
             )
+    if not raised:
+        yield good(f"none of {len(names)} is raised")
 
 
 def _quota(patient: Patient) -> Iterator[Seen]:
@@ -467,6 +491,7 @@ CHECKS: dict[str, Callable[[Patient], Iterator[Seen]]] = {
     "receiver": _receivers,
     "signing secret": _secrets,
     "e-mail": _emails,
+    "alarm": _alarms,
 }
 
 

@@ -118,8 +118,21 @@ def test_an_unknown_caller_is_the_only_finding() -> None:
 def test_a_mail_address_that_was_not_confirmed_is_named() -> None:
     subscription = {"Protocol": "email", "Endpoint": "me@example.com", "SubscriptionArn": "PendingConfirmation"}
     sns = {"list_subscriptions_by_topic": lambda **_: {"Subscriptions": [subscription]}}
-    [found] = seen(deployment(services={"sns": sns}), "e-mail")
-    assert (found.state, found.text) == (State.FINDING, "me@example.com has not confirmed")
+    found, _ = seen(deployment(services={"sns": sns}), "e-mail")
+    assert found.state is State.FINDING
+    assert found.text == "me@example.com has not confirmed the subscription to results"
+
+
+def test_an_alarm_that_is_raised_is_a_finding_with_its_own_words() -> None:
+    alarm = {"AlarmName": "DeadLetters", "StateReason": "1 datapoint was above 0", "AlarmDescription": "see there"}
+    listed = {"ResourceType": "AWS::CloudWatch::Alarm", "PhysicalResourceId": "DeadLetters", "LogicalResourceId": "D"}
+    cloudformation = {
+        "describe_stacks": stacks("CREATE_COMPLETE"),
+        "list_stack_resources": lambda **_: {"StackResourceSummaries": [listed]},
+    }
+    cloudwatch = {"describe_alarms": lambda **_: {"MetricAlarms": [alarm]}}
+    [found] = seen(deployment(services={"cloudformation": cloudformation, "cloudwatch": cloudwatch}), "alarm")
+    assert found == Seen(State.FINDING, "DeadLetters: 1 datapoint was above 0", "see there")
 
 
 def test_a_secret_that_is_about_to_go_can_be_had_back() -> None:
