@@ -194,7 +194,7 @@ def _storage(images: int, image_bytes: int, settings: Settings) -> Iterator[Line
 
     writes = {
         "record": _units(record) + 1,  # and its entry in the list
-        "answer of Rekognition": 1 + _units(document),  # claimed, then stored
+        "answer of Rekognition, and its call counted": 2 + _units(document),  # claimed, counted, stored
         f"index: {names} entries, {names} counts, in a transaction": 2 * (2 * names + 1),
         f"log of deliveries to {receivers}, and its two lists": 3 * receivers,
     }

@@ -224,6 +224,11 @@ def _mappings(patient: Patient) -> Iterator[Seen]:
         queue, function = (mapping[name].rpartition(":")[2] for name in ("EventSourceArn", "FunctionArn"))
         if mapping["State"] in RUNNING:
             running += 1
+        elif _is_paused(patient, uuid):
+            yield finding(
+                f"{function} gets nothing of {queue}: the month's budget is used up",
+                "deploy with a larger monthly_budget_usd, or wait for the month's end; what comes meanwhile waits",
+            )
         else:
             yield finding(
                 f"{function} gets nothing of {queue}: {mapping['State']}",
@@ -231,6 +236,15 @@ def _mappings(patient: Patient) -> Iterator[Seen]:
             )
     if running == len(found):
         yield good(f"{running} queues feed their functions")
+
+
+def _is_paused(patient: Patient, mapping: str) -> bool:
+    """Whether it is the budget that has stopped it, which goes on by itself."""
+    for variables in patient.variables:
+        if variables.get("EVENT_SOURCE_MAPPING") == mapping:
+            key = {"period": {"S": "pause"}}  # usage.PAUSE
+            return "Item" in patient.client("dynamodb").get_item(TableName=variables["USAGE_TABLE"], Key=key)
+    return False
 
 
 def _queues(patient: Patient) -> Iterator[Seen]:

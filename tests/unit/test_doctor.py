@@ -126,7 +126,7 @@ def test_a_mail_address_that_was_not_confirmed_is_named() -> None:
 def test_an_alarm_that_is_raised_is_a_finding_with_its_own_words() -> None:
     alarm = {"AlarmName": "DeadLetters", "StateReason": "1 datapoint was above 0", "AlarmDescription": "see there"}
     listed = {"ResourceType": "AWS::CloudWatch::Alarm", "PhysicalResourceId": "DeadLetters", "LogicalResourceId": "D"}
-    cloudformation = {
+    cloudformation: dict[str, Any] = {
         "describe_stacks": stacks("CREATE_COMPLETE"),
         "list_stack_resources": lambda **_: {"StackResourceSummaries": [listed]},
     }
@@ -158,3 +158,29 @@ def test_json_holds_each_line_and_the_findings_are_counted() -> None:
     lines = json.loads(text.getvalue())
     assert count == sum(line["state"] == "finding" for line in lines) >= 3
     assert all(line["fix"] for line in lines if line["state"] == "finding")
+
+
+def test_a_pause_of_the_budget_is_told_from_a_mapping_that_somebody_disabled() -> None:
+    mapping = {"State": "Disabled", "EventSourceArn": "arn:queue", "FunctionArn": "arn:recognition"}
+    variables = {"EVENT_SOURCE_MAPPING": "m", "USAGE_TABLE": "usage"}
+    listed = [
+        {"ResourceType": "AWS::Lambda::EventSourceMapping", "PhysicalResourceId": "m", "LogicalResourceId": "M"},
+        {"ResourceType": "AWS::Lambda::Function", "PhysicalResourceId": "f", "LogicalResourceId": "F"},
+    ]
+    cloudformation: dict[str, Any] = {
+        "describe_stacks": stacks("CREATE_COMPLETE"),
+        "list_stack_resources": lambda **_: {"StackResourceSummaries": listed},
+    }
+    functions: dict[str, Any] = {
+        "get_event_source_mapping": lambda **_: mapping,
+        "get_function_configuration": lambda **_: {"Environment": {"Variables": variables}},
+    }
+
+    def text(item: dict[str, Any]) -> str:
+        services = {"cloudformation": cloudformation, "lambda": functions, "dynamodb": {"get_item": lambda **_: item}}
+        return seen(deployment(services=services), "mapping")[0].text
+
+    assert (
+        text({"Item": {"period": {"S": "pause"}}}) == "recognition gets nothing of queue: the month's budget is used up"
+    )
+    assert text({}) == "recognition gets nothing of queue: Disabled"
