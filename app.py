@@ -25,7 +25,14 @@ def build_app(context: dict[str, Any] | None = None) -> App:
     environment = Environment(region=settings.region) if settings.region else None
 
     api = APIStack(app, "APIStack", settings=settings, env=environment)
-    integration = IntegrationStack(app, "IntegrationStack", api_key=api.api_key, settings=settings, env=environment)
+    integration = IntegrationStack(
+        app,
+        "IntegrationStack",
+        api_key=api.api_key,
+        alarm_topic=api.alarm_topic,
+        settings=settings,
+        env=environment,
+    )
     RekognitionStack(
         app,
         "RekognitionStack",
@@ -35,6 +42,7 @@ def build_app(context: dict[str, Any] | None = None) -> App:
         upload_api=api.api,
         deliveries_api=integration.api,
         api_key=api.api_key,
+        alarm_topic=api.alarm_topic,
         settings=settings,
         env=environment,
     )

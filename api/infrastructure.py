@@ -27,6 +27,7 @@ from common.infrastructure import (
     python_function,
     python_layer,
 )
+from common.monitoring import Monitoring, alarm_topic
 from common.settings import Settings
 
 HANDLERS = Path(__file__).parent / "runtime"
@@ -49,6 +50,8 @@ class APIStack(Stack):
         self.api_key = apigateway.ApiKey(self, "ApiKey")
         self.export_value(self.api_key.key_id)
 
+        self.alarm_topic = alarm_topic(self, "AlarmTopic", settings=settings)
+        self.export_value(self.alarm_topic.topic_arn)
         self.common_layer = python_layer(
             self, "CommonLayer", folder=RUNTIME, description="Sightline's shared modules", settings=settings
         )
@@ -75,6 +78,8 @@ class APIStack(Stack):
             api_key=self.api_key,
             settings=settings,
         )
+        if settings.monitoring:
+            Monitoring(self, "Monitoring", topic=self.alarm_topic)
         CfnOutput(self, "UploadEndpoint", value=base_url(self.api), description="Base URL of the Image Upload Service")
         CfnOutput(
             self,

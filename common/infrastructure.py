@@ -197,9 +197,13 @@ def python_function(
         log_group=group,
         logging_format=lambda_.LoggingFormat.JSON,
         role=_role(scope, id, group),
+        tracing=lambda_.Tracing.ACTIVE,
         environment={"POWERTOOLS_SERVICE_NAME": id, **environment},
     )
     acknowledge(function, {"AwsSolutions-L1": "The runtime is a setting; Powertools and the layer are tested on it."})
+    acknowledge_wildcard(
+        function, "*", "xray:Put* (traces) and rekognition:Detect* have no resource-level permissions."
+    )
     return function
 
 
@@ -437,12 +441,16 @@ def _throttled(settings: Settings, keyless: Sequence[tuple[str, str]]) -> apigat
     """How often the stage may be called; where keys count calls, how often the calls that need none."""
     if settings.auth != "api_key":
         return apigateway.StageOptions(
-            throttling_rate_limit=settings.api_rate, throttling_burst_limit=settings.api_burst
+            throttling_rate_limit=settings.api_rate,
+            throttling_burst_limit=settings.api_burst,
+            tracing_enabled=True,
         )
     each = apigateway.MethodDeploymentOptions(
         throttling_rate_limit=settings.api_rate, throttling_burst_limit=settings.api_burst
     )
-    return apigateway.StageOptions(method_options={f"{path}/{method}": each for path, method in keyless})
+    return apigateway.StageOptions(
+        method_options={f"{path}/{method}": each for path, method in keyless}, tracing_enabled=True
+    )
 
 
 def _error(code: str, message: str) -> dict[str, str]:

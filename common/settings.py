@@ -139,6 +139,12 @@ class Settings:
     notify_email: str = ""
     """Where e-mails about results go; none are sent without it. The recipient has to confirm the subscription."""
 
+    alarm_email: str = ""
+    """Where alarms are mailed, and when they are over. The recipient has to confirm the subscription."""
+
+    monitoring: bool = True
+    """Whether there are alarms and dashboards."""
+
     notify_labels: tuple[str, ...] = ()
     """Only results with one of these labels are mailed; all, if there are none."""
 
@@ -159,8 +165,8 @@ class Settings:
         names = [receiver.name for receiver in self.receivers]
         if len(set(names)) < len(names):
             raise SettingsError(f"receivers has a name twice; it has {', '.join(names)}")
-        if self.notify_email and not re.fullmatch(r"[^@\s]+@[^@\s]+", self.notify_email):
-            raise SettingsError(f"notify_email is {self.notify_email!r}; it takes an address, as in me@example.com")
+        _address("notify_email", self.notify_email)
+        _address("alarm_email", self.alarm_email)
         _labels("notify_labels", self.notify_labels)
         _one_of("auth", self.auth, get_args(Auth))
         _one_of("architecture", self.architecture, get_args(Architecture))
@@ -290,6 +296,8 @@ def _parse(name: str, kind: Any, value: Any) -> Any:
     try:
         if kind is int:
             return int(value)
+        if kind is bool:
+            return _boolean(value)
         if kind is float:
             return float(value)
         if kind in {tuple[str, ...], tuple[int, ...]}:
@@ -302,6 +310,13 @@ def _parse(name: str, kind: Any, value: Any) -> Any:
     except (TypeError, ValueError) as error:
         raise SettingsError(f"{name} is {value!r}; {error}") from error
     return str(value)
+
+
+def _boolean(value: Any) -> bool:
+    words = {"true": True, "on": True, "false": False, "off": False}
+    if str(value).lower() not in words:
+        raise ValueError("it takes true or false")
+    return words[str(value).lower()]
 
 
 def _is_host(text: str) -> bool:
@@ -326,6 +341,11 @@ def _is_network(text: str) -> bool:
 def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> None:
     if value not in choices:
         raise SettingsError(f"{name} is {value!r}; it takes one of {', '.join(map(str, choices))}")
+
+
+def _address(name: str, address: str) -> None:
+    if address and not re.fullmatch(r"[^@\s]+@[^@\s]+", address):
+        raise SettingsError(f"{name} is {address!r}; it takes an address, as in me@example.com")
 
 
 def _labels(name: str, labels: tuple[str, ...]) -> None:

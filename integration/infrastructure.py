@@ -27,6 +27,7 @@ from common.infrastructure import (
     stack_arn,
     tls_only,
 )
+from common.monitoring import Monitoring, own_metric
 from common.settings import THIRDPARTY, Receiver, Settings
 
 HANDLERS = Path(__file__).parent / "runtime"
@@ -49,7 +50,14 @@ class IntegrationStack(Stack):
     """Owns the labels topic; every queue that wants results subscribes to it."""
 
     def __init__(
-        self, scope: Construct, id: str, *, api_key: apigateway.IApiKey, settings: Settings, **kwargs: Any
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        api_key: apigateway.IApiKey,
+        alarm_topic: sns.ITopic,
+        settings: Settings,
+        **kwargs: Any,
     ) -> None:
         super().__init__(scope, id, description="Sightline: results go out", **kwargs)
         self.settings = settings
@@ -73,12 +81,34 @@ class IntegrationStack(Stack):
         )
         if settings.notify_email:
             self._emails()
+        if settings.monitoring:
+            self._monitor(alarm_topic)
         CfnOutput(
             self, "DeliveriesEndpoint", value=base_url(self.api), description="Base URL of the Deliveries Service"
         )
         CfnOutput(self, "DeliveriesTableName", value=deliveries.table_name, description="One item per delivery")
         CfnOutput(self, "SigningSecretArns", value=self.to_json_string(self.secrets), description="ARNs, by receiver")
         CfnOutput(self, "LabelsTopicArn", value=self.labels_topic.topic_arn, description="Announces every result")
+
+    def _monitor(self, topic: sns.ITopic) -> None:
+        monitoring = Monitoring(self, "Monitoring", topic=topic)
+        for receiver in self.settings.third_parties:
+            service, name = f"{_prefix(receiver)}Deliver", receiver.name
+            monitoring.alarm(
+                f"{service}BreakerOpen",
+                own_metric("BreakerOpen", service=service, statistic="Maximum", receiver=name),
+                above=0,
+                periods=3,
+                meaning=f"The receiver {name} has been down for a quarter of an hour.",
+                section="A receiver is down",
+            )
+            monitoring.graph(
+                f"Deliveries to {name}",
+                *(
+                    own_metric("DeliveryAttempts", service=service, outcome=outcome, receiver=name)
+                    for outcome in ("delivered", "again", "rejected")
+                ),
+            )
 
     def _topic(self, id: str) -> sns.Topic:
         topic = sns.Topic(self, id, enforce_ssl=True)
@@ -129,7 +159,7 @@ class IntegrationStack(Stack):
 
     def _receiver(self, receiver: Receiver, deliveries: dynamodb.TableV2, breakers: dynamodb.TableV2) -> WorkQueue:
         """A queue, a function and a secret for each, so that none can delay, read or sign for another."""
-        prefix = "" if receiver.name == THIRDPARTY else receiver.name.title().replace("-", "")
+        prefix = _prefix(receiver)
         work = WorkQueue(
             self,
             f"{prefix}Labels",
@@ -256,6 +286,11 @@ class IntegrationStack(Stack):
             layers=[self.layer],
             settings=self.settings,
         )
+
+
+def _prefix(receiver: Receiver) -> str:
+    """With what the names of its constructs begin."""
+    return "" if receiver.name == THIRDPARTY else receiver.name.title().replace("-", "")
 
 
 def _having(labels: tuple[str, ...]) -> dict[str, sns.SubscriptionFilter] | None:

@@ -25,7 +25,6 @@ from common.infrastructure import (
     RUNTIME,
     WorkQueue,
     acknowledge,
-    acknowledge_wildcard,
     base_url,
     grant,
     grant_objects,
@@ -37,6 +36,7 @@ from common.infrastructure import (
     removal_policy,
     tls_only,
 )
+from common.monitoring import Monitoring, own_metric
 from common.settings import Settings
 
 HANDLERS = Path(__file__).parent / "runtime"
@@ -46,6 +46,7 @@ NEWEST_INDEX = "newest"
 BATCH_SIZE = 10
 
 PROJECTION_TIMEOUT = Duration.seconds(30)
+LATE = Duration.minutes(5)
 
 
 class RekognitionStack(Stack):
@@ -62,6 +63,7 @@ class RekognitionStack(Stack):
         upload_api: apigateway.RestApi,
         deliveries_api: apigateway.RestApi,
         api_key: apigateway.IApiKey,
+        alarm_topic: sns.ITopic,
         settings: Settings,
         **kwargs: Any,
     ) -> None:
@@ -123,6 +125,8 @@ class RekognitionStack(Stack):
             images=f"https://{image_bucket.bucket_regional_domain_name}",
             renditions=f"https://{renditions.bucket_regional_domain_name}",
         )
+        if settings.monitoring:
+            self._monitor(alarm_topic)
         CfnOutput(self, "LabelsEndpoint", value=base_url(api), description="Base URL of the List Images Service")
         if gallery:
             CfnOutput(self, "GalleryAddress", value=f"{base_url(api)}/gallery", description="A page for people")
@@ -136,6 +140,44 @@ class RekognitionStack(Stack):
         CfnOutput(self, "ProjectionsTableName", value=projections.table_name, description="What the index holds")
         CfnOutput(self, "IndexQueueUrl", value=index_queue.queue_url, description="Has images projected again")
         CfnOutput(self, "ResultsBucketName", value=results.bucket_name, description="One JSON document per image")
+
+    def _monitor(self, topic: sns.ITopic) -> None:
+        monitoring = Monitoring(self, "Monitoring", topic=topic)
+        service = "ImageRecognition"
+        recognized, failed = (own_metric(name, service=service) for name in ("Recognized", "Failed"))
+        time_to_labels = own_metric("UploadToLabels", service=service, statistic="p95")
+        monitoring.alarm(
+            "LabelsLate",
+            time_to_labels,
+            above=LATE.to_milliseconds(),
+            periods=3,
+            meaning=f"Of twenty pictures one takes more than {LATE.to_minutes()} minutes from upload to labels.",
+            section="Labels come late",
+        )
+        monitoring.alarm(
+            "PicturesFail",
+            own_metric("Failed", service=service, statistic="Average"),
+            above=0.5,
+            periods=3,
+            meaning="More than half of the pictures have become FAILED for a quarter of an hour.",
+            section="Pictures fail",
+        )
+        monitoring.alarm(
+            "BudgetExceeded",
+            own_metric("BudgetExceeded", service="Budget", statistic="Maximum"),
+            above=0,
+            meaning="This month's budget for Rekognition is used up: pictures wait in the queue.",
+            section="The budget is used up",
+        )
+        uploaded = [own_metric("Uploaded", service=each) for each in ("GetSaveImage", "FetchImages")]
+        monitoring.graph("Pictures", *uploaded, recognized, failed)
+        monitoring.graph(
+            "Calls of Rekognition", *(own_metric(name, service=service) for name in ("Calls", "CacheHits"))
+        )
+        median = own_metric("UploadToLabels", service=service, statistic="p50")
+        monitoring.graph("From upload to labels, in ms", median, time_to_labels)
+        for title, name in (("Calls this month", "MonthlyCalls"), ("Spent this month, in USD", "MonthlyCost")):
+            monitoring.graph(title, own_metric(name, service="Budget", statistic="Maximum"))
 
     def _classifications(self) -> dynamodb.TableV2:
         """One item per image; the index lists those that are not deleted, newest first, in what a list shows."""
@@ -308,7 +350,6 @@ class RekognitionStack(Stack):
         # Without it S3 answers 403 for what is gone, which could not be told from a missing permission.
         grant(function, ["s3:ListBucket"], bucket.bucket_arn)
         grant(function, ["rekognition:DetectLabels"], "*")
-        acknowledge_wildcard(function, "*", "rekognition:Detect* has no resource-level permissions.")
         return source
 
     def _budget(self, usage: dynamodb.TableV2, source: event_sources.SqsEventSource) -> None:

@@ -190,12 +190,14 @@ class Recognizer:
 
 
 def _count(record: Classification) -> None:
+    if record.status == "DELETED":
+        return
+    count("Failed", int(record.status == "FAILED"))  # the average is their share
     if record.status == "RECOGNIZED":
         count("Recognized")
         seconds = (_moment(record.recognized_at) - _moment(record.uploaded_at)).total_seconds()
         count("UploadToLabels", max(0, seconds * 1000), MetricUnit.Milliseconds)
     elif record.failure:
-        count("Failed")  # all codes together, as alarms cannot sum up
         count("Failed", code=record.failure.code)
 
 

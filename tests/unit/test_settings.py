@@ -113,10 +113,18 @@ def test_receivers_are_a_list_in_json_or_in_cdk_json() -> None:
         ({"receivers": [{"name": "a", "url_parameter": "p", "label": "Dog"}]}, "receivers has 'label'"),
         ({"receivers": [{"name": "a", "url_parameter": "p"}] * 2}, "has a name twice"),
         ({"format": "yaml"}, "format is 'yaml'; it takes one of xml, json"),
-        ({"notify_email": "me"}, "takes an address"),
+        ({"notify_email": "me"}, "notify_email is 'me'; it takes an address"),
+        ({"alarm_email": "me"}, "alarm_email is 'me'; it takes an address"),
         ({"notify_labels": ["x"] * 151}, "at most 150"),
     ],
 )
 def test_a_receiver_or_address_that_does_not_fit_is_named(context: dict[str, Any], complaint: str) -> None:
     with pytest.raises(SettingsError, match=complaint):
         Settings.from_context(context)
+
+
+@pytest.mark.parametrize(("given", "read"), [(True, True), ("on", True), ("False", False), ("off", False)])
+def test_what_may_be_left_out_is_said_in_a_word(given: Any, read: bool) -> None:
+    assert Settings.from_context({"monitoring": given}).monitoring is read
+    with pytest.raises(SettingsError, match="monitoring is 'maybe'; it takes true or false"):
+        Settings.from_context({"monitoring": "maybe"})

@@ -1,0 +1,189 @@
+"""What is watched in each stack: an alarm for whatever wants a person, and a dashboard."""
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct, IConstruct
+
+from common.infrastructure import acknowledge
+from common.settings import Settings
+
+NAMESPACE = "Sightline"
+PERIOD = Duration.minutes(5)
+WIDTH = 8  # of 24
+
+MAX_AGE_SECONDS = 3600
+MAX_ERRORS_PERCENT = 5
+MAX_REFUSED_PERCENT = 50
+
+
+def alarm_topic(scope: Construct, id: str, *, settings: Settings) -> sns.Topic:
+    """Where the alarms of all stacks go. It is there without them too: an export that another stack imports stays."""
+    topic = sns.Topic(scope, id, enforce_ssl=True)
+    topic.add_to_resource_policy(
+        iam.PolicyStatement(
+            principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+            actions=["sns:Publish"],
+            resources=[topic.topic_arn],
+            conditions={
+                "ArnLike": {"aws:SourceArn": Stack.of(scope).format_arn(service="cloudwatch", resource="alarm:*")}
+            },
+        )
+    )
+    acknowledge(topic, {"AwsSolutions-SNS2": "CloudWatch cannot publish to a topic under the aws/sns key."})
+    if settings.alarm_email:
+        topic.add_subscription(subscriptions.EmailSubscription(settings.alarm_email))
+    CfnOutput(scope, f"{id}Arn", value=topic.topic_arn, description="Gets every alarm, and when it is over")
+    return topic
+
+
+def own_metric(name: str, *, service: str, statistic: str = "Sum", **dimensions: str) -> cloudwatch.Metric:
+    """What a function counts (`metrics.count`)."""
+    return cloudwatch.Metric(
+        namespace=NAMESPACE,
+        metric_name=name,
+        dimensions_map={"service": service, **dimensions},
+        statistic=statistic,
+        period=PERIOD,
+    )
+
+
+class Monitoring(Construct):
+    """Watches all queues, functions and APIs that its stack has when it is made; more by `alarm` and `graph`.
+
+    Rates are averages: Lambda and API Gateway count each call as one or zero. Alarms go without metric math, which
+    would make them dearer, and labels, which are math to CloudFormation. Each one's description names the section of
+    docs/operations.md that says what to do.
+
+    A stack has a dashboard of its own, as one that shows another's resources would not let them go.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, topic: sns.ITopic) -> None:
+        super().__init__(scope, id)
+        self._action = actions.SnsAction(topic)
+        self._dashboard = cloudwatch.Dashboard(self, "Dashboard", default_interval=Duration.days(1))
+        found = Stack.of(self).node.find_all()
+        self._queues([one for one in found if isinstance(one, sqs.Queue) and one.dead_letter_queue])
+        self._functions([one for one in found if isinstance(one, lambda_.Function)])
+        self._apis([one for one in found if isinstance(one, apigateway.RestApi)])
+
+    def alarm(
+        self, id: str, metric: cloudwatch.IMetric, *, above: float, meaning: str, section: str, periods: int = 1
+    ) -> None:
+        """Raise an alarm when the metric is above the limit for so many periods. Where there is no data all is well."""
+        alarm = cloudwatch.Alarm(
+            self,
+            id,
+            metric=metric,
+            threshold=above,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            evaluation_periods=periods,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description=f"{meaning} What to do: docs/operations.md, “{section}”.",
+        )
+        alarm.add_alarm_action(self._action)
+        alarm.add_ok_action(self._action)
+
+    def graph(self, title: str, *metrics: cloudwatch.IMetric) -> None:
+        """Show metrics on the dashboard."""
+        self._dashboard.add_widgets(cloudwatch.GraphWidget(title=title, left=list(metrics), width=WIDTH))
+
+    def _queues(self, queues: list[sqs.Queue]) -> None:
+        ages, depths, dead = [], [], []
+        for queue in queues:
+            if queue.dead_letter_queue is None:
+                continue
+            letters = queue.dead_letter_queue.queue
+            name, name_of_letters = _name(queue), _name(letters)
+            age = queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=PERIOD)
+            count = letters.metric_approximate_number_of_messages_visible(statistic="Maximum", period=PERIOD)
+            self.alarm(
+                f"{_id(queue)}Waits",
+                age,
+                above=MAX_AGE_SECONDS,
+                meaning=f"The oldest message in {name} has waited for more than an hour.",
+                section="Messages wait",
+            )
+            self.alarm(
+                f"{_id(letters)}Full",
+                count,
+                above=0,
+                meaning=f"There are messages in {name_of_letters}: they could not be handled, and wait for a person.",
+                section="Dead letters",
+            )
+            ages.append(age)
+            dead.append(count)
+            depths.append(queue.metric_approximate_number_of_messages_visible(statistic="Maximum", period=PERIOD))
+        self.graph("Oldest message, in seconds", *ages)
+        self.graph("Messages that wait", *depths)
+        self.graph("Dead letters", *dead)
+
+    def _functions(self, functions: list[lambda_.Function]) -> None:
+        errors, throttles, durations = [], [], []
+        for function in functions:
+            name = _name(function)
+            throttled = function.metric_throttles(period=PERIOD)
+            self.alarm(
+                f"{_id(function)}Fails",
+                function.metric_errors(statistic="Average", period=PERIOD),
+                above=MAX_ERRORS_PERCENT / 100,
+                periods=2,
+                meaning=f"More than {MAX_ERRORS_PERCENT} % of the invocations of {name} end by an error, or for want "
+                "of time or memory.",
+                section="A function fails",
+            )
+            self.alarm(
+                f"{_id(function)}Throttled",
+                throttled,
+                above=0,
+                periods=3,
+                meaning=f"Lambda has turned invocations of {name} away for a quarter of an hour.",
+                section="A function is throttled",
+            )
+            errors.append(function.metric_errors(period=PERIOD))
+            throttles.append(throttled)
+            durations.append(function.metric_duration(statistic="p95", period=PERIOD))
+        self.graph("Invocations that failed", *errors)
+        self.graph("Invocations that were throttled", *throttles)
+        self.graph("Duration, p95, in ms", *durations)
+
+    def _apis(self, apis: list[apigateway.RestApi]) -> None:
+        for api in apis:
+            name = _name(api)
+            failed = api.metric_server_error(statistic="Average", period=PERIOD)
+            refused = api.metric_client_error(statistic="Average", period=PERIOD)
+            self.alarm(
+                f"{_id(api)}Fails",
+                failed,
+                above=MAX_ERRORS_PERCENT / 100,
+                periods=2,
+                meaning=f"{name} answers more than {MAX_ERRORS_PERCENT} % of its calls with 5xx.",
+                section="An API answers with errors",
+            )
+            self.alarm(
+                f"{_id(api)}Refuses",
+                refused,
+                above=MAX_REFUSED_PERCENT / 100,
+                periods=3,
+                meaning=f"{name} has refused more than {MAX_REFUSED_PERCENT} % of its calls for a quarter of an hour: "
+                "no key, too many calls (429), or wrong ones.",
+                section="An API refuses calls",
+            )
+            self.graph(f"{name}: calls", api.metric_count(statistic="Sum", period=PERIOD))
+            self.graph(f"{name}: shares of 4xx and 5xx", refused, failed)
+            self.graph(f"{name}: latency, p95, in ms", api.metric_latency(statistic="p95", period=PERIOD))
+
+
+def _name(construct: IConstruct) -> str:
+    return construct.node.path
+
+
+def _id(construct: IConstruct) -> str:
+    _, *parts = construct.node.path.split("/")
+    return "".join(parts)

@@ -1,0 +1,157 @@
+"""Alarms and dashboards: something for everything that can go wrong, and words for whoever is woken by it."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, Templates
+
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+RUNTIMES = ("api", "recognition", "integration", "common")
+
+
+@pytest.fixture(scope="module")
+def alarms(templates: Templates) -> list[tuple[str, dict[str, Any]]]:
+    """Each alarm, behind its stack."""
+    return [(stack, alarm) for stack, _, alarm in resources(templates, "AWS::CloudWatch::Alarm")]
+
+
+def resources(templates: Templates, kind: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for stack, template in templates.items():
+        for logical_id, resource in template["Resources"].items():
+            if resource["Type"] == kind:
+                yield stack, logical_id, resource["Properties"]
+
+
+def metrics(alarm: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Namespace, name and dimensions of what an alarm looks at."""
+    stats = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
+    for metric in stats or [alarm]:
+        dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
+        yield metric["Namespace"], metric["MetricName"], dimensions
+
+
+def test_every_alarm_says_what_it_means_and_the_operations_page_what_to_do(
+    alarms: list[tuple[str, dict[str, Any]]],
+) -> None:
+    assert alarms
+    written = set(
+        re.findall(r"^### (.+)$", OPERATIONS.partition("\n## Alarms\n")[2].partition("\n## ")[0], re.MULTILINE)
+    )
+    named = set()
+    for _, alarm in alarms:
+        found = re.fullmatch(r"\S.{20,}\. What to do: docs/operations\.md, “(.+)”\.", alarm["AlarmDescription"])
+        assert found, alarm["AlarmDescription"]
+        named.add(found[1])
+    assert named == written
+    for section in written:
+        text = OPERATIONS.partition(f"\n### {section}\n")[2].partition("\n### ")[0]
+        for part in ("**Means**", "**Look**", "**Do**"):
+            assert part in text, section
+
+
+def test_every_alarm_tells_the_topic_and_takes_silence_for_peace(alarms: list[tuple[str, dict[str, Any]]]) -> None:
+    for stack, alarm in alarms:
+        assert alarm["TreatMissingData"] == "notBreaching"
+        for told in (alarm["AlarmActions"], alarm["OKActions"]):
+            assert len(told) == 1
+            assert "AlarmTopic" in str(told), stack
+
+
+def test_every_queue_has_alarms_for_what_waits_and_for_its_dead_letters(
+    templates: Templates, alarms: list[tuple[str, dict[str, Any]]]
+) -> None:
+    watched = {
+        (stack, name, dimensions["QueueName"]["Fn::GetAtt"][0])
+        for stack, alarm in alarms
+        for namespace, name, dimensions in metrics(alarm)
+        if namespace == "AWS/SQS"
+    }
+    expected = set()
+    for stack, logical_id, queue in resources(templates, "AWS::SQS::Queue"):
+        redrive = "RedrivePolicy" in queue
+        name = "ApproximateAgeOfOldestMessage" if redrive else "ApproximateNumberOfMessagesVisible"
+        expected.add((stack, name, logical_id))
+    assert watched == expected
+
+
+def test_every_function_and_every_api_has_alarms_for_errors_and_throttling(
+    templates: Templates, alarms: list[tuple[str, dict[str, Any]]]
+) -> None:
+    watched = {
+        (name, str(value))
+        for _, alarm in alarms
+        for namespace, name, dimensions in metrics(alarm)
+        if namespace in {"AWS/Lambda", "AWS/ApiGateway"}
+        for value in dimensions.values()
+    }
+    for _, logical_id, function in resources(templates, "AWS::Lambda::Function"):
+        if "POWERTOOLS_SERVICE_NAME" in function.get("Environment", {}).get("Variables", {}):  # else it is CDK's own
+            assert {("Errors", str({"Ref": logical_id})), ("Throttles", str({"Ref": logical_id}))} <= watched
+    for _, _, api in resources(templates, "AWS::ApiGateway::RestApi"):
+        assert {("5XXError", api["Name"]), ("4XXError", api["Name"])} <= watched
+
+
+def test_what_alarms_and_dashboards_show_of_ours_is_what_functions_count(
+    templates: Templates, alarms: list[tuple[str, dict[str, Any]]]
+) -> None:
+    services = {
+        function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+        for _, _, function in resources(templates, "AWS::Lambda::Function")
+        if "Environment" in function
+    }
+    counted = {
+        name
+        for folder in RUNTIMES
+        for path in (ROOT / folder / "runtime").glob("*.py")
+        for name in re.findall(r"\bcount\(\s*\"(\w+)\"", path.read_text())
+    }
+    looked_at = {
+        (name, dimensions["service"])
+        for _, alarm in alarms
+        for namespace, name, dimensions in metrics(alarm)
+        if namespace == "Sightline"
+    }
+    assert {"UploadToLabels", "Failed", "BreakerOpen", "BudgetExceeded"} <= {name for name, _ in looked_at}
+    boards = [str(board["DashboardBody"]) for _, _, board in resources(templates, "AWS::CloudWatch::Dashboard")]
+    assert len(boards) == 3
+    for board in boards:
+        shown = re.findall(r'"Sightline","(\w+)",((?:"\w+","[\w.-]+",?)+)', board)
+        looked_at |= {(name, re.findall(r'"service","(\w+)"', dimensions)[0]) for name, dimensions in shown}
+    assert {name for name, _ in looked_at} == counted
+    assert {service for _, service in looked_at} <= services
+
+
+def test_whoever_is_named_gets_the_alarms_by_mail(synthesize: Callable[..., Templates]) -> None:
+    templates = synthesize(alarm_email="ops@example.com", monitoring="false")
+    [(_, _, subscription)] = [
+        found for found in resources(templates, "AWS::SNS::Subscription") if found[2]["Protocol"] == "email"
+    ]
+    assert subscription["Endpoint"] == "ops@example.com"
+    assert "AlarmTopic" in str(subscription["TopicArn"])
+
+
+def test_without_monitoring_nothing_watches_and_no_export_is_taken_away(
+    templates: Templates, synthesize: Callable[..., Templates]
+) -> None:
+    without = synthesize(monitoring="false")
+    for kind in ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard"):
+        assert list(resources(without, kind)) == []
+
+    def exports(stacks: Templates) -> set[str]:
+        return {
+            json.dumps(o["Export"]) for stack in stacks.values() for o in stack["Outputs"].values() if "Export" in o
+        }
+
+    assert exports(without) == exports(templates)
+
+
+def test_calls_are_traced(templates: Templates) -> None:
+    for _, _, function in resources(templates, "AWS::Lambda::Function"):
+        if "Environment" in function:
+            assert function["TracingConfig"] == {"Mode": "Active"}
+    for _, _, stage in resources(templates, "AWS::ApiGateway::Stage"):
+        assert stage["TracingEnabled"] is True
