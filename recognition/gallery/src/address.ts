@@ -5,7 +5,7 @@ import { pathOf, type Search } from "./api";
 
 export const NOTHING: Search = { labels: [], match: "all", exclude: [], confidence: 0 };
 
-export function searchOf(query: string): Search {
+function searchOf(query: string): Search {
   const given = new URLSearchParams(query);
   const confidence = Number(given.get("min_confidence"));
   return {

@@ -7,7 +7,7 @@ import { signal } from "@preact/signals";
 import { type Api, ApiError, type Entry, inWords } from "./api";
 import type { Pictures } from "./pictures";
 
-export const UNDO_SECONDS = 5;
+const UNDO_SECONDS = 5;
 
 interface Deletion {
   image: string;

@@ -3,7 +3,8 @@
 import { batch, computed, signal } from "@preact/signals";
 import { type Api, type Entry, inWords, type Page, type Search } from "./api";
 
-const PAGE = 100;
+const PAGE = 200;
+const NEWS = 100;
 const ADDRESS_SECONDS = 240; // thumbnails' addresses are good for 300
 
 /** An entry, and when its thumbnail's address was given. */
@@ -76,7 +77,7 @@ export class Pictures {
   async refresh(atOnce: boolean): Promise<number> {
     if (this.search || this.isLoading.value) return 0;
     const turn = this.turn;
-    const page = await this.api.newest(PAGE);
+    const page = await this.api.newest(NEWS);
     if (turn !== this.turn || this.isLoading.value) return 0;
     const known = new Map(this.loaded.value.map((entry) => [entry.image, entry.uploaded_at]));
     const count = page.entries.filter((entry) => known.get(entry.image) !== entry.uploaded_at).length;

@@ -25,7 +25,7 @@ const TYPES: Record<string, string> = {
 };
 export const ACCEPTED = [...new Set(Object.values(TYPES)), ".heic", ".heif"].join(",");
 
-export type Progress =
+type Progress =
   | { is: "waiting" | "recognizing" | "late" }
   | { is: "sending"; part: number | null }
   | { is: "done"; picture: Picture }
