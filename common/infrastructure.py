@@ -441,16 +441,12 @@ def _throttled(settings: Settings, keyless: Sequence[tuple[str, str]]) -> apigat
     """How often the stage may be called; where keys count calls, how often the calls that need none."""
     if settings.auth != "api_key":
         return apigateway.StageOptions(
-            throttling_rate_limit=settings.api_rate,
-            throttling_burst_limit=settings.api_burst,
-            tracing_enabled=True,
+            throttling_rate_limit=settings.api_rate, throttling_burst_limit=settings.api_burst
         )
     each = apigateway.MethodDeploymentOptions(
         throttling_rate_limit=settings.api_rate, throttling_burst_limit=settings.api_burst
     )
-    return apigateway.StageOptions(
-        method_options={f"{path}/{method}": each for path, method in keyless}, tracing_enabled=True
-    )
+    return apigateway.StageOptions(method_options={f"{path}/{method}": each for path, method in keyless})
 
 
 def _error(code: str, message: str) -> dict[str, str]:
