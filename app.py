@@ -37,6 +37,7 @@ def build_app(context: dict[str, Any] | None = None) -> App:
         app,
         "RekognitionStack",
         image_bucket=api.image_bucket,
+        uploaded_image_topic=api.uploaded_image_topic,
         uploads=api.uploads,
         labels_topic=integration.labels_topic,
         upload_api=api.api,

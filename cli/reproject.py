@@ -1,12 +1,12 @@
-"""Having everything derived again: every image's name is sent to `project`'s queue, and what has no record to
-recognition's."""
+"""Having everything derived again: every image's name is sent to the queues of `project` and of `thumbnails`, and what
+has no record to recognition's."""
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 from uuid import uuid4
@@ -30,7 +30,7 @@ REPROJECTION = "sightline.reprojection/1"
 EARLIEST = "0"
 """The sequencer of an object without a record: every real event of that key comes after it."""
 
-COST = 27.0
+COST = 29.0
 """Dollars for a million images, about; docs/scale.md shows of what."""
 
 Item = dict[str, Any]
@@ -47,6 +47,7 @@ class Places:
     records: str
     projections: str
     index_queue: str
+    thumbnail_queue: str
     bucket: str
     uploads_queue: str
 
@@ -93,6 +94,7 @@ def _places(target: Target) -> Places:
         records=recognition["ClassificationsTableName"],
         projections=recognition["ProjectionsTableName"],
         index_queue=recognition["IndexQueueUrl"],
+        thumbnail_queue=recognition["ThumbnailQueueUrl"],
         bucket=api["ImageBucketName"],
         uploads_queue=api["UploadQueueUrl"],
     )
@@ -112,7 +114,7 @@ def _size(target: Target, table: str) -> int:
 
 
 def reproject(target: Target, places: Places, *, missing: bool, err: Console) -> Summary:
-    """Send a message for every image that is listed, that stands in the index without being listed, and, if `missing`,
+    """Send messages for every image that is listed, that stands in the index without being listed, and, if `missing`,
     for every object without a record.
 
     Raises:
@@ -120,17 +122,27 @@ def reproject(target: Target, places: Places, *, missing: bool, err: Console) ->
     """
     dynamodb, sqs = target.client("dynamodb"), target.client("sqs")
     summary = Summary()
+
+    def rendering(item: Item) -> str:
+        return _notification(places.bucket, item["image"]["S"], datetime.now(UTC))
+
+    def object_as_new(version: Item) -> str:
+        known = {"size": version["Size"], "versionId": version["VersionId"]}
+        return _notification(places.bucket, version["Key"], version["LastModified"], **known)
+
+    derived = {places.index_queue: _wish, places.thumbnail_queue: rendering}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         bar = progress.add_task("listed", total=_size(target, places.records))
         shown = lambda count: progress.advance(bar, count)  # noqa: E731 - it is passed on
-        summary.listed = _send(sqs, places.index_queue, map(_wish, _listed(dynamodb, places)), shown)
+        summary.listed = _send(sqs, derived, _listed(dynamodb, places), shown)
         progress.reset(bar, description="in the index alone", total=None)
-        summary.gone = _send(sqs, places.index_queue, map(_wish, _gone(dynamodb, places)), shown)
+        summary.gone = _send(sqs, derived, _gone(dynamodb, places), shown)
         if missing:
             progress.reset(bar, description="without a record", total=None)
             objects = _objects_without_record(target.client("s3"), dynamodb, places)
-            summary.missing = _send(sqs, places.uploads_queue, objects, shown)
+            uploaded = dict.fromkeys((places.uploads_queue, places.thumbnail_queue), object_as_new)
+            summary.missing = _send(sqs, uploaded, objects, shown)
     return summary
 
 
@@ -180,59 +192,65 @@ def _wish(item: Item) -> str:
     return json.dumps({"schema": REPROJECTION, "image": item["image"]["S"], "image_id": item["image_id"]["S"]})
 
 
-def _objects_without_record(s3: Any, dynamodb: Any, places: Places) -> Iterator[str]:
-    """What S3 would have said of them when they were created."""
+def _objects_without_record(s3: Any, dynamodb: Any, places: Places) -> Iterator[Item]:
+    """Their current versions, as S3 lists them."""
     pages = s3.get_paginator("list_object_versions").paginate(Bucket=places.bucket)
     current = (version for page in pages for version in page.get("Versions", []) if version["IsLatest"])
     for batch in _batches(current, KEYS):
         known = _records(dynamodb, places.records, [version["Key"] for version in batch])
         for version in batch:
             if version["Key"] not in known:
-                yield json.dumps(_notification(places.bucket, version))
+                yield version
 
 
-def _notification(bucket: str, version: Item) -> Item:
-    moment = version["LastModified"].astimezone(UTC).isoformat(timespec="milliseconds")
-    return {
+def _notification(bucket: str, key: str, moment: datetime, **known: Any) -> str:
+    """What S3 would have said of an object when it was created."""
+    time = moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    document = {
         "Records": [
             {
                 "eventSource": "aws:s3",
                 "eventName": "ObjectCreated:Put",
                 "responseElements": {"x-amz-request-id": f"reproject:{uuid4()}"},
-                "eventTime": moment.replace("+00:00", "Z"),
+                "eventTime": time,
                 "s3": {
                     "bucket": {"name": bucket},
-                    "object": {
-                        "key": quote_plus(version["Key"], safe="/"),
-                        "size": version["Size"],
-                        "versionId": version["VersionId"],
-                        "sequencer": EARLIEST,
-                    },
+                    "object": {"key": quote_plus(key, safe="/"), "sequencer": EARLIEST, **known},
                 },
             }
         ]
     }
+    return json.dumps(document)
 
 
-def _send(sqs: "SQSClient", queue: str, bodies: Iterable[str], shown: Callable[[int], None]) -> int:
-    """Send the messages, several batches at a time; how many."""
+def _send(
+    sqs: "SQSClient", messages: Mapping[str, Callable[[Item], str]], items: Iterable[Item], shown: Callable[[int], None]
+) -> int:
+    """Send a message about each item to each queue (URL -> what makes the message), several batches at a time; how many
+    items."""
 
-    def send(batch: tuple[str, ...]) -> int:
-        left = {str(number): body for number, body in enumerate(batch)}
-        for _ in range(3):
-            entries = [{"Id": number, "MessageBody": body} for number, body in left.items()]
-            answer = sqs.send_message_batch(QueueUrl=queue, Entries=entries)  # type: ignore[arg-type]
-            left = {failure["Id"]: left[failure["Id"]] for failure in answer.get("Failed", [])}
-            if not left:
-                shown(len(batch))
-                return len(batch)
-        raise ReprojectError(f"SQS refused {len(left)} messages: {answer['Failed'][0].get('Message')}")
+    def send(batch: tuple[Item, ...]) -> int:
+        for queue, message in messages.items():
+            _send_batch(sqs, queue, [message(item) for item in batch])
+        shown(len(batch))
+        return len(batch)
 
     total = 0
     with ThreadPoolExecutor(SENDERS) as pool:
-        for window in _batches(_batches(bodies, BATCH), 4 * SENDERS):  # a million bodies need not be in memory
+        for window in _batches(_batches(items, BATCH), 4 * SENDERS):  # a million items need not be in memory
             total += sum(pool.map(send, window))
     return total
+
+
+def _send_batch(sqs: "SQSClient", queue: str, bodies: list[str]) -> None:
+    left = {str(number): body for number, body in enumerate(bodies)}
+    for _ in range(3):
+        entries = [{"Id": number, "MessageBody": body} for number, body in left.items()]
+        answer = sqs.send_message_batch(QueueUrl=queue, Entries=entries)  # type: ignore[arg-type]
+        left = {failure["Id"]: left[failure["Id"]] for failure in answer.get("Failed", [])}
+        if not left:
+            return
+    raise ReprojectError(f"SQS refused {len(left)} messages: {answer['Failed'][0].get('Message')}")
 
 
 def _batches(entries: Iterable[Any], size: int) -> Iterator[tuple[Any, ...]]:

@@ -45,6 +45,9 @@ PAGE = Path(__file__).parent / "gallery"
 NEWEST_INDEX = "newest"
 BATCH_SIZE = 10
 
+THUMBNAILS_TIMEOUT = Duration.seconds(60)
+THUMBNAIL_WORKERS = 5  # each a processor, at some pictures a second
+
 PROJECTION_TIMEOUT = Duration.seconds(30)
 LATE = Duration.minutes(5)
 
@@ -58,6 +61,7 @@ class RekognitionStack(Stack):
         id: str,
         *,
         image_bucket: s3.IBucket,
+        uploaded_image_topic: sns.ITopic,
         uploads: WorkQueue,
         labels_topic: sns.ITopic,
         upload_api: apigateway.RestApi,
@@ -71,6 +75,9 @@ class RekognitionStack(Stack):
         self.settings = settings
         self.layer = python_layer(
             self, "CommonLayer", folder=RUNTIME, description="Sightline's shared modules", settings=settings
+        )
+        self.imaging_layer = python_layer(
+            self, "ImagingLayer", folder=IMAGING, description="What reads pictures", settings=settings
         )
         table = self._classifications()
         usage = self._usage()
@@ -96,6 +103,7 @@ class RekognitionStack(Stack):
             projections=projections,
             results=results,
         )
+        thumbnail_queue = self._thumbnails(image_bucket, uploaded_image_topic, renditions)
         list_images = self._list_images(
             bucket=image_bucket, renditions=renditions, table=table, index=index, counts=counts, usage=usage
         )
@@ -139,6 +147,7 @@ class RekognitionStack(Stack):
         CfnOutput(self, "ClassificationsTableName", value=table.table_name, description="One item per image")
         CfnOutput(self, "ProjectionsTableName", value=projections.table_name, description="What the index holds")
         CfnOutput(self, "IndexQueueUrl", value=index_queue.queue_url, description="Has images projected again")
+        CfnOutput(self, "ThumbnailQueueUrl", value=thumbnail_queue.queue_url, description="Has renditions made")
         CfnOutput(self, "ResultsBucketName", value=results.bucket_name, description="One JSON document per image")
 
     def _monitor(self, topic: sns.ITopic) -> None:
@@ -317,12 +326,7 @@ class RekognitionStack(Stack):
             memory_mb=1769,  # one processor, for the calls; and the decoder's 1,280 MB beside the worker itself
             # A batch of the largest pictures, and room for what else is in /tmp.
             ephemeral_storage=Size.mebibytes(max(512, BATCH_SIZE * self.settings.max_image_megabytes + 100)),
-            layers=[
-                self.layer,
-                python_layer(
-                    self, "ImagingLayer", folder=IMAGING, description="What reads pictures", settings=self.settings
-                ),
-            ],
+            layers=[self.layer, self.imaging_layer],
             settings=self.settings,
             environment={
                 "CLASSIFICATIONS_TABLE": table.table_name,
@@ -378,6 +382,37 @@ class RekognitionStack(Stack):
     def _spending(self, usage: dynamodb.TableV2) -> dict[str, str]:
         """What `Usage` takes."""
         return {"USAGE_TABLE": usage.table_name, "MONTHLY_BUDGET_USD": str(self.settings.monthly_budget_usd)}
+
+    def _thumbnails(self, bucket: s3.IBucket, changes: sns.ITopic, renditions: s3.Bucket) -> sqs.Queue:
+        work = WorkQueue(self, "Thumbnail", topic=changes, consumer_timeout=THUMBNAILS_TIMEOUT, max_receive_count=20)
+        function = python_function(
+            self,
+            "Thumbnails",
+            handler="thumbnails.handler",
+            folder=HANDLERS,
+            description="Keeps a small form of each picture, and one that browsers show",
+            timeout=THUMBNAILS_TIMEOUT,
+            memory_mb=1769,  # as for recognition: one processor, and one decoder's 1,280 MB
+            ephemeral_storage=Size.mebibytes(max(512, BATCH_SIZE * self.settings.max_image_megabytes + 100)),
+            environment={
+                "RENDITIONS_BUCKET": renditions.bucket_name,
+                "QUEUE_URL": work.queue.queue_url,
+                "MAX_IMAGE_BYTES": str(self.settings.max_image_bytes),
+                "MAX_IMAGE_PIXELS": str(self.settings.max_image_pixels),
+            },
+            layers=[self.layer, self.imaging_layer],
+            settings=self.settings,
+        )
+        function.add_event_source(
+            event_sources.SqsEventSource(
+                work.queue, batch_size=BATCH_SIZE, max_concurrency=THUMBNAIL_WORKERS, report_batch_item_failures=True
+            )
+        )
+        grant_objects(function, ["s3:GetObject", "s3:GetObjectVersion"], bucket)
+        grant_objects(function, ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], renditions)
+        # Without it S3 answers 403 for what is not there, which could not be told from a missing permission.
+        grant(function, ["s3:ListBucket"], bucket.bucket_arn, renditions.bucket_arn)
+        return work.queue
 
     def _gallery(self) -> lambda_.Function:
         function = self._function(

@@ -84,9 +84,7 @@ class Originals:
         Raises:
             pictures.PictureError: it cannot be recognised, by what is known before it is decoded.
         """
-        if original.size > self.max_bytes:
-            limit = f"{self.max_bytes / 1024 / 1024:g} MB"
-            raise pictures.TooLargePictureError(f"the picture has {original.size:,} bytes; at most {limit} are taken")
+        self.check_size(original)
         if pictures.kind_of(original.file) not in {"JPEG", "PNG"}:
             return False  # what else there is to say of it is said by the process that converts it
         picture = pictures.inspect(original.file, max_pixels=self.max_pixels)
@@ -96,6 +94,16 @@ class Originals:
             and REFERENCE_NAME.fullmatch(original.change.key) is not None
         )
 
+    def check_size(self, original: Original) -> None:
+        """See that it was read.
+
+        Raises:
+            pictures.TooLargePictureError
+        """
+        if original.size > self.max_bytes:
+            limit = f"{self.max_bytes / 1024 / 1024:g} MB"
+            raise pictures.TooLargePictureError(f"the picture has {original.size:,} bytes; at most {limit} are taken")
+
     def reference(self, change: Change) -> "ImageTypeDef":
         """DetectLabels' `Image` for an object that it takes as it is."""
         version = {"Version": change.version_id} if change.version_id else {}
@@ -103,6 +111,15 @@ class Originals:
 
     def converted(self, original: Original, *, seconds: float) -> "ImageTypeDef":
         """DetectLabels' `Image` for all others: a JPEG made from the object.
+
+        Raises:
+            pictures.PictureError: it cannot be decoded.
+            RetryLaterError: there are not enough of the `seconds` left for it.
+        """
+        return {"Bytes": self.jpeg(original.file, form="recognition", seconds=seconds)}
+
+    def jpeg(self, file: IO[bytes], *, form: conversion.FormName, seconds: float) -> bytes:
+        """A picture as a JPEG.
 
         One at a time, as each takes a whole processor, and memory for all its pixels.
 
@@ -115,7 +132,7 @@ class Originals:
         if self._converting.acquire(timeout=patience):
             try:
                 rest = ends_at - time.monotonic()
-                return {"Bytes": conversion.convert(original.file, max_pixels=self.max_pixels, seconds=rest)}
+                return conversion.convert(file, max_pixels=self.max_pixels, seconds=rest, form=form)
             except conversion.ConversionTimeoutError:
                 pass
             finally:

@@ -1,6 +1,9 @@
 """A URL goes in by HTTP, labels come out by HTTP, the partner gets its XML."""
 
+import io
+import re
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from urllib.parse import quote, urljoin
 
 import pytest
@@ -10,7 +13,7 @@ from PIL import Image
 from local import photos
 from tests import partner_documents
 from tests.e2e.conftest import System, wait_for
-from tests.picture_files import FORMATS, ORIENTATIONS, encoded
+from tests.picture_files import FORMATS, ORIENTATIONS, encoded, quarters, scene
 from tests.source_server import Source, picture
 
 
@@ -176,3 +179,32 @@ def test_the_sample_photos_are_ones_in_which_something_is_seen(system: System) -
         assert system.upload(system.endpoints.photos + quote(name), f"samples/{name}").ok
     for name in photos.SAMPLES:
         assert "Face" in [label["name"] for label in wait_for(lambda: system.image(f"samples/{name}"))["labels"]]  # noqa: B023
+
+
+def test_the_gallery_shows_a_picture_as_it_is(system: System, source: Source) -> None:
+    """Its page comes without a key; a thumbnail follows its picture: made, replaced, removed."""
+    page = requests.get(system.endpoints.gallery, timeout=10)
+    assert "script-src 'self'" in page.headers["Content-Security-Policy"]
+    [script] = re.findall(r'src="(gallery/[\w.-]+\.js)"', page.text)
+    assert requests.get(urljoin(system.endpoints.gallery, script), timeout=10).ok
+    addresses = requests.get(f"{system.endpoints.gallery}/endpoints.json", timeout=10).json()
+    assert (addresses["upload"], addresses["auth"]) == (system.endpoints.upload, "api_key")
+
+    def colours() -> list[str] | None:
+        """Of the thumbnail, by the URL that the list has."""
+        listed = requests.get(
+            f"{system.endpoints.labels}?limit=1000&thumbnails=true", headers=system.headers, timeout=30
+        )
+        [address] = [entry["thumbnail_url"] for entry in listed.json() if entry["image"] == "shown.heic"]
+        answer = requests.get(address, timeout=10)
+        return quarters(Image.open(io.BytesIO(answer.content))) if answer.ok else None
+
+    for seen in (scene(), scene().transpose(Image.Transpose.FLIP_LEFT_RIGHT)):
+        source.files["shown"] = encoded(seen, "HEIF", orientation=6)
+        assert system.upload(f"{source.address}/file?shown", "shown.heic", overwrite="true").ok
+        record = wait_for(lambda: system.image("shown.heic"))
+        wait_for(lambda: colours() == quarters(seen))  # noqa: B023
+    shown = requests.get(record["rendition_url"], timeout=10)
+    assert quarters(Image.open(io.BytesIO(shown.content))) == quarters(seen)
+    system.s3().delete_object(Bucket=system.endpoints.bucket, Key="shown.heic")
+    wait_for(lambda: requests.get(record["thumbnail_url"], timeout=10).status_code == HTTPStatus.NOT_FOUND)

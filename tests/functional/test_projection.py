@@ -378,7 +378,6 @@ def test_the_handler_takes_events_and_reprojections_and_nothing_else(
     monkeypatch.setenv("CLASSIFICATIONS_TABLE", derivation.tables["classifications"])
     monkeypatch.setenv("LABEL_INDEX_TABLE", derivation.tables["labelindex"])
     monkeypatch.setenv("LABEL_COUNTS_TABLE", derivation.tables["labelcounts"])
-    monkeypatch.setenv("RENDITIONS_BUCKET", "renditions")
     monkeypatch.setenv("PROJECTIONS_TABLE", derivation.tables["projections"])
     for cached in (project._environment, project.projector, project._sqs):
         cached.cache_clear()

@@ -185,7 +185,7 @@ def test_all_workers_together_stay_under_the_quota(
 
 def test_failed_messages_of_a_batch_come_back_alone(templates: Templates) -> None:
     mappings = list(resources(templates, "AWS::Lambda::EventSourceMapping"))
-    assert len(mappings) == 5
+    assert len(mappings) == 6
     for place, mapping in mappings:
         assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"], place
 
@@ -231,6 +231,7 @@ def test_functions_run_the_chosen_python_with_a_role_and_logs_of_their_own(templ
         "image_recognition.handler",
         "list_images.handler",
         "gallery.handler",
+        "thumbnails.handler",
         "project.handler",
         "deliver.handler",
         "deliveries_api.handler",
@@ -411,7 +412,8 @@ def test_only_who_looks_at_pictures_carries_what_reads_them(templates: Templates
         for _, function in resources(templates, "AWS::Lambda::Function")
         if any("ImagingLayer" in str(layer) for layer in function["Properties"].get("Layers", ()))
     }
-    assert readers == {"get_save_image.handler", "fetch_images.handler", "image_recognition.handler"}
+    looking = {"get_save_image.handler", "fetch_images.handler", "image_recognition.handler", "thumbnails.handler"}
+    assert readers == looking
 
 
 def test_a_batch_of_the_largest_pictures_has_room(synthesize: Callable[..., Templates]) -> None:
@@ -543,6 +545,7 @@ def test_the_outputs_that_users_ask_for_are_there(templates: Templates) -> None:
     assert api <= templates["APIStack"]["Outputs"].keys()
     assert {"DeliveriesEndpoint", "SigningSecretArns"} <= templates["IntegrationStack"]["Outputs"].keys()
     recognition = {"ClassificationsTableName", "ProjectionsTableName", "IndexQueueUrl", "ResultsBucketName"}
+    recognition |= {"GalleryAddress", "ThumbnailQueueUrl"}
     assert {"LabelsEndpoint"} | recognition <= templates["RekognitionStack"]["Outputs"].keys()
 
 
@@ -635,8 +638,8 @@ def test_what_is_derived_is_indexed_by_label_and_counted_in_shards(recognition: 
         recognition.has_resource_properties("AWS::DynamoDB::GlobalTable", {"KeySchema": schema})
 
 
-def test_results_are_private(recognition: Template) -> None:
-    recognition.has_resource_properties(
+def test_results_and_renditions_are_private(recognition: Template) -> None:
+    recognition.all_resources_properties(
         "AWS::S3::Bucket",
         {
             "PublicAccessBlockConfiguration": {

@@ -67,6 +67,14 @@ STATEMENTS = {
         ENDPOINTS: {"ssm:GetParameter"},
         "<ListImagesLogs>": LOGGING,
     },
+    "RekognitionStack/Thumbnails": {
+        "<ThumbnailQueue>": CONSUMING,
+        "<ImageBucket>/*": {"s3:GetObject", "s3:GetObjectVersion"},
+        "<Renditions>/*": {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
+        "<ImageBucket>": {"s3:ListBucket"},  # else S3 answers 403 for what is not there
+        "<Renditions>": {"s3:ListBucket"},
+        "<ThumbnailsLogs>": LOGGING,
+    },
     "RekognitionStack/Gallery": {
         ENDPOINTS: {"ssm:GetParameter"},  # and no data
         "<GalleryLogs>": LOGGING,
@@ -158,6 +166,8 @@ SENDERS = {
     "<UploadedImageTopic>": ("s3.amazonaws.com", "<ImageBucket>"),
     "<UploadedImageQueue>": ("sns.amazonaws.com", "<UploadedImageTopic>"),
     "<UploadedImageDeadLetters>": ("sns.amazonaws.com", "<UploadedImageTopic>"),
+    "<ThumbnailQueue>": ("sns.amazonaws.com", "<UploadedImageTopic>"),
+    "<ThumbnailDeadLetters>": ("sns.amazonaws.com", "<UploadedImageTopic>"),
     "<ManifestQueue>": ("s3.amazonaws.com", "<ManifestBucket>"),
     "<LabelsQueue>": ("sns.amazonaws.com", "<LabelsTopic>"),
     "<LabelsDeadLetters>": ("sns.amazonaws.com", "<LabelsTopic>"),

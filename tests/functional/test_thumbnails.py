@@ -1,0 +1,99 @@
+"""What becomes of real pictures; how the renditions follow them is for tests/unit/test_renditions.py."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+from PIL import ExifTags, Image
+
+import thumbnails
+from recognition_event import image_id
+from tests.functional.conftest import MAX_BYTES, S3, Context, failed, sqs_event
+from tests.picture_files import encoded, quarters, scene
+
+AS_SEEN = ["red", "grey", "grey", "blue"]
+Render = Callable[..., list[str]]
+Look = Callable[[str], dict[str, Any]]
+
+
+@pytest.fixture
+def render(bucket: str, queue_url: str, context: Context, monkeypatch: pytest.MonkeyPatch) -> Render:
+    """Hand messages to the handler; the ids of those that stay in the queue."""
+    boto3.client("s3").create_bucket(Bucket="renditions")
+    monkeypatch.setenv("RENDITIONS_BUCKET", "renditions")
+    monkeypatch.setenv("QUEUE_URL", queue_url)
+    monkeypatch.setenv("MAX_IMAGE_BYTES", str(MAX_BYTES))
+    monkeypatch.setenv("MAX_IMAGE_PIXELS", "60000000")
+    for cached in (thumbnails._environment, thumbnails.renderer, thumbnails._sqs):
+        cached.cache_clear()
+    return lambda *bodies: failed(dict(thumbnails.handler(sqs_event(*bodies), context)))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def look(bucket: str) -> Look:
+    """The renditions of an image: name -> picture."""
+    s3 = boto3.client("s3")
+
+    def looked(key: str) -> dict[str, Any]:
+        prefix = f"{image_id(bucket, key)}/"
+        found = {}
+        for entry in s3.list_objects_v2(Bucket="renditions").get("Contents", []):
+            assert entry["Key"].startswith(prefix)
+            answer = s3.get_object(Bucket="renditions", Key=entry["Key"])
+            assert (answer["ContentType"], answer["CacheControl"]) == ("image/jpeg", "private, max-age=60")
+            found[entry["Key"].removeprefix(prefix)] = Image.open(io.BytesIO(answer["Body"].read()))
+        return found
+
+    return looked
+
+
+def test_a_thumbnail_is_small_upright_and_without_exif(s3: S3, render: Render, look: Look) -> None:
+    assert render(s3.put_bytes("a b/ü.jpg", encoded(scene((1600, 1200)), orientation=6))) == []
+    [(name, thumbnail)] = look("a b/ü.jpg").items()
+    assert (name, thumbnail.format, thumbnail.size) == ("thumbnail.jpg", "JPEG", (512, 384))
+    assert quarters(thumbnail) == AS_SEEN
+    assert dict(thumbnail.getexif()) == {}
+    assert ExifTags.Base.Orientation not in thumbnail.getexif()
+
+
+@pytest.mark.parametrize("format", ["HEIF", "TIFF"])
+def test_what_browsers_do_not_show_has_a_form_that_they_do(s3: S3, render: Render, look: Look, format: str) -> None:
+    assert render(s3.put_bytes("photo", encoded(scene((640, 480)), format, orientation=8))) == []
+    found = look("photo")
+    assert {name: picture.size for name, picture in found.items()} == {
+        "thumbnail.jpg": (512, 384),
+        "display.jpg": (640, 480),
+    }
+    for picture in found.values():
+        assert (picture.format, quarters(picture), dict(picture.getexif())) == ("JPEG", AS_SEEN, {})
+
+
+def test_what_cannot_be_shown_has_no_renditions_and_loses_those_it_had(s3: S3, render: Render, look: Look) -> None:
+    for body in (encoded(scene(), "WEBP")[:-40], b"no picture", b"", encoded(scene()) + bytes(MAX_BYTES)):
+        assert render(s3.put_bytes("photo", encoded(scene()))) == []
+        assert look("photo").keys() == {"thumbnail.jpg"}
+        assert render(s3.put_bytes("photo", body)) == []
+        assert look("photo") == {}
+
+
+def test_one_too_small_or_too_narrow_for_rekognition_has_a_thumbnail_too(s3: S3, render: Render, look: Look) -> None:
+    for size, wanted in (((40, 30), (40, 30)), ((9_000, 12), (512, 1))):
+        assert render(s3.put_bytes("photo", encoded(Image.new("L", size, 99), "PNG"))) == []
+        assert look("photo")["thumbnail.jpg"].size == wanted
+
+
+def test_the_picture_is_gone_with_its_deletion_even_if_its_own_event_comes_last(
+    s3: S3, render: Render, look: Look
+) -> None:
+    created = s3.put_bytes("photo", encoded(scene(), "TIFF"))
+    assert render(created) == []
+    deleted = s3.delete("photo")
+    assert render(deleted, created) == []
+    assert look("photo") == {}
+
+
+def test_what_is_no_notification_stays_in_the_queue(s3: S3, render: Render, look: Look) -> None:
+    assert render("no json", s3.put_bytes("photo", encoded(scene()))) == ["0"]
+    assert look("photo").keys() == {"thumbnail.jpg"}
