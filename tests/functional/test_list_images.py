@@ -204,3 +204,24 @@ def test_what_is_not_there_cannot_be_deleted(
 
 def test_the_description_is_handed_out(get: Callable[..., Answer]) -> None:
     assert get("/openapi.json").document["openapi"].startswith("3.1")
+
+
+def test_entries_have_a_thumbnails_url_if_asked(get: Callable[..., Answer], records: Classifications) -> None:
+    """The same one each time, for a while: a browser keeps what it has under it."""
+    records.put_if_newer(record("a.jpg", 1))
+    assert "thumbnail_url" not in get().document[0]
+    [entry] = get(thumbnails="true").document
+    parts = urlsplit(entry["thumbnail_url"])
+    assert (parts.netloc, parts.path) == ("renditions.s3.us-east-1.amazonaws.com", "/id%20of%20a.jpg/thumbnail.jpg")
+    assert 300 <= int(dict(parse_qsl(parts.query))["X-Amz-Expires"]) <= 900
+    assert get(thumbnails="true").document == [entry]
+    assert get(thumbnails="yes").status == 400
+    image = get("/images/a.jpg").document
+    assert image["thumbnail_url"] == entry["thumbnail_url"]
+    assert urlsplit(image["rendition_url"]).path == "/id%20of%20a.jpg/display.jpg"
+
+
+def test_the_next_page_has_thumbnails_too(get: Callable[..., Answer], records: Classifications) -> None:
+    for number in range(2):
+        records.put_if_newer(record(f"{number}.jpg", number))
+    assert "thumbnails=true" in get(thumbnails="true", limit="1").headers["Link"]
