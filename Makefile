@@ -84,6 +84,10 @@ test-manifest: setup ## a manifest of 10,000 lines, one in a hundred bad, on the
 soak: setup ## callers and faults for MINUTES=10, then everything against what S3 holds; plot and numbers in .local/soak
 	@python -m benchmarks.soak --minutes $(or $(MINUTES),10)
 
+.PHONY: test-budget
+test-budget: setup ## a budget for 100 of 300 pictures, until it is raised; waits for the schedule, some minutes
+	SIGHTLINE_PATIENTLY=1 pytest tests/e2e/test_budget.py
+
 .PHONY: check lint format synth
 check: lint synth test ## what CI runs: format, lint, types, templates, tests
 

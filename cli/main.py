@@ -18,6 +18,7 @@ from cli import deliveries as log
 from cli import doctor as examination
 from cli import images
 from cli import kept as remains
+from cli import usage as spending
 from cli.calls import CallError
 from cli.images import ImagesError
 from cli.ingest import ingest
@@ -295,7 +296,7 @@ def delete(
 @app.command()
 def reproject(
     missing: Annotated[
-        bool, typer.Option("--missing", help="Also have objects recognised that have no record.")
+        bool, typer.Option("--missing", help="Also have objects recognised that no record is about.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do it on AWS without asking.")] = False,
     target: TargetOption = None,
@@ -303,6 +304,21 @@ def reproject(
     """Have the label index and the result documents made anew from the records."""
     with _errors(ReprojectError):
         run_reproject(_find(target), missing=missing, yes=yes, out=out, err=err)
+
+
+@app.command()
+def usage(
+    month: Annotated[str | None, typer.Option(help="As 2026-11. Without it: this one, and the last 31 days.")] = None,
+    as_json: JsonOption = False,
+    target: TargetOption = None,
+) -> None:
+    """Show what was asked of Rekognition, what it cost, and what was saved by asking once for the same bytes."""
+    with _errors(ImagesError):
+        found = spending.usage(_find(target), month)
+    if as_json:
+        out.print_json(data=found)
+    else:
+        spending.show(found, out)
 
 
 @contextmanager

@@ -78,7 +78,7 @@ def run(target: Target, *, missing: bool, yes: bool, out: Console, err: Console)
     table.add_row("to be projected again", str(summary.listed))
     table.add_row("to vanish from the index, as their records are gone", str(summary.gone))
     if missing:
-        table.add_row("without a record, to be recognised", str(summary.missing))
+        table.add_row("unlike their records, to be recognised or forgotten", str(summary.missing))
     out.print(table)
 
 
@@ -102,7 +102,7 @@ def _places(target: Target) -> Places:
 
 def _agreed(target: Target, places: Places, *, missing: bool) -> bool:
     count = _size(target, places.records)
-    also = "; every object without a record is recognised, at Rekognition's price" if missing else ""
+    also = "; every object that no record is about is recognised, at Rekognition's price" if missing else ""
     return typer.confirm(
         f"Project about {count:,} images again ({target.name}), for about ${count * COST / 1e6:,.2f}{also}?", err=True
     )
@@ -115,7 +115,7 @@ def _size(target: Target, table: str) -> int:
 
 def reproject(target: Target, places: Places, *, missing: bool, err: Console) -> Summary:
     """Send messages for every image that is listed, that stands in the index without being listed, and, if `missing`,
-    for every object without a record.
+    for every object of which there is no record, or one of another version.
 
     Raises:
         ClientError, BotoCoreError: AWS refused a call, or did not answer.
@@ -126,9 +126,8 @@ def reproject(target: Target, places: Places, *, missing: bool, err: Console) ->
     def rendering(item: Item) -> str:
         return _notification(places.bucket, item["image"]["S"], datetime.now(UTC))
 
-    def object_as_new(version: Item) -> str:
-        known = {"size": version["Size"], "versionId": version["VersionId"]}
-        return _notification(places.bucket, version["Key"], version["LastModified"], **known)
+    def object_as_it_is(version: Item) -> str:
+        return _announcement(places.bucket, version)
 
     derived = {places.index_queue: _wish, places.thumbnail_queue: rendering}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -139,9 +138,9 @@ def reproject(target: Target, places: Places, *, missing: bool, err: Console) ->
         progress.reset(bar, description="in the index alone", total=None)
         summary.gone = _send(sqs, derived, _gone(dynamodb, places), shown)
         if missing:
-            progress.reset(bar, description="without a record", total=None)
-            objects = _objects_without_record(target.client("s3"), dynamodb, places)
-            uploaded = dict.fromkeys((places.uploads_queue, places.thumbnail_queue), object_as_new)
+            progress.reset(bar, description="unlike their records", total=None)
+            objects = _unseen(target.client("s3"), dynamodb, places)
+            uploaded = dict.fromkeys((places.uploads_queue, places.thumbnail_queue), object_as_it_is)
             summary.missing = _send(sqs, uploaded, objects, shown)
     return summary
 
@@ -165,26 +164,27 @@ def _gone(dynamodb: Any, places: Places) -> Iterator[Item]:
     for batch in _batches((item for page in pages for item in page["Items"]), KEYS):
         records = _records(dynamodb, places.records, [item["image"]["S"] for item in batch])
         for item in batch:
-            if records.get(item["image"]["S"], "DELETED") == "DELETED":
+            record = records.get(item["image"]["S"])
+            if record is None or record["status"]["S"] == "DELETED":
                 yield item
 
 
-def _records(dynamodb: Any, table: str, images: list[str]) -> dict[str, str]:
-    """The states of those images that have a record."""
+def _records(dynamodb: Any, table: str, images: list[str]) -> dict[str, Item]:
+    """State, version and sequencer of those images that have a record."""
     asked: dict[str, Any] = {
         table: {
             "Keys": [{"image": {"S": image}} for image in dict.fromkeys(images)],
-            "ProjectionExpression": "image, #status",
+            "ProjectionExpression": "image, #status, version_id, sequencer",
             "ExpressionAttributeNames": {"#status": "status"},
             "ConsistentRead": True,
         }
     }
-    states: dict[str, str] = {}
+    records: dict[str, Item] = {}
     while asked:
         answer = dynamodb.batch_get_item(RequestItems=asked)
-        states |= {item["image"]["S"]: item["status"]["S"] for item in answer["Responses"].get(table, [])}
+        records |= {item["image"]["S"]: item for item in answer["Responses"].get(table, [])}
         asked = answer.get("UnprocessedKeys", {})
-    return states
+    return records
 
 
 def _wish(item: Item) -> str:
@@ -192,25 +192,50 @@ def _wish(item: Item) -> str:
     return json.dumps({"schema": REPROJECTION, "image": item["image"]["S"], "image_id": item["image_id"]["S"]})
 
 
-def _objects_without_record(s3: Any, dynamodb: Any, places: Places) -> Iterator[Item]:
-    """Their current versions, as S3 lists them."""
+def _unseen(s3: Any, dynamodb: Any, places: Places) -> Iterator[Item]:
+    """The current versions, as S3 lists them, of objects of which there is no record, or one of another version; with
+    the `sequencer` that their event is to have."""
     pages = s3.get_paginator("list_object_versions").paginate(Bucket=places.bucket)
-    current = (version for page in pages for version in page.get("Versions", []) if version["IsLatest"])
-    for batch in _batches(current, KEYS):
+    versions = (
+        {**version, "deleted": kind == "DeleteMarkers"}
+        for page in pages
+        for kind in ("Versions", "DeleteMarkers")
+        for version in page.get(kind, [])
+    )
+    for batch in _batches((version for version in versions if version["IsLatest"]), KEYS):
         known = _records(dynamodb, places.records, [version["Key"] for version in batch])
         for version in batch:
-            if version["Key"] not in known:
-                yield version
+            if record := known.get(version["Key"]):
+                gone = record["status"]["S"] == "DELETED"
+                if not (gone if version["deleted"] else record.get("version_id", {}).get("S") == version["VersionId"]):
+                    yield {**version, "sequencer": _next(record["sequencer"]["S"])}
+            elif not version["deleted"]:
+                yield {**version, "sequencer": EARLIEST}
 
 
-def _notification(bucket: str, key: str, moment: datetime, **known: Any) -> str:
-    """What S3 would have said of an object when it was created."""
+def _next(sequencer: str) -> str:
+    """Comes after a record's sequencer, and before all that S3 gives out later, as these differ before its padding."""
+    return f"{int(sequencer, 16) + 1:0{len(sequencer)}X}"
+
+
+def _announcement(bucket: str, version: Item) -> str:
+    """What S3 would have said of an object when it became what it is."""
+    known = {"versionId": version["VersionId"], "sequencer": version["sequencer"]}
+    if version["deleted"]:
+        event = "ObjectRemoved:DeleteMarkerCreated"
+    else:
+        event, known["size"] = "ObjectCreated:Put", version["Size"]
+    return _notification(bucket, version["Key"], version["LastModified"], event, **known)
+
+
+def _notification(bucket: str, key: str, moment: datetime, event: str = "ObjectCreated:Put", **known: Any) -> str:
+    """What S3 would have said."""
     time = moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     document = {
         "Records": [
             {
                 "eventSource": "aws:s3",
-                "eventName": "ObjectCreated:Put",
+                "eventName": event,
                 "responseElements": {"x-amz-request-id": f"reproject:{uuid4()}"},
                 "eventTime": time,
                 "s3": {

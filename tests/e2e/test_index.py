@@ -204,7 +204,9 @@ def test_what_has_no_record_is_recognised_again(system: System, cloud: Cloud, in
     wait_for(system.is_idle)
     injection.dynamodb.delete_item(TableName=system.endpoints.table, Key={"image": {"S": name}})
     again = sightline(cloud, "reproject", "--missing")
-    assert re.search(r"without a record, to be recognised +│ 1 ", again.stdout), again.stdout + again.stderr
+    assert re.search(r"unlike their records, to be recognised or forgotten +│ 1 ", again.stdout), (
+        again.stdout + again.stderr
+    )
     back = wait_for(lambda: system.image(name))
     assert (back["version_id"], back["labels"]) == (record["version_id"], record["labels"])
 

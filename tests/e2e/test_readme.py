@@ -147,6 +147,10 @@ def test_the_cost_is_reckoned_as_told(shell: Any) -> None:
         assert line.split() in [printed.split() for printed in shown.splitlines()]
 
 
+def test_what_was_spent_is_shown_as_told(shell: Any) -> None:
+    assert '"month": "2026-11"' in run_block(shell, "docs/cost.md", "sightline usage")
+
+
 @pytest.mark.usefixtures("healthy")
 def test_the_runbook_looks_and_brings_back_as_told(shell: Any, system: System) -> None:
     assert run_block(shell, "docs/operations.md", "sightline doctor").endswith("nothing to do\n")

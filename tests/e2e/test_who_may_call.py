@@ -118,3 +118,11 @@ def test_the_key_is_rotated_with_an_overlap(cloud: Cloud, system: System) -> Non
     assert not admitted(old)
     assert admitted(new)
     assert sightline(cloud, "key").stdout == f"{new}\n"
+
+
+def test_the_schedule_has_the_budget_looked_at(system: System) -> None:
+    """Once a minute, which in a whole run of these tests has passed."""
+    functions, logs = system.client("lambda"), system.client("logs")
+    [function] = [f for f in functions.list_functions()["Functions"] if "Stack-Budget" in f["FunctionName"]]
+    group = functions.get_function_configuration(FunctionName=function["FunctionName"])["LoggingConfig"]["LogGroup"]
+    wait_for(lambda: logs.filter_log_events(logGroupName=group, filterPattern="MonthlyCalls")["events"], 90)

@@ -1,0 +1,51 @@
+"""`sightline reproject --missing` makes good for every event that was lost, as after 14 days in a queue."""
+
+from collections.abc import Callable
+
+import boto3
+
+from classifications import Classification
+from cli.reproject import Places, _announcement, _unseen
+from tests.functional.conftest import S3, FakeRekognition
+
+
+def test_what_the_records_do_not_say_of_the_objects_is_told_again(
+    deliver: Callable[..., list[str]],
+    s3: S3,
+    tables: dict[str, str],
+    rekognition: FakeRekognition,
+    records: Callable[[str], Classification | None],
+) -> None:
+    places = Places(tables["classifications"], "", "", "", s3.bucket, "")
+    known = [s3.put(name) for name in ("same.jpg", "overwritten.jpg", "deleted.jpg", "back.jpg", "gone.jpg")]
+    assert deliver(*known) == []
+    assert deliver(s3.delete("back.jpg"), s3.delete("gone.jpg")) == []
+    s3.put("overwritten.jpg", body="new")
+    s3.delete("deleted.jpg")
+    s3.put("back.jpg", body="back")
+    s3.put("new & red+1.jpg")
+    late = s3.put("overwritten.jpg", body="newer")
+
+    unseen = list(_unseen(boto3.client("s3"), boto3.client("dynamodb"), places))
+    told = [_announcement(s3.bucket, version) for version in unseen]
+    assert (len(told), deliver(*told)) == (4, [])
+    versions = {
+        v["Key"]: v["VersionId"]
+        for v in boto3.client("s3").list_object_versions(Bucket=s3.bucket)["Versions"]
+        if v["IsLatest"]
+    }
+    for name in ("same.jpg", "overwritten.jpg", "back.jpg", "new & red+1.jpg"):
+        record = records(name)
+        assert record
+        assert (record.status, record.version_id) == ("RECOGNIZED", versions[name])
+    deleted = records("deleted.jpg")
+    assert deleted
+    assert deleted.status == "DELETED"
+    assert list(_unseen(boto3.client("s3"), boto3.client("dynamodb"), places)) == []
+
+    asked = len(rekognition.calls)
+    assert deliver(late, *told) == []  # what was not lost after all, or is told twice, changes nothing
+    found = records("overwritten.jpg")
+    assert found
+    assert found.version_id == versions["overwritten.jpg"]
+    assert len(rekognition.calls) == asked

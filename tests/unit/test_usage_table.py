@@ -1,0 +1,20 @@
+import io
+
+from rich.console import Console
+
+from cli.usage import show
+
+
+def test_days_without_a_count_are_left_out_and_waiting_is_said() -> None:
+    def line(calls: int, hits: int) -> dict[str, float]:
+        return {"calls": calls, "cache_hits": hits, "cost_usd": calls / 1000, "saved_usd": hits / 1000}
+
+    days = [{"day": "2026-11-21", **line(1234, 0)}, {"day": "2026-11-20", **line(0, 0)}]
+    printed = io.StringIO()
+    found = {"month": "2026-11", **line(1234, 5), "budget_usd": 1.234, "paused": True, "days": days}
+    show(found, Console(file=printed, width=100))
+    text = printed.getvalue()
+    assert "2026-11-21 │ 1,234 │ $1.234 │" in text
+    assert "2026-11-20" not in text
+    assert "pictures wait" in text
+    assert "budget: $1.234 a month" in text
