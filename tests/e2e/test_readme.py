@@ -25,7 +25,8 @@ AWSCLI = "awscli==1.46.2"
 
 
 def blocks(language: str, text: str = README) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [block for named, block in found if named == language]
 
 
 def run_block(shell: Any, document: str, mark: str) -> str:
