@@ -40,6 +40,10 @@ INVOCATION = 0.20 / MILLION
 GB_SECOND = {"arm64": 0.0000133334, "x86_64": 0.0000166667}
 LOG_GB = 0.50  # taken in
 KEPT_LOG_GB = 0.03  # a month
+METRIC = 0.30  # a month, of one's own
+ALARM = 0.10  # a month
+DASHBOARD = 3.00  # a month
+TRACE = 5.00 / MILLION  # X-Ray
 SECRET = 0.40  # a month
 
 
@@ -71,6 +75,9 @@ DELIVERY_BYTES = 1800
 """An entry of the log, with the event as it was sent, compressed, and what its two indexes hold of it."""
 
 KEPT = "kept from then on"
+TRACED = 0.05
+"""X-Ray's own rule: the first request of each second, and so much of the others."""
+
 POLLERS = 5
 POLL_SECONDS = 20
 """Lambda asks each queue by so many long polls at once, also when nothing is in it."""
@@ -239,8 +246,16 @@ def _others(images: int, settings: Settings) -> Iterator[Line]:
     yield Line("CloudWatch", "logs taken in", logged, "GB", logged * LOG_GB)
     kept = logged * settings.log_retention_days / DAYS
     yield Line("CloudWatch", f"logs kept for {settings.log_retention_days} days", kept, "GB months", kept * KEPT_LOG_GB)
-    secrets = len(settings.third_parties)
-    yield Line("Secrets Manager", "signing secrets", secrets, "secrets", secrets * SECRET)
+    receivers, mails = len(settings.third_parties), bool(settings.notify_email)
+    metrics = 11 + 3 * receivers  # those that are counted by receiver, by outcome or by code apart
+    yield Line("CloudWatch", "metrics of its own", metrics, "metrics", metrics * METRIC)
+    if settings.monitoring:
+        alarms = 35 + 5 * receivers + 4 * mails
+        yield Line("CloudWatch", "alarms", alarms, "alarms", alarms * ALARM)
+        yield Line("CloudWatch", "dashboards", 3, "dashboards", 3 * DASHBOARD)
+    traces = TRACED * images + min(images, images / settings.calls_per_second)
+    yield Line("X-Ray", "traces", traces, "traces", traces * TRACE)
+    yield Line("Secrets Manager", "signing secrets", receivers, "secrets", receivers * SECRET)
 
 
 def show(images: int, image_bytes: int, settings: Settings, out: Console) -> None:
