@@ -33,8 +33,8 @@ class Faults:
 
     now: str = ""
 
-    with_deaths: bool = True
-    """Whether workers die as well."""
+    patient: bool = True
+    """Whether there is time for what comes back only after a minute or four: what dead workers held, and e-mails."""
 
     def run(self, clock: Callable[[], float], seconds: float, stopping: threading.Event) -> None:
         """One after the other, with pauses as long between them, until the end."""
@@ -67,9 +67,9 @@ class Faults:
             "third party is down": lambda: self._behave(status=503),
             "third party throttles": lambda: self._behave(status=429, retry_after="2"),
             "third party fails": lambda: self._behave(status=500, every=3),
-            "AWS refuses calls": lambda: self._refuse(PutItem=2, UpdateItem=2, Publish=2),
+            "AWS refuses calls": lambda: self._refuse(PutItem=2, UpdateItem=2, Publish=2 * self.patient),
         }
-        return kinds | ({"workers die": self._kill} if self.with_deaths else {})
+        return kinds | ({"workers die": self._kill} if self.patient else {})
 
     def _rehearse(self, **settings: Any) -> None:
         address = f"{self.endpoints.rekognition}/rehearsal"
