@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import psutil
 import requests
+from PIL import Image
 
 from benchmarks.soak.faults import workers
 from benchmarks.soak.load import Call
@@ -167,6 +168,8 @@ def plot(
     queues.set_xlabel("seconds")
     figure.suptitle(title)
     figure.savefig(path, dpi=70)
+    with Image.open(path) as image:
+        image.quantize(64).save(path, optimize=True)  # a third of the size
 
 
 def _percentiles(axes: Any, points: Sequence[tuple[float, float]], width: float) -> None:
