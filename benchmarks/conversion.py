@@ -43,8 +43,8 @@ def write(megapixels: float, name: str, path: Path) -> None:
     image.save(path, name.partition(" ")[0], **SAVING[name])
 
 
-def measured(path: Path) -> dict[str, Any]:
-    """Convert one file.
+def measured(path: Path, form: str = "recognition") -> dict[str, Any]:
+    """Convert one file to one of the forms of `to_jpeg`.
 
     Raises:
         RuntimeError: the conversion failed.
@@ -52,7 +52,7 @@ def measured(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         started = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, str(PROGRAM), str(10**9), "recognition"],
+            [sys.executable, str(PROGRAM), str(10**9), form],
             stdin=file,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -75,17 +75,18 @@ def main() -> None:
     """Measure every format at every size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megapixels", type=float, nargs="+", default=[12, 60])
-    sizes = parser.parse_args().megapixels
+    parser.add_argument("--form", default="recognition", help="recognition, display or thumbnail")
+    options = parser.parse_args()
     apart = multiprocessing.get_context("spawn")  # a process's peak starts with what its parent has
     results: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture"
         for name in SAVING:
-            for size in sizes:
+            for size in options.megapixels:
                 writer = apart.Process(target=write, args=(size, name, path))
                 writer.start()
                 writer.join()
-                results.setdefault(name, {})[f"{size:g} megapixels"] = measured(path)
+                results.setdefault(name, {})[f"{size:g} megapixels"] = measured(path, options.form)
     print(json.dumps(results, indent=2))
 
 

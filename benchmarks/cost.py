@@ -38,7 +38,7 @@ ANSWER_SECONDS = 120
 """How long a first call may take: on few processors many workers start at once."""
 UPLOADERS = 3
 """Few: each has a worker of its own, and those that recognise and deliver need processors as well."""
-WHOLE_WAY = {"GetSaveImage", "ImageRecognition", "Project", "Deliver", "SendEmail"}
+WHOLE_WAY = {"GetSaveImage", "ImageRecognition", "Project", "Deliver", "SendEmail", "Thumbnails"}
 
 
 def measure(cloud: Cloud, endpoints: Endpoints, files: Sequence[bytes], warm_up: int) -> dict[str, Any]:

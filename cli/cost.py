@@ -60,6 +60,8 @@ class Function:
 
 UPLOAD = Function(memory_mb=512, invocations=1, billed_ms=91.8, log_bytes=690)
 RECOGNITION = Function(memory_mb=1769, invocations=0.135, billed_ms=126, log_bytes=569)
+# `python -m benchmarks.conversion --form thumbnail --megapixels 2`: a JPEG of 300 kB; the rest taken as recognition's.
+THUMBNAILS = Function(memory_mb=1769, invocations=0.135, billed_ms=230, log_bytes=569)
 PROJECTION = Function(memory_mb=512, invocations=0.355, billed_ms=163.6, log_bytes=538)
 DELIVERY = Function(memory_mb=512, invocations=0.31, billed_ms=49.6, log_bytes=595)
 MAIL = Function(memory_mb=512, invocations=0.36, billed_ms=39.2, log_bytes=244)
@@ -71,6 +73,7 @@ LABEL_BYTES = 250
 """Of a record, with its box; and of Rekognition's answer, and of the event, which are much the same."""
 
 ENTRY_BYTES = 750
+THUMBNAIL_BYTES = 39_000
 DELIVERY_BYTES = 1800
 """An entry of the log, with the event as it was sent, compressed, and what its two indexes hold of it."""
 
@@ -168,6 +171,7 @@ def _functions(settings: Settings) -> dict[str, tuple[Function, int]]:
     found = {
         "fetch and store": (UPLOAD, 1),
         "recognise": (RECOGNITION, 1),
+        "make thumbnails": (THUMBNAILS, 1),
         "keep index and documents": (PROJECTION, 1),
         "deliver": (DELIVERY, len(settings.third_parties)),
     }
@@ -194,9 +198,9 @@ def _storage(images: int, image_bytes: int, settings: Settings) -> Iterator[Line
     document = LABEL_BYTES * settings.max_labels
     names = round(NAMES_PER_LABEL * settings.max_labels)
     receivers = len(settings.third_parties)
-    yield Line("S3", "the picture and its result document are put", 2 * images, "requests", 2 * images * PUT)
-    yield Line("S3", "the picture is read, by the worker and by Rekognition", 2 * images, "requests", 2 * images * GET)
-    kept = images * (image_bytes + document) / GB
+    yield Line("S3", "picture, thumbnail and result document are put", 3 * images, "requests", 3 * images * PUT)
+    yield Line("S3", "the picture is read, by two workers and by Rekognition", 3 * images, "requests", 3 * images * GET)
+    kept = images * (image_bytes + document + THUMBNAIL_BYTES) / GB
     yield Line("S3", KEPT, kept, "GB months", kept * S3_GB)
 
     writes = {
@@ -229,7 +233,7 @@ def _storage(images: int, image_bytes: int, settings: Settings) -> Iterator[Line
 
 def _messages(images: int, settings: Settings) -> Iterator[Line]:
     mails = bool(settings.notify_email)
-    queues = 2 + len(settings.third_parties) + mails
+    queues = 3 + len(settings.third_parties) + mails
     yield Line("SNS", "what is new, and what was recognised", 2 * images, "messages", 2 * images * SNS_PUBLISH)
     if mails:
         sent = images / IMAGES_PER_MAIL
@@ -250,7 +254,7 @@ def _others(images: int, settings: Settings) -> Iterator[Line]:
     metrics = 11 + 3 * receivers  # those that are counted by receiver, by outcome or by code apart
     yield Line("CloudWatch", "metrics of its own", metrics, "metrics", metrics * METRIC)
     if settings.monitoring:
-        alarms = 35 + 5 * receivers + 4 * mails
+        alarms = 39 + 5 * receivers + 4 * mails
         yield Line("CloudWatch", "alarms", alarms, "alarms", alarms * ALARM)
         yield Line("CloudWatch", "dashboards", 3, "dashboards", 3 * DASHBOARD)
     traces = TRACED * images + min(images, images / settings.calls_per_second)

@@ -23,6 +23,7 @@ ONLY_THERE = {
     "cdk diff": "reads only, what `cdk deploy` compares as well",
     'curl "$PARTNER/behaviour"': "the delivery's tests post the same by `requests`",
     "python -m local.rekognition": "tests/local start the same program, and call what fetches its models",
+    "python -m benchmarks.conversion": "`make bench-conversion` runs it, with other sizes",
     "aws sqs purge-queue": "of last resort",
     "git tag": "of a release, by hand",
     "git pull": "how a newer version is got",
