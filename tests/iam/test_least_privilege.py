@@ -6,6 +6,7 @@ back, what waited is done, and Rekognition was asked once.
 
 import itertools
 import json
+from http import HTTPStatus
 
 import pytest
 import requests
@@ -42,6 +43,8 @@ def test_with_the_roles_as_they_are_the_whole_way_works(
     record = wait_for(lambda: system.image(name))
     assert record["status"] == "RECOGNIZED"
     assert requests.get(record["picture_url"], timeout=10).ok
+    wait_for(lambda: requests.get(record["thumbnail_url"], timeout=10).ok)
+    assert requests.get(f"{system.endpoints.gallery}/endpoints.json", timeout=10).ok
     assert name in system.images()
     wait_for(lambda: events(system, name) == ["image.recognized"])
     assert system.upload(f"{source.address}/photo.jpg", name).json()["message"].endswith("was stored already")
@@ -62,9 +65,19 @@ def test_with_the_roles_as_they_are_the_whole_way_works(
     system.s3().delete_object(Bucket=system.endpoints.bucket, Key=name)
     wait_for(lambda: events(system, name)[3:] == ["image.deleted"])
     assert dynamodb.get_item(**item)["Item"]["status"] == {"S": "DELETED"}
+    wait_for(lambda: requests.get(record["thumbnail_url"], timeout=10).status_code == HTTPStatus.NOT_FOUND)
     assert name not in system.images()
     wait_for(system.is_idle)
-    for function in ("GetSaveImage", "ImageRecognition", "ListImages", "Deliver", "DeliveriesApi", "SendEmail"):
+    for function in (
+        "GetSaveImage",
+        "ImageRecognition",
+        "ListImages",
+        "Deliver",
+        "DeliveriesApi",
+        "SendEmail",
+        "Thumbnails",
+        "Gallery",
+    ):
         assert roles.denials(function) == []
 
 
