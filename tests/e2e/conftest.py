@@ -145,6 +145,13 @@ class System:
         working = r"Stack-(UploadedImage|Thumbnail|Index|Manifest|Fetch|\w*Labels)Queue"
         return not any(self._depth(url) for url in urls if re.search(working, url))
 
+    def logged(self, text: str) -> list[dict[str, Any]]:
+        """The functions' log lines that have this text in them."""
+        logs = self.client("logs")
+        groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+        found = [logs.filter_log_events(logGroupName=g, filterPattern=f'"{text}"')["events"] for g in groups]
+        return [json.loads(event["message"]) for events in found for event in events]
+
     def stored(self) -> set[str]:
         listed = self.s3().list_objects_v2(Bucket=self.endpoints.bucket).get("Contents", [])
         return {entry["Key"] for entry in listed}

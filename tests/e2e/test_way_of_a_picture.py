@@ -42,6 +42,17 @@ def test_within_five_seconds_a_photo_is_listed_shown_and_delivered(system: Syste
     [delivery] = [entry for entry in system.deliveries() if entry["body"] == document]
     assert delivery["headers"]["x-correlation-id"] == record["correlation_id"]
 
+    way = {("GetSaveImage", "stored"), ("ImageRecognition", "announced"), ("Project", "projected")}
+    way |= {("Deliver", "delivered")}
+
+    def said() -> set[tuple[str, str]]:
+        """Which function has logged what about this picture."""
+        lines = system.logged(record["correlation_id"])
+        assert {line["image"] for line in lines} == {"within-seconds.jpg"}
+        return {(line["service"], line["message"]) for line in lines}
+
+    wait_for(lambda: said() >= way)
+
     opened = requests.get(record["picture_url"], timeout=10)
     assert opened.content == requests.get(f"{system.endpoints.photos}astronaut.jpg", timeout=10).content
 
