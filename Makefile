@@ -88,6 +88,10 @@ soak: setup ## callers and faults for MINUTES=10, then everything against what S
 test-budget: setup ## a budget for 100 of 300 pictures, until it is raised; waits for the schedule, some minutes
 	SIGHTLINE_PATIENTLY=1 pytest tests/e2e/test_budget.py
 
+.PHONY: gallery-screenshots
+gallery-screenshots: setup ## make the README's pictures of the gallery anew
+	SIGHTLINE_SCREENSHOTS=docs pytest tests/e2e/test_gallery.py -k readme
+
 .PHONY: check lint format synth
 check: lint synth test ## what CI runs: format, lint, types, templates, tests
 

@@ -22,7 +22,7 @@ export interface Entry {
   status: "RECOGNIZED" | "FAILED";
   failure: Failure | null;
   uploaded_at: string;
-  thumbnail_url?: string;
+  thumbnail_url: string;
   confidence?: number;
 }
 
@@ -56,8 +56,8 @@ export interface Picture {
   labels: Label[];
   truncated: boolean;
   picture_url: string;
-  thumbnail_url?: string;
-  rendition_url?: string;
+  thumbnail_url: string;
+  rendition_url: string;
 }
 
 export interface Delivery {
@@ -82,8 +82,9 @@ export interface Search {
   confidence: number;
 }
 
-export interface Page {
-  entries: Entry[];
+/** Part of a list, and the address of the next one. */
+export interface Page<T = Entry> {
+  entries: T[];
   next: string | null;
 }
 
@@ -146,7 +147,7 @@ export class Api {
     return this.page(`${this.endpoints.labels}/search?${query}`);
   }
 
-  async page(address: string): Promise<Page> {
+  async page<T = Entry>(address: string): Promise<Page<T>> {
     const answer = await this.call("GET", address);
     const link = /<([^>]*)>;\s*rel="next"/.exec(answer.headers.get("link") ?? "")?.[1];
     return { entries: await answer.json(), next: link ? new URL(link, address).href : null };
@@ -166,9 +167,20 @@ export class Api {
     await this.call("DELETE", this.address(image), { keepalive });
   }
 
+  /** The first labels of the alphabet that begin like this. */
   async labels(prefix: string, limit: number): Promise<LabelCount[]> {
     const query = new URLSearchParams({ prefix, limit: `${limit}` });
-    return (await this.call("GET", `${this.endpoints.labels}/labels?${query}`)).json();
+    return (await this.page<LabelCount>(`${this.endpoints.labels}/labels?${query}`)).entries;
+  }
+
+  async allLabels(): Promise<LabelCount[]> {
+    const all: LabelCount[] = [];
+    for (let next: string | null = `${this.endpoints.labels}/labels?limit=1000`; next; ) {
+      const page: Page<LabelCount> = await this.page<LabelCount>(next);
+      all.push(...page.entries);
+      next = page.next;
+    }
+    return all;
   }
 
   async deliveries(image: string): Promise<Delivery[]> {

@@ -97,13 +97,21 @@ function Opened(services: Services) {
       </main>
       <footer id="grid-keys">{strings.gridKeys}</footer>
       <div class="corner">
-        <Toasts deletions={deletions} />
+        {opened.value === null && <Toasts deletions={deletions} />}
         <UploadPanel uploads={uploads} />
       </div>
-      {opened.value !== null && <Viewer {...services} image={opened.value} />}
+      {opened.value === null ? (
+        <Announcements />
+      ) : (
+        <Viewer {...services} image={opened.value}>
+          <div class="corner">
+            <Toasts deletions={deletions} />
+          </div>
+          <Announcements />
+        </Viewer>
+      )}
       {isAdding && <AddDialog uploads={uploads} onClose={() => setAdding(false)} />}
       <DropZone uploads={uploads} />
-      <Announcements />
     </>
   );
 }

@@ -6,7 +6,6 @@ import { Cross, Loupe } from "./icons";
 import { strings } from "./strings";
 
 const QUIET = 300; // ms without a move of the slider
-const CLOUD_READS = 1000;
 const CLOUD_SHOWS = 36;
 
 const without = (labels: string[], label: string) => labels.filter((other) => other !== label);
@@ -132,7 +131,7 @@ export function Cloud({ api, version }: { api: Api; version: number }) {
   const [counts, setCounts] = useState<LabelCount[]>([]);
   useEffect(() => {
     let isWanted = true;
-    api.labels("", CLOUD_READS).then(
+    api.allLabels().then(
       (found) => isWanted && setCounts(found),
       () => {}, // the pictures are there without it
     );

@@ -4,9 +4,16 @@ import { Picture } from "./icons";
 import { isOld, type Shown } from "./pictures";
 import { strings } from "./strings";
 
-const YOUNG = 120_000; // ms after the upload, in which a thumbnail may still be made
+const YOUNG = 120_000; // ms after the upload, in which what is shown of it may still be made
 const LOOKS = 6;
 const FIRST_PAUSE = 600;
+
+/** Wait before the next look at what is made of an upload; whether there is to be one. */
+export async function waitForMaking(uploadedAt: string, looks: number): Promise<boolean> {
+  if (Date.now() - Date.parse(uploadedAt) > YOUNG || looks > LOOKS) return false;
+  await pause(FIRST_PAUSE * 1.6 ** looks);
+  return true;
+}
 
 /** Addresses that were found later than the list, null where there is no thumbnail; tiles come and go as one scrolls. */
 const found = new Map<string, string | null>();
@@ -21,27 +28,27 @@ interface Properties {
 /** The thumbnail, as soon as it is made, or a placeholder. */
 export function Thumbnail({ api, entry, preview }: Properties) {
   const key = `${entry.uploaded_at} ${entry.image}`;
-  const listed = entry.thumbnail_url ?? null;
-  const [address, setAddress] = useState(found.has(key) ? found.get(key)! : listed);
-  const [looks, setLooks] = useState(0);
+  const [address, setAddress] = useState(found.has(key) ? found.get(key)! : entry.thumbnail_url);
+  const [look, setLook] = useState(0);
+  const [failures, setFailures] = useState(0);
   const [isThere, setThere] = useState(false);
 
   useEffect(() => {
-    if (!looks) return;
+    if (!failures) return;
     let isWanted = true;
     (async () => {
-      const isYoung = Date.now() - Date.parse(entry.uploaded_at) < YOUNG;
-      const isLast = isYoung ? looks > LOOKS : looks > 1 || !isOld(entry);
-      if (isYoung && !isLast) await pause(FIRST_PAUSE * 1.6 ** looks);
+      const isNext = (failures === 1 && isOld(entry)) || (await waitForMaking(entry.uploaded_at, failures));
       if (!isWanted) return;
-      const picture = isLast ? null : await api.picture(entry.image).catch(() => null);
+      const picture = isNext ? await api.picture(entry.image).catch(() => null) : null;
       found.set(key, picture?.thumbnail_url ?? null);
-      if (isWanted) setAddress(found.get(key)!);
+      if (!isWanted) return;
+      setAddress(found.get(key)!);
+      setLook(failures); // the address may be the same one
     })();
     return () => {
       isWanted = false;
     };
-  }, [looks]);
+  }, [failures]);
 
   const shown = isThere ? null : preview;
   return (
@@ -49,14 +56,14 @@ export function Thumbnail({ api, entry, preview }: Properties) {
       {shown && <img src={shown} alt="" draggable={false} />}
       {address && (
         <img
-          key={looks}
+          key={look}
           class={isThere ? "there" : "coming"}
           src={address}
           alt=""
           decoding="async"
           draggable={false}
           onLoad={() => setThere(true)}
-          onError={() => setLooks(looks + 1)}
+          onError={() => setFailures(look + 1)}
         />
       )}
       {!address && !shown && <Placeholder />}

@@ -140,10 +140,7 @@ export function AddDialog({ uploads, onClose }: { uploads: Uploads; onClose: () 
       ref={dialog}
       class="add card"
       aria-labelledby="add-title"
-      onCancel={(event) => {
-        event.preventDefault();
-        onClose();
-      }}
+      onClose={() => dialog.current && onClose()} // by Escape
       onClick={(event) => event.target === dialog.current && onClose()}
     >
       <div class="facts-head">

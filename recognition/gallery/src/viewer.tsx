@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ask, close, NOTHING, open, opened } from "./address";
 import { type Api, type Delivery, inWords, type Label, type Picture } from "./api";
@@ -5,6 +6,7 @@ import type { Deletions } from "./deletions";
 import { Bin, Cross, Left, Loupe, Right } from "./icons";
 import type { Pictures } from "./pictures";
 import { strings } from "./strings";
+import { waitForMaking } from "./thumbnail";
 
 const HUES = [210, 28, 150, 330, 265, 60, 185, 0, 100, 295];
 
@@ -13,10 +15,12 @@ interface Properties {
   pictures: Pictures;
   deletions: Deletions;
   image: string;
+  /** What is to be seen and heard above it: nothing else of the page is. */
+  children: ComponentChildren;
 }
 
 /** One picture, large, with what is known of it. */
-export function Viewer({ api, pictures, deletions, image }: Properties) {
+export function Viewer({ api, pictures, deletions, image, children }: Properties) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [picture, setPicture] = useState<Picture | null>(null);
   const [problem, setProblem] = useState("");
@@ -31,6 +35,7 @@ export function Viewer({ api, pictures, deletions, image }: Properties) {
   useEffect(() => {
     const element = dialog.current!;
     element.showModal();
+    element.focus(); // itself, so that the arrow keys lead on at once
     return () => element.close();
   }, []);
 
@@ -75,13 +80,10 @@ export function Viewer({ api, pictures, deletions, image }: Properties) {
     <dialog
       ref={dialog}
       class="viewer"
-      autofocus // itself, so that the arrow keys lead on at once
+      tabIndex={-1}
       aria-labelledby="picture-name"
       onKeyDown={onKeyDown}
-      onCancel={(event) => {
-        event.preventDefault();
-        close();
-      }}
+      onClose={() => dialog.current && close()} // by Escape
     >
       <div class="stage">
         {picture && <Stage key={image} picture={picture} emphasized={emphasized} />}
@@ -119,6 +121,7 @@ export function Viewer({ api, pictures, deletions, image }: Properties) {
           </>
         )}
       </section>
+      {children}
     </dialog>
   );
 }
@@ -131,21 +134,27 @@ function Step({ name, isBack, onClick }: { name: string; isBack?: boolean; onCli
   );
 }
 
-/** The picture with its boxes. What the browser cannot show, it shows converted. */
+/** The picture with its boxes. What the browser cannot show, it shows converted, as soon as that is made. */
 function Stage({ picture, emphasized }: { picture: Picture; emphasized: string | null }) {
-  const addresses = [picture.picture_url, picture.rendition_url].filter((address) => address !== undefined);
   const [attempt, setAttempt] = useState(0);
   const [ratio, setRatio] = useState(0);
-  const address = addresses[attempt];
-  if (!address) return <p class="problem">{strings.cannotShow}</p>;
+  const [isHopeless, setHopeless] = useState(false);
+
+  async function tryAgain() {
+    if (attempt === 0 || (await waitForMaking(picture.uploaded_at, attempt))) setAttempt(attempt + 1);
+    else setHopeless(true);
+  }
+
+  if (isHopeless) return <p class="problem">{strings.cannotShow}</p>;
   return (
     <div class={ratio ? "frame" : "frame coming"} style={ratio ? { "--ratio": `${ratio}` } : {}}>
       <img
-        src={address}
+        key={attempt}
+        src={attempt ? picture.rendition_url : picture.picture_url}
         alt={strings.alternative(picture.image, picture.labels.map((label) => label.name))}
         draggable={false}
         onLoad={({ currentTarget: { naturalWidth, naturalHeight } }) => setRatio(naturalWidth / naturalHeight)}
-        onError={() => setAttempt(attempt + 1)}
+        onError={() => void tryAgain()}
       />
       {ratio > 0 &&
         picture.labels.map((label, number) =>
