@@ -354,9 +354,9 @@ def curl_lines(target: Target) -> list[str]:
     return lines if target.api_key else [line.replace('-H "x-api-key: $API_KEY" ', "") for line in lines]
 
 
-def _find(name: TargetName | None, look: Callable[[TargetName | None], Target] = find) -> Target:
+def _find(name: TargetName | None, look: Callable[[TargetName | None], Target] | None = None) -> Target:
     try:
-        target = look(name)
+        target = (look or find)(name)
     except TargetError as error:
         _fail(error)
     err.print(f"[dim]target: {target.name}[/dim]")
