@@ -12,8 +12,9 @@ from typing import Any
 
 import psutil
 
-GRACE_SECONDS = 5.0
-"""How long a process may take to save its state; ministack hangs with a pending custom resource."""
+GRACE_SECONDS = 15.0
+"""How long a process may take to save its state, which is gone otherwise: a second as a rule, several where other
+processes are busy. ministack hangs with a pending custom resource."""
 
 
 class Processes:

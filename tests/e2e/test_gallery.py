@@ -132,7 +132,8 @@ def origin(url: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(system: System) -> Iterator[Browser]:
+    wait_for(system.is_idle, 120)  # thumbnails of what other tests have stored
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield running

@@ -10,6 +10,7 @@ import itertools
 import json
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote_plus
@@ -253,8 +254,12 @@ def test_messages_that_are_queued_when_the_cloud_stops_are_there_when_it_starts(
 
 def _busy_workers(cloud: Cloud, function: str) -> list[psutil.Process]:
     """The processes in which the function runs."""
-    emulator = cloud.processes.running()["emulator"]
-    return [p for p in emulator.children(recursive=True) if p.environ().get("AWS_LAMBDA_FUNCTION_NAME") == function]
+    found = []
+    for process in cloud.processes.running()["emulator"].children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # decoders of pictures come and go
+            if process.environ().get("AWS_LAMBDA_FUNCTION_NAME") == function:
+                found.append(process)
+    return found
 
 
 def _answers(address: str) -> bool:
