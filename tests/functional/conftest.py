@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -11,6 +12,7 @@ import boto3
 import pytest
 import pytest_socket
 from botocore.exceptions import ClientError
+from botocore.loaders import JSONFileLoader
 from moto import mock_aws
 
 import image_recognition
@@ -51,8 +53,18 @@ def context() -> Context:
     return Context()
 
 
+@pytest.fixture(scope="session")
+def service_models() -> Iterator[None]:
+    """Each service's model is parsed once: moto begins every test with a new session, which would parse it anew."""
+    load = JSONFileLoader.load_file
+    with pytest.MonkeyPatch.context() as patched:
+        loaded = cache(lambda path: load(JSONFileLoader(), path))
+        patched.setattr(JSONFileLoader, "load_file", lambda self, path: loaded(path))
+        yield
+
+
 @pytest.fixture
-def aws() -> Iterator[None]:
+def aws(service_models: None) -> Iterator[None]:
     with mock_aws():
         yield
 
@@ -76,13 +88,13 @@ def bucket(aws: None, templates: Templates) -> str:
 
 def create_tables(template: dict[str, Any]) -> dict[str, str]:
     """The tables of a template, with its keys and indexes: construct -> name."""
-    names = {}
+    names, dynamodb = {}, boto3.client("dynamodb")
     for logical_id, resource in template["Resources"].items():
         if resource["Type"] == "AWS::DynamoDB::GlobalTable":
             names[logical_id[:-8].lower()] = logical_id  # without CDK's hash
             properties = resource["Properties"]
             taken = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-            boto3.client("dynamodb").create_table(
+            dynamodb.create_table(
                 TableName=logical_id, **{name: properties[name] for name in taken if name in properties}
             )
     return names
