@@ -166,6 +166,21 @@ def system(cloud: Cloud) -> System:
     return System(endpoints)
 
 
+@pytest.fixture(scope="module")
+def without_thumbnails(system: System) -> Iterator[None]:
+    """For tests of hundreds of pictures: each thumbnail takes a process, and is nothing that they show."""
+    sns, queue = system.client("sns"), system.queue("ThumbnailQueue").rpartition("/")[2]
+    [subscription] = [s for s in sns.list_subscriptions()["Subscriptions"] if s["Endpoint"].endswith(f":{queue}")]
+    for policy in ({"no such attribute": ["of S3's events"]}, {}):
+        sns.set_subscription_attributes(
+            SubscriptionArn=subscription["SubscriptionArn"],
+            AttributeName="FilterPolicy",
+            AttributeValue=json.dumps(policy),
+        )
+        if policy:
+            yield
+
+
 @pytest.fixture
 def same_key_afterwards(cloud: Cloud, system: System) -> Iterator[None]:
     """For tests that rotate the key, which all the others use."""

@@ -27,6 +27,8 @@ OUTAGE_SECONDS = float(os.environ.get("OUTAGE_SECONDS", "8"))
 MOST = 1000 if OUTAGE_SECONDS >= 60 else 900
 """How many have to arrive while every third call fails. The last of them waits for minutes, after six failures."""
 
+pytestmark = pytest.mark.usefixtures("without_thumbnails")
+
 LONG = 120 + 8 * OUTAGE_SECONDS
 Behave = Callable[..., None]
 

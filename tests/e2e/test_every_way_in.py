@@ -16,6 +16,8 @@ from tests.e2e.conftest import System, wait_for
 from tests.e2e.test_commands import sightline
 from tests.source_server import Source, picture
 
+pytestmark = pytest.mark.usefixtures("without_thumbnails")
+
 LINES = int(os.environ.get("MANIFEST_LINES", "200"))
 """`make test-manifest` takes 10,000."""
 

@@ -133,7 +133,8 @@ def origin(url: str) -> str:
 
 @pytest.fixture(scope="module")
 def browser(system: System) -> Iterator[Browser]:
-    wait_for(system.is_idle, 120)  # thumbnails of what other tests have stored
+    remove(system, *photos.SAMPLES)  # those that other tests have stored would not be the newest ones
+    wait_for(system.is_idle, 120)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield running

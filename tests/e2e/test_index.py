@@ -21,6 +21,8 @@ from tests.derived import Derived, expected, found, stored_records
 from tests.e2e.conftest import System, wait_for
 from tests.e2e.test_commands import sightline
 
+pytestmark = pytest.mark.usefixtures("without_thumbnails")
+
 RECORDS = int(os.environ.get("SIGHTLINE_RECORDS", "200"))
 PARENTS = {f"Thing {number}": (f"Kind {number % 5}",) for number in range(40)}
 ALIASES = {"Thing 1": ("First thing",), "Thing 7": ("Other thing", "Seventh")}
