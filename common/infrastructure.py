@@ -1,5 +1,6 @@
 """Shapes that the three stacks share: a function, its layer, a queue fed by a topic, a JSON API."""
 
+import compileall
 import hashlib
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Size, Stack, Validations
 from aws_cdk import aws_apigateway as apigateway
@@ -113,11 +115,16 @@ def _build_page(folder: Path, package: str) -> Path:
 
 
 def _build_layer(folder: Path, settings: Settings) -> Path:
-    """Install once per content of the folder and per target; without Docker, as only wheels are taken."""
+    """Install once per content of the folder and per target; without Docker, as only wheels are taken.
+
+    Lambda keeps no byte code: what is not compiled here is compiled at every cold start. Only the same version of
+    Python can do it.
+    """
     shared = [PRICES] if folder == RUNTIME else []
     sources = sorted([*folder.glob("*.py"), *shared, folder / "requirements.txt"])
     platform = settings.layer_platform or PLATFORMS[settings.architecture]
-    target = f"{platform}-{settings.python_version}"
+    compiled = settings.python_version == f"{sys.version_info.major}.{sys.version_info.minor}"
+    target = f"{platform}-{settings.python_version}{'-compiled' * compiled}"
     digest = hashlib.sha256(target.encode())
     for source in sources:
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
@@ -136,6 +143,14 @@ def _build_layer(folder: Path, settings: Settings) -> Path:
                 shutil.copy(source, place)
         shutil.rmtree(packages / "bin", ignore_errors=True)  # console scripts
         (packages / ".lock").unlink(missing_ok=True)
+        if compiled:
+            compileall.compile_dir(
+                packages,
+                quiet=1,
+                stripdir=str(packages),  # of the machine that builds nothing is in it, so that all build the same
+                prependdir="/opt/python",
+                invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,  # on their way the files get other times
+            )
 
     return _built_once(f"{folder.name}-{target}-{digest.hexdigest()[:16]}", make)
 

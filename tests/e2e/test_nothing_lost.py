@@ -73,6 +73,7 @@ class Faults:
 
     def expect_all(self, names: list[str]) -> None:
         """Wait until every image is recognised and delivered, and nothing is left or dead."""
+        wait_for(self.system.is_idle, LONG)  # first, as to ask for all images is work for the cloud
         wait_for(lambda: set(names) <= self.system.images().keys(), LONG)
         wait_for(lambda: set(names) <= self.delivered(), LONG)
         wait_for(self.system.is_idle, LONG)
