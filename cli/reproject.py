@@ -194,23 +194,39 @@ def _wish(item: Item) -> str:
 
 def _unseen(s3: Any, dynamodb: Any, places: Places) -> Iterator[Item]:
     """The current versions, as S3 lists them, of objects of which there is no record, or one of another version; with
-    the `sequencer` that their event is to have."""
+    the `sequencer` that their event is to have.
+
+    A record may have become newer than the listing. So S3 is asked again once the record was read: what it says then is
+    no older than the record, and a change that it does not know of yet has a later sequencer than the record's next.
+    """
     pages = s3.get_paginator("list_object_versions").paginate(Bucket=places.bucket)
-    versions = (
-        {**version, "deleted": kind == "DeleteMarkers"}
-        for page in pages
-        for kind in ("Versions", "DeleteMarkers")
-        for version in page.get(kind, [])
-    )
-    for batch in _batches((version for version in versions if version["IsLatest"]), KEYS):
-        known = _records(dynamodb, places.records, [version["Key"] for version in batch])
-        for version in batch:
-            if record := known.get(version["Key"]):
-                gone = record["status"]["S"] == "DELETED"
-                if not (gone if version["deleted"] else record.get("version_id", {}).get("S") == version["VersionId"]):
-                    yield {**version, "sequencer": _next(record["sequencer"]["S"])}
-            elif not version["deleted"]:
-                yield {**version, "sequencer": EARLIEST}
+    listed = (version for page in pages for version in _versions(page) if version["IsLatest"])
+    with ThreadPoolExecutor(max_workers=SENDERS) as pool:
+        for batch in _batches(listed, KEYS):
+            known = _records(dynamodb, places.records, [version["Key"] for version in batch])
+            unlike = [version["Key"] for version in batch if not _is_known(version, known.get(version["Key"]))]
+            for version in pool.map(lambda key: _current(s3, places.bucket, key), unlike):
+                if version and not _is_known(version, record := known.get(version["Key"])):
+                    yield {**version, "sequencer": _next(record["sequencer"]["S"]) if record else EARLIEST}
+
+
+def _versions(page: Item) -> Iterator[Item]:
+    for kind in ("Versions", "DeleteMarkers"):
+        for version in page.get(kind, []):
+            yield {**version, "deleted": kind == "DeleteMarkers"}
+
+
+def _current(s3: Any, bucket: str, key: str) -> Item | None:
+    """The current version of an object; it is listed before its older ones, and before all keys that begin with its."""
+    page = s3.list_object_versions(Bucket=bucket, Prefix=key, MaxKeys=1)
+    return next((version for version in _versions(page) if version["Key"] == key), None)
+
+
+def _is_known(version: Item, record: Item | None) -> bool:
+    """Whether the record is about this version."""
+    if version["deleted"]:
+        return record is None or record["status"]["S"] == "DELETED"
+    return record is not None and record.get("version_id", {}).get("S") == version["VersionId"]
 
 
 def _next(sequencer: str) -> str:
