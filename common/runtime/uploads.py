@@ -45,14 +45,19 @@ def changes(body: str) -> Iterator[Change]:
         if document.get("Event") == "s3:TestEvent":
             return
         for record in document["Records"]:
-            if record["s3"]["object"]["key"].endswith("/") and not record["s3"]["object"].get("size"):
-                continue  # what consoles make for a folder
             name = record["eventName"].removeprefix("s3:")
-            if name.startswith("ObjectCreated:") or name == "ObjectRemoved:DeleteMarkerCreated":
-                yield _change(record, deleted=not name.startswith("ObjectCreated:"))
+            if name == "ObjectRemoved:DeleteMarkerCreated":
+                yield _change(record, deleted=True)
+            elif name.startswith("ObjectCreated:") and not _is_folder(record["s3"]["object"]):
+                yield _change(record, deleted=False)
             # ObjectRemoved:Delete is the end of one old version: the image stays as it is.
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
         raise NotificationError(f"not an S3 event notification: {error!r}") from error
+
+
+def _is_folder(entity: dict[str, Any]) -> bool:
+    """Whether it is what consoles make for a folder. Of deletions it is not known, as they come without a size."""
+    return bool(entity["key"].endswith("/")) and not entity.get("size")
 
 
 def _change(record: dict[str, Any], *, deleted: bool) -> Change:

@@ -6,7 +6,7 @@ import boto3
 import pytest
 
 import image_recognition
-from classifications import Classification
+from classifications import Classification, Classifications
 from image_recognition import Recognizer
 from tests.conftest import captured
 from tests.functional.conftest import PARAMETERS, S3, FakeRekognition, Topic, photo
@@ -158,6 +158,18 @@ def test_a_deleted_picture_stays_deleted_whatever_comes_late(
     assert rekognition.calls == []
     events = [published.document["event"] for published in labels_topic.published()]
     assert set(events) == {"image.deleted"}
+
+
+def test_the_deletion_of_a_folder_hinders_nothing(
+    deliver: Callable[..., list[str]], s3: S3, table: str, records: Callable[[str], Classification | None]
+) -> None:
+    """Its deletion, unlike its making, cannot be told from that of a picture."""
+    assert deliver(s3.notification("object-deleted", "holiday/", "marker")) == []
+    assert Classifications(boto3.client("dynamodb"), table).newest(limit=10, start=None).entries == []
+    assert deliver(s3.put("holiday/")) == []
+    record = records("holiday/")
+    assert record
+    assert record.status == "RECOGNIZED"
 
 
 def test_a_picture_put_again_after_its_deletion_comes_back(

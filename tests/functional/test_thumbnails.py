@@ -94,6 +94,11 @@ def test_the_picture_is_gone_with_its_deletion_even_if_its_own_event_comes_last(
     assert look("photo") == {}
 
 
+def test_the_deletion_of_what_was_never_there_does_nothing(s3: S3, render: Render, look: Look) -> None:
+    assert render(s3.notification("object-deleted", "holiday/", "marker")) == []
+    assert look("holiday/") == {}
+
+
 def test_what_is_no_notification_stays_in_the_queue(s3: S3, render: Render, look: Look) -> None:
     assert render("no json", s3.put_bytes("photo", encoded(scene()))) == ["0"]
     assert look("photo").keys() == {"thumbnail.jpg"}

@@ -42,6 +42,15 @@ def test_what_a_console_makes_for_a_folder_changes_nothing() -> None:
     assert list(uploads.changes(json.dumps(document))) == []
 
 
+def test_a_picture_whose_name_ends_like_a_folder_comes_and_goes() -> None:
+    found: list[uploads.Change] = []
+    for event in ("object-created", "object-deleted"):
+        document = captured(event)
+        document["Records"][0]["s3"]["object"]["key"] = "holiday/"
+        found += uploads.changes(json.dumps(document))
+    assert [(change.key, change.deleted) for change in found] == [("holiday/", False), ("holiday/", True)]
+
+
 @pytest.mark.parametrize("body", ["", "no json", "[]", "{}", '{"Records": [{}]}', "null", '{"Records": 1}'])
 def test_anything_else_is_refused_rather_than_lost(body: str) -> None:
     with pytest.raises(uploads.NotificationError):
