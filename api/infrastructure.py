@@ -75,6 +75,7 @@ class APIStack(Stack):
             function=function,
             open_routes={"/openapi.json": function},
             routes={"/": ["GET"], "/images": ["POST"], "/uploads": ["POST"]},
+            called_by_page=["/images", "/uploads"],
             api_key=self.api_key,
             settings=settings,
         )
@@ -112,7 +113,7 @@ class APIStack(Stack):
         self.image_bucket.add_cors_rule(
             allowed_methods=[s3.HttpMethods.POST],
             allowed_origins=[f"https://*.execute-api.{self.region}.{self.url_suffix}"],
-            exposed_headers=["ETag", "x-amz-version-id"],
+            exposed_headers=["x-amz-version-id"],
             max_age=3600,
         )
 

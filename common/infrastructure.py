@@ -41,13 +41,15 @@ PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
 OWN_MESSAGE = "$context.error.messageString"
 GATEWAY_ERRORS = {
-    "DEFAULT_4XX": ("Forbidden", OWN_MESSAGE),
+    "DEFAULT_4XX": ("Refused", OWN_MESSAGE),
     "DEFAULT_5XX": ("InternalError", '"this is our fault; please try again"'),
     "INVALID_API_KEY": ("Forbidden", '"the header x-api-key holds no key that is valid here"'),
     "QUOTA_EXCEEDED": ("QuotaExceeded", '"the requests of this key are used up for this month"'),
     "REQUEST_TOO_LARGE": ("RequestTooLarge", OWN_MESSAGE),
     "THROTTLED": ("Throttled", '"too many requests at once; try again, later each time"'),
 }
+SIGNATURE_ERRORS = ("ACCESS_DENIED", "EXPIRED_TOKEN", "INVALID_SIGNATURE", "MISSING_AUTHENTICATION_TOKEN")
+"""What is answered to requests that IAM does not admit."""
 
 
 class BuildError(RuntimeError):
@@ -364,6 +366,7 @@ def json_api(
     function: lambda_.Function,
     routes: Mapping[str, Sequence[str]],
     open_routes: Mapping[str, lambda_.Function],
+    called_by_page: Sequence[str],
     api_key: apigateway.IApiKey,
     settings: Settings,
 ) -> apigateway.RestApi:
@@ -371,13 +374,14 @@ def json_api(
 
     Who may call is `settings.auth`; with `api_key` the key is admitted by a usage plan of this API. How often is
     `settings.api_rate`: by the plan for each key, where there is none by the stage. What is behind `open_routes` (path
-    -> what answers a GET) holds no data, and anybody may call it; so may browsers ask whether the gallery's page may
-    call a route, which the function answers.
+    -> what answers a GET) holds no data, and anybody may call it. `called_by_page` are the routes that the gallery's
+    page calls from another origin: browsers ask first whether it may, which the function answers.
     """
-    with_key, with_page = settings.auth == "api_key", settings.auth != "iam"
+    with_key, with_iam = settings.auth == "api_key", settings.auth == "iam"
+    with_page = bool(called_by_page) and not with_iam
     keyless = [(path, "GET") for path in open_routes]
     if with_page:
-        keyless += [(path, "OPTIONS") for path in routes]
+        keyless += [(path, "OPTIONS") for path in called_by_page]
         know_endpoints(function)
     api = apigateway.RestApi(
         scope,
@@ -390,9 +394,7 @@ def json_api(
         deploy_options=_throttled(settings, keyless),
         default_method_options=apigateway.MethodOptions(
             api_key_required=with_key,
-            authorization_type=(
-                apigateway.AuthorizationType.IAM if settings.auth == "iam" else apigateway.AuthorizationType.NONE
-            ),
+            authorization_type=(apigateway.AuthorizationType.IAM if with_iam else apigateway.AuthorizationType.NONE),
         ),
     )
     api.node.try_remove_child("Endpoint")  # the stacks name their own outputs
@@ -412,14 +414,15 @@ def json_api(
         )
     # Any page may read them: they hold nothing, and which page may call is not known here.
     readable = {"Access-Control-Allow-Origin": "'*'"} if with_page else None
-    for kind, (code, message) in GATEWAY_ERRORS.items():
+    errors = GATEWAY_ERRORS | (dict.fromkeys(SIGNATURE_ERRORS, ("Forbidden", OWN_MESSAGE)) if with_iam else {})
+    for kind, (code, message) in errors.items():
         api.add_gateway_response(
             kind.title().replace("_", ""),
             type=apigateway.ResponseType.of(kind),
             response_headers=readable,
             templates=_error(code, message),
         )
-    if with_page:  # with iam it stands for requests without a signature, too
+    if not with_iam:  # or it stands for requests without a signature, too
         api.add_gateway_response(
             "NoSuchCall",
             type=apigateway.ResponseType.MISSING_AUTHENTICATION_TOKEN,

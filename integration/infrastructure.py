@@ -76,6 +76,7 @@ class IntegrationStack(Stack):
             function=self._deliveries_api(deliveries, queues),
             routes={"/deliveries": ["GET"], "/deliveries/{event_id}/replay": ["POST"]},
             open_routes={},
+            called_by_page=["/deliveries"],
             api_key=api_key,
             settings=settings,
         )

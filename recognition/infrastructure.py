@@ -123,6 +123,7 @@ class RekognitionStack(Stack):
                 "/usage": ["GET"],
             },
             open_routes={"/openapi.json": list_images, **gallery},
+            called_by_page=[],  # it is of the same origin
             api_key=api_key,
             settings=settings,
         )

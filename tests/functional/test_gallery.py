@@ -13,7 +13,6 @@ import deliveries_api
 import endpoints
 import gallery
 import get_save_image
-import list_images
 from tests.functional.conftest import Context
 
 PARAMETER = "/sightline/endpoints"
@@ -167,10 +166,10 @@ def test_without_its_addresses_it_says_what_is_wrong(
     )
 
 
-APIS = [(get_save_image.handler, "/uploads"), (list_images.handler, "/search"), (deliveries_api.handler, "/nothing")]
+APIS = [(get_save_image.handler, "/uploads"), (deliveries_api.handler, "/nothing")]
 
 
-@pytest.mark.parametrize(("handler", "path"), APIS, ids=["upload", "labels", "deliveries"])
+@pytest.mark.parametrize(("handler", "path"), APIS, ids=["upload", "deliveries"])
 def test_the_galleries_page_alone_may_call_and_read_answers(
     ask: Ask, written: Callable[[Any], None], handler: Any, path: str
 ) -> None:
@@ -194,11 +193,11 @@ def test_the_galleries_page_alone_may_call_and_read_answers(
 
 
 def test_without_the_parameter_no_page_may_call(ask: Ask) -> None:
-    assert "Access-Control-Allow-Origin" not in ask("/search", handler=list_images.handler, Origin=PAGE).headers
+    assert "Access-Control-Allow-Origin" not in ask("/", handler=get_save_image.handler, Origin=PAGE).headers
 
 
 def test_who_is_no_browser_costs_no_look_at_the_parameter(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoints, "client", None)
-    assert ask("/search", handler=list_images.handler).status == 400
+    assert ask("/", handler=get_save_image.handler).status == 400
     monkeypatch.delenv("ENDPOINTS_PARAMETER")  # with auth=iam
-    assert ask("/search", handler=list_images.handler, Origin=PAGE).status == 400
+    assert ask("/", handler=get_save_image.handler, Origin=PAGE).status == 400

@@ -64,7 +64,6 @@ STATEMENTS = {
         # A presigned URL opens what its signer may read. Deleting leaves a marker, and the versions.
         "<ImageBucket>/*": {"s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObject"},
         "<Renditions>/*": {"s3:GetObject"},
-        ENDPOINTS: {"ssm:GetParameter"},
         "<ListImagesLogs>": LOGGING,
     },
     "RekognitionStack/Thumbnails": {
@@ -129,7 +128,6 @@ ROUTES = {
     "APIStack/GetSaveImage": {
         "GET/",
         "GET/openapi.json",
-        "OPTIONS/",
         "OPTIONS/images",
         "OPTIONS/uploads",
         "POST/images",
@@ -145,17 +143,10 @@ ROUTES = {
         "GET/openapi.json",
         "GET/search",
         "GET/usage",
-        "OPTIONS/",
-        "OPTIONS/images",
-        "OPTIONS/images/*",
-        "OPTIONS/labels",
-        "OPTIONS/search",
-        "OPTIONS/usage",
     },
     "IntegrationStack/DeliveriesApi": {
         "GET/deliveries",
         "OPTIONS/deliveries",
-        "OPTIONS/deliveries/*/replay",
         "POST/deliveries/*/replay",
     },
 }
