@@ -32,7 +32,7 @@ MAX_BYTES = 350_000  # an item may have 400 KB
 
 
 class ClaimedError(RetryLaterError):
-    """Another worker asks about the same content; its answer will be there when the claim's time is over."""
+    """Another worker asks about the same content; its answer may be there after the seconds that this says."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,7 @@ class Recognitions:
             item = from_attributes(error.response["Item"])  # type: ignore[typeddict-item] # as asked for
             if "answer" in item and (not refresh or item.get("refresh") == refresh):
                 return _detection(item["answer"])
-            wait = ceil(max(0.0, item["claimed_until"] - now)) + 1
-            raise ClaimedError("another worker asks about the same content", wait) from error
+            raise ClaimedError("another worker asks about the same content", _wait(item, now, lease_seconds)) from error
         return None
 
     def _store(self, content: str, refresh: str | None, detection: Detection) -> None:
@@ -128,6 +127,15 @@ class Recognitions:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
+
+
+def _wait(item: dict[str, Any], now: float, lease_seconds: float) -> int:
+    """Seconds, a little more than the claim is old: most calls take one second, and after a dead worker few looks do.
+
+    Not longer than to the claim's end. That worker is taken to have claimed for as long as this one would have.
+    """
+    left = max(0.0, float(item["claimed_until"]) - now)
+    return ceil(min(left, max(1.0, lease_seconds - left))) + 1
 
 
 def _document(detection: Detection) -> dict[str, Any]:

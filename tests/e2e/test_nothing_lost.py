@@ -74,10 +74,10 @@ class Faults:
     def expect_all(self, names: list[str]) -> None:
         """Wait until every image is recognised and delivered, and nothing is left or dead."""
         wait_for(self.system.is_idle, LONG)  # first, as to ask for all images is work for the cloud
-        wait_for(lambda: set(names) <= self.system.images().keys(), LONG)
+        images = wait_for(lambda: (found := self.system.images()).keys() >= set(names) and found, LONG)
         wait_for(lambda: set(names) <= self.delivered(), LONG)
         wait_for(self.system.is_idle, LONG)
-        assert {self.system.images()[name]["status"] for name in names} == {"RECOGNIZED"}
+        assert {images[name]["status"] for name in names} == {"RECOGNIZED"}
         assert self.system.depth("UploadedImageDeadLetters") + self.system.depth("LabelsDeadLetters") == 0
 
     def delivered(self) -> set[str]:
