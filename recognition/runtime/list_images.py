@@ -220,8 +220,8 @@ def _image(name: str) -> Response[Any]:
     document = {
         **_document(record),
         "picture_url": _picture_url(record),
-        "rendition_url": _rendition_url(record.image_id, DISPLAY),
-        "thumbnail_url": _rendition_url(record.image_id, THUMBNAIL),
+        "rendition_url": _rendition_url(record.image_id, DISPLAY, record.uploaded_at),
+        "thumbnail_url": _rendition_url(record.image_id, THUMBNAIL, record.uploaded_at),
     }
     return json_response(HTTPStatus.OK, document)
 
@@ -240,24 +240,33 @@ def _picture_url(record: Classification) -> str:
     return url
 
 
-def _rendition_url(image_id: str, name: str) -> str:
+def _rendition_url(image_id: str, name: str, uploaded_at: str) -> str:
     """Where a rendition is, or will be: whether there is one, its bucket knows. The URL is good for 5 to 10 minutes."""
-    return _signed(image_id, name, int(time.time() // PICTURE_URL_SECONDS))
+    return _signed(image_id, name, uploaded_at, int(time.time() // PICTURE_URL_SECONDS))
 
 
 @lru_cache(maxsize=5 * MAX_LIMIT)
-def _signed(image_id: str, name: str, moment: int) -> str:  # noqa: ARG001 - afterwards another one is signed
-    """Signed once in 5 minutes: that takes a while for a page of many, and a browser keeps what has the same URL."""
+def _signed(image_id: str, name: str, uploaded_at: str, moment: int) -> str:  # noqa: ARG001 - then another is signed
+    """Signed once in 5 minutes: that takes a while for a page of many, and a browser keeps what has the same URL. So
+    that it is another one for each version of the picture, the URL has the time of the upload, as a saved file's name.
+    """
+    saved_as = f'inline; filename="{uploaded_at}.jpg"'
     url: str = _s3().generate_presigned_url(
         "get_object",
-        Params={"Bucket": _environment().renditions_bucket, "Key": f"{image_id}/{name}"},
+        Params={
+            "Bucket": _environment().renditions_bucket,
+            "Key": f"{image_id}/{name}",
+            "ResponseContentDisposition": saved_as,
+        },
         ExpiresIn=2 * PICTURE_URL_SECONDS,
     )
     return url
 
 
 def _entry(entry: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
-    thumbnail = {"thumbnail_url": _rendition_url(entry["image_id"], THUMBNAIL)} if asked["thumbnails"] else {}
+    thumbnail = {}
+    if asked["thumbnails"]:
+        thumbnail["thumbnail_url"] = _rendition_url(entry["image_id"], THUMBNAIL, entry["uploaded_at"])
     return {
         "image": entry["image"],
         "labels": entry["label_names"],

@@ -41,17 +41,15 @@ class Renditions:
         return (display or {}).get("version") == (version if thumbnail.get("display") == "yes" else None)
 
     def put(self, image_id: str, version: str, made: Made) -> None:
-        """Replace what is there. The thumbnail comes last, as it says of both that they are there."""
-        if made.display is None:
-            self._delete(image_id, DISPLAY)
-        else:
+        """Add what was removed before. The thumbnail comes last, as it says of both that they are there."""
+        if made.display is not None:
             self._put(image_id, DISPLAY, made.display, {"version": version})
         self._put(image_id, THUMBNAIL, made.thumbnail, {"version": version, "display": "yes" if made.display else "no"})
 
     def remove(self, image_id: str) -> None:
         """Leave nothing of the image."""
         for name in (THUMBNAIL, DISPLAY):
-            self._delete(image_id, name)
+            self.s3.delete_object(Bucket=self.bucket, Key=f"{image_id}/{name}")
 
     def _metadata(self, image_id: str, name: str) -> dict[str, str] | None:
         try:
@@ -70,6 +68,3 @@ class Renditions:
             CacheControl=KEPT,
             Metadata=metadata,
         )
-
-    def _delete(self, image_id: str, name: str) -> None:
-        self.s3.delete_object(Bucket=self.bucket, Key=f"{image_id}/{name}")

@@ -96,15 +96,14 @@ class Renderer:
 
     def _bring_up(self, name: str, change: Change, version: str | None, ends_at: float) -> None:
         made = None
+        if version is not None and self.renditions.are_of(name, version):
+            return
+        self.renditions.remove(name)  # while these are made, those of another version are not to be seen
         if version is not None:
-            if self.renditions.are_of(name, version):
-                return
             with self.originals.read(dataclasses.replace(change, version_id=version)) as original:
                 # The version may be gone by now, which the second look will see.
                 made = self._made(original, ends_at) if original else None
-        if made is None:
-            self.renditions.remove(name)
-        else:
+        if made is not None:
             self.renditions.put(name, str(version), made)
         logger.info("rendered", extra={"version_id": version, "made": made is not None})
 

@@ -221,6 +221,17 @@ def test_entries_have_a_thumbnails_url_if_asked(get: Callable[..., Answer], reco
     assert urlsplit(image["rendition_url"]).path == "/id%20of%20a.jpg/display.jpg"
 
 
+def test_a_replaced_picture_has_other_urls(get: Callable[..., Answer], records: Classifications) -> None:
+    """Under the old ones a browser keeps what it has loaded."""
+    urls = set()
+    for minute in (1, 2):
+        records.put_if_newer(record("a.jpg", minute, sequencer=f"0{minute}"))
+        document = get("/images/a.jpg").document
+        urls |= {document["thumbnail_url"], document["rendition_url"]}
+        assert get(thumbnails="true").document[0]["thumbnail_url"] in urls
+    assert len(urls) == 4
+
+
 def test_the_next_page_has_thumbnails_too(get: Callable[..., Answer], records: Classifications) -> None:
     for number in range(2):
         records.put_if_newer(record(f"{number}.jpg", number))

@@ -40,6 +40,8 @@ class World:
     """Of the picture; None is a delete marker."""
     made: dict[str, dict[str, Any]] = field(default_factory=dict)
     events: int = 0
+    seen: list[bytes] = field(default_factory=list)
+    """What could be seen while others were being made."""
 
     def change(self, content: bytes | None) -> None:
         self.versions.append(content)
@@ -93,6 +95,7 @@ class Undecoded(Originals):
     """Makes of a picture what says of which it is."""
 
     def jpeg(self, file: IO[bytes], *, form: str, seconds: float) -> bytes:
+        self.s3.seen += [entry["Body"] for entry in self.s3.made.values()]  # type: ignore[attr-defined]
         file.seek(0)
         return file.read().removeprefix(b"display of ").join([form.encode() + b" of ", b""])
 
@@ -136,3 +139,12 @@ def test_what_is_there_is_not_made_again() -> None:
     while world.events:
         world.work()
     assert len(world.made) == 2
+
+
+def test_while_the_renditions_of_a_new_version_are_made_those_of_the_old_one_are_not_to_be_seen() -> None:
+    world = World([])
+    for content in (HEIC, JPEG):
+        world.change(content)
+        world.work()
+    assert world.made
+    assert world.seen == []
