@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import boto3
 import requests
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError
 
-from cli.target import Target, TargetName
+from cli.target import Target, TargetName, session
 
 TIMEOUT_SECONDS = 35  # API Gateway gives up after 29
 
@@ -49,12 +48,11 @@ def _headers(target: Target) -> dict[str, str]:
 
 def _sign(request: requests.PreparedRequest) -> None:
     """With the caller's credentials, as auth=iam asks for; auth=none does not mind."""
-    session = boto3.Session()
-    credentials = session.get_credentials()
+    credentials = session().get_credentials()
     if credentials is None:
         raise CallError("there are no AWS credentials to sign the call with")
     signed = AWSRequest(method=request.method, url=request.url)
-    SigV4Auth(credentials, "execute-api", session.region_name).add_auth(signed)
+    SigV4Auth(credentials, "execute-api", session().region_name).add_auth(signed)
     request.headers.update(dict(signed.headers.items()))
 
 

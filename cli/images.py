@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-import boto3
 import requests
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -14,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cli.target import Target
+from cli.target import Target, session
 
 TIMEOUT_SECONDS = 30
 PAGE = 100
@@ -46,11 +45,10 @@ def call(target: Target, method: str, address: str, query: Mapping[str, Any] | N
 
 
 def _sign(request: requests.PreparedRequest) -> None:
-    session = boto3.Session()
     signed = AWSRequest(request.method, request.url)
     try:
-        if credentials := session.get_credentials():
-            SigV4Auth(credentials, "execute-api", session.region_name).add_auth(signed)
+        if credentials := session().get_credentials():
+            SigV4Auth(credentials, "execute-api", session().region_name).add_auth(signed)
     except BotoCoreError as error:
         raise ImagesError(str(error)) from error
     request.headers.update(dict(signed.headers))

@@ -11,7 +11,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-import boto3
 import requests
 import typer
 from botocore.auth import SigV4Auth
@@ -25,7 +24,7 @@ from rich.table import Table
 from urllib3.util import Retry
 
 from cli import ingest_bucket
-from cli.target import Target, TargetError, TargetName, find
+from cli.target import Target, TargetError, TargetName, find, session
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -184,13 +183,10 @@ class Uploads:
 class _Signature(AuthBase):
     """With the caller's credentials, as auth=iam asks for; auth=none does not mind."""
 
-    def __init__(self) -> None:
-        self._session = boto3.Session()
-
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if credentials := self._session.get_credentials():
+        if credentials := session().get_credentials():
             signed = AWSRequest(request.method, request.url, data=request.body)
-            SigV4Auth(credentials, "execute-api", self._session.region_name).add_auth(signed)
+            SigV4Auth(credentials, "execute-api", session().region_name).add_auth(signed)
             request.headers.update(dict(signed.headers.items()))
         return request
 

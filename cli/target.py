@@ -5,6 +5,7 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cli.api_keys import newest_key
 from cli.stacks import STACKS
 
-LOCAL_FOLDER = Path(os.environ.get("SIGHTLINE_LOCAL") or Path(__file__).resolve().parent.parent / ".local")
+ROOT = Path(__file__).resolve().parent.parent
+
+LOCAL_FOLDER = Path(os.environ.get("SIGHTLINE_LOCAL") or ROOT / ".local")
 """Where the embedded cloud keeps its state, logs and addresses: this checkout's, unless the variable names another."""
 
 ENDPOINTS = LOCAL_FOLDER / "endpoints.json"
+
+CDK_JSON = ROOT / "cdk.json"
+"""What is deployed from here, and to which Region, if it names one."""
 
 
 class TargetName(StrEnum):
@@ -51,7 +57,7 @@ class Target:
     def client(self, service: Any) -> Any:
         """A boto3 client of the target's services."""
         if self.aws is None:
-            return boto3.client(service)
+            return session().client(service)
         return boto3.client(
             service,
             endpoint_url=self.aws,
@@ -59,6 +65,13 @@ class Target:
             aws_access_key_id="test",
             aws_secret_access_key="test",  # noqa: S106 - the emulator's own
         )
+
+
+@cache
+def session() -> boto3.Session:
+    """The caller's way to AWS: to the Region that the setting `region` names, else to the credentials' own."""
+    settings = json.loads(CDK_JSON.read_text())["context"]
+    return boto3.Session(region_name=settings.get("region"))
 
 
 def find(name: TargetName | None) -> Target:
@@ -86,7 +99,7 @@ def glimpse(name: TargetName | None) -> Target:
         with suppress(BotoCoreError, ClientError):
             outputs |= _outputs(stack)
     with suppress(BotoCoreError, ClientError):
-        key = newest_key(boto3.client)
+        key = newest_key(session().client)
     upload, labels, deliveries = (outputs.get(f"{api}Endpoint", "") for api in ("Upload", "Labels", "Deliveries"))
     return Target(TargetName.AWS, upload, labels, deliveries, key)
 
@@ -124,7 +137,7 @@ def _aws() -> Target:
     try:
         api = _outputs("APIStack")
         recognition = _outputs("RekognitionStack")
-        key = newest_key(boto3.client) if "ApiKeyId" in api else None
+        key = newest_key(session().client) if "ApiKeyId" in api else None
         integration = _outputs("IntegrationStack")
     except (BotoCoreError, ClientError) as error:
         raise TargetError(f"no system found on AWS, and none runs locally: {error}") from error
@@ -139,7 +152,7 @@ def _aws() -> Target:
 
 
 def _outputs(stack: str) -> dict[str, Any]:
-    [description] = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    [description] = session().client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
 
 
