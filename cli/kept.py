@@ -16,30 +16,45 @@ class KeptError(RuntimeError):
 def kept(client: MakeClient, stack: str) -> dict[str, dict[str, str]]:
     """A mapping as `cdk import --resource-mapping` takes it, of a stack that is there or was deleted.
 
-    CloudFormation remembers a deleted stack for 90 days.
+    `stack` is its name, or its id, as several of a name may have been deleted. CloudFormation remembers
+    them for 90 days.
 
     Raises:
-        KeptError: there was no such stack.
+        KeptError: there was no such stack, or several have kept something.
         ClientError: CloudFormation refused a call.
     """
     cloudformation = client("cloudformation")
     try:
-        resources = _resources(cloudformation, stack)
+        return _mapping(_resources(cloudformation, stack))
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationError":
             raise
-        pages = cloudformation.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
-        deleted = [found for page in pages for found in page["StackSummaries"] if found["StackName"] == stack]
+        deleted = _deleted(cloudformation, stack)
         if not deleted:
             raise KeptError(f"there is no stack {stack}, and none was deleted in the last 90 days") from error
-        newest = max(deleted, key=lambda found: found["CreationTime"])["StackId"]
-        resources = [
-            entry for entry in _resources(cloudformation, newest) if entry["ResourceStatus"] == "DELETE_SKIPPED"
-        ]
+        found = {each: mapping for each in deleted if (mapping := _mapping(_resources(cloudformation, each)))}
+        if len(found) > 1:
+            which = "".join(f"\n  {deleted[each]}, kept {len(mapping)}: {each}" for each, mapping in found.items())
+            raise KeptError(f"several stacks {stack} were deleted; name one by its id:{which}") from error
+        return next(iter(found.values()), {})
+
+
+def _deleted(cloudformation: Any, stack: str) -> dict[str, str]:
+    """When the deleted stacks of a name were there, by their ids."""
+    pages = cloudformation.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
+    return {
+        found["StackId"]: f"{found['CreationTime']:%Y-%m-%d %H:%M} to {found['DeletionTime']:%Y-%m-%d %H:%M}"
+        for page in pages
+        for found in page["StackSummaries"]
+        if found["StackName"] == stack
+    }
+
+
+def _mapping(resources: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
     return {
         entry["LogicalResourceId"]: {IDENTIFIERS[entry["ResourceType"]]: entry["PhysicalResourceId"]}
         for entry in resources
-        if entry["ResourceType"] in IDENTIFIERS
+        if entry["ResourceType"] in IDENTIFIERS and entry["ResourceStatus"] != "DELETE_COMPLETE"
     }
 
 

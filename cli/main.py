@@ -112,7 +112,7 @@ def doctor(as_json: JsonOption = False, target: TargetOption = None) -> None:
 
 @app.command()
 def kept(
-    stack: Annotated[str, typer.Argument(help="As APIStack; there, or deleted in the last 90 days.")],
+    stack: Annotated[str, typer.Argument(help="As APIStack, there or deleted in the last 90 days; or its id.")],
     target: TargetOption = None,
 ) -> None:
     """Print the buckets and tables that a stack leaves behind, as `cdk import --resource-mapping` takes them."""

@@ -1,3 +1,4 @@
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,33 +19,55 @@ LEFT = [
     left("AWS::Logs::LogGroup", "Logs3"),
     left("AWS::S3::Bucket", "Scratch4", "DELETE_COMPLETE"),
 ]
-OLD, NEW = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2))
+IDS = ("id of the older one", "id of the newer one")
+MAPPING = {"ImageBucket1": {"BucketName": "stack-imagebucket1"}, "Manifests2": {"TableName": "stack-manifests2"}}
 
 
+@dataclass
 class CloudFormation:
-    """Knows two deleted stacks of the name, and none that is there."""
+    """Knows two deleted stacks of the name, with what they left, and none that is there."""
+
+    left: dict[str, list[dict[str, str]]]
 
     def get_paginator(self, name: str) -> Any:
         return type("Paginator", (), {"paginate": staticmethod(getattr(self, name))})
 
     def list_stack_resources(self, StackName: str) -> Any:  # noqa: N803 - boto3
-        if StackName != "id of the newer one":
+        if StackName not in self.left:
             raise ClientError({"Error": {"Code": "ValidationError", "Message": "does not exist"}}, "ListStackResources")
-        return [{"StackResourceSummaries": LEFT[:2]}, {"StackResourceSummaries": LEFT[2:]}]
+        return [{"StackResourceSummaries": self.left[StackName][at : at + 2]} for at in (0, 2)]
 
     def list_stacks(self, StackStatusFilter: list[str]) -> Any:  # noqa: N803 - boto3
         assert StackStatusFilter == ["DELETE_COMPLETE"]
-        yield {"StackSummaries": [{"StackName": "APIStack", "StackId": "id of the older one", "CreationTime": OLD}]}
-        yield {"StackSummaries": [{"StackName": "APIStack", "StackId": "id of the newer one", "CreationTime": NEW}]}
+        for month, stack in enumerate(IDS, start=1):
+            times = {
+                "CreationTime": datetime(2026, month, 1, tzinfo=UTC),
+                "DeletionTime": datetime(2026, month, 9, tzinfo=UTC),
+            }
+            yield {"StackSummaries": [{"StackName": "APIStack", "StackId": stack, **times}]}
+
+
+def of(older: list[dict[str, str]], newer: list[dict[str, str]], stack: str) -> dict[str, dict[str, str]]:
+    return kept(lambda _: CloudFormation(dict(zip(IDS, (older, newer), strict=True))), stack)
 
 
 def test_a_deleted_stack_has_kept_what_was_not_deleted() -> None:
-    assert kept(lambda _: CloudFormation(), "APIStack") == {
-        "ImageBucket1": {"BucketName": "stack-imagebucket1"},
-        "Manifests2": {"TableName": "stack-manifests2"},
-    }
+    assert of([], LEFT, "APIStack") == MAPPING
+    assert of(LEFT, [LEFT[3]], "APIStack") == MAPPING
+
+
+def test_of_several_that_kept_something_one_has_to_be_named() -> None:
+    """The newer one may be a deployment by mistake, whose tables are empty."""
+    other = [left("AWS::S3::Bucket", "Empty5")]
+    with pytest.raises(KeptError) as refused:
+        of(LEFT, other, "APIStack")
+    assert str(refused.value).splitlines()[1:] == [
+        "  2026-01-01 00:00 to 2026-01-09 00:00, kept 2: id of the older one",
+        "  2026-02-01 00:00 to 2026-02-09 00:00, kept 1: id of the newer one",
+    ]
+    assert of(LEFT, other, IDS[0]) == MAPPING
 
 
 def test_a_stack_that_never_was_is_named() -> None:
     with pytest.raises(KeptError, match="there is no stack Nope"):
-        kept(lambda _: CloudFormation(), "Nope")
+        of([], [], "Nope")
