@@ -431,9 +431,13 @@ def _emails(patient: Patient) -> Iterator[Seen]:
         pages = patient.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
         mailed = [entry for page in pages for entry in page["Subscriptions"] if entry["Protocol"].startswith("email")]
         again = f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint"
-        if not mailed and what == "alarms":
-            yield good(f"alarms are mailed to nobody ({setting})")
-        elif not mailed:
+        subscriptions = resources(patient.target.client, "AWS::SNS::Subscription")
+        topics_own = (
+            found for found in subscriptions if found["LogicalResourceId"].startswith(output.removesuffix("Arn"))
+        )
+        if not mailed and not any(topics_own):
+            yield good(f"{what} are mailed to nobody ({setting})")
+        elif not mailed:  # never confirmed and dropped, or ended by a link in a mail
             yield finding(f"nobody is subscribed to {what} any more", f"{again} ADDRESS")
         for entry in mailed:
             if entry["SubscriptionArn"].startswith("arn:"):

@@ -132,7 +132,8 @@ def test_without_monitoring_the_topic_and_its_subscriber_stay_and_nothing_watche
     without = synthesize(monitoring="false", alarm_email="ops@example.com")
     for kind in ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard"):
         assert list(resources(without, kind)) == []
-    [mail] = [s for _, _, s in resources(without, "AWS::SNS::Subscription") if s["Protocol"] == "email"]
+    [(name, mail)] = [(n, s) for _, n, s in resources(without, "AWS::SNS::Subscription") if s["Protocol"] == "email"]
+    assert name.startswith("AlarmTopic")  # by which `sightline doctor` knows it
     assert mail["Endpoint"] == "ops@example.com"
     assert "AlarmTopic" in str(mail["TopicArn"])
 

@@ -37,8 +37,8 @@ def no_stack(**_: Any) -> Any:
     raise ClientError({"Error": {"Code": "ValidationError", "Message": "Stack with id X does not exist"}}, "D")
 
 
-def stacks(status: str) -> Callable[..., Any]:
-    outputs = [{"OutputKey": name, "OutputValue": value} for name, value in OUTPUTS.items()]
+def stacks(status: str, **more: str) -> Callable[..., Any]:
+    outputs = [{"OutputKey": name, "OutputValue": value} for name, value in (OUTPUTS | more).items()]
     return lambda **_: {"Stacks": [{"StackStatus": status, "Outputs": outputs}]}
 
 
@@ -121,6 +121,22 @@ def test_a_mail_address_that_was_not_confirmed_is_named() -> None:
     found, _ = seen(deployment(services={"sns": sns}), "e-mail")
     assert found.state is State.FINDING
     assert found.text == "me@example.com has not confirmed the subscription to results"
+
+
+def test_alarms_that_reach_nobody_any_more_are_a_finding_only_if_they_should_reach_somebody() -> None:
+    def look(*subscriptions: str) -> Seen:
+        listed = [{"ResourceType": "AWS::SNS::Subscription", "LogicalResourceId": name} for name in subscriptions]
+        cloudformation: dict[str, Any] = {
+            "describe_stacks": stacks("UPDATE_COMPLETE", AlarmTopicArn="arn:aws:sns:us-east-1:1:alarms"),
+            "list_stack_resources": lambda **_: {"StackResourceSummaries": listed},
+        }
+        sns = {"list_subscriptions_by_topic": lambda **_: {"Subscriptions": []}}
+        return seen(deployment(services={"cloudformation": cloudformation, "sns": sns}), "e-mail")[-1]
+
+    assert look("EmailTopicmeexamplecom1") == Seen(State.GOOD, "alarms are mailed to nobody (alarm_email)")
+    found = look("AlarmTopicopsexamplecom2")
+    assert (found.state, found.text) == (State.FINDING, "nobody is subscribed to alarms any more")
+    assert "--topic-arn arn:aws:sns:us-east-1:1:alarms" in found.fix
 
 
 def test_an_alarm_that_is_raised_is_a_finding_with_its_own_words() -> None:
