@@ -86,8 +86,10 @@ class Sender:
         Raises:
             ClientError: the parameter could not be read.
         """
+        name = _environment().url_parameter
         try:
-            return self.ssm.get_parameter(Name=_environment().url_parameter)["Parameter"]["Value"].strip()
+            # The policy of the account's own key, aws/ssm, lets everybody decrypt who may read the parameter.
+            return self.ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"].strip()
         except self.ssm.exceptions.ParameterNotFound:
             return None
 

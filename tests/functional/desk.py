@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 import pytest
@@ -101,5 +101,5 @@ def forget() -> None:
         cached.cache_clear()
 
 
-def set_address(address: str) -> None:
-    boto3.client("ssm").put_parameter(Name="thirdparty_endpoint", Value=address, Type="String", Overwrite=True)
+def set_address(address: str, *, kind: Literal["String", "SecureString"] = "String") -> None:
+    boto3.client("ssm").put_parameter(Name="thirdparty_endpoint", Value=address, Type=kind, Overwrite=True)

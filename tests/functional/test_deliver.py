@@ -52,6 +52,12 @@ def test_the_third_party_gets_one_valid_signed_document(desk: Desk, partner: Sou
     assert item["delivered_at"] == item["last_attempt_at"] == item["first_attempt_at"]
 
 
+def test_the_address_may_be_encrypted(desk: Desk, partner: Source) -> None:
+    set_address(partner.address, kind="SecureString")
+    assert desk.hand_over(EVENT.to_json()) == []
+    assert len(partner.received) == 1
+
+
 def test_as_json_it_is_the_event(desk: Desk, partner: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORMAT", "json")
     set_address(partner.address)
