@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import ssl
 import threading
 import zlib
@@ -44,6 +45,7 @@ class Source:
     post_body: bytes = b"thank you"
     post_headers: dict[str, str] = field(default_factory=dict)
     post_drips: bool = False
+    post_echoes: bool = False
     released: threading.Event = field(default_factory=threading.Event)
     pair: threading.Barrier = field(default_factory=lambda: threading.Barrier(2, timeout=30))
 
@@ -79,6 +81,8 @@ class Handler(BaseHTTPRequestHandler):
             self.slow_head("")
             return
         body = self.source.post_body
+        if self.source.post_echoes:
+            body = json.dumps({"path": self.path, "route": unquote(self.path), "hook": self.path.split("/")}).encode()
         self._head(self.source.post_status, {"Content-Length": str(len(body)), **self.source.post_headers})
         self.wfile.write(body)
 

@@ -1,9 +1,11 @@
 """One POST, whatever the receiver does: an answer, or why there was none."""
 
 import queue
+import re
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 import certifi
 import urllib3
@@ -16,6 +18,8 @@ DEADLINE_SECONDS = 15
 """For the whole of it."""
 
 SHOWN_CHARACTERS = 300
+TOKEN_CHARACTERS = 8
+"""A part of an address that has so many may be a token; shorter ones are words such as `hooks`."""
 
 
 class Poster:
@@ -63,7 +67,7 @@ class Poster:
             )
             delivered = 200 <= answer.status < 300  # noqa: PLR2004
             # What one read of the socket gives: the beginning is enough, and a body may be endless.
-            text = "" if delivered else _readable(answer.read1(4 * SHOWN_CHARACTERS))
+            text = "" if delivered else _readable(answer.read1(4 * SHOWN_CHARACTERS), address)
             answer.close()
         except urllib3.exceptions.HTTPError as error:
             return Answer(status=None, text=type(error).__name__)
@@ -74,6 +78,12 @@ class Poster:
         )
 
 
-def _readable(body: bytes) -> str:
-    text = body.decode(errors="replace")[:SHOWN_CHARACTERS]
-    return "".join(character if character.isprintable() else " " for character in text).strip()
+def _readable(body: bytes, address: str) -> str:
+    """The beginning of an answer, without what it repeats of the address: path and query may hold a token."""
+    url = urllib3.util.parse_url(address)
+    wholes = {part for part in (url.path, url.query) if part and part != "/"}
+    parts = {part for whole in wholes for part in re.split("[/&=]", whole) if len(part) >= TOKEN_CHARACTERS}
+    text = body.decode(errors="replace")
+    for secret in sorted({form for part in wholes | parts for form in (part, unquote(part))}, key=len, reverse=True):
+        text = text.replace(secret, "…")
+    return "".join(character if character.isprintable() else " " for character in text[:SHOWN_CHARACTERS]).strip()

@@ -118,6 +118,25 @@ def test_poison_goes_to_the_dead_letters_after_one_attempt_with_the_answer(
     assert (item["status"], item["attempts"], item["last_status"]) == ("DEAD", 1, status)
 
 
+@pytest.mark.parametrize("path", ["/hooks/T0KEN-SECRET", "/hooks/T0KEN%2dSECRET%21?to=a%20b&key=T0KEN-SECRET"])
+def test_an_answer_that_repeats_the_secret_address_is_kept_without_it(desk: Desk, partner: Source, path: str) -> None:
+    set_address(f"{partner.address}{path}")
+    partner.post_status, partner.post_echoes = 404, True
+    assert desk.hand_over(EVENT.to_json()) == []
+    [(_, reason)] = desk.dead()
+    assert 'the receiver answered 404: {"path": "' in reason
+    for text in (reason, desk.item()["last_answer"]):
+        assert "T0K" not in text
+
+
+def test_an_answer_of_a_receiver_at_the_root_is_kept_as_it_is(desk: Desk, partner: Source) -> None:
+    set_address(f"{partner.address}/")
+    partner.post_status, partner.post_body = 400, b"no /labels: a b/c"
+    assert desk.hand_over(EVENT.to_json()) == []
+    [(_, reason)] = desk.dead()
+    assert reason == "the receiver answered 400: no /labels: a b/c"
+
+
 def test_what_is_no_event_goes_there_too_and_the_others_are_delivered(desk: Desk, partner: Source) -> None:
     set_address(partner.address)
     assert desk.hand_over("{}", EVENT.to_json(), '{"schema": "' + "x" * 5000) == []

@@ -226,8 +226,11 @@ def test_deliveries_whether_taken_refused_or_impossible(
         return desk.hand_over(event.to_json())
 
     assert offer(f"{source.address}/{PASSWORD}") == []
+    source.post_echoes = True
+    source.post_status = 404
+    assert offer(f"{source.address}/{PASSWORD}?{TOKEN}") == []
     source.post_status = 500
-    assert offer(f"{source.address}/{PASSWORD}") == ["0"]
+    assert offer(f"{source.address}/{PASSWORD}?{TOKEN}") == ["0"]
     for impossible in (
         "http://127.0.0.1:9",
         "https://[",
