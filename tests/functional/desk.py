@@ -40,12 +40,14 @@ class Desk:
     def hand_over(self, *bodies: str, receives: int = 1, age: float = 0) -> list[str]:
         """Hand messages to the handler; the ids of those that stay in the queue."""
         event = sqs_event(*bodies, receives=receives)
+        sqs, sent = boto3.client("sqs"), set()
         for number, record in enumerate(event["Records"]):
-            boto3.client("sqs").send_message(QueueUrl=self.queue_url, MessageBody=str(number))
+            sent.add(sqs.send_message(QueueUrl=self.queue_url, MessageBody=str(number))["MessageId"])
             record["attributes"]["SentTimestamp"] = str(round((time.time() - age) * 1000))
         messages: list[Any] = []
         while len(messages) < len(bodies):
-            messages += boto3.client("sqs").receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10)["Messages"]
+            received = sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10)["Messages"]
+            messages += [message for message in received if message["MessageId"] in sent]  # others may be back by now
         for record, message in zip(event["Records"], messages, strict=True):
             record["receiptHandle"] = message["ReceiptHandle"]
         return failed(dict(deliver.handler(event, self.context)))  # type: ignore[arg-type]

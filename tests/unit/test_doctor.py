@@ -130,7 +130,7 @@ def test_alarms_that_reach_nobody_any_more_are_a_finding_only_if_they_should_rea
             "describe_stacks": stacks("UPDATE_COMPLETE", AlarmTopicArn="arn:aws:sns:us-east-1:1:alarms"),
             "list_stack_resources": lambda **_: {"StackResourceSummaries": listed},
         }
-        sns = {"list_subscriptions_by_topic": lambda **_: {"Subscriptions": []}}
+        sns: dict[str, Any] = {"list_subscriptions_by_topic": lambda **_: {"Subscriptions": []}}
         return seen(deployment(services={"cloudformation": cloudformation, "sns": sns}), "e-mail")[-1]
 
     assert look("EmailTopicmeexamplecom1") == Seen(State.GOOD, "alarms are mailed to nobody (alarm_email)")
