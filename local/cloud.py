@@ -189,7 +189,6 @@ class Cloud:
             | {
                 "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
                 "PYTHONPATH": str(ROOT),
-                "PYTHONDONTWRITEBYTECODE": "1",
                 "TMPDIR": str(self.folder / "tmp"),
                 "AWS_CONFIG_FILE": os.devnull,
                 "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -238,7 +237,8 @@ class Cloud:
         """Run the real `cdk bootstrap` and `cdk deploy --all`; the stacks' outputs."""
         if not self._is_bootstrapped():
             self.say("cdk bootstrap …")
-            self._cdk(ports, "bootstrap", f"aws://000000000000/{REGION}")
+            # In a folder without a cdk.json: beside one, the app is synthesized for nothing.
+            self._cdk(ports, "bootstrap", f"aws://000000000000/{REGION}", folder=self.folder)
         self.say("cdk deploy --all …")
         outputs = self.folder / "outputs.json"
         context = {
@@ -269,7 +269,7 @@ class Cloud:
             return False
         return True
 
-    def _cdk(self, ports: Mapping[str, int], *arguments: str) -> None:
+    def _cdk(self, ports: Mapping[str, int], *arguments: str, folder: Path = ROOT) -> None:
         cdk, log = ROOT / "node_modules" / ".bin" / "cdk", self.processes.log("deploy")
         if not cdk.exists():
             raise CloudError("the CDK CLI is missing; `make setup` installs it")
@@ -288,7 +288,13 @@ class Cloud:
         ]
         with log.open("wb") as output:
             done = subprocess.run(  # noqa: S603 - our own command
-                command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
+                command,
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                check=False,
             )
         if done.returncode:
             raise CloudError(f"`cdk {arguments[0]}` failed: {self._complaint('deploy')}; see {log}")
