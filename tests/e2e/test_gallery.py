@@ -518,6 +518,30 @@ def test_a_deletion_can_be_undone_and_is_sent_after_that(visit: Visit, system: S
     remove(system, *keys)
 
 
+def test_a_name_that_browsers_would_take_for_a_way_is_a_name(
+    visit: Visit, system: System, afterwards: list[str]
+) -> None:
+    odd, plain = "gallery-way/../gallery-way.jpg", "gallery-way.jpg"
+    afterwards += [odd, plain]
+    for name in (odd, plain):
+        system.s3().put_object(Bucket=system.endpoints.bucket, Key=name, Body=spotted("blue", spot=False))
+    wait_for(lambda: system.images().keys() >= {odd, plain})
+    page = visit.open()
+    page.clock.install()
+    visit.tile(odd).locator(".tile").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading")).to_have_text(odd)
+    expect(dialog.locator(".status")).to_have_text("Recognised")
+    page.keyboard.press("Delete")
+    page.clock.fast_forward(5000)
+    wait_for(lambda: odd not in system.stored())
+    assert plain in system.stored()
+
+    page.goto("about:blank")
+    visit.open("#a/../../labels")
+    expect(page.get_by_role("alert")).to_contain_text("There is no picture of this name")
+
+
 def test_new_pictures_appear(visit: Visit, system: System, afterwards: list[str]) -> None:
     page = visit.open()
     afterwards.append("gallery-new.jpg")

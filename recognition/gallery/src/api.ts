@@ -156,7 +156,8 @@ export class Api {
   /** The picture, or null while nothing is known of one of this name. */
   async picture(image: string): Promise<Picture | null> {
     try {
-      return await (await this.call("GET", this.address(image))).json();
+      const address = `${this.endpoints.labels}/images?name=${encodeURIComponent(image)}`;
+      return await (await this.call("GET", address)).json();
     } catch (error) {
       if (error instanceof ApiError && error.code === "ImageNotFound") return null;
       throw error;
@@ -164,7 +165,7 @@ export class Api {
   }
 
   async remove(image: string, keepalive: boolean): Promise<void> {
-    await this.call("DELETE", this.address(image), { keepalive });
+    await this.call("DELETE", `${this.endpoints.labels}/images/${pathOf(image)}`, { keepalive });
   }
 
   /** The first labels of the alphabet that begin like this. */
@@ -200,10 +201,6 @@ export class Api {
     return ((await answer.json()) as { image: string }).image;
   }
 
-  private address(image: string): string {
-    return `${this.endpoints.labels}/images/${pathOf(image)}`;
-  }
-
   /** The answer, if it is a success. What may pass is tried again; a refused key is asked for anew. */
   private async call(
     method: string,
@@ -234,8 +231,12 @@ export class Api {
   }
 }
 
-/** The name as a path has it: slashes stand as they are. */
-export const pathOf = (image: string) => image.split("/").map(encodeURIComponent).join("/");
+/** The name as a path has it: slashes stand as they are, unless browsers would make another path of it. */
+export function pathOf(image: string): string {
+  const parts = image.split("/");
+  if (parts.some((part) => ["", ".", ".."].includes(part))) return encodeURIComponent(image);
+  return parts.map(encodeURIComponent).join("/");
+}
 
 async function answerTo(address: string, request: RequestInit): Promise<Response> {
   let answer: Response;
