@@ -260,6 +260,11 @@ def test_the_key_is_asked_for_once_and_a_wrong_one_is_told(stranger: Visit, syst
     page.reload()
     expect(page.get_by_role("alert")).to_contain_text("valid no longer")
 
+    # Nor is one with a character that nobody sees.
+    field.fill(f"{system.endpoints.api_key}\N{ZERO WIDTH SPACE}")
+    field.press("Enter")
+    expect(page.get_by_role("alert")).to_have_text("This key is not a valid one.")
+
 
 def test_without_keys_nothing_is_asked(stranger: Visit, system: System) -> None:
     """As with `auth=none`, which the test plays."""

@@ -129,6 +129,8 @@ export class Api {
 
   /** Use this key from now on, if it is a right one. */
   async unlock(key: string): Promise<void> {
+    // Other characters, some of them unseen, come along when keys are copied; no header could hold them.
+    if (!/^[\x21-\x7e]+$/.test(key)) throw new ApiError(403, "Forbidden", strings.keyWrong);
     await this.call("GET", `${this.endpoints.labels}/?limit=1`, { key, attempts: 1 });
     this.key = key;
     sessionStorage.setItem(KEPT, key);
