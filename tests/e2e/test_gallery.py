@@ -347,6 +347,17 @@ def test_what_is_pasted_is_added(visit: Visit, system: System, afterwards: list[
     expect(line(page, "camera.jpg").locator(".upload-state")).to_contain_text("Face")
 
 
+def test_what_is_dragged_from_the_page_itself_is_not_added(visit: Visit, pictures: dict[str, bytes]) -> None:
+    page = visit.open()
+    page.drag_and_drop(".cloud a >> nth=0", "header")
+    visit.tile(next(iter(pictures))).locator(".tile").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    dropped(page, [("notes.txt", "text/plain", b"no picture")])
+    expect(page.get_by_role("dialog")).to_have_count(0)  # which would hide what is said of it
+    expect(page.locator(".upload")).to_have_count(1)
+    expect(line(page, "notes.txt")).to_contain_text("no picture that is taken")
+
+
 @pytest.mark.usefixtures("pictures")
 def test_an_upload_that_fails_says_why_and_goes_on(visit: Visit, system: System, afterwards: list[str]) -> None:
     name = "gallery/red.jpg"

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { ask, NOTHING, opened, search } from "./address";
+import { ask, close, NOTHING, opened, search } from "./address";
 import { announce, Announcements } from "./announce";
 import type { Api } from "./api";
 import type { Deletions } from "./deletions";
@@ -111,7 +111,14 @@ function Opened(services: Services) {
         </Viewer>
       )}
       {isAdding && <AddDialog uploads={uploads} onClose={() => setAdding(false)} />}
-      <DropZone uploads={uploads} />
+      <DropZone
+        uploads={uploads}
+        onTaken={() => {
+          // What becomes of it is said behind the dialogs.
+          setAdding(false);
+          if (opened.value !== null) close();
+        }}
+      />
     </>
   );
 }

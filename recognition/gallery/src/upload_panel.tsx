@@ -180,11 +180,14 @@ export function AddDialog({ uploads, onClose }: { uploads: Uploads; onClose: () 
 }
 
 /** Takes what is dropped or pasted anywhere on the page. */
-export function DropZone({ uploads }: { uploads: Uploads }) {
+export function DropZone({ uploads, onTaken }: { uploads: Uploads; onTaken: () => void }) {
   const [isOver, setOver] = useState(false);
   useEffect(() => {
     const wanted = ({ dataTransfer }: DragEvent) =>
-      dataTransfer !== null && dataTransfer.types.some((type) => type === "Files" || type === "text/uri-list");
+      dataTransfer !== null &&
+      dataTransfer.types.some((type) => type === "Files" || type === "text/uri-list") &&
+      !dataTransfer.types.includes(OURS);
+    const onDragStart = ({ dataTransfer }: DragEvent) => dataTransfer?.setData(OURS, "");
     function onDragOver(event: DragEvent) {
       if (!wanted(event)) return;
       event.preventDefault();
@@ -208,15 +211,19 @@ export function DropZone({ uploads }: { uploads: Uploads }) {
     function take(given: DataTransfer, isPasted: boolean): boolean {
       const files = [...given.files].map((file) => (isPasted ? named(file) : file));
       const urls = (given.getData("text/uri-list") || given.getData("text/plain")).split(/\s+/).filter(isUrl);
+      if (!files.length && !urls.length) return false;
       if (files.length) uploads.addFiles(files);
       else uploads.addUrls(urls);
-      return files.length + urls.length > 0;
+      onTaken();
+      return true;
     }
+    document.addEventListener("dragstart", onDragStart);
     document.addEventListener("dragover", onDragOver);
     document.addEventListener("dragleave", onDragLeave);
     document.addEventListener("drop", onDrop);
     document.addEventListener("paste", onPaste);
     return () => {
+      document.removeEventListener("dragstart", onDragStart);
       document.removeEventListener("dragover", onDragOver);
       document.removeEventListener("dragleave", onDragLeave);
       document.removeEventListener("drop", onDrop);
@@ -229,6 +236,9 @@ export function DropZone({ uploads }: { uploads: Uploads }) {
     </div>
   ) : null;
 }
+
+/** Marks what is dragged from the page itself: its links and pictures are no pictures to add. */
+const OURS = "application/x-sightline";
 
 const isUrl = (text: string) => /^https?:\/\/./.test(text);
 
