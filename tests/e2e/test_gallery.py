@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
@@ -16,7 +17,17 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 import pytest
 import requests
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    FilePayload,
+    JSHandle,
+    Locator,
+    Page,
+    Route,
+    expect,
+    sync_playwright,
+)
 
 from classifications import Classification, to_item
 from local import photos
@@ -199,13 +210,13 @@ def afterwards(system: System) -> Iterator[list[str]]:
     remove(system, *names)
 
 
-def dropped(page: Page, files: Sequence[File]) -> None:
-    """Drag files over the page, and let go."""
+def transfer(page: Page, files: Sequence[File]) -> JSHandle:
+    """Files as they are dragged or pasted."""
     content = [
         {"name": name, "type": type_, "bytes": data if isinstance(data, int) else base64.b64encode(data).decode()}
         for name, type_, data in files
     ]
-    data = page.evaluate_handle(
+    return page.evaluate_handle(
         """files => {
           const data = new DataTransfer();
           const content = (bytes) => typeof bytes === "number" ? new Uint8Array(bytes)
@@ -215,6 +226,11 @@ def dropped(page: Page, files: Sequence[File]) -> None:
         }""",
         content,
     )
+
+
+def dropped(page: Page, files: Sequence[File]) -> None:
+    """Drag files over the page, and let go."""
+    data = transfer(page, files)
     page.dispatch_event("body", "dragover", {"dataTransfer": data})
     expect(page.locator(".drop")).to_be_visible()
     page.dispatch_event("body", "drop", {"dataTransfer": data})
@@ -346,6 +362,15 @@ def test_what_is_pasted_is_added(visit: Visit, system: System, afterwards: list[
     )
     expect(line(page, "camera.jpg").locator(".upload-state")).to_contain_text("Face")
 
+    # Every picture out of a clipboard is called the same.
+    page.evaluate(
+        "data => document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true }))",
+        transfer(page, [("image.png", "image/png", spotted("blue", spot=False))]),
+    )
+    pasted = page.locator(".upload").filter(has_text="pasted-")
+    expect(pasted.locator(".upload-state")).to_have_text("Blue")
+    afterwards.append(pasted.locator(".upload-name").inner_text())
+
 
 def test_what_is_dragged_from_the_page_itself_is_not_added(visit: Visit, pictures: dict[str, bytes]) -> None:
     page = visit.open()
@@ -356,6 +381,131 @@ def test_what_is_dragged_from_the_page_itself_is_not_added(visit: Visit, picture
     expect(page.get_by_role("dialog")).to_have_count(0)  # which would hide what is said of it
     expect(page.locator(".upload")).to_have_count(1)
     expect(line(page, "notes.txt")).to_contain_text("no picture that is taken")
+
+
+def test_files_are_sent_a_few_at_a_time_and_can_be_taken_back(
+    visit: Visit, system: System, afterwards: list[str]
+) -> None:
+    names = [f"gallery-file-{number}.jpg" for number in range(6)]
+    afterwards += names
+    files: list[FilePayload] = [
+        {"name": name, "mimeType": "image/jpeg", "buffer": spotted("blue", spot=False)} for name in names
+    ]
+    held = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page = visit.open()
+    page.clock.install()
+    page.route(re.compile(re.escape(system.endpoints.bucket)), hold)
+    page.get_by_role("button", name="Add pictures").click()
+    page.locator("input[type=file]").set_input_files(files)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Adding 6 pictures")).to_be_visible()
+    expect(page.get_by_role("progressbar")).to_have_count(4)
+    expect(page.locator(".upload.waiting")).to_have_count(2)
+    wait_for(lambda: page.evaluate("1") and len(held) == 4)
+
+    # Who leaves now is asked.
+    with page.expect_event("dialog") as question:
+        page.close(run_before_unload=True)
+    assert question.value.type == "beforeunload"
+    question.value.dismiss()
+    visit.complaints.clear()
+
+    # What is being sent, or waits for it, is taken back.
+    for name in (names[0], names[5]):
+        page.get_by_role("button", name=f"Do not add {name}").click()
+    expect(page.locator(".upload")).to_have_count(4)
+    expect(page.get_by_role("progressbar")).to_have_count(4)
+    wait_for(lambda: page.evaluate("1") and len(held) == 5)
+
+    # What does not get on is ended, and leaves its place to others.
+    page.clock.fast_forward(40_000)
+    for name in names[1:5]:
+        expect(line(page, name)).to_contain_text("Nothing of it could be sent")
+    page.unroute_all()
+    for name in names[1:5]:
+        line(page, name).get_by_role("button", name="Try again").click()
+    for name in names[1:5]:
+        expect(line(page, name).locator(".upload-state")).to_have_text("Blue")
+    assert not {names[0], names[5]} & system.stored()
+
+
+def test_of_two_files_of_one_name_the_second_asks_and_may_replace_the_first(
+    visit: Visit, system: System, afterwards: list[str]
+) -> None:
+    name = "gallery-twice.jpg"
+    afterwards.append(name)
+    page = visit.open()
+    dropped(page, [(name, "image/jpeg", spotted(colour, spot=False)) for colour in ("blue", "red")])
+    taken = page.locator(".upload").filter(has_text="Another picture has this name")
+    expect(taken).to_have_count(1)
+    first = page.locator(".upload.done .upload-state")
+    expect(first).to_have_text(re.compile("^(Red|Blue)$"))
+    other = {"Red": "Blue", "Blue": "Red"}[first.inner_text()]
+
+    # What waits for an answer is not cleared away.
+    page.get_by_role("button", name="Clear what is done").click()
+    expect(page.locator(".upload")).to_have_count(1)
+
+    # The deletion would be of what replaces it.
+    deletions = []
+    page.on("request", lambda request: deletions.append(request.url) if request.method == "DELETE" else None)
+    page.clock.install()
+    visit.tile(name).hover()
+    page.get_by_role("button", name=f"Delete {name}").click()
+    expect(page.locator(".toast")).to_have_count(1)
+    page.get_by_role("button", name="Replace it").click()
+    expect(page.locator(".toast")).to_have_count(0)
+    expect(line(page, name).locator(".upload-state")).to_have_text(other)
+    page.clock.fast_forward(5000)
+    expect(visit.tile(name)).to_contain_text(other)
+    assert deletions == []
+    assert name in system.stored()
+
+
+def test_what_was_there_already_is_not_waited_for(visit: Visit, source: Source, afterwards: list[str]) -> None:
+    name = "gallery-same.jpg"
+    afterwards.append(name)
+    page = visit.open()
+    states = page.locator(".upload .upload-state")
+    for number, colour in enumerate(("blue", "red"), 1):
+        source.files["same"] = spotted(colour, spot=False)
+        page.get_by_role("button", name="Add pictures").click()
+        page.get_by_label("Address of a picture").fill(f"{source.address}/file/{name}?same")
+        page.get_by_role("button", name="Add", exact=True).click()
+        expect(states).to_have_count(number)
+        expect(states.first).to_contain_text("Blue" if colour == "blue" else "Another picture has this name")
+    source.files["same"] = spotted("blue", spot=False)
+    page.get_by_role("button", name="Replace it").click()
+    expect(states.first).to_have_text("Blue")
+
+
+def test_many_that_wait_are_looked_at_in_turn(visit: Visit) -> None:
+    """The stored pictures, of which nothing gets known, are played."""
+    looks = []
+
+    def look(route: Route) -> None:
+        looks.append(time.monotonic())
+        route.fulfill(status=404, json={"error": {"code": "ImageNotFound", "message": "not yet"}})
+
+    page = visit.open()
+    page.route(
+        re.compile("/uploads$"),
+        lambda route: route.fulfill(
+            headers={"access-control-allow-origin": "*"},
+            json={"url": f"{visit.address}/played", "fields": {}, "max_bytes": 10_000, "request_id": "played"},
+        ),
+    )
+    page.route(re.compile("/played$"), lambda route: route.fulfill(status=204))
+    page.route(re.compile(r"/images\?name="), look)
+    dropped(page, [(f"gallery-turn-{number}.jpg", "image/jpeg", 1000) for number in range(20)])
+    expect(page.locator(".upload.recognizing")).to_have_count(20)
+    looks.clear()
+    wait_for(lambda: page.evaluate("1") and len(looks) >= 12)
+    assert looks[11] - looks[0] > 11 * 0.15
 
 
 @pytest.mark.usefixtures("pictures")

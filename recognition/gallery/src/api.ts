@@ -53,6 +53,8 @@ export interface Picture {
   size: number | null;
   source_url: string | null;
   model: string | null;
+  /** The `request_id` of the call that it was uploaded by. */
+  correlation_id: string | null;
   labels: Label[];
   truncated: boolean;
   picture_url: string;
@@ -88,12 +90,18 @@ export interface Page<T = Entry> {
   next: string | null;
 }
 
-/** Where the bytes of a file are to be posted; without `url` they are there already. */
+/** Where the bytes of a file are to be posted. */
 export interface Form {
+  url: string;
+  fields: Record<string, string>;
+  max_bytes: number;
+  request_id: string;
+}
+
+/** What was stored by which call; without one it was there already. */
+export interface Stored {
   image: string;
-  url?: string;
-  fields?: Record<string, string>;
-  max_bytes?: number;
+  request_id: string | null;
 }
 
 /** An answer that is no success, in words for people; status 0 where there was no answer at all. */
@@ -191,29 +199,36 @@ export class Api {
     return (await this.call("GET", `${this.endpoints.deliveries}/deliveries?${query}`)).json();
   }
 
-  async form(name: string, contentType: string, overwrite: boolean): Promise<Form> {
+  async form(name: string, contentType: string, overwrite: boolean, signal: AbortSignal): Promise<Form> {
     const body = { name, content_type: contentType, overwrite };
-    return (await this.call("POST", `${this.endpoints.upload}/uploads`, { body })).json();
+    return (await this.call("POST", `${this.endpoints.upload}/uploads`, { body, signal })).json();
   }
 
-  /** Have a picture fetched and stored; under which name. */
-  async store(url: string, name: string | null, overwrite: boolean): Promise<string> {
+  /** Have a picture fetched and stored. */
+  async store(url: string, name: string | null, overwrite: boolean, signal: AbortSignal): Promise<Stored> {
     const body = { url, overwrite, ...(name ? { name } : {}) };
-    const answer = await this.call("POST", `${this.endpoints.upload}/images`, { body, attempts: 1 });
-    return ((await answer.json()) as { image: string }).image;
+    const answer = await this.call("POST", `${this.endpoints.upload}/images`, { body, attempts: 1, signal });
+    const { image, request_id }: { image: string; request_id: string } = await answer.json();
+    return { image, request_id: answer.status === 201 ? request_id : null };
   }
 
   /** The answer, if it is a success. What may pass is tried again; a refused key is asked for anew. */
   private async call(
     method: string,
     address: string,
-    { key = this.key, body = undefined as unknown, attempts = ATTEMPTS, keepalive = false } = {},
+    {
+      key = this.key,
+      body = undefined as unknown,
+      attempts = ATTEMPTS,
+      keepalive = false,
+      signal = null as AbortSignal | null,
+    } = {},
   ): Promise<Response> {
     if (this.needsKey.value !== "no" && !key) throw new ApiError(403, "Forbidden", strings.needsKey);
     const headers: Record<string, string> = {};
     if (key) headers["x-api-key"] = key;
     if (body) headers["content-type"] = "application/json";
-    const request: RequestInit = { method, headers, keepalive, body: body ? JSON.stringify(body) : null };
+    const request: RequestInit = { method, headers, keepalive, signal, body: body ? JSON.stringify(body) : null };
     for (let attempt = 1; ; attempt++) {
       try {
         return await answerTo(address, request);
@@ -245,6 +260,7 @@ async function answerTo(address: string, request: RequestInit): Promise<Response
   try {
     answer = await fetch(address, request);
   } catch {
+    request.signal?.throwIfAborted();
     throw new ApiError(0, "Unreachable", strings.unreachable);
   }
   if (answer.ok) return answer;

@@ -29,7 +29,7 @@ export class Deletions {
 
   ask(entry: Pick<Entry, "image" | "uploaded_at">) {
     const { image } = entry;
-    if (this.waiting.value.some((deletion) => deletion.image === image)) return;
+    if (this.isWaiting(image)) return;
     this.forget(image);
     this.pictures.hide(entry);
     const timer = setTimeout(() => void this.send(image, false), UNDO_SECONDS * 1000);
@@ -38,7 +38,7 @@ export class Deletions {
 
   /** Keep it after all; without a name, the last one. */
   undo(image = this.waiting.value.at(-1)?.image) {
-    if (image === undefined) return;
+    if (image === undefined || !this.isWaiting(image)) return;
     this.take(image);
     this.pictures.unhide(image);
   }
@@ -56,6 +56,10 @@ export class Deletions {
       this.pictures.unhide(image);
       this.failed.value = [...this.failed.value, { image, problem: inWords(error) }];
     }
+  }
+
+  private isWaiting(image: string): boolean {
+    return this.waiting.value.some((deletion) => deletion.image === image);
   }
 
   private take(image: string) {

@@ -12,8 +12,12 @@ const place = document.getElementById("gallery")!;
 try {
   const api = new Api(await endpoints());
   const pictures = new Pictures(api);
-  const uploads = new Uploads(api, () => pictures.refresh(scrollY < innerHeight).then(() => {}, () => {}));
   const deletions = new Deletions(api, pictures);
+  const uploads = new Uploads(
+    api,
+    (image) => deletions.undo(image), // which would be of what is in its place by then
+    () => pictures.refresh(scrollY < innerHeight).then(() => {}, () => {}),
+  );
   render(<Gallery api={api} pictures={pictures} uploads={uploads} deletions={deletions} />, place);
 } catch (error) {
   render(<p class="state problem">{strings.problem(inWords(error))}</p>, place);

@@ -126,11 +126,13 @@ export const strings = {
   uploadsGoing: (number: number) => `Adding ${pictures(number)} …`,
   clearUploads: "Clear what is done",
   dropUpload: (title: string) => `Remove ${title} from the list`,
+  stopUpload: (title: string) => `Do not add ${title}`,
   waiting: "Waiting",
   fetching: "Being fetched …",
   sending: (part: number) => `${Math.floor(part * 100)} %`,
   sendingNamed: (title: string) => `${title}, being sent`,
   recognizing: "Being looked at …",
+  stalled: "Nothing of it could be sent for a while. Is there a connection?",
   late: "Stored. It is not looked at yet, and appears here when it is.",
   seen: (labels: string[]) => (labels.length ? labels.join(", ") : "Nothing recognised"),
   seenToSay: (title: string, labels: string[]) =>

@@ -10,14 +10,14 @@ import { ACCEPTED, otherName, type Upload, type Uploads } from "./uploads";
 export function UploadPanel({ uploads }: { uploads: Uploads }) {
   const all = uploads.all.value;
   if (!all.length) return null;
-  const over = all.filter((upload) => upload.isOver);
-  const going = all.length - over.length;
+  const going = all.filter((upload) => !upload.isOver).length;
+  const stored = all.filter((upload) => upload.isStored);
   return (
     <section class="uploads card" aria-label={strings.uploads}>
       <div class="uploads-head">
         <h2>{going ? strings.uploadsGoing(going) : strings.uploads}</h2>
-        {over.length > 0 && (
-          <button class="quiet" onClick={() => uploads.drop(over)}>
+        {stored.length > 0 && (
+          <button class="quiet" onClick={() => uploads.drop(stored)}>
             {strings.clearUploads}
           </button>
         )}
@@ -34,6 +34,7 @@ export function UploadPanel({ uploads }: { uploads: Uploads }) {
 function Line({ upload, uploads }: { upload: Upload; uploads: Uploads }) {
   const progress = upload.progress.value;
   const { title } = upload;
+  const drop = ["waiting", "sending"].includes(progress.is) ? strings.stopUpload(title) : strings.dropUpload(title);
   useEffect(() => {
     if (progress.is === "done") announce(strings.seenToSay(title, progress.picture.labels.map((label) => label.name)));
     if (progress.is === "failed") announce(strings.failedToSay(title, progress.problem));
@@ -56,9 +57,8 @@ function Line({ upload, uploads }: { upload: Upload; uploads: Uploads }) {
       </span>
       <button
         class="icon-button"
-        aria-label={strings.dropUpload(title)}
-        title={strings.dropUpload(title)}
-        disabled={!upload.isOver}
+        aria-label={drop}
+        title={drop}
         onClick={() => uploads.drop([upload])}
       >
         <Cross />
@@ -124,7 +124,7 @@ function Taken({ upload, uploads }: { upload: Upload; uploads: Uploads }) {
 
 function Preview({ address }: { address: string }) {
   const [isShown, setShown] = useState(true);
-  return isShown ? <img src={address} alt="" onError={() => setShown(false)} /> : <Placeholder />;
+  return isShown ? <img src={address} alt="" loading="lazy" onError={() => setShown(false)} /> : <Placeholder />;
 }
 
 /** Asks for files or a URL. */

@@ -1,12 +1,15 @@
 /** Pictures on their way in: sent a few at once, then followed until it is known what is in them. */
 
 import { signal } from "@preact/signals";
-import { type Api, ApiError, inWords, pause, type Picture } from "./api";
+import { type Api, ApiError, type Form, inWords, pause, type Picture } from "./api";
 import { strings } from "./strings";
 
 const AT_ONCE = 4;
+const STALLED = 35_000; // ms in which nothing was sent; the service answers within 30,000
 const FIRST_LOOK = 400; // ms; then ever more rarely
 const RAREST_LOOK = 5000;
+const BETWEEN_LOOKS = 250; // however many are followed
+const BETWEEN_LISTS = 1000;
 const FOLLOWED_MINUTES = 10;
 
 /** What the service takes, by how files end: not every system knows the media types of all. */
@@ -36,6 +39,8 @@ type Progress =
 export class Upload {
   readonly progress = signal<Progress>({ is: "waiting" });
   overwrite = false;
+  private sending = new AbortController();
+  private patience: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     readonly id: number,
@@ -51,20 +56,57 @@ export class Upload {
   }
 
   get isOver(): boolean {
-    return ["done", "failed", "taken", "late"].includes(this.progress.value.is);
+    return this.isStored || ["failed", "taken"].includes(this.progress.value.is);
+  }
+
+  /** Whether nothing is left to be done about it. */
+  get isStored(): boolean {
+    return ["done", "late"].includes(this.progress.value.is);
+  }
+
+  /** It is being sent from now on, until this signal. */
+  begin(): AbortSignal {
+    this.sending = new AbortController();
+    this.goOn(typeof this.source === "string" ? null : 0);
+    return this.sending.signal;
+  }
+
+  /** So much of it was sent; if nothing more is for a while, it is ended. */
+  goOn(part: number | null) {
+    this.progress.value = { is: "sending", part };
+    clearTimeout(this.patience);
+    this.patience = setTimeout(() => this.sending.abort(new Error(strings.stalled)), STALLED);
+  }
+
+  /** It is not being sent any longer. */
+  end(progress: Progress) {
+    clearTimeout(this.patience);
+    this.progress.value = progress;
+  }
+
+  abort() {
+    this.sending.abort();
   }
 }
 
 export class Uploads {
   readonly all = signal<Upload[]>([]);
   private count = 0;
-  private sending = 0;
+  private look = Promise.resolve<unknown>(null);
+  private list = Promise.resolve<unknown>(null);
+  private nextList: Promise<void> | null = null;
 
-  /** `onSeen` is told when something is known of a picture. */
+  /** `beforeReplacing` is told which picture is to be replaced, `onSeen` when something is known of new ones. */
   constructor(
     private readonly api: Api,
-    private readonly onSeen: (picture: Picture) => Promise<void>,
-  ) {}
+    private readonly beforeReplacing: (image: string) => void,
+    private readonly onSeen: () => Promise<void>,
+  ) {
+    addEventListener("beforeunload", (event) => {
+      const isLost = (upload: Upload) => ["waiting", "sending"].includes(upload.progress.value.is);
+      if (this.all.value.some(isLost)) event.preventDefault(); // the browser asks
+    });
+  }
 
   addFiles(files: Iterable<File>) {
     this.add(
@@ -87,8 +129,11 @@ export class Uploads {
   }
 
   drop(dropped: Upload[]) {
-    for (const { preview } of dropped) if (preview) URL.revokeObjectURL(preview);
     this.all.value = this.all.value.filter((upload) => !dropped.includes(upload));
+    for (const upload of dropped) {
+      upload.abort();
+      if (upload.preview) URL.revokeObjectURL(upload.preview);
+    }
   }
 
   private add(uploads: Upload[]) {
@@ -96,68 +141,88 @@ export class Uploads {
     this.pump();
   }
 
+  /** Send what waits. Of one name only one at a time: of forms that are used at once, the last would win. */
   private pump() {
+    const sending = this.all.value.filter((upload) => upload.progress.value.is === "sending");
     const waiting = this.all.value.filter((upload) => upload.progress.value.is === "waiting").reverse();
-    for (const upload of waiting.slice(0, AT_ONCE - this.sending)) {
-      this.sending++;
-      upload.progress.value = { is: "sending", part: null };
+    for (const upload of waiting) {
+      if (sending.length >= AT_ONCE) return;
+      if (sending.some(({ title }) => title === upload.title)) continue;
+      sending.push(upload);
       void this.run(upload);
     }
   }
 
   private async run(upload: Upload) {
-    let before: string | null = null;
+    let by: string | null;
     try {
-      before = await this.send(upload);
-      upload.progress.value = { is: "recognizing" };
+      by = await this.send(upload, upload.begin());
+      upload.end({ is: "recognizing" });
     } catch (error) {
       const isTaken = error instanceof ApiError && error.code === "NameTaken";
-      upload.progress.value = isTaken ? { is: "taken" } : { is: "failed", problem: inWords(error) };
+      upload.end(isTaken ? { is: "taken" } : { is: "failed", problem: inWords(error) });
       return;
     } finally {
-      this.sending--;
       this.pump();
     }
-    await this.follow(upload, before);
+    await this.follow(upload, by);
   }
 
-  /** Store it; when what had this name until then was uploaded. */
-  private async send(upload: Upload): Promise<string | null> {
-    const { source, overwrite } = upload;
+  /** Store it; by which call, or null if it was there already. */
+  private async send(upload: Upload, signal: AbortSignal): Promise<string | null> {
+    const { source, overwrite, title } = upload;
+    if (overwrite) this.beforeReplacing(title);
     if (typeof source === "string") {
-      const before = overwrite && upload.name ? await this.api.picture(upload.name) : null;
       try {
-        upload.name = await this.api.store(source, upload.name, overwrite);
+        const stored = await this.api.store(source, upload.name, overwrite, signal);
+        upload.name = stored.image;
+        return stored.request_id;
       } catch (error) {
         if (error instanceof ApiError && error.code === "NameTaken") upload.name ??= nameIn(source);
         throw error;
       }
-      return before?.uploaded_at ?? null;
     }
     const type = typeOf(source);
     if (!type) throw new Error(strings.notTaken);
-    const name = upload.name ?? source.name;
-    const before = overwrite ? await this.api.picture(name) : null;
-    const form = await this.api.form(name, type, overwrite);
-    if (!form.url) return null;
-    if (form.max_bytes && source.size > form.max_bytes) throw new Error(strings.tooLarge(source.size, form.max_bytes));
-    await post(form.url, form.fields ?? {}, source, (part) => (upload.progress.value = { is: "sending", part }));
-    return before?.uploaded_at ?? null;
+    const form = await this.api.form(title, type, overwrite, signal);
+    if (source.size > form.max_bytes) throw new Error(strings.tooLarge(source.size, form.max_bytes));
+    await post(form, source, signal, (part) => upload.goOn(part));
+    return form.request_id;
   }
 
-  private async follow(upload: Upload, before: string | null) {
+  /** Wait until it is known what is in the picture that this call has stored. */
+  private async follow(upload: Upload, by: string | null) {
     const end = Date.now() + FOLLOWED_MINUTES * 60_000;
     for (let wait = FIRST_LOOK; Date.now() < end; wait = Math.min(wait * 1.4, RAREST_LOOK)) {
       await pause(wait);
+      await this.turn();
       if (!this.all.value.includes(upload)) return;
       const picture = await this.api.picture(upload.title).catch(() => null); // a look that failed is repeated
-      if (picture && picture.uploaded_at !== before) {
-        await this.onSeen(picture);
+      if (picture && (by === null || picture.correlation_id === by)) {
+        await this.listed();
         upload.progress.value = { is: "done", picture };
         return;
       }
     }
     upload.progress.value = { is: "late" };
+  }
+
+  /** When the next look may be. */
+  private turn(): Promise<unknown> {
+    const turn = this.look;
+    this.look = turn.then(() => pause(BETWEEN_LOOKS));
+    return turn;
+  }
+
+  /** Have the list read after this moment, once for all that ask before it is. */
+  private listed(): Promise<void> {
+    this.nextList ??= this.list.then(() => {
+      this.nextList = null;
+      const read = this.onSeen();
+      this.list = read.then(() => pause(BETWEEN_LISTS));
+      return read;
+    });
+    return this.nextList;
   }
 }
 
@@ -183,10 +248,10 @@ export function otherName(name: string): string {
 }
 
 /** Post a form with a file; fetch() would not tell how far it is. */
-function post(url: string, fields: Record<string, string>, file: File, onPart: (part: number) => void): Promise<void> {
-  const form = new FormData();
-  for (const [name, value] of Object.entries(fields)) form.append(name, value);
-  form.append("file", file);
+function post(form: Form, file: File, signal: AbortSignal, onPart: (part: number) => void): Promise<void> {
+  const body = new FormData();
+  for (const [name, value] of Object.entries(form.fields)) body.append(name, value);
+  body.append("file", file);
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.upload.onprogress = (event) => onPart(event.loaded / event.total);
@@ -196,7 +261,9 @@ function post(url: string, fields: Record<string, string>, file: File, onPart: (
       reject(new Error(reason ? strings.refusedByStore(reason) : strings.noWords(request.status)));
     };
     request.onerror = () => reject(new Error(strings.unreachable));
-    request.open("POST", url);
-    request.send(form);
+    request.onabort = () => reject(signal.reason);
+    signal.addEventListener("abort", () => request.abort());
+    request.open("POST", form.url);
+    request.send(body);
   });
 }
