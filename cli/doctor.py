@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -20,6 +21,7 @@ from cli.calls import CallError, call
 from cli.redrive import dead_letter_queues
 from cli.stacks import STACKS, resources
 from cli.target import Target, TargetName
+from common.prices import calls_for
 
 OLD = timedelta(hours=1)
 """How long a message may wait before that is worth a word."""
@@ -224,11 +226,8 @@ def _mappings(patient: Patient) -> Iterator[Seen]:
         queue, function = (mapping[name].rpartition(":")[2] for name in ("EventSourceArn", "FunctionArn"))
         if mapping["State"] in RUNNING:
             running += 1
-        elif _is_paused(patient, uuid):
-            yield finding(
-                f"{function} gets nothing of {queue}: the month's budget is used up",
-                "deploy with a larger monthly_budget_usd, or wait for the month's end; what comes meanwhile waits",
-            )
+        elif spending := _pause(patient, uuid):
+            yield _paused(patient, f"{function} gets nothing of {queue}", spending)
         else:
             yield finding(
                 f"{function} gets nothing of {queue}: {mapping['State']}",
@@ -238,13 +237,47 @@ def _mappings(patient: Patient) -> Iterator[Seen]:
         yield good(f"{running} queues feed their functions")
 
 
-def _is_paused(patient: Patient, mapping: str) -> bool:
-    """Whether it is the budget that has stopped it, which goes on by itself."""
+def _pause(patient: Patient, mapping: str) -> dict[str, str] | None:
+    """The variables of the budget's function, if it is that one that has stopped the mapping."""
     for variables in patient.variables:
-        if variables.get("EVENT_SOURCE_MAPPING") == mapping:
-            key = {"period": {"S": "pause"}}  # usage.PAUSE
-            return "Item" in patient.client("dynamodb").get_item(TableName=variables["USAGE_TABLE"], Key=key)
-    return False
+        if variables.get("EVENT_SOURCE_MAPPING") == mapping and _spent(patient, variables, "pause"):  # usage.PAUSE
+            return variables
+    return None
+
+
+def _spent(patient: Patient, spending: dict[str, str], period: str) -> dict[str, Any]:
+    key = {"period": {"S": period}}
+    item: dict[str, Any] = (
+        patient.client("dynamodb").get_item(TableName=spending["USAGE_TABLE"], Key=key).get("Item", {})
+    )
+    return item
+
+
+def _paused(patient: Patient, stopped: str, spending: dict[str, str]) -> Seen:
+    budget = Decimal(spending["MONTHLY_BUDGET_USD"])
+    calls = int(_spent(patient, spending, f"{datetime.now(UTC):%Y-%m}").get("calls", {"N": 0})["N"])
+    if budget and calls >= calls_for(budget):
+        return finding(
+            f"{stopped}: the month's budget is used up",
+            "deploy with a larger monthly_budget_usd, or wait for the month's end; what comes meanwhile waits",
+        )
+    return finding(
+        f"{stopped}: the budget's pause is over, and was not ended",
+        "look again in two minutes; then see the log of the function Budget, which is to end it",
+    )
+
+
+def _budget(patient: Patient) -> Iterator[Seen]:
+    events, rule = patient.client("events"), patient.physical("AWS::Events::Rule", "BudgetSchedule")
+    try:
+        state = events.describe_rule(Name=rule)["State"]
+    except events.exceptions.ResourceNotFoundException:
+        yield finding(f"the rule {rule} is gone, so no pause ends", "deploy again: `make deploy`")
+        return
+    if state == "DISABLED":
+        yield finding(f"the rule {rule} is disabled, so no pause ends", f"aws events enable-rule --name {rule}")
+    else:
+        yield good("looked at once a minute")
 
 
 def _queues(patient: Patient) -> Iterator[Seen]:
@@ -503,6 +536,7 @@ CHECKS: dict[str, Callable[[Patient], Iterator[Seen]]] = {
     "addresses": _addresses,
     "bucket": _notifications,
     "mapping": _mappings,
+    "budget": _budget,
     "queue": _queues,
     "dead letters": _dead_letters,
     "Rekognition's quota": _quota,

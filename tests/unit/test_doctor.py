@@ -176,9 +176,9 @@ def test_json_holds_each_line_and_the_findings_are_counted() -> None:
     assert all(line["fix"] for line in lines if line["state"] == "finding")
 
 
-def test_a_pause_of_the_budget_is_told_from_a_mapping_that_somebody_disabled() -> None:
+def test_a_pause_of_the_budget_is_told_from_one_that_is_over_and_from_a_mapping_that_somebody_disabled() -> None:
     mapping = {"State": "Disabled", "EventSourceArn": "arn:queue", "FunctionArn": "arn:recognition"}
-    variables = {"EVENT_SOURCE_MAPPING": "m", "USAGE_TABLE": "usage"}
+    variables = {"EVENT_SOURCE_MAPPING": "m", "USAGE_TABLE": "usage", "MONTHLY_BUDGET_USD": "0.002"}
     listed = [
         {"ResourceType": "AWS::Lambda::EventSourceMapping", "PhysicalResourceId": "m", "LogicalResourceId": "M"},
         {"ResourceType": "AWS::Lambda::Function", "PhysicalResourceId": "f", "LogicalResourceId": "F"},
@@ -192,11 +192,46 @@ def test_a_pause_of_the_budget_is_told_from_a_mapping_that_somebody_disabled() -
         "get_function_configuration": lambda **_: {"Environment": {"Variables": variables}},
     }
 
-    def text(item: dict[str, Any]) -> str:
-        services = {"cloudformation": cloudformation, "lambda": functions, "dynamodb": {"get_item": lambda **_: item}}
-        return seen(deployment(services=services), "mapping")[0].text
+    def text(**items: dict[str, Any]) -> str:
+        def get_item(Key: dict[str, Any], **_: Any) -> Any:  # noqa: N803
+            period = Key["period"]["S"]
+            item = items.get("pause" if period == "pause" else "month")
+            return {"Item": item} if item else {}
 
-    assert (
-        text({"Item": {"period": {"S": "pause"}}}) == "recognition gets nothing of queue: the month's budget is used up"
+        services = {"cloudformation": cloudformation, "lambda": functions, "dynamodb": {"get_item": get_item}}
+        found, *_ = seen(deployment(services=services), "mapping")
+        return found.text.removeprefix("recognition gets nothing of queue: ")
+
+    pause = {"period": {"S": "pause"}}
+    assert text(pause=pause, month={"calls": {"N": "2"}}) == "the month's budget is used up"
+    assert text(pause=pause, month={"calls": {"N": "1"}}) == "the budget's pause is over, and was not ended"
+    assert text(pause=pause) == "the budget's pause is over, and was not ended"  # the month has turned
+    assert text(month={"calls": {"N": "2"}}) == "Disabled"
+
+
+def test_a_schedule_that_looks_at_the_budget_no_more_is_named() -> None:
+    listed = {
+        "ResourceType": "AWS::Events::Rule",
+        "PhysicalResourceId": "R",
+        "LogicalResourceId": "BudgetSchedule0A1B2C3D",
+    }
+    cloudformation: dict[str, Any] = {
+        "describe_stacks": stacks("CREATE_COMPLETE"),
+        "list_stack_resources": lambda **_: {"StackResourceSummaries": [listed]},
+    }
+
+    def gone(**_: Any) -> Any:
+        raise GoneError
+
+    def budget(describe_rule: Callable[..., Any]) -> Seen:
+        services = {"cloudformation": cloudformation, "events": {"describe_rule": describe_rule}}
+        [found] = seen(deployment(services=services), "budget")
+        return found
+
+    disabled = budget(lambda **_: {"State": "DISABLED"})
+    assert (disabled.text, disabled.fix) == (
+        "the rule R is disabled, so no pause ends",
+        "aws events enable-rule --name R",
     )
-    assert text({}) == "recognition gets nothing of queue: Disabled"
+    assert budget(gone).text == "the rule R is gone, so no pause ends"
+    assert budget(lambda **_: {"State": "ENABLED"}).state is State.GOOD
