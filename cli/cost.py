@@ -251,10 +251,10 @@ def _others(images: int, settings: Settings) -> Iterator[Line]:
     kept = logged * settings.log_retention_days / DAYS
     yield Line("CloudWatch", f"logs kept for {settings.log_retention_days} days", kept, "GB months", kept * KEPT_LOG_GB)
     receivers, mails = len(settings.third_parties), bool(settings.notify_email)
-    metrics = 11 + 3 * receivers  # those that are counted by receiver, by outcome or by code apart
+    metrics = 16 + 4 * receivers + mails  # those that are counted by receiver, by outcome or by code apart
     yield Line("CloudWatch", "metrics of its own", metrics, "metrics", metrics * METRIC)
     if settings.monitoring:
-        alarms = 39 + 5 * receivers + 4 * mails
+        alarms = 45 + 6 * receivers + 5 * mails
         yield Line("CloudWatch", "alarms", alarms, "alarms", alarms * ALARM)
         yield Line("CloudWatch", "dashboards", 3, "dashboards", 3 * DASHBOARD)
     traces = TRACED * images + min(images, images / settings.calls_per_second)

@@ -21,6 +21,7 @@ WIDTH = 8  # of 24
 MAX_AGE_SECONDS = 3600
 MAX_ERRORS_PERCENT = 5
 MAX_REFUSED_PERCENT = 50
+MAX_FAILED_PERCENT = 50
 
 
 def alarm_topic(scope: Construct, id: str, *, settings: Settings) -> sns.Topic:
@@ -71,22 +72,51 @@ class Monitoring(Construct):
         found = Stack.of(self).node.find_all()
         self._queues([one for one in found if isinstance(one, sqs.Queue) and one.dead_letter_queue])
         self._functions([one for one in found if isinstance(one, lambda_.Function)])
+        self._messages([one.node.scope for one in found if isinstance(one, lambda_.EventSourceMapping)])
         self._apis([one for one in found if isinstance(one, apigateway.RestApi)])
 
     def alarm(
-        self, id: str, metric: cloudwatch.IMetric, *, above: float, meaning: str, section: str, periods: int = 1
+        self,
+        id: str,
+        metric: cloudwatch.IMetric,
+        *,
+        above: float,
+        meaning: str,
+        section: str,
+        periods: int = 1,
+        silence: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
     ) -> None:
-        """Raise an alarm when the metric is above the limit for so many periods. Where there is no data all is well."""
-        alarm = cloudwatch.Alarm(
-            self,
-            id,
-            metric=metric,
-            threshold=above,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            evaluation_periods=periods,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=f"{meaning} What to do: docs/operations.md, “{section}”.",
+        """Raise an alarm when the metric is above the limit for so many periods. Where there is no data all is well, or
+        as `silence` says."""
+        self._tell(
+            cloudwatch.Alarm(
+                self,
+                id,
+                metric=metric,
+                threshold=above,
+                comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+                evaluation_periods=periods,
+                treat_missing_data=silence,
+                alarm_description=_description(meaning, section),
+            )
         )
+
+    def alarm_of_silence(self, id: str, metric: cloudwatch.Metric, *, periods: int, meaning: str, section: str) -> None:
+        """Raise an alarm when there is no data for so many periods."""
+        self._tell(
+            cloudwatch.Alarm(
+                self,
+                id,
+                metric=metric.with_(statistic="SampleCount"),
+                threshold=1,
+                comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+                evaluation_periods=periods,
+                treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
+                alarm_description=_description(meaning, section),
+            )
+        )
+
+    def _tell(self, alarm: cloudwatch.Alarm) -> None:
         alarm.add_alarm_action(self._action)
         alarm.add_ok_action(self._action)
 
@@ -153,6 +183,25 @@ class Monitoring(Construct):
         self.graph("Invocations that were throttled", *throttles)
         self.graph("Duration, p95, in ms", *durations)
 
+    def _messages(self, functions: list[IConstruct | None]) -> None:
+        """What fails is hidden for up to 15 minutes, and silence in between is no success."""
+        shares = []
+        for function in functions:
+            if function is None:
+                continue
+            share = own_metric("MessagesFailed", service=function.node.id, statistic="Average")
+            self.alarm(
+                f"{_id(function)}MessagesFail",
+                share,
+                above=MAX_FAILED_PERCENT / 100,
+                periods=3,
+                silence=cloudwatch.TreatMissingData.IGNORE,
+                meaning=f"{_name(function)} fails at more than {MAX_FAILED_PERCENT} % of its messages.",
+                section="Messages fail",
+            )
+            shares.append(share)
+        self.graph("Share of messages that failed", *shares)
+
     def _apis(self, apis: list[apigateway.RestApi]) -> None:
         for api in apis:
             name = _name(api)
@@ -178,6 +227,10 @@ class Monitoring(Construct):
             self.graph(f"{name}: calls", api.metric_count(statistic="Sum", period=PERIOD))
             self.graph(f"{name}: shares of 4xx and 5xx", refused, failed)
             self.graph(f"{name}: latency, p95, in ms", api.metric_latency(statistic="p95", period=PERIOD))
+
+
+def _description(meaning: str, section: str) -> str:
+    return f"{meaning} What to do: docs/operations.md, “{section}”."
 
 
 def _name(construct: IConstruct) -> str:

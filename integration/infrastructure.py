@@ -36,6 +36,8 @@ DELIVERY_TIMEOUT = Duration.seconds(60)
 MAX_RECEIVES = 1000
 """SQS's own limit: a message is received again and again while its receiver is down. Attempts are counted apart."""
 
+DOWN = Duration.minutes(20)
+
 EMAIL_TIMEOUT = Duration.seconds(30)
 EMAIL_WINDOW = Duration.seconds(60)
 EMAIL_IMAGES = 100
@@ -97,10 +99,11 @@ class IntegrationStack(Stack):
             service, name = f"{_prefix(receiver)}Deliver", receiver.name
             monitoring.alarm(
                 f"{service}BreakerOpen",
-                own_metric("BreakerOpen", service=service, statistic="Maximum", receiver=name),
+                # Nothing but ones in two periods in a row: closing is a zero. A period is longer than a document waits.
+                own_metric("BreakerOpen", service=service, statistic="Minimum", receiver=name).with_(period=DOWN),
                 above=0,
-                periods=3,
-                meaning=f"The receiver {name} has been down for a quarter of an hour.",
+                periods=2,
+                meaning=f"The receiver {name} has been down for more than {DOWN.to_minutes()} minutes.",
                 section="A receiver is down",
             )
             monitoring.graph(

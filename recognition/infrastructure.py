@@ -7,6 +7,7 @@ from typing import Any
 
 from aws_cdk import CfnOutput, Duration, Size, Stack
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -176,8 +177,16 @@ class RekognitionStack(Stack):
             "BudgetExceeded",
             own_metric("BudgetExceeded", service="Budget", statistic="Maximum"),
             above=0,
+            silence=cloudwatch.TreatMissingData.IGNORE,  # which ends no pause
             meaning="This month's budget for Rekognition is used up: pictures wait in the queue.",
             section="The budget is used up",
+        )
+        monitoring.alarm_of_silence(
+            "BudgetSilent",
+            own_metric("BudgetExceeded", service="Budget"),
+            periods=3,
+            meaning="Nobody has looked at the month's budget for a quarter of an hour: a pause would not end.",
+            section="Nobody looks at the budget",
         )
         uploaded = [own_metric("Uploaded", service=each) for each in ("GetSaveImage", "FetchImages")]
         monitoring.graph("Pictures", *uploaded, recognized, failed)

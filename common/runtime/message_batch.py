@@ -37,7 +37,9 @@ class MessageBatch(BatchProcessor):
     """Powertools' processor of SQS batches, with a thread for each message and backoff by visibility.
 
     An exception keeps its message in the queue, hidden for 5 s after the first receive, twice as long after each
-    further one, 15 min at most, or as long as a RetryLaterError says.
+    further one, 15 min at most, or as long as a RetryLaterError says. All others are counted by `MessagesFailed`, one
+    or zero: no invocation fails by them, and SQS leaves out of a queue's age what was received three times
+    (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html).
     """
 
     def __init__(self, sqs: "SQSClient", queue_url: str) -> None:
@@ -64,6 +66,11 @@ class MessageBatch(BatchProcessor):
         with ThreadPoolExecutor(max_workers=max(1, len(self.records))) as pool:
             return list(pool.map(lambda record: Context().run(self._process_record, record), self.records))
 
+    def success_handler(self, record: SQSRecord, result: Any) -> Any:
+        """Called by Powertools where a handler returned, in the thread of that message."""
+        metrics.count("MessagesFailed", 0)
+        return super().success_handler(record, result)
+
     def failure_handler(self, record: SQSRecord, exception: Any) -> Any:
         """Called by Powertools where a handler raised, in the thread of that message."""
         error: BaseException = exception[1]
@@ -72,6 +79,7 @@ class MessageBatch(BatchProcessor):
             delay = error.seconds
             logger.info("message waits", extra={"message_id": record.message_id, "reason": str(error)})
         else:
+            metrics.count("MessagesFailed")
             logger.error(
                 "message failed",
                 extra={

@@ -180,6 +180,8 @@ def _deliver(record: SQSRecord, event: RecognitionEvent, offer: Callable[[], Ans
     try:
         answer = sender.breaker.call(offer, until=ends_at)
     except PausedError as pause:
+        if pause.seconds:  # else it is this invocation that has no time left
+            count("BreakerOpen", receiver=receiver)
         if time.time() - int(attributes.sent_timestamp) / 1000 > MAX_AGE_SECONDS:
             sender.deliveries.bury(event.event_id, receiver)
             sender.bury(record, f"{pause}, for {MAX_AGE_SECONDS // 86_400} days")

@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 import emails
 from aws_clients import client
 from environment import from_environment
+from metrics import count, flush
 from recognition_event import EventError, RecognitionEvent
 
 if TYPE_CHECKING:
@@ -46,9 +47,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         try:
             result = RecognitionEvent.from_json(record["body"])
             results[result.event_id] = result
+            count("MessagesFailed", 0)
         except EventError as error:
+            count("MessagesFailed")
             logger.warning("message failed", extra={"message_id": record["messageId"], "reason": str(error)})
             failures.append({"itemIdentifier": record["messageId"]})
+    flush()
     if results:
         mailed = list(results.values())
         _sns().publish(

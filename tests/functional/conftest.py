@@ -19,6 +19,7 @@ import image_recognition
 from classifications import Classification, Classifications
 from image_recognition import Recognizer
 from tests.conftest import ROOT, Templates, captured
+from tests.counted import Kind
 from tests.source_server import picture
 
 
@@ -194,7 +195,7 @@ def failed(answer: dict[str, Any]) -> list[str]:
 
 
 def emitted(capsys: pytest.CaptureFixture[str]) -> dict[tuple[str, ...], list[float]]:
-    """The metrics that were written since the last look: name and dimensions but `service` -> values."""
+    """The metrics that were written since the last look: name, and `dimension=value` but for `service` -> values."""
     found: dict[tuple[str, ...], list[float]] = {}
     for line in capsys.readouterr().out.splitlines():
         if '"_aws"' not in line:
@@ -204,10 +205,15 @@ def emitted(capsys: pytest.CaptureFixture[str]) -> dict[tuple[str, ...], list[fl
         assert directive["Namespace"] == "Sightline"
         [dimensions] = directive["Dimensions"]
         assert document["service"] == "tests"
-        values = sorted(document[dimension] for dimension in dimensions if dimension != "service")
+        values = sorted(f"{dimension}={document[dimension]}" for dimension in dimensions if dimension != "service")
         for metric in directive["Metrics"]:
             found.setdefault((metric["Name"], *values), []).extend(document[metric["Name"]])
     return found
+
+
+def kinds(*found: dict[tuple[str, ...], list[float]]) -> set[Kind]:
+    """The names, without values, of what was emitted."""
+    return {(name, *(value.partition("=")[0] for value in values)) for each in found for name, *values in each}
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from local.receiver import verify
 from message_batch import MessageBatch
 from recognition_event import RecognitionEvent
 from signatures import SecretError
-from tests.functional.conftest import emitted
+from tests.counted import COUNTED
+from tests.functional.conftest import emitted, kinds
 from tests.functional.desk import EVENT, SECRET, Desk, desk_fixture, forget, set_address  # noqa: F401 - a fixture
 from tests.partner_documents import read
 from tests.source_server import Source, serve
@@ -177,8 +178,30 @@ def test_a_receiver_that_is_not_there_is_called_five_times_and_then_probed(
     [change] = [record for record in caplog.records if record.getMessage() == "breaker open"]
     assert change.reason == "the receiver did not answer: NewConnectionError; no call for 5 s"  # type: ignore[attr-defined]
     metrics = emitted(capsys)
-    assert metrics["BreakerOpen", "thirdparty"] == [1]
-    assert metrics["DeliveryAttempts", "again", "thirdparty"] == [1] * breaker.FAILURES
+    assert metrics["BreakerOpen", "receiver=thirdparty"] == [1] * 6  # when it opened, and for each that waits
+    assert metrics["DeliveryAttempts", "outcome=again", "receiver=thirdparty"] == [1] * breaker.FAILURES
+
+
+def test_a_receiver_that_is_down_is_counted_until_it_answers(
+    desk: Desk, partner: Source, hidden: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However long the pause is that it asked for: without a point for 20 minutes the alarm would end."""
+    set_address(partner.address)
+    partner.post_status, partner.post_headers = 503, {"Retry-After": "3600"}
+    assert desk.hand_over(EVENT.to_json()) == ["0"]
+    assert desk.hand_over(EVENT.to_json(), receives=2) == ["0"]
+    assert max(hidden) <= 900
+    down = emitted(capsys)
+    assert down["BreakerOpen", "receiver=thirdparty"] == [1, 1]
+    store = BreakerTable(boto3.client("dynamodb"), desk.tables["breakers"], "thirdparty")
+    store.open(retry_at=time.time() - 1, interval=5, seen=store.read().retry_at)
+    forget()
+    partner.post_status = 200
+    assert desk.hand_over(EVENT.to_json()) == []
+    up = emitted(capsys)
+    assert up["BreakerOpen", "receiver=thirdparty"] == [0]
+    assert kinds(down, up) == COUNTED["deliver"]
+    assert ("MessagesFailed",) not in down
 
 
 def test_waiting_spends_nothing_but_a_document_that_waited_for_eight_days_is_dead(

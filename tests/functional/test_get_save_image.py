@@ -9,7 +9,8 @@ import get_save_image
 import safe_fetch
 from common.settings import Settings
 from pictures import CONTENT_TYPES
-from tests.functional.conftest import REQUEST_ID, Answer
+from tests.counted import COUNTED
+from tests.functional.conftest import REQUEST_ID, Answer, emitted, kinds
 from tests.picture_files import FORMATS, encoded, scene
 from tests.source_server import Source, picture, serve
 
@@ -52,7 +53,7 @@ def stored(bucket: str) -> dict[str, bytes]:
 
 
 def test_the_curl_line_stores_the_picture_byte_for_byte(
-    upload: Callable[..., Answer], source: Source, bucket: str
+    upload: Callable[..., Answer], source: Source, bucket: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answer = upload(url=f"{source.address}/photo.jpg", name="img-01.jpg")
     assert answer.status == 200
@@ -70,6 +71,7 @@ def test_the_curl_line_stores_the_picture_byte_for_byte(
     assert head["ContentType"] == "image/jpeg"
     assert head["Metadata"]["source-url"] == f"{source.address}/photo.jpg"
     assert head["Metadata"]["correlation-id"] == REQUEST_ID
+    assert kinds(emitted(capsys)) == COUNTED["get_save_image"]
 
 
 def test_post_answers_201_once_and_200_again(upload: Callable[..., Answer], source: Source, bucket: str) -> None:

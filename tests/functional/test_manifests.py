@@ -20,7 +20,8 @@ from manifests import Manifest, Manifests
 from safe_fetch import SourceFailedError, SourceForbiddenError, SourceTimeoutError
 from source_urls import S3Object
 from tests.conftest import Templates, captured
-from tests.functional.conftest import Context, create_tables, failed, sqs_event
+from tests.counted import COUNTED
+from tests.functional.conftest import Context, create_tables, emitted, failed, kinds, sqs_event
 from tests.functional.test_get_save_image import stored
 from tests.source_server import Source, picture, serve
 
@@ -169,8 +170,12 @@ def test_a_report_says_what_became_of_each_line(intake: Intake, source: Source) 
     assert sorted(key.partition("@")[0] for key in stored(intake.images)) == ["photo.jpg", "red.jpg"]
 
 
-def test_json_and_csv_are_taken_as_well(intake: Intake, source: Source) -> None:
+def test_json_and_csv_are_taken_as_well(intake: Intake, source: Source, capsys: pytest.CaptureFixture[str]) -> None:
     intake.drop("one.json", f'{{"url": "{source.address}/photo.jpg?red", "name": "1.jpg"}}')
+    intake.read()
+    assert kinds(emitted(capsys)) == COUNTED["read_manifest"]
+    intake.fetch()
+    assert kinds(emitted(capsys)) == COUNTED["fetch_images"]
     intake.drop("list.json", f'[{{"url": "{source.address}/photo.jpg?navy", "name": "2.jpg"}}, {{}}]')
     intake.drop("table.csv", f"url,name\n{source.address}/photo.jpg,3.jpg\n{source.address}/png\n")
     intake.drop("empty.csv", "")

@@ -2,11 +2,15 @@
 
 import json
 from collections.abc import Callable
+from unittest.mock import Mock
 
 import pytest
 
+import image_recognition
 import metrics
-from tests.functional.conftest import S3, FakeRekognition, emitted
+from tests.counted import COUNTED
+from tests.functional.conftest import S3, FakeRekognition, emitted, kinds
+from usage import OverBudgetError
 
 
 def test_what_became_of_pictures_is_counted_once_from_all_threads(
@@ -16,13 +20,15 @@ def test_what_became_of_pictures_is_counted_once_from_all_threads(
     first = [s3.put(f"{number}.jpg") for number in range(6)]
     assert deliver(*first, s3.put("bad.jpg"), s3.put("deleted.jpg")) == []
     counted = emitted(capsys)
+    seen = kinds(counted)
     times = counted.pop(("UploadToLabels",))
     counted[("Failed",)].sort()
     assert counted == {
         ("Calls",): [1] * 8,
         ("Recognized",): [1] * 7,
         ("Failed",): [0, 0, 0, 0, 0, 0, 0, 1],
-        ("Failed", "InvalidImageFormatException"): [1],
+        ("Failed", "code=InvalidImageFormatException"): [1],
+        ("MessagesFailed",): [0] * 8,
     }
     assert len(times) == 7
     assert all(time >= 0 for time in times)
@@ -30,6 +36,22 @@ def test_what_became_of_pictures_is_counted_once_from_all_threads(
     counted = emitted(capsys)
     assert (counted[("CacheHits",)], counted[("Recognized",)]) == ([1], [1])
     assert ("Calls",) not in counted
+    assert seen | kinds(counted) == COUNTED["image_recognition"]
+
+
+def test_messages_that_fail_are_counted_with_those_that_do_not_and_those_that_wait_are_not(
+    deliver: Callable[..., list[str]],
+    s3: S3,
+    rekognition: FakeRekognition,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rekognition.errors["refused.jpg"] = "AccessDeniedException"
+    assert deliver(s3.put("a.jpg"), s3.put("refused.jpg"), "no notification") == ["1", "2"]
+    assert sorted(emitted(capsys)["MessagesFailed",]) == [0, 1, 1]
+    monkeypatch.setattr(image_recognition, "recognizer", Mock(side_effect=OverBudgetError))
+    assert deliver(s3.put("over the budget.jpg")) == ["0"]
+    assert emitted(capsys) == {}
 
 
 def test_metrics_that_cannot_be_written_fail_no_message(

@@ -23,8 +23,9 @@ from projection import LabelIndex
 from recognition_event import Box, Failure, Instance, Label, image_id
 from result_documents import ResultDocuments
 from tests.conftest import Templates
+from tests.counted import COUNTED
 from tests.derived import Derived, expected, found
-from tests.functional.conftest import Context, create_tables, failed, sqs_event
+from tests.functional.conftest import Context, create_tables, emitted, failed, kinds, sqs_event
 
 DOG = Label(name="Dog", confidence=98.13, parents=("Animal", "Pet"), aliases=("Hound",))
 CAT = Label(name="Cat", confidence=77.5, parents=("Animal", "Pet"))
@@ -371,7 +372,7 @@ def test_a_worker_that_is_overtaken_or_dies_at_any_of_its_calls_spoils_nothing(
 
 
 def test_the_handler_takes_events_and_reprojections_and_nothing_else(
-    derivation: Derivation, context: Context, monkeypatch: pytest.MonkeyPatch
+    derivation: Derivation, context: Context, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("QUEUE_URL", boto3.client("sqs").create_queue(QueueName="queue")["QueueUrl"])
     monkeypatch.setenv("RESULTS_BUCKET", derivation.results)
@@ -389,3 +390,4 @@ def test_the_handler_takes_events_and_reprojections_and_nothing_else(
     answer = project.handler(sqs_event(*bodies), context)  # type: ignore[arg-type]
     assert failed(dict(answer)) == ["2", "3", "4"]
     assert derivation.found() == expected([one, two])
+    assert kinds(emitted(capsys)) == COUNTED["project"]

@@ -8,7 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 import send_email
-from tests.functional.conftest import Context, failed, sqs_event
+from tests.counted import COUNTED
+from tests.functional.conftest import Context, emitted, failed, kinds, sqs_event
 from tests.unit.test_emails import EVENT
 
 Mails = Callable[[], list[dict[str, Any]]]
@@ -40,9 +41,12 @@ def test_a_batch_is_one_mail_in_which_repeats_stand_once(mails: Mails, context: 
     assert mail["Message"].count("Image: ") == 2
 
 
-def test_what_is_no_event_stays_alone(mails: Mails, context: Context) -> None:
+def test_what_is_no_event_stays_alone(mails: Mails, context: Context, capsys: pytest.CaptureFixture[str]) -> None:
     assert failed(dict(send_email.handler(sqs_event("{}", EVENT.to_json()), context))) == ["0"]  # type: ignore[arg-type]
     assert len(mails()) == 1
+    counted = emitted(capsys)
+    assert counted["MessagesFailed",] == [1, 0]
+    assert kinds(counted) == COUNTED["send_email"]
     assert failed(dict(send_email.handler(sqs_event("{}"), context))) == ["0"]  # type: ignore[arg-type]
     assert mails() == []
 

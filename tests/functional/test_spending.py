@@ -1,7 +1,6 @@
 """No more is spent than the budget has, by however many workers, and what waits for a budget comes back by itself."""
 
 import dataclasses
-import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,8 @@ import usage
 from aws_clients import client
 from classifications import Classification
 from image_recognition import Recognizer
-from tests.functional.conftest import S3, Answer, Context, FakeRekognition, failed, sqs_event
+from tests.counted import COUNTED
+from tests.functional.conftest import S3, Answer, Context, FakeRekognition, emitted, failed, kinds, sqs_event
 from usage import OverBudgetError, Usage
 
 THROTTLED = ClientError({"Error": {"Code": "ThrottlingException", "Message": "m"}}, "DetectLabels")
@@ -348,7 +348,6 @@ def test_a_run_that_fails_is_made_good_by_the_next(minute: Minute) -> None:
 def test_what_is_spent_is_told_to_cloudwatch(minute: Minute, capsys: pytest.CaptureFixture[str]) -> None:
     for dollars, exceeded in (("0.002", 1), ("0.003", 0)):
         minute.run(dollars)
-        [told] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-        [described] = told["_aws"]["CloudWatchMetrics"]
-        assert (described["Namespace"], described["Dimensions"]) == ("Sightline", [["service"]])
-        assert (told["MonthlyCalls"], told["MonthlyCost"], told["BudgetExceeded"]) == ([2.0], [0.002], [exceeded])
+        told = emitted(capsys)
+        assert told == {("MonthlyCalls",): [2], ("MonthlyCost",): [0.002], ("BudgetExceeded",): [exceeded]}
+        assert kinds(told) == COUNTED["budget"]

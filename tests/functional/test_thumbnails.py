@@ -10,7 +10,8 @@ from PIL import ExifTags, Image
 
 import thumbnails
 from recognition_event import image_id
-from tests.functional.conftest import MAX_BYTES, S3, Context, failed, sqs_event
+from tests.counted import COUNTED
+from tests.functional.conftest import MAX_BYTES, S3, Context, emitted, failed, kinds, sqs_event
 from tests.picture_files import encoded, quarters, scene
 
 AS_SEEN = ["red", "grey", "grey", "blue"]
@@ -49,13 +50,16 @@ def look(bucket: str) -> Look:
     return looked
 
 
-def test_a_thumbnail_is_small_upright_and_without_exif(s3: S3, render: Render, look: Look) -> None:
+def test_a_thumbnail_is_small_upright_and_without_exif(
+    s3: S3, render: Render, look: Look, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert render(s3.put_bytes("a b/ü.jpg", encoded(scene((1600, 1200)), orientation=6))) == []
     [(name, thumbnail)] = look("a b/ü.jpg").items()
     assert (name, thumbnail.format, thumbnail.size) == ("thumbnail.jpg", "JPEG", (512, 384))
     assert quarters(thumbnail) == AS_SEEN
     assert dict(thumbnail.getexif()) == {}
     assert ExifTags.Base.Orientation not in thumbnail.getexif()
+    assert kinds(emitted(capsys)) == COUNTED["thumbnails"]
 
 
 @pytest.mark.parametrize("format", ["HEIF", "TIFF"])

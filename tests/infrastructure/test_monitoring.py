@@ -3,14 +3,16 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from answers import Verdict
+from deliver import LONGEST_WAIT_SECONDS
 from tests.conftest import ROOT, Templates
+from tests.counted import COUNTED
 
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
-RUNTIMES = ("api", "recognition", "integration", "common")
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +55,13 @@ def test_every_alarm_says_what_it_means_and_the_operations_page_what_to_do(
             assert part in text, section
 
 
-def test_every_alarm_tells_the_topic_and_takes_silence_for_peace(alarms: list[tuple[str, dict[str, Any]]]) -> None:
+def test_every_alarm_tells_the_topic_and_takes_silence_for_peace_where_it_is(
+    alarms: list[tuple[str, dict[str, Any]]],
+) -> None:
+    silence = {"Messages fail": "ignore", "The budget is used up": "ignore", "Nobody looks at the budget": "breaching"}
     for stack, alarm in alarms:
-        assert alarm["TreatMissingData"] == "notBreaching"
+        [section] = re.findall("“(.+)”", alarm["AlarmDescription"])
+        assert alarm["TreatMissingData"] == silence.get(section, "notBreaching")
         for told in (alarm["AlarmActions"], alarm["OKActions"]):
             assert len(told) == 1
             assert "AlarmTopic" in str(told), stack
@@ -98,31 +104,38 @@ def test_every_function_and_every_api_has_alarms_for_errors_and_throttling(
 def test_what_alarms_and_dashboards_show_of_ours_is_what_functions_count(
     templates: Templates, alarms: list[tuple[str, dict[str, Any]]]
 ) -> None:
-    services = {
-        function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+    """That they do count it, under the names of these dimensions, the functional tests hold against the same table."""
+    functions = {
+        variables["POWERTOOLS_SERVICE_NAME"]: (function["Handler"].partition(".")[0], variables)
         for _, _, function in resources(templates, "AWS::Lambda::Function")
-        if "Environment" in function
+        if (variables := function.get("Environment", {}).get("Variables"))
     }
-    counted = {
-        name
-        for folder in RUNTIMES
-        for path in (ROOT / folder / "runtime").glob("*.py")
-        for name in re.findall(r"\bcount\(\s*\"(\w+)\"", path.read_text())
-    }
-    looked_at = {
-        (name, dimensions["service"])
-        for _, alarm in alarms
-        for namespace, name, dimensions in metrics(alarm)
-        if namespace == "Sightline"
-    }
-    assert {"UploadToLabels", "Failed", "BreakerOpen", "BudgetExceeded"} <= {name for name, _ in looked_at}
+    shown = [(name, values) for _, alarm in alarms for space, name, values in metrics(alarm) if space == "Sightline"]
     boards = [str(board["DashboardBody"]) for _, _, board in resources(templates, "AWS::CloudWatch::Dashboard")]
     assert len(boards) == 3
     for board in boards:
-        shown = re.findall(r'"Sightline","(\w+)",((?:"\w+","[\w.-]+",?)+)', board)
-        looked_at |= {(name, re.findall(r'"service","(\w+)"', dimensions)[0]) for name, dimensions in shown}
-    assert {name for name, _ in looked_at} == counted
-    assert {service for _, service in looked_at} <= services
+        found = re.findall(r'"Sightline","(\w+)",((?:"\w+","[\w.-]+",?)+)', board)
+        shown += [(name, dict(re.findall(r'"(\w+)","([\w.-]+)"', values))) for name, values in found]
+    looked_at = set()
+    for name, values in shown:
+        module, variables = functions[values["service"]]
+        looked_at.add((module, name, *sorted(values.keys() - {"service"})))
+        assert values.get("receiver") == (variables.get("RECEIVER") if "receiver" in values else None)
+        assert values.get("outcome", "again") in get_args(Verdict)
+    made = {module for module, _ in functions.values()}
+    assert COUNTED.keys() - made == {"send_email"}  # which a setting makes
+    counted = {(module, *kind) for module in COUNTED.keys() & made for kind in COUNTED[module]}
+    assert looked_at == counted - {("image_recognition", "Failed", "code")}  # whose values nobody knows before
+    assert set(re.findall(r"`(\w+)`", OPERATIONS)) >= {name for _, name, *_ in counted}
+
+
+def test_a_receiver_is_down_when_nothing_else_was_heard_for_two_periods_in_a_row(
+    alarms: list[tuple[str, dict[str, Any]]],
+) -> None:
+    """In a period there is a point of every document that waits, and closing is a zero."""
+    [alarm] = [alarm for _, alarm in alarms if alarm.get("MetricName") == "BreakerOpen"]
+    assert (alarm["Statistic"], alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == ("Minimum", 2, "notBreaching")
+    assert alarm["Period"] > LONGEST_WAIT_SECONDS
 
 
 def test_without_monitoring_the_topic_and_its_subscriber_stay_and_nothing_watches(

@@ -1,0 +1,27 @@
+"""What each function counts: what they write is held against it, and what alarms and dashboards look at."""
+
+Kind = tuple[str, ...]
+"""A metric's name, and the names of its dimensions but `service`, sorted."""
+
+MESSAGES: Kind = ("MessagesFailed",)
+
+COUNTED: dict[str, set[Kind]] = {
+    "get_save_image": {("Uploaded",)},
+    "read_manifest": {MESSAGES},
+    "fetch_images": {MESSAGES, ("Uploaded",)},
+    "image_recognition": {
+        MESSAGES,
+        ("Recognized",),
+        ("Failed",),
+        ("Failed", "code"),
+        ("Calls",),
+        ("CacheHits",),
+        ("UploadToLabels",),
+    },
+    "project": {MESSAGES},
+    "thumbnails": {MESSAGES},
+    "budget": {("MonthlyCalls",), ("MonthlyCost",), ("BudgetExceeded",)},
+    "deliver": {MESSAGES, ("DeliveryAttempts", "outcome", "receiver"), ("BreakerOpen", "receiver")},
+    "send_email": {MESSAGES},
+}
+"""By the module of its handler."""
