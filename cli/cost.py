@@ -78,6 +78,10 @@ DELIVERY_BYTES = 1800
 """An entry of the log, with the event as it was sent, compressed, and what its two indexes hold of it."""
 
 KEPT = "kept from then on"
+BACKED_UP = "point-in-time recovery of records and answers"
+GROWING = {KEPT, BACKED_UP}
+"""Lines that cost the same in each further month."""
+
 TRACED = 0.05
 """X-Ray's own rule: the first request of each second, and so much of the others."""
 
@@ -199,7 +203,8 @@ def _storage(images: int, image_bytes: int, settings: Settings) -> Iterator[Line
     names = round(NAMES_PER_LABEL * settings.max_labels)
     receivers = len(settings.third_parties)
     yield Line("S3", "picture, thumbnail and result document are put", 3 * images, "requests", 3 * images * PUT)
-    yield Line("S3", "the picture is read, by two workers and by Rekognition", 3 * images, "requests", 3 * images * GET)
+    # Recognition, Rekognition and thumbnails GET the picture; thumbnails HEAD it before and after, and what is there.
+    yield Line("S3", "GETs and HEADs of the picture and its renditions", 6 * images, "requests", 6 * images * GET)
     kept = images * (image_bytes + document + THUMBNAIL_BYTES) / GB
     yield Line("S3", KEPT, kept, "GB months", kept * S3_GB)
 
@@ -218,9 +223,7 @@ def _storage(images: int, image_bytes: int, settings: Settings) -> Iterator[Line
     backed_up = images * (record + 500 + document) / GB
     kept = backed_up + images * (names * ENTRY_BYTES + 1000) / GB
     yield Line("DynamoDB", KEPT, kept, "GB months", kept * TABLE_GB)
-    yield Line(
-        "DynamoDB", "point-in-time recovery of records and answers", backed_up, "GB months", backed_up * BACKUP_GB
-    )
+    yield Line("DynamoDB", BACKED_UP, backed_up, "GB months", backed_up * BACKUP_GB)
     logged = images * receivers * DELIVERY_BYTES / GB
     yield Line(
         "DynamoDB",
@@ -284,7 +287,7 @@ def show(images: int, image_bytes: int, settings: Settings, out: Console) -> Non
     )
     out.print(table)
     out.print(f"\nTogether US $ {total:,.2f} a month, {total / images:.6f} a picture")
-    kept = sum(line.cost for line in lines if line.what == KEPT)
+    kept = sum(line.cost for line in lines if line.what in GROWING)
     out.print(f"What is kept costs the same in each further month: after a year of this {12 * kept:,.2f} a month")
     hours = images / settings.calls_per_second / 3600
     out.print(

@@ -115,5 +115,6 @@ def test_the_table_ends_with_the_total_the_time_and_a_word_on_other_regions() ->
     show(1_000_000, 300_000, Settings(region="eu-central-1"), Console(file=text, width=150))
     shown = text.getvalue()
     assert "Together US $ 1,1" in shown
+    assert "after a year of this 164.48 a month" in shown  # with its backups
     assert "takes 55.6 hours at 5 calls a second" in shown
     assert "eu-central-1 has prices of its own" in shown
