@@ -261,7 +261,7 @@ class IntegrationStack(Stack):
             handler="send_email.handler",
             description="Sends an e-mail about each batch of results",
             timeout=EMAIL_TIMEOUT,
-            environment={"EMAIL_TOPIC_ARN": topic.topic_arn},
+            environment={"EMAIL_TOPIC_ARN": topic.topic_arn, "QUEUE_URL": work.queue.queue_url},
         )
         function.add_event_source(
             event_sources.SqsEventSource(

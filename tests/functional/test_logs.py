@@ -142,7 +142,14 @@ def test_one_id_is_in_all_that_is_said_of_an_upload(
         monkeypatch.setenv(name, tables[table])
     monkeypatch.setenv("RESULTS_BUCKET", s3.bucket)
     monkeypatch.setenv("EMAIL_TOPIC_ARN", labels_topic.arn)
-    for cached in (project._environment, project.projector, project._sqs, send_email._environment, send_email._sns):
+    for cached in (
+        project._environment,
+        project.projector,
+        project._sqs,
+        send_email._environment,
+        send_email._sns,
+        send_email._sqs,
+    ):
         cached.cache_clear()
     for document in documents:  # one by one: moto's transactions are not made for threads
         assert failed(dict(project.handler(sqs_event(document), context))) == []  # type: ignore[arg-type]
