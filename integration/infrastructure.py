@@ -207,8 +207,7 @@ class IntegrationStack(Stack):
             event_sources.SqsEventSource(
                 work.queue,
                 batch_size=10,
-                # As many as recognise: each offers 25 documents a second to a receiver that takes 0.4 s for one.
-                max_concurrency=self.settings.recognition_workers,
+                max_concurrency=self.settings.delivery_workers,
                 report_batch_item_failures=True,
             )
         )

@@ -12,6 +12,7 @@ counts, until it has an answer again. So an outage meets few calls, and failing 
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,9 +33,7 @@ CACHE_SECONDS = 5
 """How long a worker goes by what it last read: at most so often a closed breaker costs a read."""
 
 SURE_SECONDS = 5
-"""How long after an answer a worker calls side by side."""
-
-SIDE_BY_SIDE = 5
+"""How long after an answer a worker calls side by side, for all of its batch at once."""
 
 
 class PausedError(Exception):
@@ -90,7 +89,6 @@ class Breaker:
         self._fresh_until = 0.0
         self._sure_until = 0.0
         self._alone = threading.Lock()
-        self._side_by_side = threading.BoundedSemaphore(SIDE_BY_SIDE)
 
     def call(self, send: Callable[[], Answer], *, until: float) -> Answer:
         """Send, if the receiver may be called now, and it is not later than `until`, in seconds since 1970.
@@ -100,7 +98,7 @@ class Breaker:
         """
         while True:
             sure = self._is_sure()
-            with self._side_by_side if sure else self._alone:
+            with nullcontext() if sure else self._alone:
                 if self._is_sure() == sure:  # else it changed while this one waited for its turn
                     return self._send(send, until, counts=not sure)
 

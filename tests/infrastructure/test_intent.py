@@ -183,6 +183,17 @@ def test_all_workers_together_stay_under_the_quota(
     )
 
 
+@pytest.mark.parametrize("rate", [50, 500])
+def test_deliveries_keep_up_with_recognition_for_a_receiver_that_takes_a_while(
+    synthesize: Callable[..., Templates], rate: int
+) -> None:
+    """With something to spare; tests/unit/test_breaker.py shows that a batch is offered side by side."""
+    templates = {"IntegrationStack": synthesize(rekognition_tps=rate)["IntegrationStack"]}
+    [(_, mapping)] = resources(templates, "AWS::Lambda::EventSourceMapping")
+    documents = mapping["Properties"]["BatchSize"] * mapping["Properties"]["ScalingConfig"]["MaximumConcurrency"]
+    assert documents / 0.4 >= 1.2 * rate
+
+
 def test_failed_messages_of_a_batch_come_back_alone(templates: Templates) -> None:
     mappings = list(resources(templates, "AWS::Lambda::EventSourceMapping"))
     assert len(mappings) == 6

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answers import Answer
-from breaker import FAILURES, LAST_PROBE_SECONDS, SIDE_BY_SIDE, Breaker, PausedError, State
+from breaker import FAILURES, LAST_PROBE_SECONDS, Breaker, PausedError, State
 
 FINE = Answer(status=204, text="")
 DOWN = Answer(status=503, text="")
@@ -196,11 +196,11 @@ def test_failing_now_and_then_opens_nothing(every: int) -> None:
     assert world.changes == []
 
 
-def test_a_worker_that_knows_nothing_sends_one_document_first_and_then_a_few_side_by_side() -> None:
+def test_a_worker_that_knows_nothing_sends_one_document_first_and_then_the_rest_of_its_batch_at_once() -> None:
     world = World()
     worker = world.worker()
     running, most = 0, []
-    lock, enough = threading.Lock(), threading.Barrier(SIDE_BY_SIDE)
+    lock, enough = threading.Lock(), threading.Barrier(9)
 
     def send() -> Answer:
         nonlocal running
@@ -208,16 +208,16 @@ def test_a_worker_that_knows_nothing_sends_one_document_first_and_then_a_few_sid
             running += 1
             most.append(running)
             first = len(most) == 1
-        if not first and len(most) <= 1 + SIDE_BY_SIDE:
+        if not first:
             enough.wait(10)
         with lock:
             running -= 1
         return FINE
 
-    with ThreadPoolExecutor(6) as pool:
-        list(pool.map(lambda _: worker.call(send, until=world.now + 100), range(6)))
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(lambda _: worker.call(send, until=world.now + 100), range(10)))
     assert most[:2] == [1, 1]
-    assert max(most) == SIDE_BY_SIDE
+    assert max(most) == 9
 
 
 def test_with_no_time_left_nothing_is_sent() -> None:
