@@ -7,6 +7,7 @@ from aws_cdk import Annotations, App, Environment, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from api.infrastructure import APIStack
+from common import prices
 from common.settings import Settings
 from integration.infrastructure import IntegrationStack
 from recognition.infrastructure import RekognitionStack
@@ -55,6 +56,11 @@ def build_app(context: dict[str, Any] | None = None) -> App:
         Annotations.of(api).add_warning_v2(
             "sightline:private_sources",
             f"private_sources: the upload API may fetch from {', '.join(settings.private_sources)}",
+        )
+    if settings.monthly_budget_usd and settings.region not in {None, prices.REGION}:
+        Annotations.of(api).add_warning_v2(
+            "sightline:monthly_budget_usd",
+            f"monthly_budget_usd: calls are counted at {prices.REGION}'s prices, and {settings.region} has its own",
         )
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app

@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from common.prices import MILLION, cost_of
+from common.prices import MILLION, REGION, cost_of
 from common.settings import Settings, SettingsError
 
 GB = 1_000_000_000
@@ -294,7 +294,7 @@ def show(images: int, image_bytes: int, settings: Settings, out: Console) -> Non
         f"Recognising them takes {_number(hours)} hours at {settings.calls_per_second:g} calls a second"
         + ("" if settings.region else " (the default of a Region that is not named)")
     )
-    if settings.region not in {None, "us-east-1"}:
+    if settings.region not in {None, REGION}:
         out.print(f"{settings.region} has prices of its own, which these are not")
 
 

@@ -1,12 +1,14 @@
 """What Amazon Rekognition charges for calls about pictures: the one place that knows, for functions and programs.
 
-The prices of DetectLabels in us-east-1, https://aws.amazon.com/rekognition/pricing/. Each month, in UTC, begins with
+The prices of DetectLabels, https://aws.amazon.com/rekognition/pricing/. Each month, in UTC, begins with
 the first tier.
 """
 
 from decimal import Decimal
 
 MILLION = 1_000_000
+REGION = "us-east-1"
+"""Whose prices they are."""
 TIERS = (
     (1 * MILLION, Decimal("0.0010")),
     (5 * MILLION, Decimal("0.0008")),

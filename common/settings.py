@@ -106,7 +106,8 @@ class Settings:
     """DetectLabels calls a second; 0 takes the Region's default quota."""
 
     monthly_budget_usd: float = 0
-    """US dollars that a month's calls of Rekognition may cost, in UTC; pictures over it wait. 0 sets no limit."""
+    """US dollars that a month's calls of Rekognition may cost, in UTC and at us-east-1's prices; pictures over it wait.
+    0 sets no limit."""
 
     architecture: Architecture = "arm64"
     """The Lambda functions' processor."""

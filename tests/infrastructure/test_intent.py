@@ -625,9 +625,14 @@ def test_without_keys_all_callers_share_the_rate(synthesize: Callable[..., Templ
         ({}, []),
         ({"auth": "none"}, ["auth=none: anybody may upload, list and read pictures"]),
         ({"private_sources": "10.0.0.1:80"}, ["private_sources: the upload API may fetch from 10.0.0.1:80"]),
+        ({"monthly_budget_usd": "50", "region": "us-east-1"}, []),
+        (
+            {"monthly_budget_usd": "50", "region": "eu-west-1"},
+            ["monthly_budget_usd: calls are counted at us-east-1's prices, and eu-west-1 has its own"],
+        ),
     ],
 )
-def test_synth_warns_of_what_lets_strangers_in(
+def test_synth_warns_of_what_lets_strangers_in_or_costs_more_than_it_says(
     assemble: Callable[..., Path], settings: dict[str, str], warnings: list[str]
 ) -> None:
     """In the files that the CDK CLI prints them from."""
