@@ -259,7 +259,7 @@ def _paused(patient: Patient, stopped: str, spending: dict[str, str]) -> Seen:
     if budget and calls >= calls_for(budget):
         return finding(
             f"{stopped}: the month's budget is used up",
-            "deploy with a larger monthly_budget_usd, or wait for the month's end; what comes meanwhile waits",
+            "`make deploy` with a larger monthly_budget_usd in cdk.json, or wait for the month's end; all waits",
         )
     return finding(
         f"{stopped}: the budget's pause is over, and was not ended",
@@ -439,7 +439,8 @@ def _secrets(patient: Patient) -> Iterator[Seen]:
         except manager.exceptions.ResourceNotFoundException:
             yield finding(
                 f"{name}: the signing secret is gone, so nothing is delivered",
-                "take the receiver out of `receivers`, deploy, put it back, deploy, and give it the new secret",
+                "take the receiver out of cdk.json's `receivers`, `make deploy`, put it back, `make deploy`; it needs "
+                "the new secret",
             )
             continue
         if "DeletedDate" in secret:
@@ -513,7 +514,8 @@ def _quota(patient: Patient) -> Iterator[Seen]:
     elif allowed < used:
         yield finding(
             f"{allowed:g} calls of DetectLabels a second are allowed, and the settings take {used:g}",
-            f"ask for more in Service Quotas, or deploy with `-c rekognition_tps={allowed:g}`; what is throttled waits",
+            f'ask for more in Service Quotas, or put `"rekognition_tps": {allowed:g}` into the context of cdk.json and '
+            "`make deploy`; what is throttled waits",
         )
     else:
         yield good(f"{allowed:g} calls of DetectLabels a second, of which the settings take {used:g}")

@@ -87,7 +87,8 @@ def run(
         if bucket not in system.source_buckets:
             names = ",".join(sorted(system.source_buckets | {bucket}))
             raise BucketError(
-                f"{bucket} is none of source_buckets; deploy with -c source_buckets={names}, then try again"
+                f'{bucket} is none of source_buckets; put "source_buckets": "{names}" into the context of cdk.json, '
+                "`make deploy`, then try again"
             )
         with ExitStack() as files:
             listing = look(target.client("s3"), bucket, start, prefix, files)

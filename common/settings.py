@@ -65,7 +65,7 @@ class Receiver:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a deployment may choose, in `cdk.json` or with `cdk deploy -c name=value`.
+    """What a deployment may choose, in the `context` of `cdk.json`; by `cdk deploy -c name=value` for one time alone.
 
     Lists are JSON lists or comma-separated text. Units stand in the names.
     """

@@ -173,4 +173,4 @@ def test_a_bucket_is_copied_by_manifests_once_it_is_a_source(system: System, clo
 
     refused = sightline(cloud, "ingest", "s3://somebody-elses/", "--yes")
     assert refused.returncode == 1
-    assert f"-c source_buckets={SOURCE_BUCKET},somebody-elses" in refused.stderr
+    assert f'put "source_buckets": "{SOURCE_BUCKET},somebody-elses" into' in refused.stderr

@@ -118,6 +118,12 @@ def _commands() -> dict[str, typer.core.TyperCommand]:
     return typer.main.get_command(app).commands  # type: ignore[attr-defined,no-any-return]
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_settings_are_not_told_to_be_set_for_one_deployment(document: Path) -> None:
+    """The next one, `make deploy`, would take them back: budgets, receivers with their queues, alarms' mails."""
+    assert not re.search(r"cdk deploy[^`]* -c", document.read_text())
+
+
 def test_every_decision_is_listed() -> None:
     folder = ROOT / "docs/decisions"
     listed = re.findall(r"\]\(([^)]+\.md)\)", (folder / "README.md").read_text())

@@ -85,7 +85,7 @@ def test_a_quota_below_the_settings_is_a_finding_that_names_both() -> None:
         State.FINDING,
         "5 calls of DetectLabels a second are allowed, and the settings take 50",
     )
-    assert "rekognition_tps=5" in found.fix
+    assert '"rekognition_tps": 5` into the context of cdk.json' in found.fix
     [found] = seen(deployment(services={"service-quotas": quota(50)}), "Rekognition's quota")
     assert found.state is State.GOOD
 
