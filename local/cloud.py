@@ -320,7 +320,10 @@ class Cloud:
             bucket=api["ImageBucketName"],
             manifests=api["ManifestBucketName"],
             table=recognition["ClassificationsTableName"],
-            gallery=local(recognition["LabelsEndpoint"]) + "/gallery" if "GalleryAddress" in recognition else "",
+            # The page has another origin than what it calls, as it has on AWS: browsers ask whether it may.
+            gallery=local(recognition["LabelsEndpoint"]).replace(HOST, "localhost") + "/gallery"
+            if "GalleryAddress" in recognition
+            else "",
         )
 
     def _configure(self, endpoints: Endpoints, api: Mapping[str, str], integration: Mapping[str, str]) -> None:
@@ -328,7 +331,8 @@ class Cloud:
         self.client("ssm").put_parameter(
             Name="thirdparty_endpoint", Value=endpoints.partner, Type="String", Overwrite=True
         )
-        addresses = {"upload": endpoints.upload, "labels": endpoints.labels, "deliveries": endpoints.deliveries}
+        labels = endpoints.gallery.removesuffix("/gallery") or endpoints.labels
+        addresses = {"upload": endpoints.upload, "labels": labels, "deliveries": endpoints.deliveries}
         self.client("ssm").put_parameter(
             Name=ENDPOINTS_PARAMETER,
             # The pictures' URLs are signed for the embedded cloud's own origin, as its functions know no other.
