@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit
 
 import pytest
 import requests
@@ -716,6 +716,147 @@ def test_new_pictures_appear(visit: Visit, system: System, afterwards: list[str]
     wait_for(lambda: system.image("gallery-new.jpg"))
     expect(visit.tile("gallery-new.jpg")).to_be_visible()
     expect(page.locator(".tile .name").first).to_have_text("gallery-new.jpg")
+
+
+def test_a_replaced_picture_gets_its_new_thumbnail(visit: Visit, system: System, afterwards: list[str]) -> None:
+    name = "gallery-replaced.jpg"
+    afterwards.append(name)
+
+    def put(colour: str) -> None:
+        system.s3().put_object(Bucket=system.endpoints.bucket, Key=name, Body=spotted(colour, spot=False))
+        wait_for(lambda: colour.title() in system.images().get(name, {"labels": []})["labels"])
+
+    def shown() -> Any:
+        """The colour in the middle."""
+        picture = Image.open(io.BytesIO(visit.tile(name).locator("img.there").screenshot()))
+        return picture.convert("RGB").resize((1, 1)).getpixel((0, 0))
+
+    put("red")
+    page = visit.open()
+    assert shown()[0] > 200
+    put("blue")
+    look_for_news(page)
+    wait_for(lambda: shown()[2] > 200)
+
+
+def look_for_news(page: Page) -> None:
+    """As the page does when it comes to the fore."""
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+@pytest.mark.usefixtures("pictures")
+def test_a_thumbnail_is_looked_for_until_it_is_there(visit: Visit) -> None:
+    page, name = visit.page, "gallery/red.jpg"
+    thumbnails = re.compile(r"/thumbnail\.jpg\?")
+    page.clock.install()
+    page.route(thumbnails, lambda route: route.fulfill(status=403))
+    visit.open()
+    for _ in range(3):
+        page.wait_for_timeout(300)
+        page.clock.fast_forward(5_000)
+    expect(visit.tile(name)).to_contain_text("No preview")
+    # What is not sent under its name is not shown under it.
+    dropped(page, [(name, "image/jpeg", spotted("blue", spot=False))])
+    expect(line(page, name)).to_contain_text("Another picture has this name")
+    expect(visit.tile(name)).to_contain_text("No preview")
+
+    # By now the address is good no longer, so that another one is asked for.
+    page.unroute(thumbnails)
+    asked = "/images?name=gallery%2Fred.jpg"
+    assert not [url for url in visit.requests if url.endswith(asked)]
+    page.clock.fast_forward(300_000)
+    expect(visit.tile(name).locator("img.there")).to_have_count(1)
+    assert [url for url in visit.requests if url.endswith(asked)]
+
+
+@pytest.mark.usefixtures("pictures")
+def test_pictures_themselves_are_loaded_only_where_they_are_opened(visit: Visit) -> None:
+    def loaded() -> set[str]:
+        return {unquote(urlsplit(url).path).rpartition(visit.system.endpoints.bucket + "/")[2] for url in signed()}
+
+    def signed() -> list[str]:
+        return [url for url in visit.requests if "X-Amz-Signature=" in url and "/thumbnail.jpg?" not in url]
+
+    page = visit.open()
+    expect(visit.tile("gallery/red.jpg").locator("img.there")).to_have_count(1)
+    assert signed() == []
+    visit.tile("gallery/red.jpg").locator(".tile").click()
+    expect(page.locator(".frame:not(.coming) img")).to_be_visible()
+    assert loaded() == {"gallery/red.jpg"}
+
+
+NEWEST = re.compile(r"/\?limit=\d+&thumbnails=true$")
+
+
+def test_what_was_added_stays_though_the_list_is_behind(visit: Visit, afterwards: list[str]) -> None:
+    name = "gallery-behind.jpg"
+    afterwards.append(name)
+    page = visit.open()
+
+    def behind(route: Route) -> None:
+        route.fulfill(json=[entry for entry in route.fetch().json() if entry["image"] != name])
+
+    page.route(NEWEST, behind)
+    dropped(page, [(name, "image/jpeg", spotted("blue", spot=False))])
+    expect(line(page, name).locator(".upload-state")).to_have_text("Blue")
+    for _ in range(5):
+        assert visit.names()[0] == name
+        page.wait_for_timeout(300)
+    page.unroute(NEWEST)
+    expect(visit.tile(name).locator("a.tile")).to_be_visible()
+    assert visit.names().count(name) == 1
+
+
+def test_an_older_answer_takes_nothing_back(visit: Visit, system: System, afterwards: list[str]) -> None:
+    name = "gallery-older.jpg"
+    held: list[tuple[Route, Any]] = []  # with what it would have been answered
+    afterwards.append(name)
+    page = visit.open()
+    page.route(NEWEST, lambda route: held.append((route, route.fetch().json())), times=1)
+    look_for_news(page)
+    while not held:
+        page.wait_for_timeout(50)
+    system.s3().put_object(Bucket=system.endpoints.bucket, Key=name, Body=spotted("blue", spot=False))
+    wait_for(lambda: name in system.images())
+    look_for_news(page)
+    expect(visit.tile(name)).to_be_visible()
+    [(route, answer)] = held
+    route.fulfill(json=answer)
+    page.wait_for_timeout(300)
+    assert name in visit.names()
+
+
+@pytest.mark.usefixtures("pictures")
+def test_who_reads_further_down_is_told_of_a_picture_once(visit: Visit, system: System, afterwards: list[str]) -> None:
+    name = "gallery-above.jpg"
+    afterwards.append(name)
+    page = visit.page
+    page.set_viewport_size({"width": 500, "height": 300})
+    page.clock.install()
+    visit.open()
+    page.evaluate("scrollTo(0, 400)")
+
+    def labels_read() -> int:
+        return len([url for url in visit.requests if "/labels?limit=" in url])
+
+    system.s3().put_object(Bucket=system.endpoints.bucket, Key=name, Body=spotted("blue", spot=False))
+    wait_for(lambda: name in system.images())
+    before = labels_read()
+    for _ in range(4):
+        with page.expect_response(NEWEST):
+            page.clock.fast_forward(60_000)
+        expect(page.get_by_role("button", name="1 new picture")).to_be_visible()
+        page.wait_for_timeout(200)
+    assert labels_read() == before + 1
+
+
+@pytest.mark.usefixtures("pictures")
+def test_a_delivery_that_comes_after_the_labels_is_shown(visit: Visit) -> None:
+    page, readable = visit.page, {"Access-Control-Allow-Origin": "*"}
+    page.route(re.compile("/deliveries\\?"), lambda route: route.fulfill(json=[], headers=readable), times=1)
+    visit.open("#gallery/red.jpg")
+    expect(page.get_by_text("offered to nobody so far")).to_be_visible()
+    expect(page.get_by_text("thirdparty: delivered")).to_be_visible()
 
 
 @pytest.mark.parametrize(("name", "form"), [("gallery/scene.heic", "HEIF"), ("gallery/scene.tiff", "TIFF")])

@@ -144,7 +144,7 @@ function State({ pictures, isSearch, uploads }: { pictures: Pictures; isSearch: 
     );
   }
   if (isLoading) return <p class="state loading">{strings.loading}</p>;
-  if (count || uploads.all.value.some((upload) => !upload.isOver)) return null;
+  if (count || pictures.awaited.value.size || uploads.all.value.some((upload) => !upload.isOver)) return null;
   return (
     <div class="state empty">
       <Picture />

@@ -42,7 +42,7 @@ export function Grid({ api, pictures, uploads, deletions }: Properties) {
   const toFocus = useRef<string | null>(null);
 
   const entries = pictures.shown.value;
-  const coming = pictures.isOfSearch.value ? [] : onTheirWay(uploads.all.value, entries);
+  const coming = pictures.isOfSearch.value ? [] : onTheirWay(uploads.all.value, entries, pictures.awaited.value);
   const items = useMemo<Item[]>(
     () => [
       ...coming.map((upload) => ({ name: upload.title, upload })),
@@ -251,12 +251,19 @@ function ComingTile({ upload, isStop }: { upload: Upload; isStop: boolean }) {
   );
 }
 
-function onTheirWay(uploads: Upload[], entries: Shown[]): Upload[] {
-  const going = uploads.filter((upload) => upload.progress.value.is === "recognizing");
+/** Those that are being recognised, or were and are not listed yet. */
+function onTheirWay(uploads: Upload[], entries: Shown[], awaited: ReadonlyMap<string, string>): Upload[] {
+  const going = uploads.filter(({ title, progress: { value } }) =>
+    value.is === "done" ? awaited.get(title) === value.picture.uploaded_at : value.is === "recognizing",
+  );
   if (!going.length) return going;
   const listed = new Set(entries.map((entry) => entry.image));
   return going.filter((upload) => !listed.has(upload.title));
 }
 
-const previewOf = (uploads: Upload[], image: string) =>
-  uploads.find((upload) => upload.preview && upload.title === image)?.preview ?? null;
+/** The file in this browser that the picture was made of; one that was refused is another picture. */
+function previewOf(uploads: Upload[], image: string): string | null {
+  const isOfImage = (upload: Upload) =>
+    upload.title === image && ["recognizing", "done"].includes(upload.progress.value.is);
+  return uploads.find(isOfImage)?.preview ?? null;
+}

@@ -16,7 +16,7 @@ try {
   const uploads = new Uploads(
     api,
     (image) => deletions.undo(image), // which would be of what is in its place by then
-    () => pictures.refresh(scrollY < innerHeight).then(() => {}, () => {}),
+    (picture) => pictures.expect(picture, () => scrollY < innerHeight),
   );
   render(<Gallery api={api} pictures={pictures} uploads={uploads} deletions={deletions} />, place);
 } catch (error) {

@@ -4,19 +4,18 @@ import { Picture } from "./icons";
 import { isOld, type Shown } from "./pictures";
 import { strings } from "./strings";
 
-const YOUNG = 120_000; // ms after the upload, in which what is shown of it may still be made
-const LOOKS = 6;
 const FIRST_PAUSE = 600;
 
-/** Wait before the next look at what is made of an upload; whether there is to be one. */
-export async function waitForMaking(uploadedAt: string, looks: number): Promise<boolean> {
-  if (Date.now() - Date.parse(uploadedAt) > YOUNG || looks > LOOKS) return false;
-  await pause(FIRST_PAUSE * 1.6 ** looks);
-  return true;
-}
+/** Looks that have failed, after which it is said so. It is looked for on. */
+export const PATIENCE = 2;
 
-/** Addresses that were found later than the list, null where there is no thumbnail; tiles come and go as one scrolls. */
-const found = new Map<string, string | null>();
+/** Wait before the next look at what may still be made of an upload: ever longer. */
+export const waitForMaking = (looks: number) => pause(FIRST_PAUSE * 1.6 ** looks);
+
+type Address = Pick<Shown, "thumbnail_url" | "since">;
+
+/** Addresses that were found later than the list; tiles come and go as one scrolls. */
+const found = new Map<string, Address>();
 
 interface Properties {
   api: Api;
@@ -28,7 +27,7 @@ interface Properties {
 /** The thumbnail, as soon as it is made, or a placeholder. */
 export function Thumbnail({ api, entry, preview }: Properties) {
   const key = `${entry.uploaded_at} ${entry.image}`;
-  const [address, setAddress] = useState(found.has(key) ? found.get(key)! : entry.thumbnail_url);
+  const [address, setAddress] = useState<Address>(() => latest(entry, found.get(key)));
   const [look, setLook] = useState(0);
   const [failures, setFailures] = useState(0);
   const [isThere, setThere] = useState(false);
@@ -37,12 +36,12 @@ export function Thumbnail({ api, entry, preview }: Properties) {
     if (!failures) return;
     let isWanted = true;
     (async () => {
-      const isNext = (failures === 1 && isOld(entry)) || (await waitForMaking(entry.uploaded_at, failures));
+      if (failures > 1 || !isOld(address)) await waitForMaking(failures);
       if (!isWanted) return;
-      const picture = isNext ? await api.picture(entry.image).catch(() => null) : null;
-      found.set(key, picture?.thumbnail_url ?? null);
+      const picture = isOld(address) ? await api.picture(entry.image).catch(() => null) : null;
+      if (picture) found.set(key, { thumbnail_url: picture.thumbnail_url, since: Date.now() });
       if (!isWanted) return;
-      setAddress(found.get(key)!);
+      setAddress(latest(address, found.get(key)));
       setLook(failures); // the address may be the same one
     })();
     return () => {
@@ -54,22 +53,22 @@ export function Thumbnail({ api, entry, preview }: Properties) {
   return (
     <span class="thumbnail">
       {shown && <img src={shown} alt="" draggable={false} />}
-      {address && (
-        <img
-          key={look}
-          class={isThere ? "there" : "coming"}
-          src={address}
-          alt=""
-          decoding="async"
-          draggable={false}
-          onLoad={() => setThere(true)}
-          onError={() => setFailures(look + 1)}
-        />
-      )}
-      {!address && !shown && <Placeholder />}
+      {failures > PATIENCE && !isThere && !shown && <Placeholder />}
+      <img
+        key={look}
+        class={isThere ? "there" : "coming"}
+        src={address.thumbnail_url}
+        alt=""
+        decoding="async"
+        draggable={false}
+        onLoad={() => setThere(true)}
+        onError={() => setFailures(look + 1)}
+      />
     </span>
   );
 }
+
+const latest = (one: Address, other: Address | undefined) => (other && other.since > one.since ? other : one);
 
 export function Placeholder() {
   return (

@@ -9,7 +9,6 @@ const STALLED = 35_000; // ms in which nothing was sent; the service answers wit
 const FIRST_LOOK = 400; // ms; then ever more rarely
 const RAREST_LOOK = 5000;
 const BETWEEN_LOOKS = 250; // however many are followed
-const BETWEEN_LISTS = 1000;
 const FOLLOWED_MINUTES = 10;
 
 /** What the service takes, by how files end: not every system knows the media types of all. */
@@ -93,14 +92,12 @@ export class Uploads {
   readonly all = signal<Upload[]>([]);
   private count = 0;
   private look = Promise.resolve<unknown>(null);
-  private list = Promise.resolve<unknown>(null);
-  private nextList: Promise<void> | null = null;
 
-  /** `beforeReplacing` is told which picture is to be replaced, `onSeen` when something is known of new ones. */
+  /** `beforeReplacing` is told which picture is to be replaced, `onSeen` when it is known what is in one. */
   constructor(
     private readonly api: Api,
     private readonly beforeReplacing: (image: string) => void,
-    private readonly onSeen: () => Promise<void>,
+    private readonly onSeen: (picture: Picture) => void,
   ) {
     addEventListener("beforeunload", (event) => {
       const isLost = (upload: Upload) => ["waiting", "sending"].includes(upload.progress.value.is);
@@ -199,7 +196,7 @@ export class Uploads {
       if (!this.all.value.includes(upload)) return;
       const picture = await this.api.picture(upload.title).catch(() => null); // a look that failed is repeated
       if (picture && (by === null || picture.correlation_id === by)) {
-        await this.listed();
+        this.onSeen(picture);
         upload.progress.value = { is: "done", picture };
         return;
       }
@@ -212,17 +209,6 @@ export class Uploads {
     const turn = this.look;
     this.look = turn.then(() => pause(BETWEEN_LOOKS));
     return turn;
-  }
-
-  /** Have the list read after this moment, once for all that ask before it is. */
-  private listed(): Promise<void> {
-    this.nextList ??= this.list.then(() => {
-      this.nextList = null;
-      const read = this.onSeen();
-      this.list = read.then(() => pause(BETWEEN_LISTS));
-      return read;
-    });
-    return this.nextList;
   }
 }
 

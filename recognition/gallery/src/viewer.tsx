@@ -6,8 +6,9 @@ import type { Deletions } from "./deletions";
 import { Bin, Cross, Left, Loupe, Right } from "./icons";
 import type { Pictures } from "./pictures";
 import { strings } from "./strings";
-import { waitForMaking } from "./thumbnail";
+import { PATIENCE, waitForMaking } from "./thumbnail";
 
+const DELIVERY_LOOKS = 7;
 const HUES = [210, 28, 150, 330, 265, 60, 185, 0, 100, 295];
 
 interface Properties {
@@ -138,44 +139,45 @@ function Step({ name, isBack, onClick }: { name: string; isBack?: boolean; onCli
 function Stage({ picture, emphasized }: { picture: Picture; emphasized: string | null }) {
   const [attempt, setAttempt] = useState(0);
   const [ratio, setRatio] = useState(0);
-  const [isHopeless, setHopeless] = useState(false);
 
   async function tryAgain() {
-    if (attempt === 0 || (await waitForMaking(picture.uploaded_at, attempt))) setAttempt(attempt + 1);
-    else setHopeless(true);
+    if (attempt > 0) await waitForMaking(attempt);
+    setAttempt(attempt + 1);
   }
 
-  if (isHopeless) return <p class="problem">{strings.cannotShow}</p>;
   return (
-    <div class={ratio ? "frame" : "frame coming"} style={ratio ? { "--ratio": `${ratio}` } : {}}>
-      <img
-        key={attempt}
-        src={attempt ? picture.rendition_url : picture.picture_url}
-        alt={strings.alternative(picture.image, picture.labels.map((label) => label.name))}
-        draggable={false}
-        onLoad={({ currentTarget: { naturalWidth, naturalHeight } }) => setRatio(naturalWidth / naturalHeight)}
-        onError={() => void tryAgain()}
-      />
-      {ratio > 0 &&
-        picture.labels.map((label, number) =>
-          label.instances.map(({ box }, index) => (
-            <div
-              key={`${label.name} ${index}`}
-              class={emphasized === null ? "box" : emphasized === label.name ? "box lit" : "box dim"}
-              data-label={label.name}
-              style={{
-                "--hue": `${HUES[number % HUES.length]}`,
-                left: `${box.left * 100}%`,
-                top: `${box.top * 100}%`,
-                width: `${box.width * 100}%`,
-                height: `${box.height * 100}%`,
-              }}
-            >
-              <span>{label.name}</span>
-            </div>
-          )),
-        )}
-    </div>
+    <>
+      {attempt > PATIENCE && !ratio && <p class="problem">{strings.cannotShow}</p>}
+      <div class={ratio ? "frame" : "frame coming"} style={ratio ? { "--ratio": `${ratio}` } : {}}>
+        <img
+          key={attempt}
+          src={attempt ? picture.rendition_url : picture.picture_url}
+          alt={strings.alternative(picture.image, picture.labels.map((label) => label.name))}
+          draggable={false}
+          onLoad={({ currentTarget: { naturalWidth, naturalHeight } }) => setRatio(naturalWidth / naturalHeight)}
+          onError={() => void tryAgain()}
+        />
+        {ratio > 0 &&
+          picture.labels.map((label, number) =>
+            label.instances.map(({ box }, index) => (
+              <div
+                key={`${label.name} ${index}`}
+                class={emphasized === null ? "box" : emphasized === label.name ? "box lit" : "box dim"}
+                data-label={label.name}
+                style={{
+                  "--hue": `${HUES[number % HUES.length]}`,
+                  left: `${box.left * 100}%`,
+                  top: `${box.top * 100}%`,
+                  width: `${box.width * 100}%`,
+                  height: `${box.height * 100}%`,
+                }}
+              >
+                <span>{label.name}</span>
+              </div>
+            )),
+          )}
+      </div>
+    </>
   );
 }
 
@@ -271,7 +273,11 @@ function About({ api, picture }: { api: Api; picture: Picture }) {
   );
 }
 
-/** How it stands with each receiver, by the last of what it was offered. */
+/** The last delivery to each receiver. */
+const lastOf = (deliveries: Delivery[]) =>
+  deliveries.filter((d, index) => deliveries.findIndex((e) => e.receiver === d.receiver) === index);
+
+/** How it stands with each receiver, by the last of what it was offered. Soon after the recognition that changes. */
 function Deliveries({ api, image, version }: { api: Api; image: string; version: string }) {
   const [deliveries, setDeliveries] = useState<Delivery[] | null>(null);
   const [problem, setProblem] = useState("");
@@ -279,10 +285,16 @@ function Deliveries({ api, image, version }: { api: Api; image: string; version:
     let isWanted = true;
     setDeliveries(null);
     setProblem("");
-    api.deliveries(image).then(
-      (found) => isWanted && setDeliveries(found),
-      (error) => isWanted && setProblem(strings.problem(inWords(error))),
-    );
+    (async () => {
+      for (let look = 1; look <= DELIVERY_LOOKS && isWanted; look++) {
+        const found = await api.deliveries(image);
+        if (!isWanted) return;
+        setDeliveries(found);
+        const last = lastOf(found);
+        if (last.length && last.every((d) => d.status !== "WAITING" && d.last_attempt_at >= version)) return;
+        await waitForMaking(look);
+      }
+    })().catch((error) => isWanted && setProblem(strings.problem(inWords(error))));
     return () => {
       isWanted = false;
     };
@@ -290,10 +302,9 @@ function Deliveries({ api, image, version }: { api: Api; image: string; version:
   if (problem) return <>{problem}</>;
   if (!deliveries) return <>{strings.loading}</>;
   if (!deliveries.length) return <>{strings.noDeliveries}</>;
-  const last = deliveries.filter((d, index) => deliveries.findIndex((e) => e.receiver === d.receiver) === index);
   return (
     <ul>
-      {last.map((delivery) => (
+      {lastOf(deliveries).map((delivery) => (
         <li key={delivery.receiver} title={delivery.last_answer ?? undefined}>
           {delivery.receiver}: {strings.delivery(delivery.status, delivery.attempts)}
         </li>
