@@ -101,13 +101,14 @@ export function Grid({ api, pictures, uploads, deletions }: Properties) {
 
   // Who leaves the large picture comes back to its tile.
   const seen = useRef<string | null>(null);
+  const large = opened.value; // as drawn: by the time of the effect it may be closed again
   useEffect(() => {
-    if (opened.value !== null) seen.current = opened.value;
+    if (large !== null) seen.current = large;
     else if (seen.current !== null) {
       focus(places.has(seen.current) ? places.get(seen.current)! : current);
       seen.current = null;
     }
-  }, [opened.value]);
+  }, [large]);
 
   function focus(index: number) {
     const item = items[Math.max(0, Math.min(index, items.length - 1))];
