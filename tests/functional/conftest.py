@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -64,8 +65,25 @@ def service_models() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def shared_clients(service_models: None) -> Iterator[None]:
+    """Each caller's client of a service is made once; Rekognition's has handlers that count."""
+    make = boto3.client
+    with pytest.MonkeyPatch.context() as patched:
+        shared = cache(lambda service, config, _: make(service, config=config))
+
+        def client(service: Any, *, config: Any = None, **more: Any) -> Any:
+            if more or service == "rekognition":
+                return make(service, config=config, **more)
+            caller = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
+            return shared(service, config, caller)
+
+        patched.setattr(boto3, "client", client)
+        yield
+
+
 @pytest.fixture
-def aws(service_models: None) -> Iterator[None]:
+def aws(shared_clients: None) -> Iterator[None]:
     with mock_aws():
         yield
 
