@@ -116,7 +116,7 @@ class Soak:
             "workers_memory_second_half": growth,
             "emulator_mb_a_minute_second_half": round(slope(self.sampler.samples, "emulator_mb", loaded / 2), 2),
             "rekognition_mb_a_minute_second_half": round(slope(self.sampler.samples, "rekognition_mb", loaded / 2), 2),
-            "violations": [*late, *violations(seen, self.load, self.faults.killed), *self._grown(growth)],
+            "violations": [*late, *violations(seen, self.load, self.faults.calls_lost()), *self._grown(growth)],
         }
         self._write(folder, summary, labelled)
         return summary

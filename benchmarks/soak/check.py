@@ -8,7 +8,6 @@ from typing import Any
 
 import requests
 
-from benchmarks.soak.faults import BATCH
 from benchmarks.soak.load import COLOURS, Load
 from classifications import Classification
 from local.cloud import Cloud, Endpoints
@@ -80,8 +79,8 @@ def calls(endpoints: Endpoints) -> int:
     return int(stats.get("DetectLabels", 0))
 
 
-def violations(seen: Look, load: Load, killed: int) -> Iterator[str]:
-    """Each rule that does not hold, with examples."""
+def violations(seen: Look, load: Load, calls_lost: int) -> Iterator[str]:
+    """Each rule that does not hold, with examples. `calls_lost`: how many contents may have cost a call more."""
     corrupt = {picture.etag for picture in load.pictures if picture.is_corrupt}
     yield from _named("stored objects have no record", seen.current.keys() - seen.records.keys())
     yield from _named(
@@ -110,7 +109,7 @@ def violations(seen: Look, load: Load, killed: int) -> Iterator[str]:
     )
     yield from _derived(seen, load.prefix)
     yield from _as_callers_see_it(seen)
-    most = len(seen.contents - corrupt) + BATCH * killed
+    most = len(seen.contents - corrupt) + calls_lost
     least = len({etag for _, etag in seen.current.values()} - corrupt)
     if not least <= seen.calls <= most:
         yield f"Rekognition answered {seen.calls} calls; there were {most} contents at the most, {least} at the least"

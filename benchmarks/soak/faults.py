@@ -28,6 +28,9 @@ class Faults:
     endpoints: Endpoints
     chance: random.Random
     killed: int = 0
+    unstored: int = 0
+    """How many of Rekognition's answers could not be stored, at the most."""
+
     spans: list[tuple[str, float, float]] = field(default_factory=list)
     """Which there was, from when to when."""
 
@@ -52,6 +55,10 @@ class Faults:
             self.spans.append((self.now, began, clock()))
             self.now = ""
 
+    def calls_lost(self) -> int:
+        """How many contents may have cost a call more: those killed workers had under way, and unstored answers."""
+        return BATCH * self.killed + self.unstored
+
     def heal(self) -> None:
         """Nothing is wrong any more."""
         self._rehearse(latency_ms=0, calls_per_second=None, failure_rate=0, outage=False)
@@ -67,7 +74,7 @@ class Faults:
             "third party is down": lambda: self._behave(status=503),
             "third party throttles": lambda: self._behave(status=429, retry_after="2"),
             "third party fails": lambda: self._behave(status=500, every=3),
-            "AWS refuses calls": lambda: self._refuse(PutItem=2, UpdateItem=2, Publish=2 * self.patient),
+            "AWS refuses calls": self._refuse_some,
         }
         return kinds | ({"workers die": self._kill} if self.patient else {})
 
@@ -82,6 +89,11 @@ class Faults:
     def _refuse(self, **calls: int) -> None:
         address = f"{self.endpoints.aws}/_sightline/refusals"
         requests.post(address, json=calls, timeout=TIMEOUT_SECONDS).raise_for_status()
+
+    def _refuse_some(self) -> None:
+        """Records, announcements, and claims or answers."""
+        self._refuse(PutItem=2, UpdateItem=2, Publish=2 * self.patient)
+        self.unstored += 2
 
     def _kill(self) -> None:
         """All that recognise, in the midst of whatever they do."""

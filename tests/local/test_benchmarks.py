@@ -212,9 +212,9 @@ def at_rest() -> Look:
     )
 
 
-def judged(seen: Look, killed: int = 0) -> list[str]:
+def judged(seen: Look, calls_lost: int = 0) -> list[str]:
     endpoints = Endpoints(**{field.name: "" for field in dataclasses.fields(Endpoints)})
-    return list(violations(seen, Load(endpoints, Path(), "s/", random.Random(0), lambda: 0), killed))
+    return list(violations(seen, Load(endpoints, Path(), "s/", random.Random(0), lambda: 0), calls_lost))
 
 
 def test_a_soak_without_faults_in_the_system_has_no_violation() -> None:
@@ -246,9 +246,9 @@ def test_each_rule_of_the_soak_finds_what_breaks_it(broken: Callable[[Look], Any
     assert any(said in violation for violation in judged(seen))
 
 
-def test_the_soak_counts_calls_of_rekognition_and_allows_for_killed_workers() -> None:
+def test_the_soak_counts_calls_of_rekognition_and_allows_for_those_that_were_lost() -> None:
     assert "Rekognition answered 4 calls" in judged(dataclasses.replace(at_rest(), calls=4))[0]
-    assert judged(dataclasses.replace(at_rest(), calls=4), killed=1) == []
+    assert judged(dataclasses.replace(at_rest(), calls=4), calls_lost=1) == []
     assert "Rekognition answered 1 calls" in judged(dataclasses.replace(at_rest(), calls=1))[0]
 
 
