@@ -64,7 +64,7 @@ test-local: setup ## those of the local Rekognition and of the benchmarks
 	pytest -n auto --dist worksteal tests/local
 
 test-e2e: setup ## the tests on the embedded cloud
-	pytest tests/e2e
+	pytest -n 2 tests/e2e
 
 .PHONY: test-iam test-delivery
 test-iam: setup ## the way of a picture with the roles' policies enforced, and with grants left out

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import boto3
 import pytest
 import requests
+from xdist.scheduler import LoadScopeScheduling
 
 from cli.api_keys import usage_plans
 from local.cloud import Cloud, Endpoints
@@ -23,11 +24,25 @@ from tests.local.onnx_models import colour_classifier, spot_detector
 from tests.source_server import Source, serve
 
 PATIENCE = 60.0
+OWN_CLOUD = {"test_budget", "test_deploy"}
+"""The tests that start a cloud of their own, beside those that share one."""
 
 RECEIVERS = [
     {"name": "thirdparty", "url_parameter": "thirdparty_endpoint"},
     {"name": "pets", "url_parameter": "pets_endpoint", "format": "json", "labels": ["Dog", "Cat"]},
 ]
+
+
+class ByCloud(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    """Has two workers, at the most, work side by side: all that share the cloud are one's, one after the other."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "own clouds" if Path(nodeid.partition("::")[0]).stem in OWN_CLOUD else "shared cloud"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Called by xdist."""
+    return ByCloud(config, log)
 
 
 def wait_for(look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
