@@ -18,6 +18,7 @@ from common.infrastructure import (
     private_bucket,
     python_function,
     removal_policy,
+    send_to_itself,
     tls_only,
 )
 from common.settings import Settings
@@ -110,7 +111,9 @@ class ManifestIntake:
                 self.manifests.queue, batch_size=1, max_concurrency=READERS, report_batch_item_failures=True
             )
         )
-        self.manifests.queue.grant(function, "sqs:SendMessage")  # has itself called again
+        send_to_itself(
+            function, self.manifests.queue
+        )  # a long manifest takes many calls, each of which asks for the next
         self.lines.queue.grant(function, "sqs:SendMessage")
         grant_objects(function, ["s3:GetObjectVersion"], self.bucket)
         grant(function, ["s3:PutObject"], self.bucket.arn_for_objects("reports/*"))

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from py_compile import PycInvalidationMode
+from typing import cast
 
 from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Size, Stack, Validations
 from aws_cdk import aws_apigateway as apigateway
@@ -264,6 +265,16 @@ def private_bucket(scope: Construct, id: str, *, settings: Settings) -> s3.Bucke
 def grant(function: lambda_.Function, actions: Sequence[str], *arns: str) -> None:
     """Allow exactly these actions on exactly these resources; CDK's own grants come with wildcards."""
     iam.Grant.add_to_principal(grantee=function, actions=list(actions), resource_arns=list(arns))
+
+
+def send_to_itself(function: lambda_.Function, queue: sqs.IQueue) -> None:
+    """Let a function send messages to the queue that it consumes, as often as it wants.
+
+    Lambda would stop the chain after about 16 calls.
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+    """
+    queue.grant(function, "sqs:SendMessage")
+    cast("lambda_.CfnFunction", function.node.default_child).recursive_loop = "Allow"
 
 
 def grant_objects(function: lambda_.Function, actions: Sequence[str], bucket: s3.IBucket) -> None:

@@ -176,9 +176,11 @@ class IntegrationStack(Stack):
             self,
             f"{prefix}SigningSecret",
             description=f"Signs what is delivered to {receiver.name}: 48 bytes, in base64",
-            # Letters and digits, and as many of them as base64 takes.
+            # Letters and digits, and as many of them as base64 takes. Secrets Manager requires a character of every
+            # type that is not excluded as a type; the embedded cloud reads only the characters.
+            # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetRandomPassword.html
             generate_secret_string=secretsmanager.SecretStringGenerator(
-                password_length=64, exclude_characters=string.punctuation
+                password_length=64, exclude_punctuation=True, exclude_characters=string.punctuation
             ),
         )
         # Its ARN, which Ref gives on AWS too, but not on the embedded cloud.

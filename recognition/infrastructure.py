@@ -35,6 +35,7 @@ from common.infrastructure import (
     python_function,
     python_layer,
     removal_policy,
+    send_to_itself,
     tls_only,
 )
 from common.monitoring import Monitoring, own_metric
@@ -355,7 +356,7 @@ class RekognitionStack(Stack):
             uploads.queue, batch_size=BATCH_SIZE, max_concurrency=workers, report_batch_item_failures=True
         )
         function.add_event_source(source)
-        uploads.queue.grant(function, "sqs:SendMessage")  # puts back what waits for another worker
+        send_to_itself(function, uploads.queue)  # puts back what waits for another worker or for the budget
         grant(function, ["dynamodb:GetItem", "dynamodb:PutItem"], table.table_arn)
         grant(function, ["dynamodb:UpdateItem"], recognitions.table_arn, usage.table_arn)
         labels_topic.grant_publish(function)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import string
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -526,6 +527,16 @@ def test_each_receiver_has_a_queue_a_function_and_a_secret_and_its_filter(synthe
         if place.startswith("IntegrationStack")
     }
     assert len(queues) == 2
+
+
+def test_secrets_are_letters_and_digits_as_secrets_manager_and_the_embedded_cloud_read_it(
+    integration: Template,
+) -> None:
+    """Secrets Manager requires a character of every type that is not excluded as a type, or makes no secret at all."""
+    excluded = {"ExcludePunctuation": True, "ExcludeCharacters": string.punctuation}
+    integration.all_resources_properties(
+        "AWS::SecretsManager::Secret", {"GenerateSecretString": {"PasswordLength": 64, **excluded}}
+    )
 
 
 def test_the_default_receiver_keeps_its_queue_when_others_join_it(
