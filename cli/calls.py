@@ -1,15 +1,24 @@
-"""Calls of a running system's HTTP APIs, admitted as its `auth` asks for."""
+"""The client of a running system's HTTP APIs: each command makes its calls here, admitted as `auth` asks for."""
 
+import ipaddress
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import requests
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.util import Retry
 
 from cli.target import Target, TargetName, session
 
-TIMEOUT_SECONDS = 35  # API Gateway gives up after 29
+TIMEOUT_SECONDS = 60
+"""API Gateway gives up after 29; the embedded cloud may take longer on a busy machine."""
+
+PAGE = 100
 
 
 class CallError(RuntimeError):
@@ -20,45 +29,119 @@ class CallError(RuntimeError):
         self.status = status
 
 
-def call(target: Target, method: str, address: str, **parameters: str | int | None) -> requests.Response:
-    """The answer to a call; parameters that are None are left out.
+class Session(requests.Session):
+    """Follows the environment's proxies and certificate authorities, and reaches loopback without a proxy."""
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """Merge what the environment says into a call's settings."""
+        settings = super().merge_environment_settings(url, proxies, stream, verify, cert)
+        return {**settings, "proxies": {}} if _is_loopback(url) else settings
+
+
+def retrying_session(connections: int) -> Session:
+    """Make a session that repeats, later each time, what is throttled or fails for the moment.
+
+    For calls that may be repeated, from so many threads.
+    """
+    retries = Retry(
+        total=6,
+        backoff_factor=0.5,
+        backoff_jitter=0.5,
+        status_forcelist=(429, 500, 502, 503, 504),
+        allowed_methods=None,
+        raise_on_status=False,
+    )
+    made = Session()
+    for scheme in ("http://", "https://"):
+        made.mount(scheme, HTTPAdapter(pool_maxsize=connections, max_retries=retries))
+    return made
+
+
+def call(
+    target: Target,
+    method: str,
+    address: str,
+    *,
+    query: Mapping[str, Any] | None = None,
+    body: Any = None,
+    session: Session | None = None,
+) -> requests.Response:
+    """Call an API and return its answer.
+
+    Parameters of the query that are None are left out, and lists give several of a name. A body is sent as JSON.
 
     Raises:
-        CallError: it was an error, or there was none.
+        CallError: the answer was an error, or there was none.
     """
-    given = {name: value for name, value in parameters.items() if value is not None}
+    parameters = {name: value for name, value in (query or {}).items() if value is not None}
+    if parameters:  # spaces as %20, as signatures take them
+        address += f"?{urlencode(parameters, doseq=True, quote_via=quote)}"
     try:
-        request = requests.Request(method, address, params=given, headers=_headers(target)).prepare()
-        if target.name is TargetName.AWS and not target.api_key:
-            _sign(request)
-        with requests.Session() as session:
-            # Proxies and authorities, as the environment names them.
-            surroundings = session.merge_environment_settings(request.url, {}, None, None, None)
-            answer = session.send(request, timeout=TIMEOUT_SECONDS, **surroundings)
-    except (requests.RequestException, BotoCoreError) as error:
-        raise CallError(f"{address} does not answer: {type(error).__name__}") from error
+        answer = (session or Session()).request(
+            method, address, json=body, auth=_Admission(target), timeout=TIMEOUT_SECONDS
+        )
+    except (OSError, BotoCoreError) as error:  # requests' errors are OSErrors, and so is a missing REQUESTS_CA_BUNDLE
+        raise CallError(_unanswered(target, address, error)) from error
     if not answer.ok:
         raise CallError(_reason(answer), answer.status_code)
     return answer
 
 
-def _headers(target: Target) -> dict[str, str]:
-    return {"x-api-key": target.api_key} if target.api_key else {}
+def entries(target: Target, address: str, query: Mapping[str, Any], limit: int) -> list[dict[str, Any]]:
+    """Return the first `limit` entries of a listing. A page may be short and still have a next one.
+
+    Raises:
+        CallError: a page could not be read.
+    """
+    found: list[dict[str, Any]] = []
+    page: Mapping[str, Any] | None = {**query, "limit": min(limit, PAGE)}
+    while page and len(found) < limit:
+        answer = call(target, "GET", address, query=page)
+        found += answer.json()
+        link = answer.links.get("next")
+        page = parse_qs(urlsplit(link["url"]).query, keep_blank_values=True) if link else None
+    return found[:limit]
 
 
-def _sign(request: requests.PreparedRequest) -> None:
-    """With the caller's credentials, as auth=iam asks for; auth=none does not mind."""
-    credentials = session().get_credentials()
-    if credentials is None:
-        raise CallError("there are no AWS credentials to sign the call with")
-    signed = AWSRequest(method=request.method, url=request.url)
-    SigV4Auth(credentials, "execute-api", session().region_name).add_auth(signed)
-    request.headers.update(dict(signed.headers.items()))
+class _Admission(AuthBase):
+    """Shows the key; on AWS, where there is none, signs with the caller's credentials, as `auth=iam` asks for."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._target.api_key:
+            request.headers["x-api-key"] = self._target.api_key
+        elif self._target.name is TargetName.AWS:
+            credentials = session().get_credentials()
+            if credentials is None:
+                raise CallError("there are no AWS credentials to sign the call with")
+            signed = AWSRequest(request.method, request.url, data=request.body)
+            SigV4Auth(credentials, "execute-api", session().region_name).add_auth(signed)
+            request.headers.update(dict(signed.headers.items()))
+        return request
+
+
+def _unanswered(target: Target, address: str, error: Exception) -> str:
+    place = address.partition("?")[0]
+    if isinstance(error, requests.exceptions.SSLError):
+        return f"{place}: its certificate is not trusted; REQUESTS_CA_BUNDLE names the authorities that are"
+    if not isinstance(error, requests.RequestException):
+        return f"{place} cannot be called: {error}"
+    way_out = "; see `make local-down` and `make local-up`" if target.name is TargetName.LOCAL else ""
+    return f"{place} does not answer: {type(error).__name__}{way_out}"
 
 
 def _reason(answer: requests.Response) -> str:
     try:
-        error: dict[str, Any] = answer.json()["error"]
-        return f"{error['code']}: {error['message']}"
+        return str(answer.json()["error"]["message"])
     except (ValueError, KeyError, TypeError):
         return f"{answer.status_code} {answer.reason}"
+
+
+def _is_loopback(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -4,13 +4,14 @@ import base64
 import json
 import secrets
 from typing import Any
+from urllib.parse import quote
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.calls import call
+from cli.calls import call, entries
 from cli.target import Target
 
 SECRET_BYTES = 32
@@ -27,16 +28,13 @@ def newest(target: Target, image: str | None, limit: int) -> list[dict[str, Any]
     Raises:
         CallError: they could not be read.
     """
-    entries: list[dict[str, Any]] = call(
-        target, "GET", f"{target.deliveries}/deliveries", image=image, limit=limit
-    ).json()
-    return entries
+    return entries(target, f"{target.deliveries}/deliveries", {"image": image}, limit)
 
 
-def show(entries: list[dict[str, Any]], out: Console) -> None:
+def show(found: list[dict[str, Any]], out: Console) -> None:
     """As a table."""
     table = Table("event id", "image", "event", "receiver", "status", "attempts", "last attempt", "last answer")
-    for entry in entries:
+    for entry in found:
         table.add_row(
             entry["event_id"],
             *(Text(_clean(entry[member])) for member in ("image", "event", "receiver")),
@@ -45,7 +43,7 @@ def show(entries: list[dict[str, Any]], out: Console) -> None:
             entry["last_attempt_at"],
             Text(_clean(entry["last_answer"])),
         )
-    out.print(table if entries else "no deliveries in the last 30 days")
+    out.print(table if found else "no deliveries in the last 30 days")
 
 
 def replay(target: Target, event_id: str, receiver: str | None) -> dict[str, Any]:
@@ -55,7 +53,10 @@ def replay(target: Target, event_id: str, receiver: str | None) -> dict[str, Any
         CallError: it was not offered to anybody, or could not be asked for.
     """
     answer: dict[str, Any] = call(
-        target, "POST", f"{target.deliveries}/deliveries/{event_id}/replay", receiver=receiver
+        target,
+        "POST",
+        f"{target.deliveries}/deliveries/{quote(event_id, safe='')}/replay",
+        query={"receiver": receiver},
     ).json()
     return answer
 

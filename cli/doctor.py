@@ -11,13 +11,12 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
 from cli.api_keys import all_keys, usage_plans
-from cli.calls import CallError, call
+from cli.calls import CallError, Session, call
 from cli.redrive import dead_letter_queues
 from cli.stacks import STACKS, resources
 from cli.target import Target, TargetName
@@ -411,8 +410,8 @@ def _reached(name: str, parameter: str, address: str) -> Seen:
     """Whether anything answers there. What an address holds beside its host may be a secret."""
     host = urlsplit(address).netloc.rpartition("@")[2]
     try:
-        answer = requests.head(address, timeout=REACH_SECONDS, allow_redirects=False)
-    except (requests.RequestException, ValueError) as error:
+        answer = Session().head(address, timeout=REACH_SECONDS, allow_redirects=False)
+    except (OSError, ValueError) as error:  # requests' errors are OSErrors
         return finding(
             f"{name}: {host or 'the address'} does not answer this machine: {type(error).__name__}",
             f"see whether the parameter {parameter} is right, and ask who runs it; nothing is lost meanwhile",

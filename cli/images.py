@@ -5,77 +5,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-import requests
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.exceptions import BotoCoreError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cli.target import Target, session
-
-TIMEOUT_SECONDS = 30
-PAGE = 100
-
-
-class ImagesError(RuntimeError):
-    """The service refused a call or did not answer; the message says why."""
-
-
-def call(target: Target, method: str, address: str, query: Mapping[str, Any] | None = None) -> requests.Response:
-    """Call the service; with the key, or signed where there is none on AWS (`auth=iam` asks for it).
-
-    Raises:
-        ImagesError: it answered with an error, or not at all.
-    """
-    request = requests.Request(method, f"{target.labels}/{address}", params=query).prepare()
-    if target.api_key:
-        request.headers["x-api-key"] = target.api_key
-    elif target.aws is None:
-        _sign(request)
-    try:
-        with requests.Session() as session:
-            answer = session.send(request, timeout=TIMEOUT_SECONDS)
-    except requests.RequestException as error:
-        raise ImagesError(f"{target.labels} does not answer: {error}") from error
-    if not answer.ok:
-        raise ImagesError(_reason(answer))
-    return answer
-
-
-def _sign(request: requests.PreparedRequest) -> None:
-    signed = AWSRequest(request.method, request.url)
-    try:
-        if credentials := session().get_credentials():
-            SigV4Auth(credentials, "execute-api", session().region_name).add_auth(signed)
-    except BotoCoreError as error:
-        raise ImagesError(str(error)) from error
-    request.headers.update(dict(signed.headers))
-
-
-def _reason(answer: requests.Response) -> str:
-    try:
-        return str(answer.json()["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return f"{answer.status_code} {answer.reason}"
+from cli.calls import call, entries
+from cli.target import Target
 
 
 def search(target: Target, query: Mapping[str, Any], limit: int) -> list[dict[str, Any]]:
-    """The best `limit` images. A page may be short and still have a next one.
+    """Find the best `limit` images.
 
     Raises:
-        ImagesError
+        CallError: the service refused the call or did not answer.
     """
-    found: list[dict[str, Any]] = []
-    address: str | None = "search"
-    parameters: Mapping[str, Any] | None = {**query, "limit": min(limit, PAGE)}
-    while address and len(found) < limit:
-        answer = call(target, "GET", address, parameters)
-        found += answer.json()
-        link = answer.links.get("next")
-        address, parameters = (f"search{link['url']}" if link else None), None
-    return found[:limit]
+    return entries(target, f"{target.labels}/search", query, limit)
 
 
 def show_found(found: Iterable[Mapping[str, Any]], out: Console) -> None:
@@ -95,9 +39,9 @@ def image(target: Target, name: str) -> dict[str, Any]:
     """The record of one image.
 
     Raises:
-        ImagesError
+        CallError: there is none, among others.
     """
-    record: dict[str, Any] = call(target, "GET", "images", {"name": name}).json()
+    record: dict[str, Any] = call(target, "GET", f"{target.labels}/images", query={"name": name}).json()
     return record
 
 
@@ -119,12 +63,12 @@ def show_image(record: Mapping[str, Any], out: Console) -> None:
 
 
 def delete(target: Target, name: str) -> dict[str, Any]:
-    """Have one image deleted.
+    """Delete one image.
 
     Raises:
-        ImagesError: there is none, among others.
+        CallError: there is none, among others.
     """
-    document: dict[str, Any] = call(target, "DELETE", f"images/{quote(name)}").json()
+    document: dict[str, Any] = call(target, "DELETE", f"{target.labels}/images/{quote(name)}").json()
     return document
 
 

@@ -8,23 +8,19 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from enum import StrEnum
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-import requests
 import typer
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from urllib3.util import Retry
 
 from cli import ingest_bucket
-from cli.target import Target, TargetError, TargetName, find, session
+from cli.calls import TIMEOUT_SECONDS, CallError, call, retrying_session
+from cli.target import Target, TargetError, TargetName, find
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -46,7 +42,6 @@ CONTENT_TYPES = {
 """What a file is by its name. What it really is, is looked at when it has arrived."""
 
 MAX_BYTES = 15 * 1024 * 1024
-TIMEOUT_SECONDS = 60
 SHOWN = 20
 
 
@@ -88,7 +83,9 @@ def ingest(
     wait: Annotated[bool, typer.Option("--wait", help="Follow a bucket's pictures until all are stored.")] = False,
     target: Annotated[
         TargetName | None,
-        typer.Option("--target", help="Where the system runs. Without it: local while that answers, else aws."),
+        typer.Option(
+            "--target", help="Where the system runs. Without it: local if a local system is registered, else aws."
+        ),
     ] = None,
 ) -> None:
     """Store files, folders (under the names that they have in there) or the pictures of a whole bucket.
@@ -140,14 +137,9 @@ class Uploads:
     """Sends files to a running system."""
 
     def __init__(self, target: Target, workers: int, *, overwrite: bool) -> None:
-        self._address = f"{target.upload}/uploads"
+        self._target = target
         self._overwrite = overwrite
-        self._api = _session(workers)
-        if target.api_key:
-            self._api.headers["x-api-key"] = target.api_key
-        elif target.name is TargetName.AWS:
-            self._api.auth = _Signature()
-        self._s3 = _session(workers)
+        self._session = retrying_session(workers)
 
     def send(self, file: File) -> Result:
         """Send the file, if it is a picture by its name and not there already."""
@@ -160,51 +152,24 @@ class Uploads:
                 limit = "put larger ones into the bucket itself, with aws s3 cp" if size else "it is empty"
                 return Result(file, Outcome.REFUSED, f"{size:,} bytes; a file takes 1 to {MAX_BYTES:,}: {limit}")
             return self._send(file, content_type, file.path.read_bytes())
-        except (OSError, requests.RequestException) as error:
+        except CallError as error:
+            return Result(file, Outcome.REFUSED if error.status else Outcome.FAILED, str(error))
+        except OSError as error:  # requests' errors are OSErrors
             return Result(file, Outcome.FAILED, _words(error))
 
     def _send(self, file: File, content_type: str, body: bytes) -> Result:
         md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
         wish = {"name": file.name, "content_type": content_type, "md5": md5, "overwrite": self._overwrite}
-        answer = self._api.post(self._address, json=wish, timeout=TIMEOUT_SECONDS)
-        if answer.status_code == requests.codes.ok:
+        answer = call(self._target, "POST", f"{self._target.upload}/uploads", body=wish, session=self._session)
+        if answer.status_code != HTTPStatus.CREATED:
             return Result(file, Outcome.UNCHANGED)
-        if answer.status_code != requests.codes.created:
-            return Result(file, Outcome.REFUSED, _refusal(answer))
         form = answer.json()
-        posted = self._s3.post(form["url"], data=form["fields"], files={"file": body}, timeout=TIMEOUT_SECONDS)
+        posted = self._session.post(form["url"], data=form["fields"], files={"file": body}, timeout=TIMEOUT_SECONDS)
         if not posted.ok:
             return Result(file, Outcome.REFUSED, f"S3 answered {posted.status_code}: {posted.text[:200]}")
         if posted.headers.get("ETag", md5).strip('"') != md5:
             return Result(file, Outcome.FAILED, "what S3 has stored is not what was sent; send it again")
         return Result(file, Outcome.STORED)
-
-
-class _Signature(AuthBase):
-    """With the caller's credentials, as auth=iam asks for; auth=none does not mind."""
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if credentials := session().get_credentials():
-            signed = AWSRequest(request.method, request.url, data=request.body)
-            SigV4Auth(credentials, "execute-api", session().region_name).add_auth(signed)
-            request.headers.update(dict(signed.headers.items()))
-        return request
-
-
-def _session(workers: int) -> requests.Session:
-    """Tries again, later each time, what is throttled or fails for the moment: all of this may be repeated."""
-    session = requests.Session()
-    retries = Retry(
-        total=6,
-        backoff_factor=0.5,
-        backoff_jitter=0.5,
-        status_forcelist=(429, 500, 502, 503, 504),
-        allowed_methods=None,
-        raise_on_status=False,
-    )
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=workers, max_retries=retries))
-    return session
 
 
 def _send(uploads: Uploads, files: Sequence[File], workers: int) -> list[Result]:
@@ -247,13 +212,6 @@ def _show(results: Sequence[Result], *, as_json: bool) -> None:
         out.print(f"[red]✗[/red] {escape(str(result.file.path))}: {escape(result.reason)}")
     if len(wrong) > SHOWN:
         out.print(f"… and {len(wrong) - SHOWN:,} more; --json has them all")
-
-
-def _refusal(answer: requests.Response) -> str:
-    try:
-        return str(answer.json()["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return f"the API answered {answer.status_code} {answer.reason}"
 
 
 def _words(error: Exception) -> str:

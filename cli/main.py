@@ -20,7 +20,6 @@ from cli import images
 from cli import kept as remains
 from cli import usage as spending
 from cli.calls import CallError
-from cli.images import ImagesError
 from cli.ingest import ingest
 from cli.redrive import RedriveError
 from cli.redrive import run as run_redrive
@@ -38,7 +37,9 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 TargetOption = Annotated[
     TargetName | None,
-    typer.Option("--target", help="Where the system runs. Without it: local while that answers, else aws."),
+    typer.Option(
+        "--target", help="Where the system runs. Without it: local if a local system is registered, else aws."
+    ),
 ]
 
 
@@ -245,7 +246,7 @@ def search(
         "min_confidence": f"{min_confidence:.4f}",
         **{name: value for name, value in (("from", since), ("to", until)) if value},
     }
-    with _errors(ImagesError):
+    with _errors(CallError):
         found = images.search(_find(target), query, limit)
     if as_json:
         out.print_json(data=found)
@@ -258,7 +259,7 @@ def search(
 @app.command()
 def show(name: Annotated[str, typer.Argument()], as_json: JsonOption = False, target: TargetOption = None) -> None:
     """Show what is known of an image."""
-    with _errors(ImagesError):
+    with _errors(CallError):
         record = images.image(_find(target), name)
     if as_json:
         out.print_json(data=record)
@@ -281,7 +282,7 @@ def delete(
     for name in names:
         try:
             results.append({**images.delete(found, name), "deleted": True})
-        except ImagesError as error:
+        except CallError as error:
             results.append({"image": name, "message": str(error), "deleted": False})
     if as_json:
         out.print_json(data=results)
@@ -313,7 +314,7 @@ def usage(
     target: TargetOption = None,
 ) -> None:
     """Show what was asked of Rekognition, what it cost, and what was saved by asking once for the same bytes."""
-    with _errors(ImagesError):
+    with _errors(CallError):
         found = spending.usage(_find(target), month)
     if as_json:
         out.print_json(data=found)

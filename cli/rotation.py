@@ -1,15 +1,16 @@
 """A new API key, and the end of the old ones."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 
-import requests
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from cli.api_keys import all_keys, newest, usage_plans
+from cli.calls import CallError, call
 from cli.target import Target, remember_key
 
 ADMISSION_SECONDS = 120.0
@@ -83,11 +84,19 @@ def _plans(target: Target) -> list[str]:
 def _wait_until_admitted(target: Target, key: str) -> None:
     """Return when all APIs answer who shows the key: API Gateway spreads the news over seconds."""
     deadline = time.monotonic() + ADMISSION_SECONDS
+    caller = replace(target, api_key=key)
     for address in (target.upload, target.labels, f"{target.deliveries}/deliveries"):
-        try:
-            while requests.get(address, headers={"x-api-key": key}, timeout=30).status_code == HTTPStatus.FORBIDDEN:
-                if time.monotonic() > deadline:
-                    raise KeyRotationError(f"{address} does not admit the newest key yet; the old one still works")
-                time.sleep(POLL_SECONDS)
-        except requests.RequestException as error:
-            raise KeyRotationError(f"{address} does not answer: {type(error).__name__}") from error
+        while not _is_admitted(caller, address):
+            if time.monotonic() > deadline:
+                raise KeyRotationError(f"{address} does not admit the newest key yet; the old one still works")
+            time.sleep(POLL_SECONDS)
+
+
+def _is_admitted(caller: Target, address: str) -> bool:
+    try:
+        call(caller, "GET", address)
+    except CallError as error:
+        if error.status is None:
+            raise KeyRotationError(str(error)) from error
+        return error.status != HTTPStatus.FORBIDDEN
+    return True

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from cli.images import call
+from cli.calls import call
 from cli.target import Target
 
 
@@ -13,9 +13,9 @@ def usage(target: Target, month: str | None) -> dict[str, Any]:
     """This month and the last 31 days, or a month such as 2026-11.
 
     Raises:
-        ImagesError: the service refused the call or did not answer.
+        CallError: the service refused the call or did not answer.
     """
-    found: dict[str, Any] = call(target, "GET", "usage", {"month": month} if month else None).json()
+    found: dict[str, Any] = call(target, "GET", f"{target.labels}/usage", query={"month": month}).json()
     return found
 
 

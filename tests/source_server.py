@@ -41,6 +41,8 @@ class Source:
     received: list[bytes] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     headers: list[dict[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    """Of what was posted."""
     post_status: int = 200
     post_body: bytes = b"thank you"
     post_headers: dict[str, str] = field(default_factory=dict)
@@ -75,6 +77,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.source.received.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.source.paths.append(self.path)
         self.source.headers.append({name.lower(): value for name, value in self.headers.items()})
         if self.source.post_drips:
             self.close_connection = True

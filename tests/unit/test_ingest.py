@@ -38,13 +38,14 @@ def test_a_folders_files_are_named_as_in_there(tmp_path: Path) -> None:
 
 
 class Api:
-    """Answers as it is told, and keeps what it was asked."""
+    """A session that answers as it is told, and keeps what it was asked."""
 
     def __init__(self, *answers: tuple[int, Any, dict[str, str]]) -> None:
         self.answers = list(answers)
         self.asked: list[Any] = []
 
-    def post(self, url: str, **request: Any) -> requests.Response:
+    def request(self, method: str, url: str, **request: Any) -> requests.Response:
+        assert method == "POST"
         self.asked.append((url, request))
         status, document, headers = self.answers.pop(0)
         answer = requests.Response()
@@ -52,6 +53,9 @@ class Api:
         answer.headers.update(headers)
         answer.raw = io.BytesIO(json.dumps(document).encode())
         return answer
+
+    def post(self, url: str, **request: Any) -> requests.Response:
+        return self.request("POST", url, **request)
 
 
 FORM = {"url": "http://s3", "fields": {"key": "a.jpg"}}
@@ -63,7 +67,7 @@ MD5 = "03d59e663c1af9ac33a9949d1193505a"  # of b"some"
     [
         ((200, {}, {}), None, Outcome.UNCHANGED, ""),
         ((409, {"error": {"message": "'a.jpg' holds another picture"}}, {}), None, Outcome.REFUSED, "holds another"),
-        ((403, "?", {}), None, Outcome.REFUSED, "the API answered 403"),
+        ((403, "?", {}), None, Outcome.REFUSED, "403"),
         ((201, FORM, {}), (204, "", {"ETag": f'"{MD5}"'}), Outcome.STORED, ""),
         ((201, FORM, {}), (204, "", {"ETag": '"0"'}), Outcome.FAILED, "not what was sent"),
         ((201, FORM, {}), (403, "expired", {}), Outcome.REFUSED, "S3 answered 403"),
@@ -74,8 +78,8 @@ def test_each_answer_is_told_as_what_it_means(
 ) -> None:
     (tmp_path / "a.jpg").write_bytes(b"some")
     uploads = Uploads(TARGET, 1, overwrite=False)
-    api, s3 = Api(signed), Api(posted)
-    uploads._api, uploads._s3 = api, s3  # type: ignore[assignment]
+    api = Api(signed, posted)
+    uploads._session = api  # type: ignore[assignment]
     result = uploads.send(File(tmp_path / "a.jpg", "a.jpg"))
     assert (result.outcome, reason in result.reason) == (outcome, True)
     assert api.asked[0][1]["json"] == {
@@ -84,7 +88,7 @@ def test_each_answer_is_told_as_what_it_means(
         "md5": MD5,
         "overwrite": False,
     }
-    assert len(s3.asked) == (posted is not None)
+    assert len(api.asked) == 1 + (posted is not None)
 
 
 def test_what_cannot_be_sent_is_not_sent(tmp_path: Path) -> None:
