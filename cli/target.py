@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import requests
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.api_keys import newest_key
@@ -22,6 +22,11 @@ LOCAL_FOLDER = Path(os.environ.get("SIGHTLINE_LOCAL") or ROOT / ".local")
 """Where the embedded cloud keeps its state, logs and addresses: this checkout's, unless the variable names another."""
 
 ENDPOINTS = LOCAL_FOLDER / "endpoints.json"
+"""Registers an embedded cloud as running: written when it is up, removed when it is stopped."""
+
+PROCESSES = LOCAL_FOLDER / "processes.json"
+"""Names the processes that were started for it."""
+
 
 CDK_JSON = ROOT / "cdk.json"
 """What is deployed from here, and to which Region, if it names one."""
@@ -60,6 +65,7 @@ class Target:
             return session().client(service)
         return boto3.client(
             service,
+            config=Config(proxies={}),  # it is on loopback
             endpoint_url=self.aws,
             region_name="us-east-1",
             aws_access_key_id="test",
@@ -75,23 +81,21 @@ def session() -> boto3.Session:
 
 
 def find(name: TargetName | None) -> Target:
-    """The target asked for; without a name the embedded cloud while it answers, else AWS.
+    """Return the target asked for; without a name the embedded cloud if one is registered, else AWS.
 
     Raises:
-        TargetError: there is no such system, or it does not answer.
+        TargetError: there is no such system, or it is not up.
     """
-    if name is TargetName.LOCAL or (name is None and _answers()):
-        return _local()
-    return _aws()
+    return _local() if _is_local(name) else _aws()
 
 
 def glimpse(name: TargetName | None) -> Target:
-    """The same in whatever state it is: what is not there has no address, and what cannot be asked for is not there.
+    """Return the same in whatever state it is: what is missing on AWS has no address.
 
     Raises:
-        TargetError: the embedded cloud was asked for, and does not run.
+        TargetError: the embedded cloud is meant, and is not up.
     """
-    if name is TargetName.LOCAL or (name is None and _answers()):
+    if _is_local(name):
         return _local()
     outputs: dict[str, Any] = {}
     key = None
@@ -104,19 +108,38 @@ def glimpse(name: TargetName | None) -> Target:
     return Target(TargetName.AWS, upload, labels, deliveries, key)
 
 
-def _answers() -> bool:
-    try:
-        requests.get(json.loads(ENDPOINTS.read_text())["labels"], timeout=2)
-    except (OSError, ValueError, KeyError):  # requests' errors are OSErrors
-        return False
-    return True
+def _is_local(name: TargetName | None) -> bool:
+    """Return True if the embedded cloud is asked for, or registered: then no command goes to AWS unasked."""
+    return name is TargetName.LOCAL or (name is None and (ENDPOINTS.exists() or PROCESSES.exists()))
 
 
 def _local() -> Target:
-    if not _answers():
-        raise TargetError("the embedded cloud is not running; start it with `make local-up`")
-    endpoints = json.loads(ENDPOINTS.read_text())
-    return local_target(endpoints)
+    """Return the embedded cloud if it is up. How fast it answers does not matter.
+
+    Raises:
+        TargetError: it is not up.
+    """
+    if not (ENDPOINTS.exists() or PROCESSES.exists()):
+        raise TargetError("no local system is running; start one with `make local-up`")
+    way_out = f"`make local-up` starts it, `make local-down` ends it, and `--target {TargetName.AWS}` leads to AWS"
+    try:
+        if ended := _ended():
+            raise TargetError(f"the local system is not up, though registered: {', '.join(ended)} ended; {way_out}")
+        return local_target(json.loads(ENDPOINTS.read_text()))
+    except FileNotFoundError as error:
+        raise TargetError(
+            f"the local system is being started; wait until it is up. If nothing starts it, {way_out}"
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TargetError(f"what is registered in {LOCAL_FOLDER} cannot be read; {way_out}") from error
+
+
+def _ended() -> list[str]:
+    """Return the names of the embedded cloud's processes that are not alive."""
+    from local.processes import Processes  # noqa: PLC0415 - psutil comes with the embedded cloud
+
+    started = json.loads(PROCESSES.read_text()) if PROCESSES.exists() else {"all processes": None}
+    return sorted(started.keys() - Processes(LOCAL_FOLDER).running().keys())
 
 
 def local_target(endpoints: dict[str, str]) -> Target:
@@ -140,7 +163,7 @@ def _aws() -> Target:
         key = newest_key(session().client) if "ApiKeyId" in api else None
         integration = _outputs("IntegrationStack")
     except (BotoCoreError, ClientError) as error:
-        raise TargetError(f"no system found on AWS, and none runs locally: {error}") from error
+        raise TargetError(f"no system found on AWS: {error}") from error
     return Target(
         TargetName.AWS,
         api["UploadEndpoint"],
@@ -157,7 +180,7 @@ def _outputs(stack: str) -> dict[str, Any]:
 
 
 def remember_key(target: Target, key: str) -> None:
-    """Have the embedded cloud's endpoints.json name the key that is in use."""
+    """Write the key that is in use into the embedded cloud's endpoints.json."""
     if target.name is TargetName.LOCAL:
         endpoints = json.loads(ENDPOINTS.read_text())
         ENDPOINTS.write_text(json.dumps(endpoints | {"api_key": key}, indent=2) + "\n")

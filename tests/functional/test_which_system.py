@@ -1,0 +1,184 @@
+"""Which system a command talks to: with a local system registered, never AWS without being told so."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import psutil
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+import cli.target
+from cli.main import app
+
+ARGUMENTS = {
+    "delete": ["a.jpg", "--yes"],
+    "ingest": [__file__],
+    "kept": ["APIStack"],
+    "replay": ["1"],
+    "reproject": ["--missing", "--yes"],
+    "search": ["dog"],
+    "show": ["a.jpg"],
+}
+COMMANDS = [
+    name
+    for name, command in typer.main.get_command(app).commands.items()  # type: ignore[attr-defined]
+    if any("--target" in parameter.opts for parameter in command.params)
+]
+
+
+class Server(BaseHTTPRequestHandler):
+    """Answers every call with an empty document, after a while, and notes it."""
+
+    def __init__(self, seen: list[str], seconds: float, *arguments: object) -> None:
+        self.seen, self.seconds = seen, seconds
+        super().__init__(*arguments)  # type: ignore[arg-type]
+
+    def handle_one_request(self) -> None:
+        self.raw_requestline = self.rfile.readline()
+        if not self.raw_requestline or not self.parse_request():
+            self.close_connection = True
+            return
+        self.seen.append(f"{self.command} {self.path}")
+        time.sleep(self.seconds)
+        body = b'{"image": "a.jpg", "message": "deleted"}'
+        self.send_response(202)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def serve(seen: list[str], seconds: float = 0) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Server, seen, seconds))
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def aws_calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What AWS was asked."""
+    calls: list[str] = []
+    with serve(calls) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+        cli.target.session.cache_clear()
+        yield calls
+    cli.target.session.cache_clear()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(cli.target, "LOCAL_FOLDER", tmp_path)
+    monkeypatch.setattr(cli.target, "ENDPOINTS", tmp_path / "endpoints.json")
+    monkeypatch.setattr(cli.target, "PROCESSES", tmp_path / "processes.json")
+    return tmp_path
+
+
+def register(folder: Path, address: str) -> None:
+    """As the launcher does when the system is up."""
+    names = ("upload", "labels", "deliveries", "aws", "photos", "partner", "rekognition")
+    (folder / "endpoints.json").write_text(json.dumps(dict.fromkeys(names, address) | {"api_key": "k"}))
+
+
+def start(folder: Path, **seconds_ago: float) -> None:
+    """Note processes that started so long before this one; 0 makes it this one, which is alive."""
+    started = psutil.Process().create_time()
+    entries = {name: {"pid": os.getpid(), "started": started - ago} for name, ago in seconds_ago.items()}
+    (folder / "processes.json").write_text(json.dumps(entries))
+
+
+def test_a_local_system_that_answers_slowly_is_used(folder: Path, aws_calls: list[str]) -> None:
+    asked: list[str] = []
+    start(folder, emulator=0)
+    with serve(asked, seconds=2.2) as address:  # the probe that there was gave up after 2
+        register(folder, address)
+        deleted = CliRunner().invoke(app, ["delete", "a.jpg"])
+    assert deleted.exit_code == 0, deleted.output
+    assert "target: local" in deleted.stderr
+    assert asked == ["DELETE /images/a.jpg"]
+    assert aws_calls == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_local_system_that_died_is_no_reason_to_go_to_aws(folder: Path, aws_calls: list[str], command: str) -> None:
+    register(folder, "http://127.0.0.1:1")
+    start(folder, emulator=1000, photos=0)
+    done = CliRunner().invoke(app, [command, *ARGUMENTS.get(command, [])])
+    assert done.exit_code == 1
+    assert done.stderr == (
+        "✗ the local system is not up, though registered: emulator ended; `make local-up` starts it, "
+        "`make local-down` ends it, and `--target aws` leads to AWS\n"
+    )
+    assert aws_calls == []
+
+
+def half_started(folder: Path) -> None:
+    start(folder, emulator=0)
+
+
+def rebooted_while_it_started(folder: Path) -> None:
+    start(folder, emulator=1000)
+
+
+def without_processes(folder: Path) -> None:
+    register(folder, "http://127.0.0.1:1")
+
+
+def cut_off(folder: Path) -> None:
+    start(folder, emulator=0)
+    (folder / "endpoints.json").write_text('{"upload": ')
+
+
+def of_another_version(folder: Path) -> None:
+    start(folder, emulator=0)
+    (folder / "endpoints.json").write_text('{"upload": "http://127.0.0.1:1"}')
+
+
+STATES = {
+    half_started: "is being started; wait until it is up",
+    rebooted_while_it_started: "emulator ended",
+    without_processes: "all processes ended",
+    cut_off: "cannot be read",
+    of_another_version: "cannot be read",
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_local_system_that_is_not_up_is_told_with_the_ways_out(
+    folder: Path, aws_calls: list[str], state: object
+) -> None:
+    state(folder)  # type: ignore[operator]
+    done = CliRunner().invoke(app, ["delete", "a.jpg", "--yes"])
+    assert done.exit_code == 1
+    assert STATES[state] in done.stderr  # type: ignore[index]
+    assert "`make local-down` ends it, and `--target aws` leads to AWS" in done.stderr
+    assert aws_calls == []
+
+
+def test_aws_is_asked_where_no_local_system_is_registered_or_when_told_so(folder: Path, aws_calls: list[str]) -> None:
+    CliRunner().invoke(app, ["search", "dog"])
+    assert len(aws_calls) == 1
+    register(folder, "http://127.0.0.1:1")
+    CliRunner().invoke(app, ["search", "dog", "--target", "aws"])
+    assert len(aws_calls) == 2
+
+
+def test_a_local_system_that_is_asked_for_and_not_there_can_be_started(folder: Path, aws_calls: list[str]) -> None:
+    done = CliRunner().invoke(app, ["search", "dog", "--target", "local"])
+    assert done.stderr == "✗ no local system is running; start one with `make local-up`\n"
+    assert aws_calls == []
