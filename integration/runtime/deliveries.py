@@ -1,7 +1,9 @@
-"""The log of what was offered to whom: one item per event and receiver, for 30 days."""
+"""The log of deliveries: one item per event and receiver, from when it was first due, for 30 days after its last
+change."""
 
 import time
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Status = Literal["DELIVERED", "WAITING", "DEAD"]
-"""Taken by the receiver; in the queue, to be offered again; in the dead-letter queue."""
+"""Taken by the receiver; in the queue, to be offered; in the dead-letter queue."""
 
 NEWEST_INDEX = "newest"
 IMAGE_INDEX = "image"
@@ -49,34 +51,19 @@ class Deliveries:
         A round ends with the delivery or among the dead letters. The event is kept as it was first offered.
         """
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        values = {
-            ":listed": LISTED,
-            ":image": event.image,
-            ":event": event.event,
-            ":occurred_at": event.occurred_at,
-            ":correlation_id": event.correlation_id,
+        values: dict[str, Any] = {
             ":now": now,
             ":status": {"delivered": "DELIVERED", "again": "WAITING", "rejected": "DEAD"}[answer.verdict],
             ":last_answer": str(answer),
-            ":expires_at": int(time.time()) + KEPT_SECONDS,
             ":one": 1,
             ":zero": 0,
         }
         sets = [
-            "listed = :listed",
-            "image = :image",
-            "#event = :event",
-            "occurred_at = :occurred_at",
-            "document = if_not_exists(document, :document)",
             "first_attempt_at = if_not_exists(first_attempt_at, :now)",
             "last_attempt_at = :now",
-            "#status = :status",
             "last_answer = :last_answer",
-            "expires_at = :expires_at",
             "tries = if_not_exists(tries, :zero) + :one" if answer.verdict == "again" else "tries = :zero",
         ]
-        if event.correlation_id:
-            sets.append("correlation_id = :correlation_id")
         change = "ADD attempts :one"
         if answer.status is None:
             change += " REMOVE last_status"
@@ -86,19 +73,53 @@ class Deliveries:
         if answer.verdict == "delivered":
             sets.append("delivered_at = :now")
         updated = self.dynamodb.update_item(
-            TableName=self.table,
-            Key=_key(event.event_id, receiver),
-            UpdateExpression=f"SET {', '.join(sets)} {change}",
-            ExpressionAttributeNames={"#event": "event", "#status": "status"},
-            ExpressionAttributeValues=to_attributes(values)
-            | {":document": {"B": zlib.compress(event.to_json().encode())}},
-            ReturnValues="ALL_NEW",
+            **self._change(event, receiver, sets, values, change), ReturnValues="ALL_NEW"
         )
         return int(updated["Attributes"]["tries"]["N"])
 
+    def wait(self, event: RecognitionEvent, receiver: str) -> None:
+        """Show an event as waiting that is not offered for now. Its attempts, if there were any, stay as they are."""
+        values = {":status": "WAITING", ":zero": 0}
+        change = self._change(event, receiver, ["attempts = if_not_exists(attempts, :zero)"], values)
+        with suppress(self.dynamodb.exceptions.ConditionalCheckFailedException):  # it is shown so already
+            self.dynamodb.update_item(**change, ConditionExpression="NOT #status = :status")
+
+    def _change(
+        self, event: RecognitionEvent, receiver: str, sets: list[str], values: dict[str, Any], rest: str = ""
+    ) -> Any:
+        """Make the arguments of UpdateItem that set `:status` and `sets` beside what each entry says of its event."""
+        known = {
+            ":listed": LISTED,
+            ":image": event.image,
+            ":event": event.event,
+            ":occurred_at": event.occurred_at,
+            ":expires_at": int(time.time()) + KEPT_SECONDS,
+        }
+        sets = [
+            "listed = :listed",
+            "image = :image",
+            "#event = :event",
+            "occurred_at = :occurred_at",
+            "expires_at = :expires_at",
+            "#status = :status",
+            "document = if_not_exists(document, :document)",
+            *sets,
+        ]
+        if event.correlation_id:
+            sets.append("correlation_id = :correlation_id")
+            known[":correlation_id"] = event.correlation_id
+        document = {"B": zlib.compress(event.to_json().encode())}
+        return {
+            "TableName": self.table,
+            "Key": _key(event.event_id, receiver),
+            "UpdateExpression": f"SET {', '.join(sets)} {rest}",
+            "ExpressionAttributeNames": {"#event": "event", "#status": "status"},
+            "ExpressionAttributeValues": to_attributes(known | values) | {":document": document},
+        }
+
     def bury(self, event_id: str, receiver: str) -> None:
         """Say that the document went to the dead-letter queue, which ends the round, if it was ever offered."""
-        try:
+        with suppress(self.dynamodb.exceptions.ConditionalCheckFailedException):
             self.dynamodb.update_item(
                 TableName=self.table,
                 Key=_key(event_id, receiver),
@@ -107,8 +128,6 @@ class Deliveries:
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues=to_attributes({":status": "DEAD", ":zero": 0}),
             )
-        except self.dynamodb.exceptions.ConditionalCheckFailedException:
-            return
 
     def documents(self, event_id: str) -> dict[str, str]:
         """The event as it was offered: receiver -> JSON."""

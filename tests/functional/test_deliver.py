@@ -13,6 +13,7 @@ import breaker
 import deliver
 import posting
 from breaker_table import BreakerTable
+from deliveries import Deliveries
 from local.receiver import verify
 from message_batch import MessageBatch
 from recognition_event import RecognitionEvent
@@ -155,12 +156,13 @@ def test_retry_after_is_honoured(desk: Desk, partner: Source, hidden: list[int])
 def test_a_throttling_receiver_is_left_alone_by_every_worker(desk: Desk, partner: Source, hidden: list[int]) -> None:
     set_address(partner.address)
     partner.post_status, partner.post_headers = 429, {"Retry-After": "60"}
-    assert desk.hand_over(*[EVENT.to_json()] * 3) == ["0", "1", "2"]
+    events = [dataclasses.replace(EVENT, event_id=str(number)).to_json() for number in range(3)]
+    assert desk.hand_over(*events) == ["0", "1", "2"]
     forget()
     assert desk.hand_over(EVENT.to_json()) == ["0"]
     assert len(partner.received) == 1
     assert all(58 <= seconds <= 75 for seconds in hidden)
-    assert desk.item()["attempts"] == 1
+    assert sorted(entry["attempts"] for entry in desk.entries()) == [0, 0, 0, 1]
 
 
 def test_a_receiver_that_is_not_there_is_called_five_times_and_then_probed(
@@ -172,9 +174,11 @@ def test_a_receiver_that_is_not_there_is_called_five_times_and_then_probed(
     events = [dataclasses.replace(EVENT, event_id=str(number)) for number in range(10)]
     assert len(desk.hand_over(*[event.to_json() for event in events])) == 10
     entries = desk.entries()
-    assert len(entries) == breaker.FAILURES
+    assert len(entries) == 10, "what waits behind the open breaker is in the log as well"
     assert {(entry["status"], entry["last_status"]) for entry in entries} == {("WAITING", None)}
-    assert {entry["last_answer"] for entry in entries} == {"the receiver did not answer: NewConnectionError"}
+    offered = [entry for entry in entries if entry["attempts"]]
+    assert len(offered) == breaker.FAILURES
+    assert {entry["last_answer"] for entry in offered} == {"the receiver did not answer: NewConnectionError"}
     [change] = [record for record in caplog.records if record.getMessage() == "breaker open"]
     assert change.reason == "the receiver did not answer: NewConnectionError; no call for 5 s"  # type: ignore[attr-defined]
     metrics = emitted(capsys)
@@ -207,8 +211,7 @@ def test_a_receiver_that_is_down_is_counted_until_it_answers(
 def test_waiting_spends_nothing_but_a_document_that_waited_for_eight_days_is_dead(
     desk: Desk, hidden: list[int]
 ) -> None:
-    store = BreakerTable(boto3.client("dynamodb"), desk.tables["breakers"], "thirdparty")
-    store.open(retry_at=time.time() + 1000, interval=60, seen=None)
+    open_breaker(desk)
     set_address("http://127.0.0.1:9")
     assert desk.hand_over(EVENT.to_json(), receives=900) == ["0"]
     assert hidden == [900]
@@ -217,6 +220,56 @@ def test_waiting_spends_nothing_but_a_document_that_waited_for_eight_days_is_dea
     [(body, reason)] = desk.dead()
     assert body == EVENT.to_json()
     assert reason == "the receiver is down or wants a pause, for 8 days"
+
+
+def open_breaker(desk: Desk) -> None:
+    store = BreakerTable(boto3.client("dynamodb"), desk.tables["breakers"], "thirdparty")
+    store.open(retry_at=time.time() + 1000, interval=60, seen=None)
+
+
+def test_what_waits_behind_an_open_breaker_is_shown_as_waiting_before_anybody_was_called(
+    desk: Desk, hidden: list[int]
+) -> None:
+    open_breaker(desk)
+    set_address("http://127.0.0.1:9")
+    assert desk.hand_over(EVENT.to_json()) == ["0"]
+    item = desk.item()
+    assert (item["event_id"], item["image"], item["event"]) == (EVENT.event_id, EVENT.image, EVENT.event)
+    assert (item["status"], item["attempts"]) == ("WAITING", 0)
+    never = ("last_status", "last_answer", "first_attempt_at", "last_attempt_at", "delivered_at")
+    assert [item[name] for name in never] == [None] * 5
+    assert desk.hand_over(EVENT.to_json(), age=8.1 * 86_400) == []
+    assert (desk.item()["status"], desk.item()["attempts"]) == ("DEAD", 0)
+
+
+@pytest.mark.parametrize(("status", "before"), [(200, "DELIVERED"), (400, "DEAD"), (500, "WAITING")])
+def test_what_was_offered_before_and_waits_again_keeps_its_attempts_and_its_last_answer(
+    desk: Desk, partner: Source, hidden: list[int], status: int, before: str
+) -> None:
+    """After a replay, or a redrive."""
+    set_address(partner.address)
+    partner.post_status = status
+    desk.hand_over(EVENT.to_json())
+    offered = desk.item()
+    assert offered["status"] == before
+    open_breaker(desk)
+    forget()
+    assert desk.hand_over(EVENT.to_json()) == ["0"]
+    assert desk.item() == {**offered, "status": "WAITING"}
+
+
+def test_a_document_that_waits_is_noted_ever_more_rarely(
+    desk: Desk, hidden: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten times in a thousand receives. Not once alone: a note may fail, and the message comes again."""
+    open_breaker(desk)
+    set_address("http://127.0.0.1:9")
+    noted: list[int] = []
+    receives = 0
+    monkeypatch.setattr(Deliveries, "wait", lambda self, event, receiver: noted.append(receives))
+    for receives in (1, 2, 3, 4, 5, 6, 7, 8, 9, 512, 999, 1000):
+        desk.hand_over(EVENT.to_json(), receives=receives)
+    assert noted == [1, 2, 4, 8, 512]
 
 
 def test_after_its_last_attempt_a_document_is_dead_and_brought_back_it_begins_anew(

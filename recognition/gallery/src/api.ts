@@ -69,7 +69,7 @@ export interface Delivery {
   status: "DELIVERED" | "WAITING" | "DEAD";
   attempts: number;
   last_answer: string | null;
-  last_attempt_at: string;
+  last_attempt_at: string | null;
 }
 
 export interface LabelCount {

@@ -291,7 +291,7 @@ function Deliveries({ api, image, version }: { api: Api; image: string; version:
         if (!isWanted) return;
         setDeliveries(found);
         const last = lastOf(found);
-        if (last.length && last.every((d) => d.status !== "WAITING" && d.last_attempt_at >= version)) return;
+        if (last.length && last.every((d) => d.status !== "WAITING" && (d.last_attempt_at ?? "") >= version)) return;
         await waitForMaking(look);
       }
     })().catch((error) => isWanted && setProblem(strings.problem(inWords(error))));
