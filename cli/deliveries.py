@@ -8,14 +8,13 @@ from urllib.parse import quote
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from cli.calls import call, entries
+from cli.lines import moment, show_entry
 from cli.target import Target
 
 SECRET_BYTES = 32
-STYLES = {"DELIVERED": "green", "WAITING": "yellow", "DEAD": "red"}
+NEVER_OFFERED = "not offered yet, as the receiver is down or has asked for a pause"
 
 
 class SecretError(RuntimeError):
@@ -32,18 +31,19 @@ def newest(target: Target, image: str | None, limit: int) -> list[dict[str, Any]
 
 
 def show(found: list[dict[str, Any]], out: Console) -> None:
-    """As a table."""
-    table = Table("event id", "image", "event", "receiver", "status", "attempts", "last attempt", "last answer")
+    """Print deliveries."""
     for entry in found:
-        table.add_row(
+        attempts, last, answer = entry["attempts"], entry["last_attempt_at"] or "", entry["last_answer"] or ""
+        tried = f"{attempts} attempt{'s' * (attempts != 1)}, the last at {moment(last)}: {answer}"
+        whom = [entry["image"], entry["event"], entry["receiver"]]
+        show_entry(
+            out,
+            [entry["event_id"], *whom, entry["status"], str(attempts), last, answer],
+            entry["image"],
+            f"{entry['event']} to {entry['receiver']}",
+            f"{entry['status']}: {tried if attempts else NEVER_OFFERED}",
             entry["event_id"],
-            *(Text(_clean(entry[member])) for member in ("image", "event", "receiver")),
-            Text(entry["status"], STYLES.get(entry["status"], "")),
-            str(entry["attempts"]),
-            entry["last_attempt_at"],
-            Text(_clean(entry["last_answer"])),
         )
-    out.print(table if found else "no deliveries in the last 30 days")
 
 
 def replay(target: Target, event_id: str, receiver: str | None) -> dict[str, Any]:
@@ -96,8 +96,3 @@ def _arn(target: Target, receiver: str) -> str:
     if receiver not in arns:
         raise SecretError(f"there is no receiver {receiver!r}; there are {', '.join(arns)}")
     return arns[receiver]
-
-
-def _clean(text: str) -> str:
-    """What a terminal may be given."""
-    return "".join(character if character.isprintable() else " " for character in text)

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from cli.api_keys import all_keys, usage_plans
 from cli.calls import CallError, Session, call
+from cli.lines import printable
 from cli.redrive import dead_letter_queues
 from cli.stacks import STACKS, resources
 from cli.target import Target, TargetName
@@ -587,7 +588,7 @@ def run(target: Target, *, as_json: bool, out: Console) -> int:
         lines.append({"check": name, "state": seen.state, "text": seen.text, "fix": seen.fix})
         if not as_json:
             mark, style = MARKS[seen.state]
-            out.print(Text.assemble((mark, style), f" {name}: {_printable(seen.text)}"))
+            out.print(Text.assemble((mark, style), f" {name}: {printable(seen.text)}"))
             if seen.fix:
                 out.print(f"    → {seen.fix}", markup=False, emoji=False)
     findings = sum(line["state"] is State.FINDING for line in lines)
@@ -596,7 +597,3 @@ def run(target: Target, *, as_json: bool, out: Console) -> int:
     else:
         out.print(f"{findings} finding{'s' * (findings != 1)}" if findings else "nothing to do")
     return findings
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text)

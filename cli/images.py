@@ -1,16 +1,32 @@
-"""Searching, showing and deleting images, through the List Images Service."""
+"""Listing, searching, showing and deleting images, through the List Images Service."""
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from cli.calls import call, entries
+from cli.lines import moment, printable, show_entry
 from cli.target import Target
+
+
+def newest(target: Target, limit: int) -> list[dict[str, Any]]:
+    """Return the newest `limit` images.
+
+    Raises:
+        CallError: the service refused the call or did not answer.
+    """
+    return entries(target, target.labels, {}, limit)
+
+
+def labels(target: Target, prefix: str | None, limit: int) -> list[dict[str, Any]]:
+    """Return the first `limit` labels, by the alphabet, with their numbers of images.
+
+    Raises:
+        CallError: the service refused the call or did not answer.
+    """
+    return entries(target, f"{target.labels}/labels", {"prefix": prefix}, limit)
 
 
 def search(target: Target, query: Mapping[str, Any], limit: int) -> list[dict[str, Any]]:
@@ -22,17 +38,22 @@ def search(target: Target, query: Mapping[str, Any], limit: int) -> list[dict[st
     return entries(target, f"{target.labels}/search", query, limit)
 
 
-def show_found(found: Iterable[Mapping[str, Any]], out: Console) -> None:
-    """The images of a search as a table."""
-    table = Table("image", "confidence", "labels", "uploaded")
+def show_images(found: Iterable[Mapping[str, Any]], out: Console) -> None:
+    """Print images of a list or of a search."""
     for entry in found:
-        table.add_row(
-            escape(printable(entry["image"])),
-            f"{entry['confidence']:.1f} %",
-            escape(printable(", ".join(entry["labels"]))),
-            entry["uploaded_at"][:16].replace("T", " "),
-        )
-    out.print(table)
+        uploaded, seen = moment(entry["uploaded_at"]), ", ".join(entry["labels"])
+        if entry["failure"]:
+            seen = failure(entry)
+        if "confidence" in entry:
+            known = [f"{entry['confidence']:.1f} %", uploaded, seen]
+        else:
+            known = [entry["status"], uploaded, seen]
+        show_entry(out, [entry["image"], *known], entry["image"], "  ".join(known))
+
+
+def failure(entry: Mapping[str, Any]) -> str:
+    """Return the reason why an image can never be recognised."""
+    return f"{entry['failure']['code']}: {entry['failure']['message']}"
 
 
 def image(target: Target, name: str) -> dict[str, Any]:
@@ -46,20 +67,18 @@ def image(target: Target, name: str) -> dict[str, Any]:
 
 
 def show_image(record: Mapping[str, Any], out: Console) -> None:
-    """One image: what is known of it, and its labels."""
+    """Print what is known of an image, a line for each fact and for each label."""
     names = ("image", "status", "size", "uploaded_at", "recognized_at", "source_url", "model", "correlation_id")
-    for name in (*names, "picture_url"):
-        if record.get(name) is not None:
-            out.print(f"{name:16}{printable(str(record[name]))}", markup=False, emoji=False)
+    facts = [(name, str(record[name])) for name in (*names, "picture_url") if record.get(name) is not None]
     if record["failure"]:
-        out.print(f"{'failure':16}{printable(json.dumps(record['failure']))}", markup=False, emoji=False)
-    table = Table("label", "confidence", "parents", "boxes")
+        facts.append(("failure", failure(record)))
     for label in record["labels"]:
-        parents = escape(printable(", ".join(label["parents"])))
-        boxes = str(len(label["instances"]))
-        table.add_row(escape(printable(label["name"])), f"{label['confidence']:.1f} %", parents, boxes)
-    if record["labels"]:
-        out.print(table)
+        parents = f" ({', '.join(label['parents'])})" if label["parents"] else ""
+        boxes = len(label["instances"])
+        where = f", {boxes} box{'es' * (boxes != 1)}" if boxes else ""
+        facts.append(("label", f"{label['confidence']:5.1f} %  {label['name']}{parents}{where}"))
+    for name, fact in facts:
+        out.print(f"{name:16}{printable(fact)}", markup=False, emoji=False)
 
 
 def delete(target: Target, name: str) -> dict[str, Any]:
@@ -68,10 +87,9 @@ def delete(target: Target, name: str) -> dict[str, Any]:
     Raises:
         CallError: there is none, among others.
     """
-    document: dict[str, Any] = call(target, "DELETE", f"{target.labels}/images/{quote(name)}").json()
+    # Between slashes, HTTP clients take these parts for folders, and would delete another image.
+    odd = {"", ".", ".."} & set(name.split("/"))
+    document: dict[str, Any] = call(
+        target, "DELETE", f"{target.labels}/images/{quote(name, safe='' if odd else '/')}"
+    ).json()
     return document
-
-
-def printable(text: str) -> str:
-    """What a terminal may be given: no control characters, no turned writing direction."""
-    return "".join(character if character.isprintable() else " " for character in text)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,12 +21,13 @@ from cli import kept as remains
 from cli import usage as spending
 from cli.calls import CallError
 from cli.ingest import ingest
+from cli.lines import printable
 from cli.redrive import RedriveError
 from cli.redrive import run as run_redrive
 from cli.reproject import ReprojectError
 from cli.reproject import run as run_reproject
 from cli.rotation import KeyRotationError, revoke, rotate
-from cli.target import Target, TargetError, TargetName, find, glimpse
+from cli.target import LOCAL_AWS, SHELL, Target, TargetError, TargetName, find, glimpse
 from common.settings import THIRDPARTY, SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,6 +45,23 @@ TargetOption = Annotated[
 
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+LimitOption = Annotated[int, typer.Option(min=1, help="How many to show, at most.")]
+NameArgument = Annotated[str, typer.Argument(help="The image's name, as `sightline list` shows it.")]
+
+VARIABLES = (
+    *(
+        "UPLOAD_URL",
+        "LABELS_URL",
+        "DELIVERIES_URL",
+        "API_KEY",
+        "IMAGE_BUCKET",
+        "MANIFEST_BUCKET",
+        "PHOTO_URL",
+        "PARTNER",
+    ),
+    *(SHELL, "AWS_ENDPOINT_URL", *LOCAL_AWS),
+)
+"""What `sightline env` sets."""
 
 app.command()(ingest)
 
@@ -63,33 +81,50 @@ def main(
 
 
 @app.command()
-def env(target: TargetOption = None) -> None:
-    """Print the addresses and the key as shell exports: eval "$(sightline env)"."""
+def env(
+    unset: Annotated[bool, typer.Option("--unset", help="Print how to take them back.")] = False,
+    target: TargetOption = None,
+) -> None:
+    """Print addresses, key and buckets as shell exports, for eval "$(sightline env)".
+
+    Of a laptop also the AWS endpoint and test credentials: from then on `aws` and `boto3` in that shell talk to the
+    laptop. To take that back: eval "$(sightline env --unset)".
+    """
+    if unset:
+        out.print(f"unset {' '.join(VARIABLES)}")
+        return
     for line in exports(_find(target)):
         out.print(line, markup=False)
 
 
 @app.command()
 def guide(target: TargetOption = None) -> None:
-    """Show how to go on with a running system: addresses, key, curl lines, cost and teardown."""
+    """Show how to go on with a running system: addresses, where the key is, first calls, cost and teardown."""
     found = _find(target)
-    out.print(f"Upload API  {found.upload}", markup=False)
-    out.print(f"Labels API  {found.labels}", markup=False)
-    out.print(f"Deliveries  {found.deliveries}", markup=False)
+    is_local = found.name is TargetName.LOCAL
+    facts = [("Upload API", found.upload), ("Labels API", found.labels), ("Deliveries", found.deliveries)]
     if found.gallery:
-        out.print(f"Gallery     {found.gallery}", markup=False)
-    if found.api_key:
-        out.print("API key     shown by `sightline env`")
+        facts.append(("Gallery", found.gallery))
+    option = f" --target {found.name}"
+    facts.append(
+        ("API key", f"printed by `sightline key{option}`" if found.api_key else "none; see `auth` in the README")
+    )
+    for name, fact in facts:
+        out.print(f"{name:12}{fact}", markup=False)
     out.print("\nGo on with:")
     for line in curl_lines(found):
         out.print(f"  {line}", markup=False)
-    if found.name is TargetName.AWS:
-        out.print(
-            "\nCost        nearly all is Rekognition's price, $1 per 1,000 of the first million images a month"
-            "\nThird party is the SSM parameter thirdparty_endpoint; the README shows how to set it"
-            "\nTeardown    make destroy (keeps the bucket, the table and the logs)",
-            markup=False,
-        )
+    if is_local:
+        ending = [("Cost", "nothing: all of it runs on this laptop"), ("Teardown", "make local-down (keeps the state)")]
+    else:
+        ending = [
+            ("Cost", "nearly all is Rekognition's: $1 per 1,000 images; `sightline cost` has the rest"),
+            ("Third party", "the SSM parameter thirdparty_endpoint; the README shows how to set it"),
+            ("Teardown", "make destroy (keeps the bucket, the table and the logs)"),
+        ]
+    out.print()
+    for name, fact in ending:
+        out.print(f"{name:12}{fact}", markup=False)
 
 
 @app.command()
@@ -169,19 +204,19 @@ def rotate_key(
 @app.command()
 def deliveries(
     image: Annotated[str | None, typer.Option(help="Only those of this image.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    limit: LimitOption = 20,
+    as_json: JsonOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Show what was delivered to whom, newest first, and what was answered."""
-    try:
-        entries = log.newest(_find(target), image, limit)
-    except CallError as error:
-        _fail(error)
-    if as_json:
-        out.print(json.dumps(entries, indent=2), markup=False, emoji=False)
-    else:
-        log.show(entries, out)
+    """Show what was delivered to whom, newest first, what waits, and what was answered."""
+    with _errors(CallError):
+        _show_page(
+            log.newest(_find(target), image, limit + 1),
+            limit,
+            as_json=as_json,
+            show=lambda found: log.show(found, out),
+            nothing="no deliveries in the last 30 days",
+        )
 
 
 @app.command()
@@ -190,14 +225,12 @@ def replay(
     receiver: Annotated[
         str | None, typer.Option(help="Only to this one. Without it: to all who were offered it.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: JsonOption = False,
     target: TargetOption = None,
 ) -> None:
     """Deliver an event again, as it was, under the same id."""
-    try:
+    with _errors(CallError):
         answer = log.replay(_find(target), event_id, receiver)
-    except CallError as error:
-        _fail(error)
     text = json.dumps(answer) if as_json else f"{event_id} is offered again to {', '.join(answer['receivers'])}"
     out.print(text, markup=False, emoji=False)
 
@@ -234,7 +267,7 @@ def search(
     min_confidence: Annotated[float, typer.Option(min=0, max=100, help="In per cent.")] = 0,
     since: Annotated[str | None, typer.Option("--from", help="Uploaded then or later, as 2026-11-20.")] = None,
     until: Annotated[str | None, typer.Option("--to", help="Uploaded then or earlier.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many images to show.")] = 20,
+    limit: LimitOption = 20,
     as_json: JsonOption = False,
     target: TargetOption = None,
 ) -> None:
@@ -247,17 +280,53 @@ def search(
         **{name: value for name, value in (("from", since), ("to", until)) if value},
     }
     with _errors(CallError):
-        found = images.search(_find(target), query, limit)
-    if as_json:
-        out.print_json(data=found)
-    elif found:
-        images.show_found(found, out)
-    else:
-        err.print("nothing was found")
+        _show_page(
+            images.search(_find(target), query, limit + 1),
+            limit,
+            as_json=as_json,
+            show=lambda found: images.show_images(found, out),
+            nothing="nothing was found",
+        )
+
+
+@app.command(name="list")
+def list_images(limit: LimitOption = 20, as_json: JsonOption = False, target: TargetOption = None) -> None:
+    """List the images, newest first."""
+    with _errors(CallError):
+        _show_page(
+            images.newest(_find(target), limit + 1),
+            limit,
+            as_json=as_json,
+            show=lambda found: images.show_images(found, out),
+            nothing="there are no images yet",
+        )
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument()], as_json: JsonOption = False, target: TargetOption = None) -> None:
+def labels(
+    prefix: Annotated[str | None, typer.Option(help="Only those that begin so; case does not matter.")] = None,
+    limit: LimitOption = 100,
+    as_json: JsonOption = False,
+    target: TargetOption = None,
+) -> None:
+    """List the labels that images have, in alphabetical order, with their numbers of images."""
+
+    def show(found: list[dict[str, Any]]) -> None:
+        for entry in found:
+            out.print(f"{entry['images']:8}  {printable(entry['label'])}", markup=False, emoji=False)
+
+    with _errors(CallError):
+        _show_page(
+            images.labels(_find(target), prefix, limit + 1),
+            limit,
+            as_json=as_json,
+            show=show,
+            nothing="there are no such labels" if prefix else "there are no labels yet",
+        )
+
+
+@app.command()
+def show(name: NameArgument, as_json: JsonOption = False, target: TargetOption = None) -> None:
     """Show what is known of an image."""
     with _errors(CallError):
         record = images.image(_find(target), name)
@@ -269,7 +338,7 @@ def show(name: Annotated[str, typer.Argument()], as_json: JsonOption = False, ta
 
 @app.command()
 def delete(
-    names: Annotated[list[str], typer.Argument()],
+    names: Annotated[list[str], typer.Argument(help="As `sightline list` shows them.")],
     yes: Annotated[bool, typer.Option("--yes", help="Delete on AWS without asking.")] = False,
     as_json: JsonOption = False,
     target: TargetOption = None,
@@ -289,7 +358,7 @@ def delete(
     else:
         for result in results:
             mark = "[green]✓[/green]" if result["deleted"] else "[red]✗[/red]"
-            out.print(mark, escape(images.printable(f"{result['image']}: {result['message']}")))
+            out.print(mark, escape(printable(f"{result['image']}: {result['message']}")))
     if not all(result["deleted"] for result in results):
         raise typer.Exit(1)
 
@@ -314,12 +383,32 @@ def usage(
     target: TargetOption = None,
 ) -> None:
     """Show what was asked of Rekognition, what it cost, and what was saved by asking once for the same bytes."""
+    found_target = _find(target)
     with _errors(CallError):
-        found = spending.usage(_find(target), month)
+        found = spending.usage(found_target, month)
     if as_json:
         out.print_json(data=found)
     else:
-        spending.show(found, out)
+        spending.show(found, out, billed=found_target.name is TargetName.AWS)
+
+
+def _show_page(
+    found: list[dict[str, Any]],
+    limit: int,
+    *,
+    as_json: bool,
+    show: Callable[[list[dict[str, Any]]], None],
+    nothing: str,
+) -> None:
+    """Print the first `limit` entries of those found, and say so if there are more, or none."""
+    if as_json:
+        out.print_json(data=found[:limit])
+    else:
+        show(found[:limit])
+    if len(found) > limit:
+        err.print(f"there are more than these {limit}; --limit shows more")
+    elif not found and not as_json:
+        err.print(nothing)
 
 
 @contextmanager
@@ -332,23 +421,28 @@ def _errors(kind: type[Exception]) -> Iterator[None]:
 
 
 def exports(target: Target) -> list[str]:
-    """Shell lines that set what the README's curl lines use."""
+    """Return shell lines that set what README and docs use; what a target does not have is left out."""
     values = {
         "UPLOAD_URL": target.upload,
         "LABELS_URL": target.labels,
         "DELIVERIES_URL": target.deliveries,
         "API_KEY": target.api_key or "",
+        "IMAGE_BUCKET": target.images,
+        "MANIFEST_BUCKET": target.manifests,
+        "PHOTO_URL": target.photo,
+        "PARTNER": target.partner,
     }
-    if target.photo:
-        values["PHOTO_URL"] = target.photo
-    return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+    if target.aws:
+        values |= {SHELL: TargetName.LOCAL, "AWS_ENDPOINT_URL": target.aws, **LOCAL_AWS}
+    return [f"export {name}={shlex.quote(value)}" for name, value in values.items() if value is not None]
 
 
 def curl_lines(target: Target) -> list[str]:
     """The calls to begin with."""
+    photo = "$PHOTO_URL" if target.photo else "https://…"
     lines = [
         f'eval "$(.venv/bin/sightline env --target {target.name})"',
-        f'curl -H "x-api-key: $API_KEY" "$UPLOAD_URL?name=img-01.jpg&url={target.photo or "https://…"}"',
+        f'curl -G -H "x-api-key: $API_KEY" "$UPLOAD_URL" -d name=img-01.jpg --data-urlencode "url={photo}"',
         'curl -H "x-api-key: $API_KEY" "$LABELS_URL"',
         'curl -H "x-api-key: $API_KEY" "$LABELS_URL/images/img-01.jpg"',
     ]

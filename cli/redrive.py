@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from cli.lines import printable
 from cli.stacks import resources
 from cli.target import Target, TargetName
 
@@ -164,8 +165,7 @@ def _document(text: str) -> dict[str, Any]:
 
 
 def _clean(text: str, length: int) -> str:
-    """What a terminal may be given: no control characters, no turned writing direction, no half characters."""
-    return "".join(character if character.isprintable() else " " for character in text[:length])
+    return printable(text[:length])
 
 
 def _consumer(target: Target, queue: DeadLetters) -> Consumer | None:

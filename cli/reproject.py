@@ -15,7 +15,6 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from cli.target import Target, TargetName
 
@@ -74,12 +73,11 @@ def run(target: Target, *, missing: bool, yes: bool, out: Console, err: Console)
         summary = reproject(target, places, missing=missing, err=err)
     except (BotoCoreError, ClientError, KeyError) as error:
         raise ReprojectError(f"{type(error).__name__}: {error}; what was sent already does no harm") from error
-    table = Table("sent", "images")
-    table.add_row("to be projected again", str(summary.listed))
-    table.add_row("to vanish from the index, as their records are gone", str(summary.gone))
+    counts = [(summary.listed, "to be projected again"), (summary.gone, "to be removed from the index: no record")]
     if missing:
-        table.add_row("unlike their records, to be recognised or forgotten", str(summary.missing))
-    out.print(table)
+        counts.append((summary.missing, "unlike their records, to be recognised or removed"))
+    for count, what in counts:
+        out.print(f"{count:8,}  {what}")
 
 
 def _places(target: Target) -> Places:

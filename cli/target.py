@@ -28,6 +28,17 @@ PROCESSES = LOCAL_FOLDER / "processes.json"
 """Names the processes that were started for it."""
 
 
+LOCAL_AWS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+"""The embedded cloud's own credentials and Region, as variables of the AWS CLI and SDKs."""
+
+SHELL = "SIGHTLINE_SHELL"
+"""The variable by which `sightline env` marks a shell whose AWS variables are the embedded cloud's."""
+
 CDK_JSON = ROOT / "cdk.json"
 """What is deployed from here, and to which Region, if it names one."""
 
@@ -56,6 +67,12 @@ class Target:
     """The address of a picture to try it with, where there is one."""
     gallery: str | None = None
     """The page's address, where there is one."""
+    images: str | None = None
+    """The bucket of pictures, if it is known."""
+    manifests: str | None = None
+    """The bucket of manifests, if it is known."""
+    partner: str | None = None
+    """The laptop's third party; None on AWS."""
     aws: str | None = None
     """Where the embedded cloud stands in for AWS; None on AWS itself."""
 
@@ -67,15 +84,25 @@ class Target:
             service,
             config=Config(proxies={}),  # it is on loopback
             endpoint_url=self.aws,
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106 - the emulator's own
+            region_name=LOCAL_AWS["AWS_REGION"],
+            aws_access_key_id=LOCAL_AWS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=LOCAL_AWS["AWS_SECRET_ACCESS_KEY"],
         )
 
 
 @cache
 def session() -> boto3.Session:
-    """The caller's way to AWS: to the Region that the setting `region` names, else to the credentials' own."""
+    """The caller's way to AWS: to the Region that the setting `region` names, else to the credentials' own.
+
+    Raises:
+        TargetError: this shell's AWS variables lead to the embedded cloud.
+    """
+    if os.environ.get(SHELL) == TargetName.LOCAL:
+        raise TargetError(
+            "this shell's AWS variables lead to the laptop, as `sightline env` has set them. For the laptop, start a "
+            "local system with `make local-up`. For AWS, open another shell, or take them back with "
+            'eval "$(.venv/bin/sightline env --unset)"'
+        )
     settings = json.loads(CDK_JSON.read_text())["context"]
     return boto3.Session(region_name=settings.get("region"))
 
@@ -152,6 +179,9 @@ def local_target(endpoints: dict[str, str]) -> Target:
         endpoints["api_key"],
         photo=f"{endpoints['photos']}astronaut.jpg",
         gallery=endpoints.get("gallery"),
+        images=endpoints["bucket"],
+        manifests=endpoints["manifests"],
+        partner=endpoints["partner"].rstrip("/"),
         aws=endpoints["aws"],
     )
 
@@ -171,6 +201,8 @@ def _aws() -> Target:
         integration["DeliveriesEndpoint"],
         key,
         gallery=recognition.get("GalleryAddress"),
+        images=api["ImageBucketName"],
+        manifests=api["ManifestBucketName"],
     )
 
 

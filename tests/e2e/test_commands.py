@@ -1,5 +1,6 @@
 """What a person meets at the command line."""
 
+import json
 import re
 import shlex
 import signal
@@ -48,6 +49,40 @@ def test_env_prints_what_the_shell_can_use(cloud: Cloud, system: System) -> None
     words = dict(shlex.split(line)[1].split("=", 1) for line in printed.stdout.splitlines())
     assert (words["UPLOAD_URL"], words["API_KEY"]) == (system.endpoints.upload, system.endpoints.api_key)
     assert requests.get(words["LABELS_URL"], headers={"x-api-key": words["API_KEY"]}, timeout=10).ok
+
+
+def test_what_env_prints_leads_aws_tools_and_the_partners_calls_to_the_laptop(cloud: Cloud, system: System) -> None:
+    shell = f"""
+        eval "$({SIGHTLINE} env)"
+        curl --silent --fail "$PARTNER/behaviour" --data '{{}}'
+        {sys.executable} -c 'import boto3; print(boto3.client("s3").head_bucket(Bucket="'$IMAGE_BUCKET'"))'
+        {sys.executable} -c 'import boto3; print(boto3.client("s3").head_bucket(Bucket="'$MANIFEST_BUCKET'"))'
+        {SIGHTLINE} list --target aws || {SIGHTLINE} env --target aws || echo refused
+        eval "$({SIGHTLINE} env --unset)"
+        echo "left: ${{AWS_ENDPOINT_URL-}}${{AWS_ACCESS_KEY_ID-}}${{SIGHTLINE_SHELL-}}"
+    """
+    done = subprocess.run(
+        ["bash", "-euc", shell], env=environment(cloud.folder), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-2:] == ["refused", "left: "]
+    assert done.stderr.count("this shell's AWS variables lead to the laptop") == 2
+
+
+def test_a_listing_in_a_pipe_is_a_line_for_each_image(cloud: Cloud, system: System) -> None:
+    names = [f"listed/{'long ' * 30}{number}.jpg" for number in range(2)]
+    for name in names:
+        assert system.upload(f"{system.endpoints.photos}astronaut.jpg", name).ok
+    wait_for(lambda: system.image(names[0]) and system.image(names[1]) and system.is_idle())
+    listed = sightline(cloud, "list", "--limit", "2").stdout.splitlines()
+    assert sorted(line.split("\t")[0] for line in listed) == names
+    shown = sightline(cloud, "list", "--limit", "1")
+    assert "there are more than these 1" in shown.stderr
+    labels = json.loads(sightline(cloud, "labels", "--json").stdout)
+    assert labels == sorted(labels, key=lambda entry: str(entry["label"]))
+    first = labels[0]
+    line = sightline(cloud, "labels", "--prefix", first["label"].lower()).stdout.splitlines()[0]
+    assert line.split(maxsplit=1) == [str(first["images"]), first["label"]]
 
 
 def test_the_same_finds_a_deployment_on_aws(cloud: Cloud, system: System) -> None:

@@ -91,7 +91,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def register(folder: Path, address: str) -> None:
     """As the launcher does when the system is up."""
-    names = ("upload", "labels", "deliveries", "aws", "photos", "partner", "rekognition")
+    names = ("upload", "labels", "deliveries", "aws", "photos", "partner", "rekognition", "bucket", "manifests")
     (folder / "endpoints.json").write_text(json.dumps(dict.fromkeys(names, address) | {"api_key": "k"}))
 
 
@@ -181,4 +181,18 @@ def test_aws_is_asked_where_no_local_system_is_registered_or_when_told_so(folder
 def test_a_local_system_that_is_asked_for_and_not_there_can_be_started(folder: Path, aws_calls: list[str]) -> None:
     done = CliRunner().invoke(app, ["search", "dog", "--target", "local"])
     assert done.stderr == "✗ no local system is running; start one with `make local-up`\n"
+    assert aws_calls == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_shell_that_was_set_up_for_the_laptop_does_not_lead_to_aws(
+    folder: Path, aws_calls: list[str], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Its endpoint and credentials are the laptop's, so calls would go there, or be refused by AWS strangely."""
+    monkeypatch.setenv("SIGHTLINE_SHELL", "local")
+    for option in ([], ["--target", "aws"]):
+        done = CliRunner().invoke(app, [command, *ARGUMENTS.get(command, []), *option])
+        assert done.exit_code == 1
+        assert "this shell's AWS variables lead to the laptop" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
     assert aws_calls == []

@@ -1,30 +1,63 @@
 import shlex
 
-from cli.main import curl_lines, exports
-from cli.target import Target, TargetName
+from cli.main import VARIABLES, curl_lines, exports
+from cli.target import Target, TargetName, local_target
+
+ON_AWS = Target(
+    TargetName.AWS,
+    upload="https://a/prod",
+    labels="https://b/prod",
+    deliveries="https://c/prod",
+    api_key="it's $HOME; `id`",
+    images="pictures",
+    manifests="lists",
+)
+ON_A_LAPTOP = local_target(
+    {
+        "upload": "http://127.0.0.1:1/u",
+        "labels": "http://127.0.0.1:1/l",
+        "deliveries": "http://127.0.0.1:1/d",
+        "api_key": "k",
+        "aws": "http://127.0.0.1:1",
+        "photos": "http://127.0.0.1:2/",
+        "partner": "http://127.0.0.1:3/",
+        "bucket": "pictures",
+        "manifests": "lists",
+    }
+)
+
+
+def exported(target: Target) -> dict[str, str]:
+    words = [word for line in exports(target) for word in shlex.split(line) if word != "export"]
+    return dict(word.split("=", 1) for word in words)
 
 
 def test_exports_survive_the_shell_whatever_is_in_them() -> None:
-    target = Target(
-        TargetName.AWS,
-        upload="https://a/prod",
-        labels="https://b/prod",
-        deliveries="https://c/prod",
-        api_key="it's $HOME; `id`",
-    )
-    words = [word for line in exports(target) for word in shlex.split(line) if word != "export"]
-    assert words == [
-        "UPLOAD_URL=https://a/prod",
-        "LABELS_URL=https://b/prod",
-        "DELIVERIES_URL=https://c/prod",
-        "API_KEY=it's $HOME; `id`",
-    ]
+    assert exported(ON_AWS) == {
+        "UPLOAD_URL": "https://a/prod",
+        "LABELS_URL": "https://b/prod",
+        "DELIVERIES_URL": "https://c/prod",
+        "API_KEY": "it's $HOME; `id`",
+        "IMAGE_BUCKET": "pictures",
+        "MANIFEST_BUCKET": "lists",
+    }
+
+
+def test_a_laptops_exports_lead_aws_tools_to_it_and_mark_the_shell() -> None:
+    variables = exported(ON_A_LAPTOP)
+    assert variables["AWS_ENDPOINT_URL"] == "http://127.0.0.1:1"
+    assert (variables["AWS_ACCESS_KEY_ID"], variables["AWS_REGION"]) == ("test", "us-east-1")
+    assert variables["SIGHTLINE_SHELL"] == "local"
+    assert f"{variables['PARTNER']}/behaviour" == "http://127.0.0.1:3/behaviour"
+    assert variables["PHOTO_URL"] == "http://127.0.0.1:2/astronaut.jpg"
+
+
+def test_what_env_sets_is_what_it_takes_back() -> None:
+    assert sorted(exported(ON_A_LAPTOP)) == sorted(VARIABLES)
 
 
 def test_the_curl_lines_name_the_target_that_was_found() -> None:
-    target = Target(
-        TargetName.LOCAL, upload="u", labels="l", deliveries="d", api_key="k", photo="http://127.0.0.1:1/a.jpg"
-    )
-    lines = curl_lines(target)
+    lines = curl_lines(ON_A_LAPTOP)
     assert "--target local" in lines[0]
-    assert "url=http://127.0.0.1:1/a.jpg" in lines[1]
+    assert '--data-urlencode "url=$PHOTO_URL"' in lines[1]
+    assert '--data-urlencode "url=https://…"' in curl_lines(ON_AWS)[1]

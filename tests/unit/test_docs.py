@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from cli.main import app
+from cli.main import VARIABLES, app
 from tests.conftest import ROOT
 
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])
@@ -91,6 +91,17 @@ def test_every_command_is_tried_end_to_end() -> None:
     tried = set(re.findall(r'(?:sightline\(\w+, |SIGHTLINE, )"([a-z-]+)"', sources))
     tried |= set(re.findall(r"\.venv/bin/sightline ([a-z-]+)", blocks))
     assert set(_commands()) - tried == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_variable_of_a_document_is_set_by_env_or_beside_it(document: Path) -> None:
+    """What a laptop alone has (its partner, its sample photo) a block for AWS sets itself."""
+    text = document.read_text()
+    inline = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
+    for piece in [*(block for _, block in fenced(document)), *inline]:
+        used = set(re.findall(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)", piece))
+        here = set(re.findall(r"(?:^|[\s;])(?:export +|for +)?([A-Za-z_][A-Za-z0-9_]*)(?:=| in )", piece))
+        assert used - here <= set(VARIABLES), f"nobody sets {sorted(used - here - set(VARIABLES))} of\n{piece}"
 
 
 def _expect_door(line: str) -> None:
