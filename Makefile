@@ -1,5 +1,4 @@
-# `make` lists the doors. Everything is installed into .venv and node_modules; nothing else is needed
-# but Python >= 3.11 and make.
+# `make` lists the targets. They need Python >= 3.11 and make; everything else is installed into .venv and node_modules.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -8,119 +7,125 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_NODE := $(CURDIR)/.venv/bin/node
-# Whoever has told Python to keep no byte code: hundreds of processes run here, and each would compile boto3 and CDK anew.
+# Keep byte code, whatever the caller's setting: hundreds of processes run here, and each would compile boto3 and CDK.
 unexport PYTHONDONTWRITEBYTECODE
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate \
 	--custom-compile-command "make lock"
 
-.PHONY: help
-help: ## list the doors
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+# For targets that write into the tree: show what is another now, and nothing if nothing is.
+SHOW_CHANGES := git --no-pager diff --stat --
 
-.venv/.installed: requirements.txt requirements-dev.txt pyproject.toml
-	@echo "Setting up .venv …"
-	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements.txt)"
-	@uv pip install --quiet --python .venv/bin/python -r requirements.txt -r requirements-dev.txt
-	@uv pip install --quiet --python .venv/bin/python --no-deps --editable .
-	@touch $@
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 21
+
+SETUP := PYTHON='$(PYTHON)' ASKED='$(filter-out file,$(origin PYTHON))' GOALS='$(MAKECMDGOALS)' ./setup.sh
+
+.PHONY: rebuild
+# `stale` prints `rebuild` for a .venv that another Python or another folder's make has made.
+.venv/.installed: requirements.txt requirements-dev.txt pyproject.toml $(shell $(SETUP) stale)
+	$(if $(PROBLEM),$(error $(PROBLEM)))
+	@$(SETUP) python
+
+PROBLEM = $(shell $(SETUP) problem)
 
 node_modules/.installed: package.json package-lock.json | .venv/.installed
-	@echo "Setting up the CDK CLI …"
-	@npm ci --silent
-	@touch $@
+	@$(SETUP) node
 
 .PHONY: setup
-setup: .venv/.installed node_modules/.installed
+setup: .venv/.installed node_modules/.installed ## install everything into .venv and node_modules
 
 .PHONY: lock
-lock: ## write the requirements files and package-lock.json anew from pyproject.toml and package.json
+lock: ## update the requirements files and package-lock.json from pyproject.toml and package.json
 	$(LOCK) --group app -o requirements.txt
 	$(LOCK) --group dev -c requirements.txt -o requirements-dev.txt
 	$(LOCK) --group layer -c requirements.txt -o common/runtime/requirements.txt
 	$(LOCK) --group imaging -c requirements.txt -o common/imaging/requirements.txt
 	npm install --package-lock-only --silent
+	@$(SHOW_CHANGES) '*requirements*.txt' package-lock.json
 
 export PHOTO LOCAL_PORT LOCAL_SOURCES LOCAL_CONTEXT MODEL_DIR
 
 .PHONY: local local-up local-down
-local: setup ## run everything here and see what is in a few photos, or in PHOTO=~/cat.jpg; Ctrl-C ends it
+local: setup ## run everything here and show what is seen in a few photos, or in PHOTO=~/cat.jpg; Ctrl-C stops it
 	@python -m local run
 
-local-up: setup ## the same in the background, without the photos; LOCAL_PORT=, LOCAL_SOURCES=host:port, MODEL_DIR=
+local-up: setup ## run it in the background, without the photos; LOCAL_PORT=, LOCAL_SOURCES=host:port, MODEL_DIR=
 	@python -m local up
 
-local-down: setup ## stop it; its state and logs stay in .local/
+local-down: setup ## stop it; state and logs stay in .local/
 	@python -m local down
 
 .PHONY: test test-fast test-local test-e2e
-test: test-fast test-local test-e2e ## set up and run every test
+test: test-fast test-local test-e2e ## run every test that `make check` runs
 
-test-fast: setup ## the quick ones: units, handlers, templates
+test-fast: setup ## run the quick tests: units, handlers, templates
 	pytest -n auto --dist worksteal tests/unit tests/functional tests/infrastructure
 
-test-local: setup ## those of the local Rekognition and of the benchmarks
+test-local: setup ## test the local Rekognition and the benchmarks
 	pytest -n auto --dist worksteal tests/local
 
-test-e2e: setup ## the tests on the embedded cloud
+test-e2e: setup ## test the stacks on the embedded cloud
 	pytest -n 2 tests/e2e
 
 .PHONY: test-iam test-delivery
-test-iam: setup ## the way of a picture with the roles' policies enforced, and with grants left out
+test-iam: setup ## follow a picture with the roles' policies enforced, and with grants left out
 	pytest tests/iam
 
-test-delivery: setup ## 1,000 results for a third party that is down for a minute, throttles, then fails every third time
+test-delivery: setup ## deliver 1,000 results to a third party that is down for a minute, throttles, then fails at times
 	OUTAGE_SECONDS=60 pytest tests/e2e/test_delivery.py -v -k 1000 -o log_cli=true -o log_cli_level=INFO
 
 .PHONY: test-index
-test-index: setup ## what is derived from 5,000 records, through the real queue, against brute force
+test-index: setup ## compare what is derived from 5,000 records, through the real queue, with brute force
 	SIGHTLINE_RECORDS=5000 pytest -v tests/e2e/test_index.py
 
 .PHONY: test-manifest
-test-manifest: setup ## a manifest of 10,000 lines, one in a hundred bad, on the embedded cloud
+test-manifest: setup ## read a manifest of 10,000 lines, one in a hundred bad, on the embedded cloud
 	MANIFEST_LINES=10000 pytest tests/e2e/test_every_way_in.py -k manifest_with_bad_lines
 
 .PHONY: soak
-soak: setup ## callers and faults for MINUTES=10, then everything against what S3 holds; plot and numbers in .local/soak
+soak: setup ## run callers and faults for MINUTES=10, then compare everything with S3; plot and numbers in .local/soak
 	@python -m benchmarks.soak --minutes $(or $(MINUTES),10)
 
 .PHONY: test-budget
-test-budget: setup ## a budget for 100 of 300 pictures, until it is raised; waits for the schedule, some minutes
+test-budget: setup ## hold 300 pictures to a budget for 100 until it is raised; waits minutes for the schedule
 	SIGHTLINE_PATIENTLY=1 SIGHTLINE_PICTURES=300 pytest tests/e2e/test_budget.py
 
 .PHONY: gallery-screenshots
-gallery-screenshots: setup ## make the README's pictures of the gallery anew
+gallery-screenshots: setup ## update the README's pictures of the gallery; needs Chromium
 	SIGHTLINE_SCREENSHOTS=docs pytest tests/e2e/test_gallery.py -k readme
+	@$(SHOW_CHANGES) docs
 
 .PHONY: check lint format synth
-check: lint synth test ## what CI runs: format, lint, types, templates, tests
+check: lint synth test ## check everything: format, lint, types, templates, tests
 
-lint: setup
+lint: setup ## check format, lint and types
 	ruff format --check --quiet
 	ruff check --quiet
 	mypy
 	tsc -p recognition/gallery
 
-format: setup ## format, and mend what the linter can
+format: setup ## format, and fix what the linter can
 	ruff format
 	ruff check --fix
 
 # W3005: CDK also writes down the dependencies that a reference implies.
-synth: setup ## the templates in cdk.out, checked by cdk-nag and cfn-lint; needs no AWS account
+synth: setup ## write the templates to cdk.out and check them with cdk-nag and cfn-lint; needs no AWS account
 	cdk synth --quiet --no-notices
 	cfn-lint --ignore-checks W3005 --non-zero-exit-code error cdk.out/*.template.json
 
 .PHONY: hooks
-hooks: setup ## have git run format, lint and types before each commit
+hooks: setup ## make git run format, lint and types before each commit
 	@pre-commit install
 
 .PHONY: openapi
-openapi: setup ## write the APIs' descriptions anew from their code
+openapi: setup ## update the APIs' descriptions from their code
 	@python -m common.openapi
+	@$(SHOW_CHANGES) '*.openapi.json'
 
 .PHONY: bootstrap deploy destroy
-bootstrap: setup ## once per account and Region, before the first deploy
+bootstrap: setup ## prepare an AWS account and Region for the first deploy
 	cdk bootstrap --no-notices
 
 deploy: setup ## deploy to AWS with your credentials, and show how to go on
@@ -131,20 +136,21 @@ destroy: setup ## remove the stacks; the bucket, the table and the logs stay
 	cdk destroy --all --no-notices
 
 .PHONY: bench-rekognition bench-pipeline bench-cold-start bench-conversion bench-search bench-cost
-bench-rekognition: setup ## images per second and CPU per image of the local Rekognition
-	@python -m benchmarks.rekognition
+# OPTIONS="--images 20" and the like choose other sizes; `python -m benchmarks.search --help` lists a benchmark's.
+bench-rekognition: setup ## measure images per second and CPU per image of the local Rekognition
+	@python -m benchmarks.rekognition $(OPTIONS)
 
-bench-pipeline: setup ## our pipeline beside the public workshop's: images a second, calls and billed time an image
-	@python -m benchmarks.pipeline
+bench-pipeline: setup ## compare our pipeline with the public workshop's: images a second, calls, billed time
+	@python -m benchmarks.pipeline $(OPTIONS)
 
-bench-search: setup ## pages of lists and searches at 1,000 to 100,000 records: times, and items read
-	@python -m benchmarks.search
+bench-search: setup ## measure lists and searches at 1,000 to 100,000 records: times, items read
+	@python -m benchmarks.search $(OPTIONS)
 
-bench-cost: setup ## what Lambda is billed for a picture, and what is logged, by function
-	@python -m benchmarks.cost
+bench-cost: setup ## measure what Lambda bills and logs for a picture, by function
+	@python -m benchmarks.cost $(OPTIONS)
 
-bench-cold-start: setup ## how long each function takes to be imported, beside a bare boto3 client, and its size
-	@python -m benchmarks.cold_start
+bench-cold-start: setup ## measure each function's import time, beside a bare boto3 client, and its size
+	@python -m benchmarks.cold_start $(OPTIONS)
 
-bench-conversion: setup ## seconds and memory to convert a picture of 12 and of 60 megapixels, by format
-	@python -m benchmarks.conversion
+bench-conversion: setup ## measure seconds and memory to convert pictures of 12 and 60 megapixels, by format
+	@python -m benchmarks.conversion $(OPTIONS)

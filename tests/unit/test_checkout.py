@@ -1,11 +1,19 @@
 """A checkout as its users have it: its folders, and what `make` does before anything is installed."""
 
 import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
 
 from tests.conftest import ROOT
 
 STATE = ROOT / ".local"
 """Where the embedded cloud keeps its state by default; jsii unpacks its JavaScript below."""
+
+SYSTEM = "/usr/bin:/bin"
 
 
 def test_no_package_json_makes_es_modules_of_the_files_that_jsii_unpacks() -> None:
@@ -14,3 +22,165 @@ def test_no_package_json_makes_es_modules_of_the_files_that_jsii_unpacks() -> No
     packages = [folder / "package.json" for folder in above if (folder / "package.json").is_file()]
     assert packages, "without one, a package.json above the checkout decides"
     assert [str(file) for file in packages if json.loads(file.read_text()).get("type") == "module"] == []
+
+
+class Checkout:
+    """What `make setup` needs, in a folder with a space and an é; `path` is all that the PATH has beside the system."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "sightline é"
+        self.path = folder / "bin"
+        self.folder.mkdir()
+        self.path.mkdir()
+        for name in ("Makefile", "setup.sh", "requirements.txt", "requirements-dev.txt", "pyproject.toml"):
+            shutil.copy(ROOT / name, self.folder)
+        for name in ("package.json", "package-lock.json"):
+            (self.folder / name).touch()
+        for name in ("bash", "cat", "dirname", "grep", "make", "mkdir", "rm", "sed", "sh", "tail", "touch", "expand"):
+            self.program(name, f'exec {shutil.which(name, path=SYSTEM)} "$@"')
+
+    def program(self, name: str, script: str) -> None:
+        """Put a program on the PATH."""
+        file = self.path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"#!/bin/bash\n{script}\n")
+        file.chmod(0o755)
+
+    def python(self, name: str, version: str, *, lacks: str = "nothing", installs: bool = True) -> None:
+        """Put a Python of this version on the PATH: it makes a .venv with a pip that installs a uv, or fails to."""
+        fake = f"""
+case "$*" in
+  *'%d'*) echo {version} ;;
+  *version_info*) [ "$(echo {version} | /usr/bin/cut -d. -f2)" -ge 11 ] ;;
+  *{lacks}*) exit 1 ;;
+  '-m venv .venv')
+    mkdir -p .venv/bin; cp "$0" .venv/bin/python
+    printf 'version = %s.7\\ncommand = python -m venv %s\\n' {version} "$PWD/.venv" >.venv/pyvenv.cfg ;;
+  '-m pip install'*)
+    {
+            "echo '#!/bin/bash' >.venv/bin/uv; /bin/chmod +x .venv/bin/uv"
+            if installs
+            else "echo 'ERROR: No matching distribution found for uv' >&2; exit 1"
+        } ;;
+esac
+"""
+        self.program(name, fake.replace("cp ", "/bin/cp "))
+
+    def make(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["make", *arguments],
+            cwd=self.folder,
+            env={"PATH": str(self.path), "HOME": str(self.folder), "LANG": "C.UTF-8"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def refusal(self, *arguments: str) -> str:
+        """The one line that a refusal is."""
+        done = self.make(*arguments)
+        assert done.returncode != 0
+        [line] = (done.stdout + done.stderr).splitlines()
+        return line
+
+    def made_with(self) -> str:
+        [version] = re.findall(r"version = (\d+\.\d+)", (self.folder / ".venv/pyvenv.cfg").read_text())
+        return str(version)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    made = Checkout(tmp_path)
+    made.python("python3", "3.11")
+    made.program("npm", "mkdir -p node_modules")
+    return made
+
+
+def test_a_python_that_is_too_old_is_refused_with_one_that_will_do(checkout: Checkout) -> None:
+    checkout.python("python3", "3.9")
+    checkout.python("python3.12", "3.12")
+    line = checkout.refusal("local")
+    assert "python3 is Python 3.9; Sightline needs 3.11 or later: make local PYTHON=python3.12" in line
+    assert not (checkout.folder / ".venv").exists()
+
+
+def test_without_another_python_it_says_what_to_install(checkout: Checkout) -> None:
+    checkout.python("python3", "3.9")
+    checkout.python("python3.13", "")  # as pyenv's shims, which are there for versions that are not in use
+    assert "install Python 3.11 or later, then: make setup PYTHON=/path/to/python3" in checkout.refusal("setup")
+
+
+def test_a_python_that_is_not_there_is_named(checkout: Checkout) -> None:
+    assert "there is no python3.99" in checkout.refusal("local", "PYTHON=python3.99")
+    assert "make local PYTHON=python3" in checkout.refusal("local", "PYTHON=python3.99")
+
+
+def test_a_python_without_ensurepip_is_one_line_with_the_package(checkout: Checkout) -> None:
+    checkout.python("python3", "3.11", lacks="ensurepip")
+    checkout.program("apt-get", "true")
+    line = checkout.refusal("local")
+    assert "python3 lacks the module ensurepip: sudo apt-get install python3.11-venv, then: make local" in line
+
+
+def test_what_is_set_up_stays_whatever_python3_is_now(checkout: Checkout) -> None:
+    assert checkout.make("setup").returncode == 0
+    checkout.python("python3", "3.9")
+    assert "Nothing to be done" in checkout.make("setup").stdout
+
+
+def test_a_venv_of_another_python_than_the_one_asked_for_is_made_again(checkout: Checkout) -> None:
+    checkout.make("setup")
+    checkout.python("python3.12", "3.12")
+    done = checkout.make("setup", "PYTHON=python3.12")
+    assert "Making .venv with Python 3.12" in done.stdout
+    assert checkout.made_with() == "3.12"
+    assert "Nothing to be done" in checkout.make("setup").stdout
+
+
+@pytest.mark.parametrize("change", ["gone", "other version", "interrupted"])
+def test_a_venv_that_cannot_work_is_made_again(checkout: Checkout, change: str) -> None:
+    checkout.make("setup")
+    if change == "gone":
+        (checkout.folder / ".venv/bin/python").unlink()
+    elif change == "other version":
+        checkout.python("../sightline é/.venv/bin/python", "3.13")
+    else:
+        (checkout.folder / ".venv/bin/uv").unlink()
+    assert "Making .venv with Python 3.11" in checkout.make("setup").stdout
+    assert "Nothing to be done" in checkout.make("setup").stdout
+
+
+def test_a_folder_that_was_moved_is_set_up_again(checkout: Checkout) -> None:
+    checkout.make("setup")
+    checkout.folder = checkout.folder.rename(checkout.folder.with_name("moved"))
+    assert "Making .venv" in checkout.make("setup").stdout
+    assert "Nothing to be done" in checkout.make("setup").stdout
+
+
+def test_a_set_up_that_was_interrupted_goes_on(checkout: Checkout) -> None:
+    checkout.program("npm", "kill -INT $PPID; exit 130")
+    assert checkout.make("setup").returncode != 0
+    checkout.program("npm", "mkdir -p node_modules")
+    done = checkout.make("setup")
+    assert done.returncode == 0
+    assert "Making .venv" not in done.stdout
+
+
+@pytest.mark.parametrize("registry", ["PyPI", "npm"])
+def test_a_registry_that_is_not_reached_is_one_line(checkout: Checkout, registry: str) -> None:
+    if registry == "npm":
+        checkout.program(
+            "npm", "echo 'npm error code ENOTFOUND'; echo 'npm error request to https://x/ failed'; exit 1"
+        )
+    else:
+        checkout.python("python3", "3.11", installs=False)
+    done = checkout.make("setup")
+    assert done.returncode != 0
+    line, end = done.stderr.splitlines()
+    assert re.match(rf"✗ fetching .+ from {registry} failed: .+ \(all of it: \.build/setup\.log\)\.", line)
+    assert end.startswith("make: *** ")
+
+
+def test_the_help_says_what_each_target_does(checkout: Checkout) -> None:
+    targets = re.findall(r"^([a-z0-9-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert [line.split()[0] for line in checkout.make().stdout.splitlines()] == targets

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Installs what Sightline needs into .venv and node_modules, for the Makefile. It goes on where it was interrupted.
+#   PYTHON=python3 ASKED=… setup.sh stale | problem | python | node
+# ASKED is empty if PYTHON is only the default: a .venv of another version is kept then, as long as it works.
+set -euo pipefail
+cd "$(dirname "$0")"
+here=$(pwd -P)
+goals="make ${GOALS:-setup}"
+log=.build/setup.log
+path=":$PATH:" # the Python that is wanted is not the one of the .venv that it is to make
+path=${path//":$here/.venv/bin:"/:}
+path=${path#:}
+path=${path%:}
+
+version() { PATH=$path "$1" -S -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null; }
+can() { PATH=$path "$1" -c "$2" >/dev/null 2>&1; }
+recent='import sys; sys.exit(sys.version_info < (3, 11))'
+complete='import ensurepip, venv'
+
+# Was .venv made in this folder, by a Python that is still there and of the version asked for, if one was, and has it uv?
+is_usable() {
+  local has made
+  has=$(version .venv/bin/python) && .venv/bin/uv --version >/dev/null 2>&1 || return 1
+  made=$(<.venv/pyvenv.cfg)
+  [[ $made == *"version = $has."* && $made == *" -m venv $here/.venv"* ]] || return 1
+  [[ -z $ASKED || "$(version "$PYTHON")" == "$has" ]]
+}
+
+# Print a way out of a Python that does not do: another one, if there is one.
+way_out() {
+  local other
+  for other in python3.13 python3.12 python3.11 python3.14 python3; do
+    if can "$other" "$recent" && can "$other" "$complete"; then
+      echo "$goals PYTHON=$other"
+      return
+    fi
+  done
+  echo "install Python 3.11 or later, then: $goals PYTHON=/path/to/python3"
+}
+
+# Print why PYTHON cannot make .venv, if it has to and cannot, and what would be right: one line.
+problem() {
+  local has
+  if is_usable; then
+    return
+  elif ! has=$(version "$PYTHON"); then
+    echo "there is no $PYTHON; Sightline needs Python 3.11 or later: $(way_out)"
+  elif ! can "$PYTHON" "$recent"; then
+    echo "$PYTHON is Python $has; Sightline needs 3.11 or later: $(way_out)"
+  elif ! can "$PYTHON" "$complete"; then
+    if command -v apt-get >/dev/null; then
+      echo "$PYTHON lacks the module ensurepip: sudo apt-get install python$has-venv, then: $goals"
+    else
+      echo "$PYTHON lacks the module ensurepip: $(way_out)"
+    fi
+  fi
+}
+
+# Run a command without a word; if it fails, say why in one line.
+quietly() {
+  local what=$1 why
+  shift
+  mkdir -p "${log%/*}"
+  "$@" >"$log" 2>&1 && return
+  why=$(grep -m1 -ioE "(request to|failed to|no matching|no space|denied|error: )[^')]*" "$log" || tail -n 1 "$log")
+  echo "✗ $what failed: ${why:-it said nothing} (all of it: $log). When that is mended, $goals goes on from here." >&2
+  exit 1
+}
+
+python() {
+  if ! is_usable; then
+    [[ ! -e .venv ]] || echo "Removing .venv, which was made elsewhere, by another Python, or not to the end …"
+    rm -rf .venv
+    echo "Making .venv with Python $(version "$PYTHON") …"
+    PATH=$path quietly "making .venv" "$PYTHON" -m venv .venv
+    quietly "fetching uv from PyPI" .venv/bin/python -m pip install --disable-pip-version-check "$(grep '^uv==' requirements.txt)"
+  fi
+  echo "Installing $(cat requirements.txt requirements-dev.txt | grep -c '^[a-z]') Python packages …"
+  quietly "fetching packages from PyPI" .venv/bin/uv pip install --python .venv/bin/python -r requirements.txt -r requirements-dev.txt
+  quietly "installing sightline" .venv/bin/uv pip install --python .venv/bin/python --no-deps --editable .
+  touch .venv/.installed
+}
+
+node() {
+  echo "Installing the CDK CLI and the gallery's tools …"
+  PATH=$here/.venv/bin:$PATH quietly "fetching packages from npm" npm ci
+  touch node_modules/.installed
+}
+
+case $1 in
+  stale) is_usable || echo rebuild ;;
+  problem | python | node) "$1" ;;
+esac
