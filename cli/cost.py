@@ -212,6 +212,7 @@ def _storage(images: int, image_bytes: int, settings: Settings) -> Iterator[Line
         "record": _units(record) + 1,  # and its entry in the list
         "answer of Rekognition, and its call counted": 2 + _units(document),  # claimed, counted, stored
         f"index: {names} entries, {names} counts, in a transaction": 2 * (2 * names + 1),
+        "index of renditions, removed and written": 2,
         f"log of deliveries to {receivers}, and its two lists": 3 * receivers,
     }
     for what, units in writes.items():

@@ -92,11 +92,12 @@ class RekognitionStack(Stack):
             labels_topic=labels_topic,
         )
         self._budget(usage, source)
-        index = self._derived_table("LabelIndex", partition_key="label", sort_key="rank")
-        counts = self._derived_table("LabelCounts", partition_key="shard", sort_key="label")
-        projections = self._derived_table("Projections", partition_key="image", sort_key=None)
+        index = self._derived_table("LabelIndex", partition_key="label", sort_key="rank", expires=False)
+        counts = self._derived_table("LabelCounts", partition_key="shard", sort_key="label", expires=False)
+        projections = self._derived_table("Projections", partition_key="image", sort_key=None, expires=True)
         results = self._derived_bucket("Results")  # what Rekognition said of each image, as `{image_id}.json`
         renditions = self._derived_bucket("Renditions")  # small and displayable forms, as `{image_id}/….jpg`
+        rendition_index = self._derived_table("RenditionIndex", partition_key="image_id", sort_key=None, expires=False)
         index_queue = self._project(
             labels_topic=labels_topic,
             table=table,
@@ -105,9 +106,15 @@ class RekognitionStack(Stack):
             projections=projections,
             results=results,
         )
-        thumbnail_queue = self._thumbnails(image_bucket, uploaded_image_topic, renditions)
+        thumbnail_queue = self._thumbnails(image_bucket, uploaded_image_topic, renditions, rendition_index)
         list_images = self._list_images(
-            bucket=image_bucket, renditions=renditions, table=table, index=index, counts=counts, usage=usage
+            bucket=image_bucket,
+            renditions=renditions,
+            rendition_index=rendition_index,
+            table=table,
+            index=index,
+            counts=counts,
+            usage=usage,
         )
         gallery = {} if settings.auth == "iam" else dict.fromkeys(("/gallery", "/gallery/{file}"), self._gallery())
         api = json_api(
@@ -248,18 +255,18 @@ class RekognitionStack(Stack):
             ),
         )
 
-    def _derived_table(self, id: str, *, partition_key: str, sort_key: str | None) -> dynamodb.TableV2:
+    def _derived_table(self, id: str, *, partition_key: str, sort_key: str | None, expires: bool) -> dynamodb.TableV2:
         """A table that `sightline reproject` fills anew from `Classifications`."""
         table = dynamodb.TableV2(
             self,
             id,
             partition_key=dynamodb.Attribute(name=partition_key, type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name=sort_key, type=dynamodb.AttributeType.STRING) if sort_key else None,
-            time_to_live_attribute=None if sort_key else "expires_at",
+            time_to_live_attribute="expires_at" if expires else None,
             removal_policy=removal_policy(self.settings),
             resource_policy=tls_only(),
         )
-        acknowledge(table, {"AwsSolutions-DDB3": "Derived: `sightline reproject` fills it from Classifications."})
+        acknowledge(table, {"AwsSolutions-DDB3": "Derived: `sightline reproject` fills it anew."})
         return table
 
     def _derived_bucket(self, id: str) -> s3.Bucket:
@@ -394,7 +401,9 @@ class RekognitionStack(Stack):
         """What `Usage` takes."""
         return {"USAGE_TABLE": usage.table_name, "MONTHLY_BUDGET_USD": str(self.settings.monthly_budget_usd)}
 
-    def _thumbnails(self, bucket: s3.IBucket, changes: sns.ITopic, renditions: s3.Bucket) -> sqs.Queue:
+    def _thumbnails(
+        self, bucket: s3.IBucket, changes: sns.ITopic, renditions: s3.Bucket, rendition_index: dynamodb.TableV2
+    ) -> sqs.Queue:
         work = WorkQueue(self, "Thumbnail", topic=changes, consumer_timeout=THUMBNAILS_TIMEOUT, max_receive_count=20)
         function = python_function(
             self,
@@ -407,6 +416,7 @@ class RekognitionStack(Stack):
             ephemeral_storage=Size.mebibytes(max(512, BATCH_SIZE * self.settings.max_image_megabytes + 100)),
             environment={
                 "RENDITIONS_BUCKET": renditions.bucket_name,
+                "RENDITION_INDEX_TABLE": rendition_index.table_name,
                 "QUEUE_URL": work.queue.queue_url,
                 "MAX_IMAGE_BYTES": str(self.settings.max_image_bytes),
                 "MAX_IMAGE_PIXELS": str(self.settings.max_image_pixels),
@@ -421,6 +431,7 @@ class RekognitionStack(Stack):
         )
         grant_objects(function, ["s3:GetObject", "s3:GetObjectVersion"], bucket)
         grant_objects(function, ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], renditions)
+        grant(function, ["dynamodb:PutItem", "dynamodb:DeleteItem"], rendition_index.table_arn)
         # Without it S3 answers 403 for what is not there, which could not be told from a missing permission.
         grant(function, ["s3:ListBucket"], bucket.bucket_arn, renditions.bucket_arn)
         return work.queue
@@ -454,6 +465,7 @@ class RekognitionStack(Stack):
         *,
         bucket: s3.IBucket,
         renditions: s3.Bucket,
+        rendition_index: dynamodb.TableV2,
         table: dynamodb.TableV2,
         index: dynamodb.TableV2,
         counts: dynamodb.TableV2,
@@ -470,6 +482,7 @@ class RekognitionStack(Stack):
                 "LABEL_COUNTS_TABLE": counts.table_name,
                 "IMAGE_BUCKET": bucket.bucket_name,
                 "RENDITIONS_BUCKET": renditions.bucket_name,
+                "RENDITION_INDEX_TABLE": rendition_index.table_name,
                 **self._spending(usage),
             },
         )
@@ -480,6 +493,7 @@ class RekognitionStack(Stack):
         # A presigned URL opens what its signer may read. Deletion leaves a marker; the versions stay.
         grant_objects(function, ["s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObject"], bucket)
         grant_objects(function, ["s3:GetObject"], renditions)
+        grant(function, ["dynamodb:BatchGetItem"], rendition_index.table_arn)
         return function
 
     def _function(

@@ -63,7 +63,7 @@ Image = TypedDict(  # type: ignore[misc] # the record, as `list_images` shows it
     "Image",
     {name: kind for name, kind in get_type_hints(Classification).items() if name not in list_images.INTERNAL}
     | {"status": Literal["RECOGNIZED", "FAILED"]}
-    | dict.fromkeys(("picture_url", "rendition_url", "thumbnail_url"), str),
+    | {"picture_url": str, "rendition_url": NotRequired[str], "thumbnail_url": NotRequired[str]},
 )
 
 SERVICE = Service(

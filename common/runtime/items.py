@@ -1,10 +1,30 @@
 """Documents as DynamoDB keeps them: real lists and maps, exact decimals, nothing empty."""
 
 import json
+import time
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+BATCH = 100  # of BatchGetItem
+UNPROCESSED_SECONDS = 0.05
+
+
+def get_items(dynamodb: "DynamoDBClient", table: str, keys: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The items of those keys that are in the table, in no order, in DynamoDB's notation; a call for each hundred."""
+    left = list(keys)
+    while left:
+        batch, left = left[:BATCH], left[BATCH:]
+        answer = dynamodb.batch_get_item(RequestItems={table: {"Keys": batch}})
+        yield from answer["Responses"][table]
+        if unprocessed := answer.get("UnprocessedKeys", {}).get(table):
+            left += unprocessed["Keys"]
+            time.sleep(UNPROCESSED_SECONDS)
 
 
 def to_attributes(document: dict[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,11 @@
 """Finding images by their labels, from the index: what is read for a page does not grow with the table."""
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from items import from_attributes, to_attributes
+from items import from_attributes, get_items, to_attributes
 from label_index import SHARDS, count_key, rank
 
 if TYPE_CHECKING:
@@ -18,9 +17,7 @@ MAX_READ = 2_000
 BLOCK = 1_500
 """How many of them make a block, within which the order is exact; the rest is room for what comes into it later."""
 
-BATCH = 100  # of BatchGetItem
 SHARDS_AT_ONCE = 8
-UNPROCESSED_SECONDS = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,14 +199,8 @@ class LabelSearch:
         """How many images each of the folded names has."""
         keys = [count_key(label, str(shard)) for label in labels for shard in range(SHARDS)]
         counted: dict[str, int] = {}
-        while keys:
-            batch, keys = keys[:BATCH], keys[BATCH:]
-            answer = self.dynamodb.batch_get_item(RequestItems={self.counts: {"Keys": batch}})
-            for item in answer["Responses"][self.counts]:
-                counted[item["label"]["S"]] = counted.get(item["label"]["S"], 0) + int(item["images"]["N"])
-            if unprocessed := answer.get("UnprocessedKeys", {}).get(self.counts):
-                keys += unprocessed["Keys"]
-                time.sleep(UNPROCESSED_SECONDS)
+        for item in get_items(self.dynamodb, self.counts, keys):
+            counted[item["label"]["S"]] = counted.get(item["label"]["S"], 0) + int(item["images"]["N"])
         return counted
 
     def labels(self, prefix: str, *, limit: int, after: str | None) -> tuple[list[tuple[str, int]], str | None, int]:

@@ -20,7 +20,7 @@ from http_api import REQUEST_ID, ApiError, Parameter, json_file, json_resolver, 
 from label_index import SURE
 from label_search import LabelSearch
 from pages import CURSOR, LIMIT, MAX_LIMIT, is_key, next_link, read_key, write_key
-from renditions import DISPLAY, THUMBNAIL
+from renditions import DISPLAY, THUMBNAIL, Rendered, RenditionIndex
 from search_requests import (
     EXCLUDE,
     FROM,
@@ -76,6 +76,7 @@ class Environment:
     label_counts_table: str
     image_bucket: str
     renditions_bucket: str
+    rendition_index_table: str
     usage_table: str
     monthly_budget_usd: str
 
@@ -102,6 +103,11 @@ def _usage() -> Usage:
 
 
 @cache
+def _renditions() -> RenditionIndex:
+    return RenditionIndex(client("dynamodb"), _environment().rendition_index_table)
+
+
+@cache
 def _s3() -> Any:
     return client("s3", REGIONAL)
 
@@ -119,7 +125,7 @@ def list_images(asked: dict[str, Any]) -> Response[Any]:
     start = read_key(asked["cursor"], KEY)
     page = _records().newest(limit=asked["limit"], start=start and {**start, "listed": LISTED})
     logger.debug("listed", extra={"items_read": len(page.entries)})
-    document = [_entry(entry, asked) for entry in page.entries]
+    document = _entries(page.entries, thumbnails=asked["thumbnails"])
     return _page(document, asked, write_key(page.last_key, KEY))
 
 
@@ -169,9 +175,12 @@ def search_images(asked: dict[str, Any]) -> Response[Any]:
         position = read_position(asked["cursor"], search)
     page = _search().page(search, position, limit=asked["limit"])
     logger.debug("searched", extra={"items_read": read + page.read})
+    entries = _entries(
+        [{**match.item, "status": "RECOGNIZED"} for match in page.matches], thumbnails=asked["thumbnails"]
+    )
     document = [
-        {**_entry({**match.item, "status": "RECOGNIZED"}, asked), "confidence": match.confidence * 100 / SURE}
-        for match in page.matches
+        {**entry, "confidence": match.confidence * 100 / SURE}
+        for entry, match in zip(entries, page.matches, strict=True)
     ]
     return _page(document, asked, search_cursor(search, page.following) if page.following else None)
 
@@ -217,11 +226,14 @@ def _record(name: str) -> Classification:
 
 def _image(name: str) -> Response[Any]:
     record = _record(name)
+    rendered = _renditions().find([record.image_id]).get(record.image_id)
+    if rendered and rendered.version != (record.version_id or "null"):
+        rendered = None  # they show another picture than the one that was recognised
     document = {
         **_document(record),
         "picture_url": _picture_url(record),
-        "rendition_url": _rendition_url(record.image_id, DISPLAY, record.uploaded_at),
-        "thumbnail_url": _rendition_url(record.image_id, THUMBNAIL, record.uploaded_at),
+        **_rendition_url("rendition_url", record.image_id, DISPLAY, rendered),
+        **_rendition_url("thumbnail_url", record.image_id, THUMBNAIL, rendered),
     }
     return json_response(HTTPStatus.OK, document)
 
@@ -240,17 +252,19 @@ def _picture_url(record: Classification) -> str:
     return url
 
 
-def _rendition_url(image_id: str, name: str, uploaded_at: str) -> str:
-    """Where a rendition is, or will be: whether there is one, its bucket knows. The URL is good for 5 to 10 minutes."""
-    return _signed(image_id, name, uploaded_at, int(time.time() // PICTURE_URL_SECONDS))
+def _rendition_url(member: str, image_id: str, name: str, rendered: Rendered | None) -> dict[str, str]:
+    """The member with the URL of a rendition, or nothing where there is none. The URL is good for 5 to 10 minutes."""
+    if rendered is None or name not in rendered.names:
+        return {}
+    return {member: _signed(image_id, name, rendered.version, int(time.time() // PICTURE_URL_SECONDS))}
 
 
 @lru_cache(maxsize=5 * MAX_LIMIT)
-def _signed(image_id: str, name: str, uploaded_at: str, moment: int) -> str:  # noqa: ARG001 - then another is signed
-    """Signed once in 5 minutes: that takes a while for a page of many, and a browser keeps what has the same URL. So
-    that it is another one for each version of the picture, the URL has the time of the upload, as a saved file's name.
+def _signed(image_id: str, name: str, version: str, moment: int) -> str:  # noqa: ARG001 - then another is signed
+    """Sign a rendition's URL, once in 5 minutes: signing a page of many takes a while, and a browser keeps what has the
+    same URL. The version stands in it as the name of a saved file, so that another version has another URL.
     """
-    saved_as = f'inline; filename="{uploaded_at}.jpg"'
+    saved_as = f'inline; filename="{version}.jpg"'
     url: str = _s3().generate_presigned_url(
         "get_object",
         Params={
@@ -263,17 +277,19 @@ def _signed(image_id: str, name: str, uploaded_at: str, moment: int) -> str:  # 
     return url
 
 
-def _entry(entry: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
-    thumbnail = {}
-    if asked["thumbnails"]:
-        thumbnail["thumbnail_url"] = _rendition_url(entry["image_id"], THUMBNAIL, entry["uploaded_at"])
-    return {
-        "image": entry["image"],
-        "labels": entry["label_names"],
-        "status": entry["status"],
-        "image_id": entry["image_id"],
-        "failure": entry.get("failure"),
-        "uploaded_at": entry["uploaded_at"],
-        "recognized_at": entry["recognized_at"],
-        **thumbnail,
-    }
+def _entries(entries: list[dict[str, Any]], *, thumbnails: bool) -> list[dict[str, Any]]:
+    """The images of a list, with their thumbnails' URLs if asked for, as far as there are thumbnails."""
+    rendered = _renditions().find(entry["image_id"] for entry in entries) if thumbnails else {}
+    return [
+        {
+            "image": entry["image"],
+            "labels": entry["label_names"],
+            "status": entry["status"],
+            "image_id": entry["image_id"],
+            "failure": entry.get("failure"),
+            "uploaded_at": entry["uploaded_at"],
+            "recognized_at": entry["recognized_at"],
+            **_rendition_url("thumbnail_url", entry["image_id"], THUMBNAIL, rendered.get(entry["image_id"])),
+        }
+        for entry in entries
+    ]

@@ -1,13 +1,21 @@
 """The forms of a picture that browsers are shown: `{image_id}/thumbnail.jpg`, and `{image_id}/display.jpg` where they
-cannot show the picture itself. Each knows the version of the picture that it was made of."""
+cannot show the picture itself. Each knows the version of the picture that it was made of.
 
+The index says which images have renditions, so that a list of a thousand images asks S3 for none of them. An entry is
+written after the files and removed before them: what it names is there.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from items import from_attributes, get_items, to_attributes
+
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
 THUMBNAIL = "thumbnail.jpg"
@@ -26,28 +34,70 @@ class Made:
 
 
 @dataclass(frozen=True)
+class Rendered:
+    """The renditions that an image has: the version of the picture that they show, and their files' names."""
+
+    version: str
+    names: frozenset[str]
+
+
+@dataclass(frozen=True)
+class RenditionIndex:
+    """The table: one item for each image that has renditions."""
+
+    dynamodb: "DynamoDBClient"
+    table: str
+
+    def find(self, image_ids: Iterable[str]) -> dict[str, Rendered]:
+        """The renditions of those images that have any, by their ids; a call for each hundred images."""
+        keys = [to_attributes({"image_id": image_id}) for image_id in dict.fromkeys(image_ids)]
+        items = [from_attributes(item) for item in get_items(self.dynamodb, self.table, keys)]
+        return {item["image_id"]: Rendered(item["version"], frozenset(item["names"])) for item in items}
+
+    def put(self, image_id: str, version: str, *, display: bool) -> None:
+        """Say that the image's files are there."""
+        names = [THUMBNAIL, DISPLAY] if display else [THUMBNAIL]
+        item = {"image_id": image_id, "version": version, "names": names}
+        self.dynamodb.put_item(TableName=self.table, Item=to_attributes(item))
+
+    def remove(self, image_id: str) -> None:
+        """Say that the image has no files."""
+        self.dynamodb.delete_item(TableName=self.table, Key=to_attributes({"image_id": image_id}))
+
+
+@dataclass(frozen=True)
 class Renditions:
-    """The bucket."""
+    """The bucket and its index."""
 
     s3: "S3Client"
     bucket: str
+    index: RenditionIndex
 
-    def are_of(self, image_id: str, version: str) -> bool:
-        """Whether what is there is what was made of this version, and all of it."""
+    def keep(self, image_id: str, version: str) -> bool:
+        """Enter the files into the index if they were made of this version and are complete. Returns whether they were.
+
+        The index is written even where it should say so already: files may be older than the index.
+        """
         thumbnail = self._metadata(image_id, THUMBNAIL)
         if thumbnail is None or thumbnail.get("version") != version:
             return False
+        has_display = thumbnail.get("display") == "yes"
         display = self._metadata(image_id, DISPLAY)
-        return (display or {}).get("version") == (version if thumbnail.get("display") == "yes" else None)
+        if (display or {}).get("version") != (version if has_display else None):
+            return False
+        self.index.put(image_id, version, display=has_display)
+        return True
 
     def put(self, image_id: str, version: str, made: Made) -> None:
         """Add what was removed before. The thumbnail comes last, as it says of both that they are there."""
         if made.display is not None:
             self._put(image_id, DISPLAY, made.display, {"version": version})
         self._put(image_id, THUMBNAIL, made.thumbnail, {"version": version, "display": "yes" if made.display else "no"})
+        self.index.put(image_id, version, display=made.display is not None)
 
     def remove(self, image_id: str) -> None:
         """Leave nothing of the image."""
+        self.index.remove(image_id)
         for name in (THUMBNAIL, DISPLAY):
             self.s3.delete_object(Bucket=self.bucket, Key=f"{image_id}/{name}")
 

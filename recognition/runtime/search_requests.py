@@ -138,7 +138,7 @@ TO = Parameter(
 )
 THUMBNAILS = Parameter(
     name="thumbnails",
-    about="Whether each entry is to have a short-lived URL of a small JPEG of the picture, as soon as there is one.",
+    about="Adds a short-lived URL of the thumbnail, a small JPEG, to each entry that has one by now.",
     takes="true or false",
     schema={"type": "boolean", "default": False},
     read=lambda text: {"true": True, "false": False}[text],

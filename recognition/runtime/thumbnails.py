@@ -33,7 +33,7 @@ from environment import from_environment
 from message_batch import MessageBatch, RetryLaterError
 from originals import Original, Originals
 from recognition_event import image_id
-from renditions import Made, Renditions
+from renditions import Made, RenditionIndex, Renditions
 from uploads import Change, changes
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class Environment:
     """The function's variables."""
 
     renditions_bucket: str
+    rendition_index_table: str
     queue_url: str
     max_image_bytes: str
     max_image_pixels: str
@@ -96,7 +97,7 @@ class Renderer:
 
     def _bring_up(self, name: str, change: Change, version: str | None, ends_at: float) -> None:
         made = None
-        if version is not None and self.renditions.are_of(name, version):
+        if version is not None and self.renditions.keep(name, version):
             return
         self.renditions.remove(name)  # while these are made, those of another version are not to be seen
         if version is not None:
@@ -142,7 +143,11 @@ def renderer() -> Renderer:
         originals=Originals(
             s3, max_bytes=int(environment.max_image_bytes), max_pixels=int(environment.max_image_pixels)
         ),
-        renditions=Renditions(s3, environment.renditions_bucket),
+        renditions=Renditions(
+            s3,
+            environment.renditions_bucket,
+            RenditionIndex(client("dynamodb"), environment.rendition_index_table),
+        ),
     )
 
 

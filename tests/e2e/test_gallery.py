@@ -9,6 +9,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -769,6 +770,47 @@ def test_a_thumbnail_is_looked_for_until_it_is_there(visit: Visit) -> None:
     assert [url for url in visit.requests if url.endswith(asked)]
 
 
+NEWEST = re.compile(r"/\?limit=\d+&thumbnails=true$")
+
+
+def without_thumbnails(route: Route) -> None:
+    """Answer as while none is made yet."""
+    entries = route.fetch().json()
+    route.fulfill(json=[{m: value for m, value in entry.items() if m != "thumbnail_url"} for entry in entries])
+
+
+def set_clock(page: Page, system: System, name: str, *, hours: int) -> None:
+    """As so many hours after the picture's upload."""
+    page.clock.install(time=datetime.fromisoformat(system.image(name)["uploaded_at"]) + timedelta(hours=hours))
+
+
+@pytest.mark.usefixtures("pictures")
+def test_a_thumbnail_that_is_not_listed_yet_is_looked_for(visit: Visit) -> None:
+    page, name = visit.page, "gallery/red.jpg"
+    set_clock(page, visit.system, name, hours=0)
+    page.route(NEWEST, without_thumbnails)
+    visit.open()
+    expect(visit.tile(name)).to_contain_text("No preview")
+    page.unroute(NEWEST)
+    page.clock.fast_forward(10_000)
+    expect(visit.tile(name).locator("img.there")).to_have_count(1)
+    # All tiles together: each look is one call.
+    assert len([url for url in visit.requests if NEWEST.search(url)]) < len(PICTURES) + 5
+
+
+@pytest.mark.usefixtures("pictures")
+def test_a_thumbnail_that_an_old_picture_does_not_have_is_not_looked_for(visit: Visit) -> None:
+    page, name = visit.page, "gallery/red.jpg"
+    set_clock(page, visit.system, name, hours=1)
+    page.route(NEWEST, without_thumbnails)
+    visit.open()
+    expect(visit.tile(name)).to_contain_text("No preview")
+    asked = len(visit.requests)
+    page.clock.fast_forward(3_000)
+    page.wait_for_timeout(300)
+    assert not [url for url in visit.requests[asked:] if NEWEST.search(url)]
+
+
 @pytest.mark.usefixtures("pictures")
 def test_pictures_themselves_are_loaded_only_where_they_are_opened(visit: Visit) -> None:
     def loaded() -> set[str]:
@@ -783,9 +825,6 @@ def test_pictures_themselves_are_loaded_only_where_they_are_opened(visit: Visit)
     visit.tile("gallery/red.jpg").locator(".tile").click()
     expect(page.locator(".frame:not(.coming) img")).to_be_visible()
     assert loaded() == {"gallery/red.jpg"}
-
-
-NEWEST = re.compile(r"/\?limit=\d+&thumbnails=true$")
 
 
 def test_what_was_added_stays_though_the_list_is_behind(visit: Visit, afterwards: list[str]) -> None:

@@ -3,10 +3,12 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import boto3
 import pytest
+import requests
 
 import list_images
 from classifications import Classification, Classifications
 from recognition_event import Box, Failure, Instance, Label
+from renditions import Made, RenditionIndex, Renditions
 from tests.functional.conftest import Answer
 
 DOG = Label(
@@ -45,9 +47,23 @@ def records(tables: dict[str, str], table: str, bucket: str, monkeypatch: pytest
     monkeypatch.setenv("MONTHLY_BUDGET_USD", "0.0")
     monkeypatch.setenv("IMAGE_BUCKET", bucket)
     monkeypatch.setenv("RENDITIONS_BUCKET", "renditions")
-    for cached in (list_images._environment, list_images._records, list_images._search, list_images._s3):
+    monkeypatch.setenv("RENDITION_INDEX_TABLE", tables["renditionindex"])
+    for cached in (
+        list_images._environment,
+        list_images._records,
+        list_images._search,
+        list_images._renditions,
+        list_images._s3,
+    ):
         cached.cache_clear()
     return Classifications(boto3.client("dynamodb"), table)
+
+
+@pytest.fixture
+def renditions(records: Classifications, tables: dict[str, str]) -> Renditions:
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="renditions")
+    return Renditions(s3, "renditions", RenditionIndex(boto3.client("dynamodb"), tables["renditionindex"]))
 
 
 @pytest.fixture
@@ -206,30 +222,81 @@ def test_the_description_is_handed_out(get: Callable[..., Answer]) -> None:
     assert get("/openapi.json").document["openapi"].startswith("3.1")
 
 
-def test_entries_have_a_thumbnails_url_if_asked(get: Callable[..., Answer], records: Classifications) -> None:
+SHOWN, CONVERTED = Made(b"thumbnail", None), Made(b"thumbnail", b"display")
+
+
+def test_entries_have_a_thumbnails_url_if_asked(
+    get: Callable[..., Answer], records: Classifications, renditions: Renditions
+) -> None:
     """The same one each time, for a while: a browser keeps what it has under it."""
-    records.put_if_newer(record("a.jpg", 1))
+    records.put_if_newer(record("a.heic", 1))
+    renditions.put("id of a.heic", "v1", CONVERTED)
     assert "thumbnail_url" not in get().document[0]
     [entry] = get(thumbnails="true").document
     parts = urlsplit(entry["thumbnail_url"])
-    assert (parts.netloc, parts.path) == ("renditions.s3.us-east-1.amazonaws.com", "/id%20of%20a.jpg/thumbnail.jpg")
+    assert (parts.netloc, parts.path) == ("renditions.s3.us-east-1.amazonaws.com", "/id%20of%20a.heic/thumbnail.jpg")
     assert 300 <= int(dict(parse_qsl(parts.query))["X-Amz-Expires"]) <= 900
     assert get(thumbnails="true").document == [entry]
     assert get(thumbnails="yes").status == 400
-    image = get("/images/a.jpg").document
+    image = get("/images/a.heic").document
     assert image["thumbnail_url"] == entry["thumbnail_url"]
-    assert urlsplit(image["rendition_url"]).path == "/id%20of%20a.jpg/display.jpg"
+    assert urlsplit(image["rendition_url"]).path == "/id%20of%20a.heic/display.jpg"
 
 
-def test_a_replaced_picture_has_other_urls(get: Callable[..., Answer], records: Classifications) -> None:
-    """Under the old ones a browser keeps what it has loaded."""
+def test_urls_of_renditions_are_there_only_where_the_renditions_are(
+    get: Callable[..., Answer], records: Classifications, renditions: Renditions
+) -> None:
+    """A picture that browsers show has no larger form; another has none yet, or will never have any."""
+    made = {"shown.jpg": SHOWN, "converted.heic": CONVERTED, "coming.heic": None, "page.html": None}
+    for name, files in made.items():
+        records.put_if_newer(record(name, 1, status="FAILED" if name == "page.html" else "RECOGNIZED", labels=()))
+        if files:
+            renditions.put(f"id of {name}", "v1", files)
+    listed = {entry["image"]: entry for entry in get(thumbnails="true").document}
+    for name, files in made.items():
+        document = get(f"/images/{name}").document
+        wanted = {"thumbnail_url": files, "rendition_url": files and files.display}
+        assert {member for member in wanted if member in document} == {m for m, there in wanted.items() if there}, name
+        assert ("thumbnail_url" in listed[name]) == bool(files), name
+        for member in wanted:
+            if member in document:
+                assert requests.get(document[member], timeout=10).ok
+    renditions.remove("id of converted.heic")
+    assert get("/images/converted.heic").document.keys().isdisjoint({"thumbnail_url", "rendition_url"})
+
+
+def test_a_replaced_picture_has_other_urls_of_its_own_version(
+    get: Callable[..., Answer], records: Classifications, renditions: Renditions
+) -> None:
+    """Under the old ones a browser keeps what it has loaded; the old renditions are not the new picture's."""
     urls = set()
     for minute in (1, 2):
-        records.put_if_newer(record("a.jpg", minute, sequencer=f"0{minute}"))
-        document = get("/images/a.jpg").document
+        records.put_if_newer(record("a.heic", minute, sequencer=f"0{minute}", version_id=f"v{minute}"))
+        assert "rendition_url" not in get("/images/a.heic").document
+        renditions.put("id of a.heic", f"v{minute}", CONVERTED)
+        document = get("/images/a.heic").document
         urls |= {document["thumbnail_url"], document["rendition_url"]}
         assert get(thumbnails="true").document[0]["thumbnail_url"] in urls
     assert len(urls) == 4
+
+
+def test_the_thumbnails_of_a_page_take_a_call_for_each_hundred(
+    get: Callable[..., Answer], records: Classifications, renditions: Renditions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(205):
+        records.put_if_newer(record(f"{number}.jpg", number % 60))
+        renditions.index.put(f"id of {number}.jpg", "v1", display=False)
+    calls: list[str] = []
+    dynamodb, s3 = list_images._renditions().dynamodb, list_images._s3()
+    for service in (dynamodb, s3):
+        service.meta.events.register_last("before-call", lambda model, **_: calls.append(model.name), unique_id="seen")
+    try:
+        document = get(thumbnails="true", limit="1000").document
+    finally:
+        for service in (dynamodb, s3):
+            service.meta.events.unregister("before-call", unique_id="seen")
+    assert sum("thumbnail_url" in entry for entry in document) == 205
+    assert calls == ["Query"] + ["BatchGetItem"] * 3
 
 
 def test_the_next_page_has_thumbnails_too(get: Callable[..., Answer], records: Classifications) -> None:

@@ -195,12 +195,13 @@ def test_pictures_presigned_urls(
     monkeypatch.setenv("LABEL_INDEX_TABLE", tables["labelindex"])
     monkeypatch.setenv("LABEL_COUNTS_TABLE", tables["labelcounts"])
     monkeypatch.setenv("RENDITIONS_BUCKET", "renditions")
+    monkeypatch.setenv("RENDITION_INDEX_TABLE", tables["renditionindex"])
     monkeypatch.setenv("USAGE_TABLE", tables["usage"])
     monkeypatch.setenv("MONTHLY_BUDGET_USD", "0.0")
     monkeypatch.setenv("IMAGE_BUCKET", s3.bucket)
     monkeypatch.setenv("AWS_SESSION_TOKEN", SESSION)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers other credentials
-    for cached in (list_images._environment, list_images._records, list_images._s3):
+    for cached in (list_images._environment, list_images._records, list_images._renditions, list_images._s3):
         cached.cache_clear()
     assert deliver(s3.put("a.jpg", **{"source-url": f"https://host/a.jpg?{TOKEN}"})) == []
     shown = call(list_images.handler, "GET", "/images/a.jpg", parameters={"image": "a.jpg"})

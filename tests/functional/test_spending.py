@@ -232,6 +232,7 @@ def reader(tables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
         "LABEL_COUNTS_TABLE",
         "IMAGE_BUCKET",
         "RENDITIONS_BUCKET",
+        "RENDITION_INDEX_TABLE",
     ):
         monkeypatch.setenv(name, "none")
     monkeypatch.setenv("USAGE_TABLE", tables["usage"])

@@ -10,6 +10,7 @@ from PIL import ExifTags, Image
 
 import thumbnails
 from recognition_event import image_id
+from renditions import RenditionIndex
 from tests.counted import COUNTED
 from tests.functional.conftest import MAX_BYTES, S3, Context, emitted, failed, kinds, sqs_event
 from tests.picture_files import encoded, quarters, scene
@@ -20,10 +21,13 @@ Look = Callable[[str], dict[str, Any]]
 
 
 @pytest.fixture
-def render(bucket: str, queue_url: str, context: Context, monkeypatch: pytest.MonkeyPatch) -> Render:
+def render(
+    bucket: str, tables: dict[str, str], queue_url: str, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> Render:
     """Hand messages to the handler; the ids of those that stay in the queue."""
     boto3.client("s3").create_bucket(Bucket="renditions")
     monkeypatch.setenv("RENDITIONS_BUCKET", "renditions")
+    monkeypatch.setenv("RENDITION_INDEX_TABLE", tables["renditionindex"])
     monkeypatch.setenv("QUEUE_URL", queue_url)
     monkeypatch.setenv("MAX_IMAGE_BYTES", str(MAX_BYTES))
     monkeypatch.setenv("MAX_IMAGE_PIXELS", "60000000")
@@ -33,9 +37,10 @@ def render(bucket: str, queue_url: str, context: Context, monkeypatch: pytest.Mo
 
 
 @pytest.fixture
-def look(bucket: str) -> Look:
-    """The renditions of an image: name -> picture."""
+def look(bucket: str, tables: dict[str, str]) -> Look:
+    """The renditions of an image: name -> picture. The index has the same names."""
     s3 = boto3.client("s3")
+    index = RenditionIndex(boto3.client("dynamodb"), tables["renditionindex"])
 
     def looked(key: str) -> dict[str, Any]:
         prefix = f"{image_id(bucket, key)}/"
@@ -45,6 +50,8 @@ def look(bucket: str) -> Look:
             answer = s3.get_object(Bucket="renditions", Key=entry["Key"])
             assert (answer["ContentType"], answer["CacheControl"]) == ("image/jpeg", "private, max-age=60")
             found[entry["Key"].removeprefix(prefix)] = Image.open(io.BytesIO(answer["Body"].read()))
+        entered = [rendered.names for rendered in index.find([image_id(bucket, key)]).values()]
+        assert entered == ([found.keys()] if found else [])
         return found
 
     return looked
@@ -106,3 +113,16 @@ def test_the_deletion_of_what_was_never_there_does_nothing(s3: S3, render: Rende
 def test_what_is_no_notification_stays_in_the_queue(s3: S3, render: Render, look: Look) -> None:
     assert render("no json", s3.put_bytes("photo", encoded(scene()))) == ["0"]
     assert look("photo").keys() == {"thumbnail.jpg"}
+
+
+def test_renditions_from_before_the_index_are_entered_and_not_made_again(
+    s3: S3, render: Render, look: Look, tables: dict[str, str]
+) -> None:
+    created = s3.put_bytes("photo", encoded(scene(), "TIFF"))
+    assert render(created) == []
+    made = boto3.client("s3").list_objects_v2(Bucket="renditions")["Contents"]
+    [name] = {entry["Key"].partition("/")[0] for entry in made}
+    RenditionIndex(boto3.client("dynamodb"), tables["renditionindex"]).remove(name)
+    assert render(created) == []
+    assert look("photo").keys() == {"thumbnail.jpg", "display.jpg"}
+    assert boto3.client("s3").list_objects_v2(Bucket="renditions")["Contents"] == made

@@ -42,7 +42,8 @@ def test_with_the_roles_as_they_are_the_whole_way_works(
     record = wait_for(lambda: system.image(name))
     assert record["status"] == "RECOGNIZED"
     assert requests.get(record["picture_url"], timeout=10).ok
-    wait_for(lambda: requests.get(record["thumbnail_url"], timeout=10).ok)
+    record = wait_for(lambda: (image := system.image(name)) and "thumbnail_url" in image and image)
+    assert requests.get(record["thumbnail_url"], timeout=10).ok
     assert requests.get(f"{system.endpoints.gallery}/endpoints.json", timeout=10).ok
     assert name in system.images()
     wait_for(lambda: events(system, name) == ["image.recognized"])

@@ -65,12 +65,14 @@ STATEMENTS = {
         # A presigned URL opens what its signer may read. Deleting leaves a marker, and the versions.
         "<ImageBucket>/*": {"s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObject"},
         "<Renditions>/*": {"s3:GetObject"},
+        "<RenditionIndex>": {"dynamodb:BatchGetItem"},
         "<ListImagesLogs>": LOGGING,
     },
     "RekognitionStack/Thumbnails": {
         "<ThumbnailQueue>": CONSUMING,
         "<ImageBucket>/*": {"s3:GetObject", "s3:GetObjectVersion"},
         "<Renditions>/*": {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
+        "<RenditionIndex>": {"dynamodb:DeleteItem", "dynamodb:PutItem"},
         "<ImageBucket>": {"s3:ListBucket"},  # else S3 answers 403 for what is not there
         "<Renditions>": {"s3:ListBucket"},
         "<ThumbnailsLogs>": LOGGING,

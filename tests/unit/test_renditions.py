@@ -8,9 +8,10 @@ from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from items import from_attributes
 from message_batch import RetryLaterError
 from originals import Originals
-from renditions import Renditions
+from renditions import RenditionIndex, Renditions
 from thumbnails import Renderer
 from uploads import Change
 
@@ -39,6 +40,8 @@ class World:
     versions: list[bytes | None] = field(default_factory=list)
     """Of the picture; None is a delete marker."""
     made: dict[str, dict[str, Any]] = field(default_factory=dict)
+    entered: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The index: image_id -> its item."""
     events: int = 0
     seen: list[bytes] = field(default_factory=list)
     """What could be seen while others were being made."""
@@ -63,7 +66,8 @@ class World:
         self.events -= 1
         try:
             originals = Undecoded(self, 1000, 1000)  # type: ignore[arg-type]
-            renderer = Renderer(self, originals, Renditions(self, "renditions"))  # type: ignore[arg-type]
+            renditions = Renditions(self, "renditions", RenditionIndex(self, "index"))  # type: ignore[arg-type]
+            renderer = Renderer(self, originals, renditions)  # type: ignore[arg-type]
             renderer.handle(CHANGE, seconds=60)
         except (DeathError, RetryLaterError):
             self.events += 1
@@ -89,6 +93,15 @@ class World:
     def delete_object(self, *, Bucket: str, Key: str) -> None:  # noqa: N803
         self.step()
         self.made.pop(Key, None)
+
+    def put_item(self, *, TableName: str, Item: Any) -> None:  # noqa: N803
+        self.step()
+        item = from_attributes(Item)
+        self.entered[item["image_id"]] = item
+
+    def delete_item(self, *, TableName: str, Key: Any) -> None:  # noqa: N803
+        self.step()
+        self.entered.pop(from_attributes(Key)["image_id"], None)
 
 
 class Undecoded(Originals):
@@ -128,6 +141,8 @@ def test_late_repeated_and_disordered_events_and_workers_that_die_end_at_the_las
     if last == HEIC:
         expected["display.jpg"] = b"display of " + last + now
     assert {key.rpartition("/")[2]: entry["Body"] for key, entry in world.made.items()} == expected
+    entered = [(item["version"], sorted(item["names"])) for item in world.entered.values()]
+    assert entered == ([(now.decode(), sorted(expected))] if expected else [])
 
 
 def test_what_is_there_is_not_made_again() -> None:

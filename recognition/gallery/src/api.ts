@@ -22,7 +22,8 @@ export interface Entry {
   status: "RECOGNIZED" | "FAILED";
   failure: Failure | null;
   uploaded_at: string;
-  thumbnail_url: string;
+  /** There once it is made; never, of what is no picture. */
+  thumbnail_url?: string;
   confidence?: number;
 }
 
@@ -58,8 +59,9 @@ export interface Picture {
   labels: Label[];
   truncated: boolean;
   picture_url: string;
-  thumbnail_url: string;
-  rendition_url: string;
+  thumbnail_url?: string;
+  /** There once it is made; never, of what browsers show as it is, and of what is no picture. */
+  rendition_url?: string;
 }
 
 export interface Delivery {

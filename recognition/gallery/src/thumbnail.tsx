@@ -1,10 +1,12 @@
 import { useEffect, useState } from "preact/hooks";
-import { type Api, pause } from "./api";
+import { type Api, type Entry, type Page, pause } from "./api";
 import { Picture } from "./icons";
 import { isOld, type Shown } from "./pictures";
 import { strings } from "./strings";
 
 const FIRST_PAUSE = 600;
+const MAKING_MINUTES = 10; // after an upload; then a thumbnail that is not there is not waited for
+const NEWEST = 1000;
 
 /** Looks that have failed, after which it is said so. It is looked for on. */
 export const PATIENCE = 2;
@@ -12,10 +14,22 @@ export const PATIENCE = 2;
 /** Wait before the next look at what may still be made of an upload: ever longer. */
 export const waitForMaking = (looks: number) => pause(FIRST_PAUSE * 1.6 ** looks);
 
-type Address = Pick<Shown, "thumbnail_url" | "since">;
+type Address = Pick<Entry, "thumbnail_url">;
+type Dated = Pick<Shown, "thumbnail_url" | "since">;
+
+let looking: Promise<Page> | null = null;
+
+/** The address of a thumbnail that was just made. Tiles that look at the same time share one call. */
+async function newAddress(api: Api, entry: Shown): Promise<Address | null> {
+  looking ??= api.newest(NEWEST).finally(() => (looking = null));
+  const listed = (await looking).entries.find((e) => e.image === entry.image && e.uploaded_at === entry.uploaded_at);
+  return listed ?? null;
+}
+
+const isInMaking = (entry: Shown) => Date.now() - Date.parse(entry.uploaded_at) < MAKING_MINUTES * 60_000;
 
 /** Addresses that were found later than the list; tiles come and go as one scrolls. */
-const found = new Map<string, Address>();
+const found = new Map<string, Dated>();
 
 interface Properties {
   api: Api;
@@ -27,22 +41,27 @@ interface Properties {
 /** The thumbnail, as soon as it is made, or a placeholder. */
 export function Thumbnail({ api, entry, preview }: Properties) {
   const key = `${entry.uploaded_at} ${entry.image}`;
-  const [address, setAddress] = useState<Address>(() => latest(entry, found.get(key)));
+  const [address, setAddress] = useState<Dated>(() => latest(entry, found.get(key)));
   const [look, setLook] = useState(0);
-  const [failures, setFailures] = useState(0);
+  const [failures, setFailures] = useState(address.thumbnail_url ? 0 : 1);
   const [isThere, setThere] = useState(false);
+  const isMissing = !address.thumbnail_url && !isInMaking(entry);
 
   useEffect(() => {
-    if (!failures) return;
+    if (!failures || isMissing) return;
     let isWanted = true;
     (async () => {
       if (failures > 1 || !isOld(address)) await waitForMaking(failures);
       if (!isWanted) return;
-      const picture = isOld(address) ? await api.picture(entry.image).catch(() => null) : null;
-      if (picture) found.set(key, { thumbnail_url: picture.thumbnail_url, since: Date.now() });
+      let made: Address | null = null;
+      if (!address.thumbnail_url) made = await newAddress(api, entry).catch(() => null);
+      else if (isOld(address)) made = await api.picture(entry.image).catch(() => null);
+      if (made?.thumbnail_url) found.set(key, { thumbnail_url: made.thumbnail_url, since: Date.now() });
       if (!isWanted) return;
-      setAddress(latest(address, found.get(key)));
+      const next = latest(address, found.get(key));
+      setAddress(next);
       setLook(failures); // the address may be the same one
+      if (!next.thumbnail_url) setFailures(failures + 1);
     })();
     return () => {
       isWanted = false;
@@ -53,22 +72,24 @@ export function Thumbnail({ api, entry, preview }: Properties) {
   return (
     <span class="thumbnail">
       {shown && <img src={shown} alt="" draggable={false} />}
-      {failures > PATIENCE && !isThere && !shown && <Placeholder />}
-      <img
-        key={look}
-        class={isThere ? "there" : "coming"}
-        src={address.thumbnail_url}
-        alt=""
-        decoding="async"
-        draggable={false}
-        onLoad={() => setThere(true)}
-        onError={() => setFailures(look + 1)}
-      />
+      {(failures > PATIENCE || isMissing) && !isThere && !shown && <Placeholder />}
+      {address.thumbnail_url && (
+        <img
+          key={look}
+          class={isThere ? "there" : "coming"}
+          src={address.thumbnail_url}
+          alt=""
+          decoding="async"
+          draggable={false}
+          onLoad={() => setThere(true)}
+          onError={() => setFailures(look + 1)}
+        />
+      )}
     </span>
   );
 }
 
-const latest = (one: Address, other: Address | undefined) => (other && other.since > one.since ? other : one);
+const latest = (one: Dated, other: Dated | undefined) => (other && other.since > one.since ? other : one);
 
 export function Placeholder() {
   return (

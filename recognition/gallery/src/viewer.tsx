@@ -9,6 +9,7 @@ import { strings } from "./strings";
 import { PATIENCE, waitForMaking } from "./thumbnail";
 
 const DELIVERY_LOOKS = 7;
+const RENDITION_LOOKS = 9; // within two minutes
 const HUES = [210, 28, 150, 330, 265, 60, 185, 0, 100, 295];
 
 interface Properties {
@@ -87,7 +88,7 @@ export function Viewer({ api, pictures, deletions, image, children }: Properties
       onClose={() => dialog.current && close()} // by Escape
     >
       <div class="stage">
-        {picture && <Stage key={image} picture={picture} emphasized={emphasized} />}
+        {picture && <Stage key={image} api={api} picture={picture} emphasized={emphasized} />}
         {!picture && !problem && <p class="loading">{strings.loading}</p>}
         <Step name={strings.previous} onClick={previous && (() => open(previous.image))} isBack />
         <Step name={strings.following} onClick={following && (() => open(following.image))} />
@@ -136,8 +137,9 @@ function Step({ name, isBack, onClick }: { name: string; isBack?: boolean; onCli
 }
 
 /** The picture with its boxes. What the browser cannot show, it shows converted, as soon as that is made. */
-function Stage({ picture, emphasized }: { picture: Picture; emphasized: string | null }) {
+function Stage({ api, picture, emphasized }: { api: Api; picture: Picture; emphasized: string | null }) {
   const [attempt, setAttempt] = useState(0);
+  const [rendition, setRendition] = useState(picture.rendition_url);
   const [ratio, setRatio] = useState(0);
 
   async function tryAgain() {
@@ -145,13 +147,27 @@ function Stage({ picture, emphasized }: { picture: Picture; emphasized: string |
     setAttempt(attempt + 1);
   }
 
+  useEffect(() => {
+    if (!attempt || rendition) return;
+    let isWanted = true;
+    (async () => {
+      const found = attempt <= RENDITION_LOOKS ? await api.picture(picture.image).catch(() => null) : null;
+      if (!isWanted) return;
+      if (found?.rendition_url) setRendition(found.rendition_url);
+      else if (attempt <= RENDITION_LOOKS) await tryAgain();
+    })();
+    return () => {
+      isWanted = false;
+    };
+  }, [attempt]);
+
   return (
     <>
       {attempt > PATIENCE && !ratio && <p class="problem">{strings.cannotShow}</p>}
       <div class={ratio ? "frame" : "frame coming"} style={ratio ? { "--ratio": `${ratio}` } : {}}>
         <img
           key={attempt}
-          src={attempt ? picture.rendition_url : picture.picture_url}
+          src={attempt ? rendition : picture.picture_url}
           alt={strings.alternative(picture.image, picture.labels.map((label) => label.name))}
           draggable={false}
           onLoad={({ currentTarget: { naturalWidth, naturalHeight } }) => setRatio(naturalWidth / naturalHeight)}
