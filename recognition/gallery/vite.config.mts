@@ -8,6 +8,7 @@ export default defineConfig({
   build: {
     assetsDir: "",
     assetsInlineLimit: 0, // the page's policy allows no data: URLs
+    license: { fileName: "licenses.txt" }, // the licences want their texts to come along
     modulePreload: { polyfill: false },
     target: "es2022",
   },

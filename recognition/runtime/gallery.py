@@ -16,10 +16,11 @@ from http_api import REQUEST_ID, ApiError, json_resolver, json_response, logger
 app = json_resolver()
 
 PAGE = "index.html"
-CONTENT_TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
+CONTENT_TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml", "txt": "text/plain"}
 
 ASK_AGAIN = {"Cache-Control": "no-cache"}
 KEEP = {"Cache-Control": "public, max-age=31536000, immutable"}  # a file's name holds a digest of its content
+LICENSES = "licenses.txt"  # its name does not
 HARDENED = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -80,9 +81,8 @@ def show_file(name: str) -> Response[Any]:
     kind = CONTENT_TYPES.get(name.rpartition(".")[2])
     if kind is None or name not in _files():
         raise ApiError(HTTPStatus.NOT_FOUND, "NotFound", "the page has no such file")
-    return Response(
-        HTTPStatus.OK, content_type=f"{kind}; charset=utf-8", body=_files()[name], headers={**KEEP, **HARDENED}
-    )
+    headers = {**(ASK_AGAIN if name == LICENSES else KEEP), **HARDENED}
+    return Response(HTTPStatus.OK, content_type=f"{kind}; charset=utf-8", body=_files()[name], headers=headers)
 
 
 def _policy() -> str:

@@ -58,6 +58,7 @@ def ask(written: Any, context: Context, tmp_path: Path, monkeypatch: pytest.Monk
     for name, text in {
         "index.html": "<!doctype html>",
         "index-BYAqz2b2.js": "render()",
+        "licenses.txt": "# Licenses",
         "main-Cx81_aB2.css": "a{}",
     }.items():
         (tmp_path / "gallery_page" / name).write_text(text)
@@ -120,6 +121,13 @@ def test_its_files_are_kept_for_good(ask: Ask, name: str, kind: str) -> None:
     assert (file.status, file.headers["Content-Type"]) == (200, f"{kind}; charset=utf-8")
     assert file.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert file.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_licences_of_what_is_in_it_come_with_it(ask: Ask) -> None:
+    """Under a name that stays the same, so that it is asked for again."""
+    file = ask("/gallery/licenses.txt")
+    assert (file.status, file.headers["Content-Type"]) == (200, "text/plain; charset=utf-8")
+    assert file.headers["Cache-Control"] == "no-cache"
 
 
 @pytest.mark.parametrize(
