@@ -1,7 +1,7 @@
 """What the Image Upload Service answers, for its description."""
 
 from http import HTTPStatus
-from typing import Any, NotRequired
+from typing import Any
 
 from typing_extensions import TypedDict
 
@@ -19,24 +19,6 @@ class Stored(TypedDict):
     height: int
     message: str
     request_id: str
-
-
-class Wish(TypedDict):
-    """A picture to be fetched and stored."""
-
-    url: str
-    name: NotRequired[str]
-    overwrite: NotRequired[bool]
-    refresh: NotRequired[bool]
-
-
-class File(TypedDict):
-    """A file to be uploaded; `md5`, in hexadecimal digits, tells whether it is stored already."""
-
-    name: str
-    content_type: str
-    overwrite: NotRequired[bool]
-    md5: NotRequired[str]
 
 
 class Form(TypedDict):
@@ -65,13 +47,10 @@ SERVICE = Service(
     module="get_save_image",
     calls={
         ("get", "/"): Call(answers={HTTPStatus.OK: Stored}, errors=ERRORS),
-        ("post", "/images"): Call(
-            answers={HTTPStatus.CREATED: Stored, HTTPStatus.OK: Stored}, errors=ERRORS, body=Wish
-        ),
+        ("post", "/images"): Call(answers={HTTPStatus.CREATED: Stored, HTTPStatus.OK: Stored}, errors=ERRORS),
         ("post", "/uploads"): Call(
             answers={HTTPStatus.CREATED: Form, HTTPStatus.OK: Known},
-            errors=(HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT),
-            body=File,
+            errors=(HTTPStatus.CONFLICT,),
         ),
         ("get", "/openapi.json"): Call(answers={HTTPStatus.OK: dict[str, Any]}, open=True),
     },

@@ -41,13 +41,12 @@ class ErrorAnswer(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """What a call answers, by status; whether it does so in pages, needs no key, or takes a body."""
+    """What a call answers, by status; whether it does so in pages, or needs no key."""
 
     answers: Mapping[HTTPStatus, Any]
     errors: tuple[HTTPStatus, ...] = ()
     paged: bool = False
     open: bool = False
-    body: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +68,7 @@ def describe(service: Service) -> dict[str, Any]:
     routes = {_operation(route.method, route.rule): route.func for route in _routes(service)}
     if missing := routes.keys() ^ service.calls.keys():
         raise LookupError(f"{service.module} and its description differ in {sorted(missing)}")
-    types = [body for call in service.calls.values() for body in (*call.answers.values(), call.body) if body]
+    types = [kind for call in service.calls.values() for kind in call.answers.values()]
     found, definitions = TypeAdapter.json_schemas(
         [(kind, "serialization", TypeAdapter(kind)) for kind in (*types, ErrorAnswer)],
         ref_template="#/components/schemas/{model}",
@@ -82,15 +81,15 @@ def describe(service: Service) -> dict[str, Any]:
             "operationId": function.__name__,
             "summary": function.__doc__.partition("\n")[0],
             "parameters": [_path_parameter(name, service) for name in re.findall(r"{(\w+)}", path)]
-            + [_query_parameter(parameter) for parameter in getattr(function, "parameters", ())],
-            "responses": _responses(call, schemas),
+            + [_query_parameter(parameter) for parameter in function.parameters],
+            "responses": _responses(call, function.body, schemas),
         }
         if call.open:
             operation["security"] = []
-        if call.body:
+        if function.body:
             operation["requestBody"] = {
                 "required": True,
-                "content": {"application/json": {"schema": schemas[call.body]}},
+                "content": {"application/json": {"schema": _object(function.body)}},
             }
         paths.setdefault(path, {})[method] = operation
     return {
@@ -139,16 +138,27 @@ def _query_parameter(parameter: Any) -> dict[str, Any]:
     }
 
 
-def _responses(call: Call, schemas: Mapping[Any, Any]) -> dict[str, Any]:
+def _object(body: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {member.name: {**member.schema, "description": member.about} for member in body.members},
+        "required": [member.name for member in body.members if member.required],
+        "additionalProperties": False,
+        "examples": [json.loads(body.example)],
+    }
+
+
+def _responses(call: Call, body: Any, schemas: Mapping[Any, Any]) -> dict[str, Any]:
     def response(status: HTTPStatus, schema: Any) -> dict[str, Any]:
         return {"description": status.phrase, "content": {"application/json": {"schema": schema}}}
 
     responses = {str(int(status)): response(status, schemas[kind]) for status, kind in call.answers.items()}
     if call.paged:
         responses["200"]["headers"] = {"Link": NEXT}
-    # Those of API Gateway: no key or a wrong one, too many calls; and our own faults.
-    common = (HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.INTERNAL_SERVER_ERROR)
-    for status in sorted({*call.errors, *common, HTTPStatus.GATEWAY_TIMEOUT}):
+    # What a call does not take; those of API Gateway: no key or a wrong one, too many calls; and our own faults.
+    common = {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}
+    common |= {HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.GATEWAY_TIMEOUT}
+    for status in sorted({*call.errors, *common, *([HTTPStatus.UNSUPPORTED_MEDIA_TYPE] if body else [])}):
         responses[str(int(status))] = response(status, schemas[ErrorAnswer])
     return responses
 

@@ -70,15 +70,13 @@ SERVICE = Service(
     title="Sightline: List Images Service",
     module="list_images",
     calls={
-        ("get", "/"): Call(answers={HTTPStatus.OK: list[Entry]}, errors=(HTTPStatus.BAD_REQUEST,), paged=True),
-        ("get", "/images"): Call(answers={HTTPStatus.OK: Image}, errors=(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND)),
+        ("get", "/"): Call(answers={HTTPStatus.OK: list[Entry]}, paged=True),
+        ("get", "/images"): Call(answers={HTTPStatus.OK: Image}, errors=(HTTPStatus.NOT_FOUND,)),
         ("get", "/images/{image}"): Call(answers={HTTPStatus.OK: Image}, errors=(HTTPStatus.NOT_FOUND,)),
         ("delete", "/images/{image}"): Call(answers={HTTPStatus.ACCEPTED: Deletion}, errors=(HTTPStatus.NOT_FOUND,)),
-        ("get", "/labels"): Call(
-            answers={HTTPStatus.OK: list[LabelCount]}, errors=(HTTPStatus.BAD_REQUEST,), paged=True
-        ),
-        ("get", "/search"): Call(answers={HTTPStatus.OK: list[Found]}, errors=(HTTPStatus.BAD_REQUEST,), paged=True),
-        ("get", "/usage"): Call(answers={HTTPStatus.OK: Usage}, errors=(HTTPStatus.BAD_REQUEST,)),
+        ("get", "/labels"): Call(answers={HTTPStatus.OK: list[LabelCount]}, paged=True),
+        ("get", "/search"): Call(answers={HTTPStatus.OK: list[Found]}, paged=True),
+        ("get", "/usage"): Call(answers={HTTPStatus.OK: Usage}),
         ("get", "/openapi.json"): Call(answers={HTTPStatus.OK: dict[str, Any]}, open=True),
     },
     path_parameters={"image": "The image's name. Slashes stand as they are, everything else is percent-encoded, once."},

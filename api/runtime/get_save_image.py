@@ -12,52 +12,25 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import image_names
 import metrics
+from api_errors import ApiError
 from aws_clients import REGIONAL, client
 from environment import from_environment
 from http_api import (
     REQUEST_ID,
-    ApiError,
-    Parameter,
-    bad_request,
     json_file,
     json_resolver,
     json_response,
     logger,
-    parse_json,
     takes,
 )
 from image_store import ImageStore, NameTakenError
 from safe_fetch import SourceRules
 from saving import REFUSALS, Saver, Upload
-from source_urls import MAX_URL, check_url
+from source_urls import check_url
 from upload_forms import File, UploadForms
+from upload_requests import FILE, NAME, OVERWRITE, PICTURE, URL
 
 app = json_resolver()
-
-
-URL = Parameter(
-    name="url",
-    about="The picture's address.",
-    takes="the picture's address, percent-encoded",
-    schema={"type": "string", "format": "uri", "maxLength": MAX_URL},
-    read=str,
-    required=True,
-)
-NAME = Parameter(
-    name="name",
-    about="What the picture is to be called; without it, as in the last part of the URL's path.",
-    takes="a name such as holiday/img-01.jpg",
-    schema={"type": "string", "minLength": 1, "maxLength": image_names.MAX_BYTES},
-    read=str,
-)
-OVERWRITE = Parameter(
-    name="overwrite",
-    about="Whether it may replace another picture of this name.",
-    takes="true or false",
-    schema={"type": "boolean", "default": False},
-    read=lambda text: {"true": True, "false": False}[text],
-    default=False,
-)
 
 
 @dataclass(frozen=True)
@@ -106,26 +79,26 @@ def get(asked: dict[str, Any]) -> Response[Any]:
 
 
 @app.post("/images")
-def post() -> Response[Any]:
+@takes(app, body=PICTURE)
+def post(asked: dict[str, Any]) -> Response[Any]:
     """The same without side effects on GET: 201, or 200 if the picture was there already."""
-    parameters = _body('{"url": "https://…"}')
-    if unknown := sorted(parameters.keys() - {"url", "name", "overwrite", "refresh"}):
-        raise bad_request(f"unknown member {unknown[0]!r}; the body takes name, overwrite, refresh, url")
-    document, changed = save(_upload(parameters))
+    document, changed = save(_upload(asked))
     return json_response(HTTPStatus.CREATED if changed else HTTPStatus.OK, document)
 
 
 @app.get("/openapi.json")
+@takes(app)
 def describe() -> Response[Any]:
     """This description."""
     return json_file(__file__, "get_save_image.openapi.json")
 
 
 @app.post("/uploads")
-def sign() -> Response[Any]:
+@takes(app, body=FILE)
+def sign(asked: dict[str, Any]) -> Response[Any]:
     """A form for a file's bytes, which then go straight to S3: 201, or 200 if they are there already."""
     with _translated():
-        file = File.of(_body('{"name": "a.jpg", "content_type": "image/jpeg"}'))
+        file = File(**{**asked, "name": image_names.check(asked["name"])})
         status, document = _forms().sign(file, _request_id())
     logger.info("signed" if status is HTTPStatus.CREATED else "unchanged", extra={"image": document["image"]})
     return json_response(status, {**document, "request_id": _request_id()})
@@ -135,30 +108,12 @@ def _request_id() -> str:
     return app.current_event.request_context.request_id
 
 
-def _body(example: str) -> dict[str, Any]:
-    try:
-        document = parse_json(app.current_event.decoded_body or "")
-    except ValueError as error:
-        raise bad_request(f"the body is not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise bad_request(f"the body takes an object such as {example}")
-    return document
-
-
-def _upload(parameters: dict[str, Any]) -> Upload:
-    url, name = parameters.get("url"), parameters.get("name")
-    if not url or not isinstance(url, str):
-        raise bad_request("url is missing; it takes the picture's address, percent-encoded")
-    flags = {flag: parameters.get(flag, False) for flag in ("overwrite", "refresh")}
-    for flag, value in flags.items():
-        if not isinstance(value, bool):
-            raise bad_request(f"{flag} takes true or false")
-    if name is not None and not isinstance(name, str):
-        raise bad_request("name takes text")
+def _upload(asked: dict[str, Any]) -> Upload:
+    url, name = asked["url"], asked["name"]
     with _translated():
         check_url(url)
         name = image_names.from_url(url) if name is None else image_names.check(name)
-        return Upload(url=url, name=name, correlation_id=_request_id(), **flags)
+    return Upload(**{**asked, "name": name}, correlation_id=_request_id())
 
 
 def save(upload: Upload) -> tuple[dict[str, Any], bool]:

@@ -1,21 +1,16 @@
 """Forms by which files go straight to S3, which holds them to what was signed: name, media type, size."""
 
-import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-import image_names
 from correlation import METADATA
-from http_api import bad_request
 from image_store import NameTakenError, etag, is_missing
-from pictures import CONTENT_TYPES
 from safe_fetch import MAX_BYTES
 
 FORM_SECONDS = 900
-MD5 = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -26,29 +21,6 @@ class File:
     content_type: str
     overwrite: bool
     md5: str | None
-
-    @classmethod
-    def of(cls, document: dict[str, Any]) -> "File":
-        """Read a request's body.
-
-        Raises:
-            ApiError, ImageNameError: a member is missing or wrong; the message says what it takes.
-        """
-        if unknown := sorted(document.keys() - {"name", "content_type", "overwrite", "md5"}):
-            raise bad_request(f"unknown member {unknown[0]!r}; the body takes content_type, md5, name, overwrite")
-        name, content_type, md5 = document.get("name"), document.get("content_type"), document.get("md5")
-        overwrite = document.get("overwrite", False)
-        if not isinstance(name, str):
-            raise bad_request("name is missing; it takes what the picture is to be called")
-        if "${filename}" in name:
-            raise bad_request("name has ${filename}, which S3 would replace; choose another")
-        if not isinstance(content_type, str) or content_type not in CONTENT_TYPES.values():
-            raise bad_request(f"content_type takes one of {', '.join(CONTENT_TYPES.values())}")
-        if not isinstance(overwrite, bool):
-            raise bad_request("overwrite takes true or false")
-        if md5 is not None and not (isinstance(md5, str) and MD5.fullmatch(md5)):
-            raise bad_request("md5 takes 32 hexadecimal digits in lower case")
-        return cls(image_names.check(name), content_type, overwrite, md5)
 
 
 @dataclass(frozen=True)

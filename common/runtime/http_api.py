@@ -1,10 +1,10 @@
 """How our HTTP APIs answer: JSON, and one shape for every error."""
 
+import base64
 import functools
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,11 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
+from api_errors import ApiError
 from endpoints import EndpointsError, endpoints, origin
+from parameters import Body, Parameter, expect_no_body, read_body, read_query
 
 logger = Logger()
 
@@ -23,58 +26,11 @@ REQUEST_ID = "requestContext.requestId"
 PREFLIGHT_SECONDS = 3600
 
 
-class ApiError(Exception):
-    """An answer other than success: its status, a code for programs, a message for people."""
-
-    def __init__(self, status: HTTPStatus, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-
-
 def json_file(beside: str, name: str) -> Response[Any]:
     """An answer that is a JSON file beside a module."""
     return Response(
         status_code=HTTPStatus.OK, content_type="application/json", body=Path(beside).with_name(name).read_text()
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parameter:
-    """A query parameter: how it is read, and how that is told to programs (`schema`, JSON Schema) and people.
-
-    `read` makes a value of its text or raises ValueError or KeyError; then the answer is 400 with `takes`.
-    """
-
-    name: str
-    about: str
-    takes: str
-    schema: Mapping[str, Any]
-    read: Callable[[str], Any]
-    required: bool = False
-    default: Any = None
-    most: int = 1
-    """How often it may be given; if more than once, all its values are taken."""
-
-    def value(self, given: Sequence[str]) -> Any:
-        """Read what was given.
-
-        Raises:
-            ApiError: 400.
-        """
-        if not given and self.required:
-            raise bad_request(f"{self.name} is missing; it takes {self.takes}")
-        if len(given) > self.most:
-            often = "once" if self.most == 1 else f"at most {self.most} times"
-            raise bad_request(f"{self.name} is given {len(given)} times; it may be given {often}")
-        try:
-            values = tuple(self.read(text) for text in given)
-        except (KeyError, ValueError) as error:
-            raise bad_request(f"{self.name} takes {self.takes}") from error
-        if self.most > 1:
-            return values
-        return values[0] if values else self.default
 
 
 class GalleryAlone(CORSConfig):
@@ -148,9 +104,11 @@ def json_response(status: HTTPStatus, document: Any, headers: dict[str, str] | N
     )
 
 
-def takes(app: APIGatewayRestResolver, *parameters: Parameter) -> Callable[[Handler], Handler]:
-    """Have a call's query parameters read before it: it gets them as one dictionary, before those of its path. Others
-    are refused.
+def takes(
+    app: APIGatewayRestResolver, *parameters: Parameter, body: Body | None = None
+) -> Callable[[Handler], Handler]:
+    """Read a call's query parameters and the members of its body, and pass them as one dictionary, before what is in
+    its path. A call that takes neither is passed its path alone. Everything else that is sent is refused.
 
     What a call takes is kept with it, and described from there in openapi.json.
     """
@@ -158,41 +116,25 @@ def takes(app: APIGatewayRestResolver, *parameters: Parameter) -> Callable[[Hand
     def decorate(call: Handler) -> Handler:
         @functools.wraps(call)
         def read(**path: str) -> Response[Any]:
+            event = app.current_event
+            if not body:
+                expect_no_body(_text(event), parameters)
             # API Gateway's own, which has every value of a repeated parameter.
-            given = app.current_event.get("multiValueQueryStringParameters") or {}
-            return call(read_query(given, parameters), **path)
+            given = event.get("multiValueQueryStringParameters") or {}
+            asked = read_query(given, parameters, path=bool(event.path_parameters), body=body)
+            if body:
+                media_type = event.headers.get("content-type", "").partition(";")[0].strip().lower()
+                asked |= read_body(_text(event), media_type, body)
+            return call(asked, **path) if parameters or body else call(**path)
 
         read.parameters = parameters  # type: ignore[attr-defined]
+        read.body = body  # type: ignore[attr-defined]
         return read
 
     return decorate
 
 
-def read_query(given: Mapping[str, Sequence[str]], parameters: Sequence[Parameter]) -> dict[str, Any]:
-    """The values of all parameters, by name; a tuple where there may be many.
-
-    Raises:
-        ApiError: 400, naming the parameter and what it takes.
-    """
-    known = {parameter.name: parameter for parameter in parameters}
-    if unknown := sorted(given.keys() - known.keys()):
-        allowed = f"takes {', '.join(sorted(known))}" if known else "takes none"
-        raise bad_request(f"unknown parameter {unknown[0]!r}; this call {allowed}")
-    return {name: parameter.value(given.get(name) or []) for name, parameter in known.items()}
-
-
-def parse_json(text: str | bytes) -> Any:
-    """The document.
-
-    Raises:
-        ValueError: it is no JSON, or nested beyond reason.
-    """
-    try:
-        return json.loads(text)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
-
-
-def bad_request(message: str) -> ApiError:
-    """400: a parameter is missing or has a value it cannot take; the message names it."""
-    return ApiError(HTTPStatus.BAD_REQUEST, "InvalidParameter", message)
+def _text(event: APIGatewayProxyEvent) -> str:
+    """The body, if only for its reader to say that it is no text."""
+    body = event.body or ""
+    return base64.b64decode(body).decode(errors="replace") if event.is_base64_encoded else body

@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 
-from http_api import ApiError, Parameter, bad_request, parse_json
+from api_errors import ApiError, bad_request
+from parameters import Parameter
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
@@ -69,8 +70,8 @@ def read_cursor(cursor: str, length: int) -> list[Any]:
     """
     place: list[Any]
     try:
-        version, *place = parse_json(base64.urlsafe_b64decode(cursor))
-    except (ValueError, TypeError, binascii.Error) as error:
+        version, *place = json.loads(base64.urlsafe_b64decode(cursor))
+    except (ValueError, TypeError, RecursionError, binascii.Error) as error:
         raise made_up() from error
     if version != VERSION or len(place) != length:
         raise made_up()

@@ -9,9 +9,10 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from api_errors import ApiError
 from endpoints import EndpointsError, endpoints, origin
 from environment import from_environment
-from http_api import REQUEST_ID, ApiError, json_resolver, json_response, logger
+from http_api import REQUEST_ID, json_resolver, json_response, logger
 
 app = json_resolver()
 

@@ -41,6 +41,11 @@ def rank(confidence: int, image_id: str) -> str:
     return f"{SURE - confidence:07d}#{image_id}"
 
 
+def last_rank(confidence: int) -> str:
+    """Where the entries of this confidence end, under every name."""
+    return f"{rank(confidence, '')}~"  # behind all UUIDs
+
+
 def names(record: "Classification | None") -> dict[str, Name]:
     """What an image is found under: its labels, their parents and aliases, each at the highest confidence.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from items import from_attributes, get_items, to_attributes
-from label_index import SHARDS, count_key, rank
+from label_index import SHARDS, count_key, last_rank, rank
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -154,7 +154,7 @@ class LabelSearch:
         several labels that may take more than BLOCK entries; then that block is shown in its order, and the next one
         begins behind it. Entries that were read and not shown are read again for the next page.
         """
-        end = f"{rank(search.min_confidence, '')}~"  # behind all UUIDs
+        end = last_rank(search.min_confidence)
         if position.end:
             end = min(end, position.end)
         readers = [Reader(self.dynamodb, self.index, name, search, position.start, end) for name in position.drivers]

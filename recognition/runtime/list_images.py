@@ -13,13 +13,15 @@ from urllib.parse import unquote
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from api_errors import ApiError
 from aws_clients import REGIONAL, client
 from classifications import LISTED, Classification, Classifications
 from environment import from_environment
-from http_api import REQUEST_ID, ApiError, Parameter, json_file, json_resolver, json_response, logger, takes
+from http_api import REQUEST_ID, json_file, json_resolver, json_response, logger, takes
 from label_index import SURE
 from label_search import LabelSearch
 from pages import CURSOR, LIMIT, MAX_LIMIT, is_key, next_link, read_key, write_key
+from parameters import Parameter
 from renditions import DISPLAY, THUMBNAIL, Rendered, RenditionIndex
 from search_requests import (
     EXCLUDE,
@@ -137,12 +139,14 @@ def get_image_by_query(asked: dict[str, Any]) -> Response[Any]:
 
 
 @app.get("/images/.+")
+@takes(app)
 def get_image() -> Response[Any]:
     """One image, its name in the path."""
     return _image(_name_in_path())
 
 
 @app.delete("/images/.+")
+@takes(app)
 def delete_image() -> Response[Any]:
     """Delete the picture; the image leaves lists and searches when its event was handled."""
     record = _record(_name_in_path())
@@ -202,6 +206,7 @@ def show_usage(asked: dict[str, Any]) -> Response[Any]:
 
 
 @app.get("/openapi.json")
+@takes(app)
 def describe() -> Response[Any]:
     """This description."""
     return json_file(__file__, "list_images.openapi.json")

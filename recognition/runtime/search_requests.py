@@ -6,15 +6,16 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from http_api import Parameter, bad_request
-from label_index import SURE, fold
+from api_errors import bad_request
+from label_index import SURE, fold, last_rank
 from label_search import Position, Search
 from pages import is_key, made_up, read_cursor, write_cursor
+from parameters import Parameter
 
 MAX_LABELS = 10
 MAX_LABEL = 200
 RANK = re.compile(r"\d{7}#[0-9a-f-]{36}")
-MOMENT = "a date such as 2026-11-20, or a time such as 2026-11-20T09:30:00Z"
+MOMENT = "a date such as 2026-11-20, or a time such as 2026-11-20T09:30:00Z, with %2B for a +"
 
 
 def _label(text: str) -> str:
@@ -200,8 +201,11 @@ def read_position(cursor: str, search: Search) -> Position:
         raise made_up()
     if any(place is not None and not (isinstance(place, str) and RANK.fullmatch(place)) for place in places):
         raise made_up()
+    start, after, end = places
+    if start and start > min(filter(None, (last_rank(search.min_confidence), end))):
+        raise made_up()  # DynamoDB refuses to begin behind the end
     drivers = search.labels if search.match == "any" else (search.labels[driver],)
-    return Position(drivers=drivers, start=places[0], after=places[1], end=places[2])
+    return Position(drivers=drivers, start=start, after=after, end=end)
 
 
 def _digest(asked: Any) -> str:

@@ -258,18 +258,20 @@ def call(context: Context) -> Callable[..., Answer]:
         *,
         query: dict[str, str] | list[tuple[str, str]] | None = None,
         body: str | None = None,
+        content_type: str | None = "application/json",
         parameters: dict[str, str] | None = None,
     ) -> Answer:
         given = list(query.items() if isinstance(query, dict) else query or [])
         several: dict[str, list[str]] = {}
         for name, value in given:
             several.setdefault(name, []).append(value)
+        sent = {"x-api-key": API_KEY} | ({"Content-Type": content_type} if content_type else {})
         event = {
             "resource": path,
             "path": path,
             "httpMethod": method,
-            "headers": {"Content-Type": "application/json", "x-api-key": API_KEY},
-            "multiValueHeaders": {"Content-Type": ["application/json"], "x-api-key": [API_KEY]},
+            "headers": sent,
+            "multiValueHeaders": {name: [value] for name, value in sent.items()},
             "queryStringParameters": dict(given) or None,
             "multiValueQueryStringParameters": several or None,
             "pathParameters": parameters,
@@ -279,6 +281,7 @@ def call(context: Context) -> Callable[..., Answer]:
             "isBase64Encoded": False,
         }
         answer = handler(event, context)
+        json.dumps(answer, ensure_ascii=False).encode()  # as Lambda does
         headers = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
         return Answer(answer["statusCode"], json.loads(answer["body"]), headers)
 

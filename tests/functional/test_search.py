@@ -8,6 +8,7 @@ import boto3
 import pytest
 
 import list_images
+from pages import read_cursor, write_cursor
 from recognition_event import Label
 from tests.functional.conftest import Answer
 from tests.functional.test_list_images import records
@@ -111,6 +112,18 @@ def test_pages_are_followed_by_their_links_and_cursors_belong_to_one_search(sear
     assert search("/search", label="dog", cursor=cursor).status == 400
     assert search("/labels", cursor=cursor).status == 400
     assert search("/", cursor=cursor).status == 400
+
+
+def test_a_cursor_that_was_made_up_to_begin_behind_the_end_is_refused(search: Callable[..., Answer]) -> None:
+    """DynamoDB refuses such a key, moto does not."""
+    first = search("/search", label="dog", limit="1", min_confidence="50")
+    query = dict(parse_qsl(urlsplit(first.headers["Link"].split("; ")[0].strip("<>")).query))
+    assert search("/search", *query.items()).status == 200
+    digest, driver, start, after, _ = read_cursor(query["cursor"], 5)
+    behind = f"9999999{start[7:]}"
+    for place in ((behind, after, None), (start, after, f"0000000{start[7:]}")):
+        made_up = query | {"cursor": write_cursor(digest, driver, *place)}
+        assert search("/search", *made_up.items()).status == 400
 
 
 def test_labels_are_listed_with_counts_in_their_own_spelling(search: Callable[..., Answer]) -> None:

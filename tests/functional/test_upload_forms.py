@@ -83,7 +83,7 @@ def test_what_is_there_already_needs_no_form(sign: Callable[..., Answer], bucket
     [
         ([], "an object such as"),
         ({"content_type": "image/jpeg"}, "name is missing"),
-        ({"name": "a.jpg"}, "content_type takes one of image/jpeg"),
+        ({"name": "a.jpg"}, "content_type is missing; it takes one of image/jpeg"),
         ({"name": "a.jpg", "content_type": "text/html"}, "content_type takes one of image/jpeg"),
         ({"name": "a/../b.jpg", "content_type": "image/jpeg"}, "'..' part"),
         ({"name": "a${filename}.jpg", "content_type": "image/jpeg"}, "S3 would replace"),

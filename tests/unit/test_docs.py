@@ -135,6 +135,19 @@ def test_settings_are_not_told_to_be_set_for_one_deployment(document: Path) -> N
     assert not re.search(r"cdk deploy[^`]* -c", document.read_text())
 
 
+def test_every_error_code_is_in_the_readme_and_no_other() -> None:
+    """`gallery.py` answers its own page alone."""
+    modules = [
+        path for folder in ("api", "common", "integration", "recognition") for path in (ROOT / folder).rglob("*.py")
+    ]
+    sources = "".join(path.read_text() for path in modules if path.name != "gallery.py")
+    answered = set(re.findall(r'HTTPStatus\.[A-Z_]+,\s*"([A-Z]\w+)"', sources))
+    answered |= set(re.findall(r'^    "[A-Z0-9_]+": \("([A-Z]\w+)",', sources, re.MULTILINE))  # API Gateway's own
+    table = (ROOT / "README.md").read_text().partition("\n### Errors\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| [\d, x]+ \| ([^|]+) \|", table, re.MULTILINE)
+    assert {code for row in rows for code in re.findall(r"`(\w+)`", row)} == answered
+
+
 def test_every_decision_is_listed() -> None:
     folder = ROOT / "docs/decisions"
     listed = re.findall(r"\]\(([^)]+\.md)\)", (folder / "README.md").read_text())
