@@ -79,8 +79,8 @@ class APIStack(Stack):
             api_key=self.api_key,
             settings=settings,
         )
-        if settings.monitoring:
-            Monitoring(self, "Monitoring", topic=self.alarm_topic)
+        if settings.monitoring != "none":
+            Monitoring(self, "Monitoring", topic=self.alarm_topic, settings=settings).watch_for_failing_work()
         CfnOutput(self, "UploadEndpoint", value=base_url(self.api), description="Base URL of the Image Upload Service")
         CfnOutput(
             self,

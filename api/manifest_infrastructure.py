@@ -29,7 +29,7 @@ READ_TIMEOUT = Duration.minutes(5)
 FETCH_TIMEOUT = Duration.minutes(5)
 """As long as ten pictures take from one host that needs 20 s for each, and their storing."""
 BATCH_SIZE = 10
-READERS = 5
+READERS = 2
 MAX_RECEIVE_COUNT = 20  # with backoff, two to three hours
 
 

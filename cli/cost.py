@@ -1,8 +1,8 @@
-"""`sightline cost`: what so many pictures a month cost, by service, from the settings in force.
+"""`sightline cost`: estimates what pictures cost a month, by service, and what an idle deployment costs.
 
-An arithmetic of list prices, without AWS' free tier. Each picture is new and comes by URL through the API, which is the
-dearest way in; it gets as many labels as the settings allow, and is delivered to every receiver at the first attempt.
-Reading is not in it: docs/scale.md has what pages cost.
+An arithmetic of list prices, from the settings in force. Each picture is new and comes by URL through the API, which is
+the dearest way in; it gets as many labels as the settings allow, and is delivered to every receiver at the first
+attempt. Reading is not in it: docs/scale.md has what pages cost.
 """
 
 import json
@@ -21,7 +21,7 @@ from common.settings import Settings, SettingsError
 
 GB = 1_000_000_000
 HOURS = 730
-"""Of a month, as AWS reckons."""
+"""In a month, as AWS counts them."""
 
 # On-demand list prices of us-east-1 in US dollars, as of November 2026. Rekognition's are in common/prices.py.
 # https://aws.amazon.com/{s3,dynamodb/on-demand,sqs,sns,api-gateway,lambda,cloudwatch,secrets-manager}/pricing/
@@ -46,6 +46,22 @@ DASHBOARD = 3.00  # a month
 TRACE = 5.00 / MILLION  # X-Ray
 SECRET = 0.40  # a month
 
+FREE = {
+    ("SQS", "requests"): 1_000_000,
+    ("Lambda", "requests"): 1_000_000,
+    ("Lambda", "GB s"): 400_000,
+    ("CloudWatch", "alarms"): 10,
+    ("CloudWatch", "metrics"): 10,
+    ("CloudWatch", "dashboards"): 3,
+    ("CloudWatch", "GB of logs"): 5,
+}
+"""What each account has free of charge in every month, by service and unit, of what an idle deployment uses.
+https://aws.amazon.com/free/ ("always free"), https://aws.amazon.com/cloudwatch/pricing/"""
+
+SERVICES = ["Rekognition", "Lambda", "S3", "DynamoDB", "SNS", "SQS", "API Gateway", "CloudWatch", "X-Ray",
+            "Secrets Manager"]  # fmt: skip
+"""In the order of the bill."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Function:
@@ -65,6 +81,10 @@ THUMBNAILS = Function(memory_mb=1769, invocations=0.135, billed_ms=230, log_byte
 PROJECTION = Function(memory_mb=512, invocations=0.355, billed_ms=163.6, log_bytes=538)
 DELIVERY = Function(memory_mb=512, invocations=0.31, billed_ms=49.6, log_bytes=595)
 MAIL = Function(memory_mb=512, invocations=0.36, billed_ms=39.2, log_bytes=244)
+BUDGET = Function(memory_mb=512, invocations=1, billed_ms=73.1, log_bytes=256)
+"""For a look at the budget, which is taken once a minute, with pictures and without."""
+BUDGET_READS = 2  # the month, and the mark of a pause
+BUDGET_METRICS = 3
 
 NAMES_PER_LABEL = 1.5
 """A label with the parents and aliases that it does not share with others: entries of the index."""
@@ -87,7 +107,8 @@ TRACED = 0.05
 
 POLLERS = 5
 POLL_SECONDS = 20
-"""Lambda asks each queue by so many long polls at once, also when nothing is in it."""
+"""Lambda asks each queue by so many long polls at once, also when nothing is in it. With fewer only where a mapping has
+no MaximumConcurrency: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html"""
 
 MOST_IMAGES = 1e12
 MOST_BYTES = 500 * 1024**2  # as of the setting max_image_megabytes
@@ -161,9 +182,59 @@ def settings_in_force(cdk_json: Path, changes: Sequence[str]) -> Settings:
 
 
 def bill(images: int, image_bytes: int, settings: Settings) -> list[Line]:
-    """A month's lines, of what grows with the pictures and of what does not."""
-    return [*_rekognition(images), *_lambda(images, settings), *_storage(images, image_bytes, settings),
-            *_messages(images, settings), *_others(images, settings)]  # fmt: skip
+    """A month's lines: of what grows with the pictures, and of what is paid without any."""
+    lines = [*_rekognition(images), *_lambda(images, settings), *_storage(images, image_bytes, settings),
+             *_messages(images, settings), *_others(images, settings), *idle(settings)]  # fmt: skip
+    return sorted(lines, key=lambda line: SERVICES.index(line.service))
+
+
+def idle(settings: Settings) -> list[Line]:
+    """A month's lines of a deployment to which nothing comes."""
+    queues, receivers = _queues(settings), len(settings.third_parties)
+    looks = HOURS * 60
+    seconds = looks * BUDGET.billed_ms / 1000 * BUDGET.memory_mb / 1024
+    logged = looks * BUDGET.log_bytes / GB
+    log_price = LOG_GB + KEPT_LOG_GB * settings.log_retention_days / DAYS
+    polls = queues * POLLERS * HOURS * 3600 / POLL_SECONDS
+    metrics = BUDGET_METRICS if settings.watches_budget else 0
+    lines = [
+        Line(
+            "Lambda", "look at the budget, once a minute", seconds, "GB s", seconds * GB_SECOND[settings.architecture]
+        ),
+        Line("Lambda", "invocations for the budget", looks, "requests", looks * INVOCATION),
+        Line("DynamoDB", "reads for the budget", BUDGET_READS * looks, "read units", BUDGET_READS * looks * READ),
+        Line("SQS", f"polls of {queues} empty queues", polls, "requests", polls * SQS_REQUEST),
+        Line("CloudWatch", "logs of the budget", logged, "GB of logs", logged * log_price),
+        Line("CloudWatch", "metrics of the budget", metrics, "metrics", metrics * METRIC),
+    ]
+    alarms, dashboards = _alarms(settings), 3 * (settings.monitoring == "full")
+    lines += [
+        Line("CloudWatch", "alarms", alarms, "alarms", alarms * ALARM),
+        Line("CloudWatch", "dashboards", dashboards, "dashboards", dashboards * DASHBOARD),
+        Line("Secrets Manager", "signing secrets", receivers, "secrets", receivers * SECRET),
+    ]
+    return [line for line in lines if line.count]
+
+
+def with_free_tier(line: Line) -> float:
+    """The cost of a line, in US dollars, if nothing else in the account uses the free tier."""
+    free = min(line.count, FREE.get((line.service, line.unit), 0))
+    return line.cost * (1 - free / line.count)
+
+
+def _queues(settings: Settings) -> int:
+    """Uploads, thumbnails, index, manifests and their lines; one for each receiver, and one for e-mails."""
+    return 5 + len(settings.third_parties) + bool(settings.notify_email)
+
+
+def _alarms(settings: Settings) -> int:
+    """As common/monitoring.py and the stacks make them."""
+    if settings.monitoring == "none":
+        return 0
+    queues, apis = _queues(settings), 3
+    functions = queues + 4 + (settings.auth != "iam")  # the APIs' and the budget's; the gallery's
+    essential = 2 * queues + len(settings.third_parties) + 1 + 2 * settings.watches_budget
+    return essential + (2 * functions + queues + 2 * apis + 2) * (settings.monitoring == "full")
 
 
 def _rekognition(images: int) -> Iterator[Line]:
@@ -237,15 +308,13 @@ def _storage(images: int, image_bytes: int, settings: Settings) -> Iterator[Line
 
 def _messages(images: int, settings: Settings) -> Iterator[Line]:
     mails = bool(settings.notify_email)
-    queues = 3 + len(settings.third_parties) + mails
+    queues = _queues(settings) - 2  # those of manifests
     yield Line("SNS", "what is new, and what was recognised", 2 * images, "messages", 2 * images * SNS_PUBLISH)
     if mails:
         sent = images / IMAGES_PER_MAIL
         yield Line("SNS", f"e-mails about {IMAGES_PER_MAIL} images each", sent, "mails", sent * SNS_EMAIL)
     requests = 3 * queues * images  # at the most: batches share the receiving and the deleting
     yield Line("SQS", f"sent, received, deleted, in {queues} queues", requests, "requests", requests * SQS_REQUEST)
-    polls = (queues + 2) * POLLERS * HOURS * 3600 / POLL_SECONDS  # with those of manifests
-    yield Line("SQS", f"polls of {queues + 2} queues while they are empty", polls, "requests", polls * SQS_REQUEST)
 
 
 def _others(images: int, settings: Settings) -> Iterator[Line]:
@@ -255,15 +324,10 @@ def _others(images: int, settings: Settings) -> Iterator[Line]:
     kept = logged * settings.log_retention_days / DAYS
     yield Line("CloudWatch", f"logs kept for {settings.log_retention_days} days", kept, "GB months", kept * KEPT_LOG_GB)
     receivers, mails = len(settings.third_parties), bool(settings.notify_email)
-    metrics = 16 + 4 * receivers + mails  # those that are counted by receiver, by outcome or by code apart
+    metrics = 13 + 4 * receivers + mails  # those that are counted by receiver, by outcome or by code apart
     yield Line("CloudWatch", "metrics of its own", metrics, "metrics", metrics * METRIC)
-    if settings.monitoring:
-        alarms = 45 + 6 * receivers + 5 * mails
-        yield Line("CloudWatch", "alarms", alarms, "alarms", alarms * ALARM)
-        yield Line("CloudWatch", "dashboards", 3, "dashboards", 3 * DASHBOARD)
     traces = TRACED * images + min(images, images / settings.calls_per_second)
     yield Line("X-Ray", "traces", traces, "traces", traces * TRACE)
-    yield Line("Secrets Manager", "signing secrets", receivers, "secrets", receivers * SECRET)
 
 
 def show(images: int, image_bytes: int, settings: Settings, out: Console) -> None:
@@ -295,8 +359,28 @@ def show(images: int, image_bytes: int, settings: Settings, out: Console) -> Non
         f"Recognising them takes {_number(hours)} hours at {settings.calls_per_second:g} calls a second"
         + ("" if settings.region else " (the default of a Region that is not named)")
     )
+    _show_idle(settings, out)
     if settings.region not in {None, REGION}:
-        out.print(f"{settings.region} has prices of its own, which these are not")
+        out.print(f"\n{settings.region} has prices of its own, which these are not")
+
+
+def _show_idle(settings: Settings, out: Console) -> None:
+    lines = idle(settings)
+    listed, paid = sum(line.cost for line in lines), sum(map(with_free_tier, lines))
+    out.print(f"\nIdle, without a picture: US $ {listed:.2f} a month at list prices, {paid:.2f} with the free tier")
+    table = Table("", "list price", "free tier", box=None, pad_edge=False)
+    for column in (1, 2):
+        table.columns[column].justify = "right"
+    for line in lines:
+        costs = f"{line.cost:.2f}", f"{with_free_tier(line):.2f}"
+        table.add_row(
+            f"{line.service}: {_number(line.count)} {line.unit}, {line.what}".removesuffix(f", {line.unit}"), *costs
+        )
+    out.print(table)
+    out.print("The free tier of each month is for the whole account; what else runs there uses it as well:")
+    for service in dict.fromkeys(service for service, _ in FREE):
+        free = (f"{count:,} {unit}" for (owner, unit), count in FREE.items() if owner == service)
+        out.print(f"  {service}: {', '.join(free)}")
 
 
 def _number(value: float) -> str:

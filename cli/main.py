@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
 
-from cli import cost as reckoning
+from cli import cost as estimates
 from cli import deliveries as log
 from cli import doctor as examination
 from cli import images
@@ -167,11 +167,11 @@ def cost(
         list[str] | None, typer.Option("--context", "-c", help="A setting, name=value, as `cdk deploy` takes it.")
     ] = None,
 ) -> None:
-    """Reckon what pictures cost a month, with the settings of this checkout's cdk.json."""
+    """Estimate what pictures cost a month, and an idle deployment, with the settings of this checkout's cdk.json."""
     try:
-        settings = reckoning.settings_in_force(ROOT / "cdk.json", context or [])
-        reckoning.show(reckoning.count(images), reckoning.size(size), settings, out)
-    except (reckoning.AmountError, SettingsError) as error:
+        settings = estimates.settings_in_force(ROOT / "cdk.json", context or [])
+        estimates.show(estimates.count(images), estimates.size(size), settings, out)
+    except (estimates.AmountError, SettingsError) as error:
         _fail(error)
 
 

@@ -194,6 +194,7 @@ def python_function(
     layers: Sequence[lambda_.ILayerVersion],
     settings: Settings,
     ephemeral_storage: Size | None = None,
+    tracing: lambda_.Tracing = lambda_.Tracing.ACTIVE,
 ) -> lambda_.Function:
     """A Lambda function from a `runtime/` folder, with a role and a log group of its own.
 
@@ -215,13 +216,14 @@ def python_function(
         log_group=group,
         logging_format=lambda_.LoggingFormat.JSON,
         role=_role(scope, id, group),
-        tracing=lambda_.Tracing.ACTIVE,
+        tracing=tracing,
         environment={"POWERTOOLS_SERVICE_NAME": id, **environment},
     )
     acknowledge(function, {"AwsSolutions-L1": "The runtime is a setting; Powertools and the layer are tested on it."})
-    acknowledge_wildcard(
-        function, "*", "xray:Put* (traces) and rekognition:Detect* have no resource-level permissions."
-    )
+    if tracing is lambda_.Tracing.ACTIVE:
+        acknowledge_wildcard(
+            function, "*", "xray:Put* (traces) and rekognition:Detect* have no resource-level permissions."
+        )
     return function
 
 

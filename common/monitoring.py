@@ -1,4 +1,8 @@
-"""What is watched in each stack: an alarm for whatever wants a person, and a dashboard."""
+"""Alarms and a dashboard for each stack, as the setting `monitoring` says.
+
+`essential` makes the alarms for loss and standstill, as few as notice both: CloudWatch bills each metric of an alarm.
+`full` adds the alarms that tell the cause, and the dashboards.
+"""
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
@@ -6,6 +10,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
@@ -22,6 +27,12 @@ MAX_AGE_SECONDS = 3600
 MAX_ERRORS_PERCENT = 5
 MAX_REFUSED_PERCENT = 50
 MAX_FAILED_PERCENT = 50
+
+WORK_FAILED = "WorkFailed"
+"""The one metric of all functions' failures: 1 for each, nothing while all is well, when it costs nothing."""
+MAX_TRIED_SECONDS = 900
+FAILING_FOR = Duration.minutes(30)
+"""Longer than the longest pause between two attempts at a message: 15 minutes of backoff."""
 
 
 def alarm_topic(scope: Construct, id: str, *, settings: Settings) -> sns.Topic:
@@ -65,10 +76,12 @@ class Monitoring(Construct):
     A stack has a dashboard of its own, as one that shows another's resources would not let them go.
     """
 
-    def __init__(self, scope: Construct, id: str, *, topic: sns.ITopic) -> None:
+    def __init__(self, scope: Construct, id: str, *, topic: sns.ITopic, settings: Settings) -> None:
         super().__init__(scope, id)
         self._action = actions.SnsAction(topic)
-        self._dashboard = cloudwatch.Dashboard(self, "Dashboard", default_interval=Duration.days(1))
+        self._dashboard: cloudwatch.Dashboard | None = None
+        if settings.monitoring == "full":
+            self._dashboard = cloudwatch.Dashboard(self, "Dashboard", default_interval=Duration.days(1))
         found = Stack.of(self).node.find_all()
         self._queues([one for one in found if isinstance(one, sqs.Queue) and one.dead_letter_queue])
         self._functions([one for one in found if isinstance(one, lambda_.Function)])
@@ -81,13 +94,16 @@ class Monitoring(Construct):
         metric: cloudwatch.IMetric,
         *,
         above: float,
+        essential: bool,
         meaning: str,
         section: str,
         periods: int = 1,
         silence: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
     ) -> None:
         """Raise an alarm when the metric is above the limit for so many periods. Where there is no data all is well, or
-        as `silence` says."""
+        as `silence` says. Does nothing for an alarm that the setting leaves out."""
+        if not (essential or self._dashboard):
+            return
         self._tell(
             cloudwatch.Alarm(
                 self,
@@ -101,8 +117,12 @@ class Monitoring(Construct):
             )
         )
 
-    def alarm_of_silence(self, id: str, metric: cloudwatch.Metric, *, periods: int, meaning: str, section: str) -> None:
-        """Raise an alarm when there is no data for so many periods."""
+    def alarm_of_silence(
+        self, id: str, metric: cloudwatch.Metric, *, periods: int, essential: bool, meaning: str, section: str
+    ) -> None:
+        """Raise an alarm when there is no data for so many periods, unless the setting leaves it out."""
+        if not (essential or self._dashboard):
+            return
         self._tell(
             cloudwatch.Alarm(
                 self,
@@ -121,8 +141,22 @@ class Monitoring(Construct):
         alarm.add_ok_action(self._action)
 
     def graph(self, title: str, *metrics: cloudwatch.IMetric) -> None:
-        """Show metrics on the dashboard."""
-        self._dashboard.add_widgets(cloudwatch.GraphWidget(title=title, left=list(metrics), width=WIDTH))
+        """Show metrics on the dashboard, if there is one."""
+        if self._dashboard:
+            self._dashboard.add_widgets(cloudwatch.GraphWidget(title=title, left=list(metrics), width=WIDTH))
+
+    def watch_for_failing_work(self) -> None:
+        """Raise one alarm for the functions of all stacks, which all count in one metric; the logs tell them apart."""
+        self.alarm(
+            "WorkFails",
+            cloudwatch.Metric(namespace=NAMESPACE, metric_name=WORK_FAILED, statistic="Sum", period=FAILING_FOR),
+            above=0,
+            periods=2,
+            essential=True,
+            meaning="For an hour a worker has failed at the same messages, or a function's invocations have ended by "
+            "an error, or for want of time or memory.",
+            section="Work fails",
+        )
 
     def _queues(self, queues: list[sqs.Queue]) -> None:
         ages, depths, dead = [], [], []
@@ -137,6 +171,7 @@ class Monitoring(Construct):
                 f"{_id(queue)}Waits",
                 age,
                 above=MAX_AGE_SECONDS,
+                essential=True,
                 meaning=f"The oldest message in {name} has waited for more than an hour.",
                 section="Messages wait",
             )
@@ -144,6 +179,7 @@ class Monitoring(Construct):
                 f"{_id(letters)}Full",
                 count,
                 above=0,
+                essential=True,
                 meaning=f"There are messages in {name_of_letters}: they could not be handled, and wait for a person.",
                 section="Dead letters",
             )
@@ -158,12 +194,14 @@ class Monitoring(Construct):
         errors, throttles, durations = [], [], []
         for function in functions:
             name = _name(function)
+            self._count_failures(function)
             throttled = function.metric_throttles(period=PERIOD)
             self.alarm(
                 f"{_id(function)}Fails",
                 function.metric_errors(statistic="Average", period=PERIOD),
                 above=MAX_ERRORS_PERCENT / 100,
                 periods=2,
+                essential=False,
                 meaning=f"More than {MAX_ERRORS_PERCENT} % of the invocations of {name} end by an error, or for want "
                 "of time or memory.",
                 section="A function fails",
@@ -173,6 +211,7 @@ class Monitoring(Construct):
                 throttled,
                 above=0,
                 periods=3,
+                essential=False,
                 meaning=f"Lambda has turned invocations of {name} away for a quarter of an hour.",
                 section="A function is throttled",
             )
@@ -182,6 +221,29 @@ class Monitoring(Construct):
         self.graph("Invocations that failed", *errors)
         self.graph("Invocations that were throttled", *throttles)
         self.graph("Duration, p95, in ms", *durations)
+
+    def _count_failures(self, function: lambda_.Function) -> None:
+        """Count in WORK_FAILED what its log says: a message that has been tried in vain for a quarter of an hour, or an
+        invocation that Lambda reports as no success."""
+        pattern = logs.FilterPattern.any(
+            logs.FilterPattern.all(
+                logs.FilterPattern.string_value("$.message", "=", "message failed"),
+                logs.FilterPattern.number_value("$.tried_seconds", ">", MAX_TRIED_SECONDS),
+            ),
+            logs.FilterPattern.all(
+                logs.FilterPattern.string_value("$.type", "=", "platform.report"),
+                logs.FilterPattern.string_value("$.record.status", "!=", "success"),
+            ),
+        )
+        logs.MetricFilter(
+            self,
+            f"{_id(function)}Failures",
+            log_group=function.log_group,
+            filter_pattern=pattern,
+            metric_namespace=NAMESPACE,
+            metric_name=WORK_FAILED,
+            metric_value="1",
+        )
 
     def _messages(self, functions: list[IConstruct | None]) -> None:
         """What fails is hidden for up to 15 minutes, and silence in between is no success."""
@@ -195,6 +257,7 @@ class Monitoring(Construct):
                 share,
                 above=MAX_FAILED_PERCENT / 100,
                 periods=3,
+                essential=False,
                 silence=cloudwatch.TreatMissingData.IGNORE,
                 meaning=f"{_name(function)} fails at more than {MAX_FAILED_PERCENT} % of its messages.",
                 section="Messages fail",
@@ -212,6 +275,7 @@ class Monitoring(Construct):
                 failed,
                 above=MAX_ERRORS_PERCENT / 100,
                 periods=2,
+                essential=False,
                 meaning=f"{name} answers more than {MAX_ERRORS_PERCENT} % of its calls with 5xx.",
                 section="An API answers with errors",
             )
@@ -220,6 +284,7 @@ class Monitoring(Construct):
                 refused,
                 above=MAX_REFUSED_PERCENT / 100,
                 periods=3,
+                essential=False,
                 meaning=f"{name} has refused more than {MAX_REFUSED_PERCENT} % of its calls for a quarter of an hour: "
                 "no key, too many calls (429), or wrong ones.",
                 section="An API refuses calls",

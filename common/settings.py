@@ -15,7 +15,9 @@ Auth = Literal["api_key", "iam", "none"]
 Architecture = Literal["arm64", "x86_64"]
 Removal = Literal["retain", "destroy"]
 Format = Literal["xml", "json"]
+MonitoringLevel = Literal["essential", "full", "none"]
 
+FORMER_MONITORING = {"true": "full", "on": "full", "false": "none", "off": "none"}
 
 # Where the default quota of DetectLabels is 50 calls a second; it is 5 elsewhere.
 # https://docs.aws.amazon.com/general/latest/gr/rekognition.html
@@ -103,7 +105,8 @@ class Settings:
     """What a picture may have; larger ones become `FAILED`. Decoding takes up to 16 bytes of memory a pixel."""
 
     rekognition_tps: float = 0
-    """DetectLabels calls a second; 0 takes the Region's default quota."""
+    """DetectLabels calls a second, for which all workers are sized. 0 takes the Region's default quota and the fewest
+    workers, which leave room for the APIs among the ten executions that a new account has."""
 
     monthly_budget_usd: float = 0
     """US dollars that a month's calls of Rekognition may cost, in UTC and at us-east-1's prices; pictures over it wait.
@@ -144,8 +147,8 @@ class Settings:
     alarm_email: str = ""
     """Where alarms are mailed, and when they are over. The recipient has to confirm the subscription."""
 
-    monitoring: bool = True
-    """Whether there are alarms and dashboards."""
+    monitoring: MonitoringLevel = "essential"
+    """The alarms for loss and standstill; `full` adds all others and the dashboards."""
 
     notify_labels: tuple[str, ...] = ()
     """Only results with one of these labels are mailed; all, if there are none."""
@@ -153,7 +156,7 @@ class Settings:
     source_buckets: tuple[str, ...] = ()
     """Buckets out of which manifests may have pictures copied, by lines such as s3://bucket/key."""
 
-    fetch_workers: int = 10
+    fetch_workers: int = 2
     """How many batches of manifests' lines are fetched at once; a worker asks one host for one picture at a time."""
 
     removal_policy: Removal = "retain"
@@ -170,6 +173,12 @@ class Settings:
         _address("notify_email", self.notify_email)
         _address("alarm_email", self.alarm_email)
         _labels("notify_labels", self.notify_labels)
+        if (former := str(self.monitoring).lower()) in FORMER_MONITORING:
+            takes = ", ".join(get_args(MonitoringLevel))
+            raise SettingsError(
+                f"monitoring is {former}, which is now written {FORMER_MONITORING[former]}; it takes one of {takes}"
+            )
+        _one_of("monitoring", self.monitoring, get_args(MonitoringLevel))
         _one_of("auth", self.auth, get_args(Auth))
         _one_of("architecture", self.architecture, get_args(Architecture))
         _one_of("removal_policy", self.removal_policy, get_args(Removal))
@@ -267,12 +276,31 @@ class Settings:
         return min(1000, max(2, round(self.calls_per_second / 25)))
 
     @property
+    def thumbnail_workers(self) -> int:
+        """Batches of pictures that are made small at once. A picture of 2 megapixels takes 0.23 s."""
+        return self._workers(0.23)
+
+    @property
+    def index_workers(self) -> int:
+        """Batches of results that are put into the index at once. A batch of ten takes half a second."""
+        return self._workers(0.05)
+
+    @property
     def delivery_workers(self) -> int:
-        """How many batches are offered to a receiver at once: half as many again as one wants that takes 0.4 s.
+        """Batches that are offered to a receiver at once: half as many again as one wants that takes 0.4 s.
 
         A batch is ten documents, offered side by side.
         """
-        return min(1000, max(2, math.ceil(1.5 * self.calls_per_second * 0.4 / 10)))
+        return self._workers(1.5 * 0.4 / 10)
+
+    def _workers(self, seconds: float) -> int:
+        """Workers (MaximumConcurrency, at least 2) that keep up with `rekognition_tps`, by a picture's seconds."""
+        return min(1000, max(2, math.ceil(round(self.rekognition_tps * seconds, 6))))
+
+    @property
+    def watches_budget(self) -> bool:
+        """True if alarms or dashboards show what the function `Budget` counts."""
+        return self.monitoring == "full" or (self.monitoring == "essential" and self.monthly_budget_usd > 0)
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any]) -> "Settings":
@@ -306,8 +334,6 @@ def _parse(name: str, kind: Any, value: Any) -> Any:
     try:
         if kind is int:
             return int(value)
-        if kind is bool:
-            return _boolean(value)
         if kind is float:
             return float(value)
         if kind in {tuple[str, ...], tuple[int, ...]}:
@@ -320,13 +346,6 @@ def _parse(name: str, kind: Any, value: Any) -> Any:
     except (TypeError, ValueError) as error:
         raise SettingsError(f"{name} is {value!r}; {error}") from error
     return str(value)
-
-
-def _boolean(value: Any) -> bool:
-    words = {"true": True, "on": True, "false": False, "off": False}
-    if str(value).lower() not in words:
-        raise ValueError("it takes true or false")
-    return words[str(value).lower()]
 
 
 def _is_host(text: str) -> bool:

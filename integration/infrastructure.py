@@ -84,7 +84,7 @@ class IntegrationStack(Stack):
         )
         if settings.notify_email:
             self._emails()
-        if settings.monitoring:
+        if settings.monitoring != "none":
             self._monitor(alarm_topic)
         CfnOutput(
             self, "DeliveriesEndpoint", value=base_url(self.api), description="Base URL of the Deliveries Service"
@@ -94,7 +94,7 @@ class IntegrationStack(Stack):
         CfnOutput(self, "LabelsTopicArn", value=self.labels_topic.topic_arn, description="Announces every result")
 
     def _monitor(self, topic: sns.ITopic) -> None:
-        monitoring = Monitoring(self, "Monitoring", topic=topic)
+        monitoring = Monitoring(self, "Monitoring", topic=topic, settings=self.settings)
         for receiver in self.settings.third_parties:
             service, name = f"{_prefix(receiver)}Deliver", receiver.name
             monitoring.alarm(
@@ -103,6 +103,7 @@ class IntegrationStack(Stack):
                 own_metric("BreakerOpen", service=service, statistic="Minimum", receiver=name).with_(period=DOWN),
                 above=0,
                 periods=2,
+                essential=True,
                 meaning=f"The receiver {name} has been down for more than {DOWN.to_minutes()} minutes.",
                 section="A receiver is down",
             )

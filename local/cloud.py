@@ -249,7 +249,6 @@ class Cloud:
             "private_sources": ",".join([f"{HOST}:{ports['photos']}", *self.sources]),
             "notify_email": "you@localhost.example",  # the partner's inbox gets what is sent there
             "source_buckets": SOURCE_BUCKET,
-            "monitoring": "false",  # the emulator's CloudFormation refuses alarms with metric math
             **self.context,
         }
         self._cdk(

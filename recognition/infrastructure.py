@@ -48,7 +48,6 @@ NEWEST_INDEX = "newest"
 BATCH_SIZE = 10
 
 THUMBNAILS_TIMEOUT = Duration.seconds(60)
-THUMBNAIL_WORKERS = 5  # each a processor, at some pictures a second
 
 PROJECTION_TIMEOUT = Duration.seconds(30)
 LATE = Duration.minutes(5)
@@ -143,7 +142,7 @@ class RekognitionStack(Stack):
             images=f"https://{image_bucket.bucket_regional_domain_name}",
             renditions=f"https://{renditions.bucket_regional_domain_name}",
         )
-        if settings.monitoring:
+        if settings.monitoring != "none":
             self._monitor(alarm_topic)
         CfnOutput(self, "LabelsEndpoint", value=base_url(api), description="Base URL of the List Images Service")
         if gallery:
@@ -161,7 +160,7 @@ class RekognitionStack(Stack):
         CfnOutput(self, "ResultsBucketName", value=results.bucket_name, description="One JSON document per image")
 
     def _monitor(self, topic: sns.ITopic) -> None:
-        monitoring = Monitoring(self, "Monitoring", topic=topic)
+        monitoring = Monitoring(self, "Monitoring", topic=topic, settings=self.settings)
         service = "ImageRecognition"
         recognized, failed = (own_metric(name, service=service) for name in ("Recognized", "Failed"))
         time_to_labels = own_metric("UploadToLabels", service=service, statistic="p95")
@@ -170,6 +169,7 @@ class RekognitionStack(Stack):
             time_to_labels,
             above=LATE.to_milliseconds(),
             periods=3,
+            essential=False,
             meaning=f"Of twenty pictures one takes more than {LATE.to_minutes()} minutes from upload to labels.",
             section="Labels come late",
         )
@@ -178,6 +178,7 @@ class RekognitionStack(Stack):
             own_metric("Failed", service=service, statistic="Average"),
             above=0.5,
             periods=3,
+            essential=False,
             meaning="More than half of the pictures have become FAILED for a quarter of an hour.",
             section="Pictures fail",
         )
@@ -186,6 +187,7 @@ class RekognitionStack(Stack):
             own_metric("BudgetExceeded", service="Budget", statistic="Maximum"),
             above=0,
             silence=cloudwatch.TreatMissingData.IGNORE,  # which ends no pause
+            essential=self.settings.watches_budget,
             meaning="This month's budget for Rekognition is used up: pictures wait in the queue.",
             section="The budget is used up",
         )
@@ -193,6 +195,7 @@ class RekognitionStack(Stack):
             "BudgetSilent",
             own_metric("BudgetExceeded", service="Budget"),
             periods=3,
+            essential=self.settings.watches_budget,
             meaning="Nobody has looked at the month's budget for a quarter of an hour: a pause would not end.",
             section="Nobody looks at the budget",
         )
@@ -309,10 +312,9 @@ class RekognitionStack(Stack):
         )
         function.add_event_source(
             event_sources.SqsEventSource(
-                # Some hundred images a second, few enough at once to seldom meet at a counter.
                 work.queue,
                 batch_size=10,
-                max_concurrency=5,
+                max_concurrency=self.settings.index_workers,
                 report_batch_item_failures=True,
             )
         )
@@ -375,13 +377,21 @@ class RekognitionStack(Stack):
         return source
 
     def _budget(self, usage: dynamodb.TableV2, source: event_sources.SqsEventSource) -> None:
-        """There without a budget as well: pictures that wait are not to be left waiting when it is removed."""
+        """There without a budget as well: pictures that wait are not to be left waiting when it is removed.
+
+        It runs once a minute for ever, so it leaves out what costs more than it does: traces, and unwatched metrics.
+        """
         function = self._function(
             "Budget",
             handler="budget.handler",
             description="Has pictures wait while the month's budget is used up, and tells what is spent",
             timeout=Duration.seconds(30),
-            environment={**self._spending(usage), "EVENT_SOURCE_MAPPING": source.event_source_mapping_id},
+            environment={
+                **self._spending(usage),
+                "EVENT_SOURCE_MAPPING": source.event_source_mapping_id,
+                "IS_WATCHED": str(self.settings.watches_budget).lower(),
+            },
+            tracing=lambda_.Tracing.DISABLED,
         )
         events.Rule(
             self,
@@ -426,7 +436,10 @@ class RekognitionStack(Stack):
         )
         function.add_event_source(
             event_sources.SqsEventSource(
-                work.queue, batch_size=BATCH_SIZE, max_concurrency=THUMBNAIL_WORKERS, report_batch_item_failures=True
+                work.queue,
+                batch_size=BATCH_SIZE,
+                max_concurrency=self.settings.thumbnail_workers,
+                report_batch_item_failures=True,
             )
         )
         grant_objects(function, ["s3:GetObject", "s3:GetObjectVersion"], bucket)
@@ -505,6 +518,7 @@ class RekognitionStack(Stack):
         timeout: Duration,
         environment: dict[str, str],
         layers: Sequence[lambda_.ILayerVersion] = (),
+        tracing: lambda_.Tracing = lambda_.Tracing.ACTIVE,
     ) -> lambda_.Function:
         return python_function(
             self,
@@ -517,4 +531,5 @@ class RekognitionStack(Stack):
             environment=environment,
             layers=[self.layer, *layers],
             settings=self.settings,
+            tracing=tracing,
         )

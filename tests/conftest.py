@@ -51,7 +51,7 @@ def synthesize(assemble: Callable[..., Path]) -> Callable[..., Templates]:
     dashboards, which take a third of the time, unless `monitoring` asks for them."""
 
     def synthesized(**settings: Any) -> Templates:
-        files = assemble(**({"monitoring": False, **settings} if settings else {})).glob("*.template.json")
+        files = assemble(**({"monitoring": "none", **settings} if settings else {})).glob("*.template.json")
         return {file.name.partition(".")[0]: json.loads(file.read_text()) for file in files}
 
     return synthesized

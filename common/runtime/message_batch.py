@@ -1,6 +1,7 @@
 """The messages of one invocation, handled side by side; each that fails comes back alone, and later each time."""
 
 import random
+import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -85,6 +86,7 @@ class MessageBatch(BatchProcessor):
                 extra={
                     "message_id": record.message_id,
                     "reason": f"{type(error).__name__}: {error}",
+                    "tried_seconds": tried_seconds(record),
                     "retry_seconds": delay,
                     "stack": "".join(traceback.format_exception(error)),
                 },
@@ -99,6 +101,11 @@ class MessageBatch(BatchProcessor):
             )
         except (BotoCoreError, ClientError):  # then it comes back after the queue's own time
             logger.warning("visibility stays as it is", extra={"message_id": record.message_id}, exc_info=True)
+
+
+def tried_seconds(record: SQSRecord) -> int:
+    """Seconds since the message was first received. The metric filters of common/monitoring.py compare them."""
+    return round(time.time() - int(record.attributes.approximate_first_receive_timestamp) / 1000)
 
 
 def backoff(receives: int) -> int:

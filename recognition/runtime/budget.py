@@ -32,6 +32,8 @@ class Environment:
     usage_table: str
     monthly_budget_usd: str
     event_source_mapping: str
+    is_watched: str
+    """`true` if alarms or dashboards show the metrics: each costs as much as three alarms."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,9 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> None:
     """Lambda's entry."""
     month, most = _usage().of_this_month(), _usage().most_calls
     over = most is not None and month.calls >= most
-    count("MonthlyCalls", month.calls)
-    count("MonthlyCost", month.cost_usd, MetricUnit.NoUnit)
-    count("BudgetExceeded", over)
-    flush()
+    if _environment().is_watched == "true":
+        count("MonthlyCalls", month.calls)
+        count("MonthlyCost", month.cost_usd, MetricUnit.NoUnit)
+        count("BudgetExceeded", over)
+        flush()
     _valve().set(_usage(), over=over)

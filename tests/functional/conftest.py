@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -187,15 +188,19 @@ def create_topic() -> Topic:
     return Topic(arn, queue_url)
 
 
-def sqs_event(*bodies: str, receives: int = 1) -> dict[str, Any]:
+def sqs_event(*bodies: str, receives: int = 1, tried_seconds: float = 0) -> dict[str, Any]:
     """A batch, as an event source mapping hands it over; message ids are 0, 1, 2 …"""
+    first_receive = round(1000 * (time.time() - tried_seconds))
     return {
         "Records": [
             {
                 "messageId": str(number),
                 "receiptHandle": "handle",
                 "body": body,
-                "attributes": {"ApproximateReceiveCount": str(receives)},
+                "attributes": {
+                    "ApproximateReceiveCount": str(receives),
+                    "ApproximateFirstReceiveTimestamp": str(first_receive),
+                },
                 "messageAttributes": {},
                 "md5OfBody": "",
                 "eventSource": "aws:sqs",
@@ -383,8 +388,9 @@ def s3(bucket: str) -> S3:
 def deliver(worker: Recognizer, context: Context) -> Callable[..., list[str]]:
     """Hand messages to the handler; the ids of those that stay in the queue."""
 
-    def delivered(*bodies: str) -> list[str]:
-        return failed(dict(image_recognition.handler(sqs_event(*bodies), context)))  # type: ignore[arg-type]
+    def delivered(*bodies: str, tried_seconds: float = 0) -> list[str]:
+        event = sqs_event(*bodies, tried_seconds=tried_seconds)
+        return failed(dict(image_recognition.handler(event, context)))  # type: ignore[arg-type]
 
     return delivered
 

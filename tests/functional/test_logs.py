@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ import project
 import send_email
 from classifications import Classification
 from common.settings import Settings
+from tests.conftest import Templates
 from tests.functional.conftest import (
     API_KEY,
     REQUEST_ID,
@@ -250,3 +252,42 @@ def test_deliveries_whether_taken_refused_or_impossible(
         assert offer(f"{impossible}/?{PASSWORD}") == ["0"]
     assert messages(lines).count("delivered") == 1
     assert messages(lines).count("not delivered") > 3
+
+
+def test_the_alarm_for_failing_work_counts_messages_tried_for_long_and_invocations_that_ended_badly(
+    lines: Callable[[], list[Any]],
+    deliver: Callable[..., list[str]],
+    s3: S3,
+    rekognition: FakeRekognition,
+    templates: Templates,
+) -> None:
+    """The template's filter pattern, over what a worker really writes, and over what Lambda reports."""
+    rekognition.errors["a.jpg"] = "ThrottlingException"
+    message = s3.put("a.jpg")
+    assert deliver(message, s3.put("b.jpg"), tried_seconds=890) == ["0"]
+    assert deliver(message, tried_seconds=910) == ["0"]
+    young, old = [line for line in lines() if line["message"] == "message failed"]
+    resources = [r for template in templates.values() for r in template["Resources"].values()]
+    [pattern] = {r["Properties"]["FilterPattern"] for r in resources if r["Type"] == "AWS::Logs::MetricFilter"}
+    assert (matches(pattern, young), matches(pattern, old)) == (False, True)
+    # https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html: the statuses
+    reports = [{"type": "platform.report", "record": {"status": s}} for s in ("success", "error", "failure", "timeout")]
+    assert [matches(pattern, report) for report in reports] == [False, True, True, True]
+    assert not any(matches(pattern, line) for line in lines() if line not in (young, old))
+
+
+def matches(pattern: str, line: dict[str, Any]) -> bool:
+    """Read a filter pattern of CloudWatch Logs, of comparisons of JSON fields, `&&` and `||`."""
+
+    def compared(found: re.Match[str]) -> str:
+        value: Any = line
+        for name in found[1].split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        expected = json.loads(found[3])
+        if value is None or isinstance(value, str) != isinstance(expected, str):
+            return "False"
+        return str({"=": value == expected, "!=": value != expected, ">": value > expected}[found[2]])
+
+    expression = re.sub(r"\$\.([\w.]+) (=|!=|>) (\"[^\"]*\"|\d+)", compared, pattern.strip("{} "))
+    assert re.fullmatch(r"(True|False|&&|\|\||[() ])+", expression), pattern
+    return bool(eval(expression.replace("&&", "and").replace("||", "or")))  # noqa: S307 - nothing but these words

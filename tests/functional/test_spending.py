@@ -307,6 +307,7 @@ def minute(spending: Callable[[str], Usage], monkeypatch: pytest.MonkeyPatch) ->
             pass
     monkeypatch.setenv("USAGE_TABLE", spending("0").table)
     monkeypatch.setenv("EVENT_SOURCE_MAPPING", "mapping")
+    monkeypatch.setenv("IS_WATCHED", "true")
     functions = Functions()
     monkeypatch.setattr(budget, "_valve", lambda: budget.Valve(functions, "mapping"))  # type: ignore[arg-type]
     return Minute(functions, monkeypatch)
@@ -352,3 +353,11 @@ def test_what_is_spent_is_told_to_cloudwatch(minute: Minute, capsys: pytest.Capt
         told = emitted(capsys)
         assert told == {("MonthlyCalls",): [2], ("MonthlyCost",): [0.002], ("BudgetExceeded",): [exceeded]}
         assert kinds(told) == COUNTED["budget"]
+
+
+def test_what_nobody_watches_is_not_counted_as_each_metric_costs_something_each_month(
+    minute: Minute, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IS_WATCHED", "false")
+    assert minute.run("0") == "Enabled"
+    assert emitted(capsys) == {}

@@ -109,6 +109,15 @@ def test_workers_fetch_so_many_batches_at_once(synthesize: Callable[..., Templat
     api.has_resource_properties("AWS::Lambda::EventSourceMapping", {"ScalingConfig": {"MaximumConcurrency": 3}})
 
 
+@pytest.mark.parametrize("region", [{}, {"region": "us-east-1"}])
+def test_by_default_queues_take_as_little_of_a_new_accounts_executions_as_they_can(
+    synthesize: Callable[..., Templates], region: dict[str, str]
+) -> None:
+    """Ten for everything. Two is a mapping's least; without manifests, whose two queues are idle, two are left."""
+    mappings = list(resources(synthesize(**region), "AWS::Lambda::EventSourceMapping"))
+    assert [mapping["Properties"]["ScalingConfig"]["MaximumConcurrency"] for _, mapping in mappings] == [2] * 6
+
+
 def test_what_became_of_a_line_is_kept_once_and_for_a_while(api: Template) -> None:
     api.has_resource_properties(
         "AWS::DynamoDB::GlobalTable",

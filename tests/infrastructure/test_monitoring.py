@@ -9,16 +9,42 @@ import pytest
 
 from answers import Verdict
 from deliver import LONGEST_WAIT_SECONDS
+from message_batch import LAST_RETRY_SECONDS
 from tests.conftest import ROOT, Templates
 from tests.counted import COUNTED
 
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 
 
+Alarms = list[tuple[str, dict[str, Any]]]
+
+
 @pytest.fixture(scope="module")
-def alarms(templates: Templates) -> list[tuple[str, dict[str, Any]]]:
-    """Each alarm, behind its stack."""
+def essential(templates: Templates) -> Alarms:
+    """Each alarm of the default settings, behind its stack."""
+    return alarms_of(templates)
+
+
+@pytest.fixture(scope="module")
+def watched(synthesize: Callable[..., Templates]) -> Templates:
+    """The templates with everything that watches."""
+    return synthesize(monitoring="full")
+
+
+@pytest.fixture(scope="module")
+def alarms(watched: Templates) -> Alarms:
+    """Each alarm there is, behind its stack."""
+    return alarms_of(watched)
+
+
+def alarms_of(templates: Templates) -> Alarms:
     return [(stack, alarm) for stack, _, alarm in resources(templates, "AWS::CloudWatch::Alarm")]
+
+
+def section(alarm: dict[str, Any]) -> str:
+    """Where docs/operations.md says what to do."""
+    [found] = re.findall("“(.+)”", alarm["AlarmDescription"])
+    return str(found)
 
 
 def resources(templates: Templates, kind: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -32,12 +58,12 @@ def metrics(alarm: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Namespace, name and dimensions of what an alarm looks at."""
     stats = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
     for metric in stats or [alarm]:
-        dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
+        dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric.get("Dimensions", [])}
         yield metric["Namespace"], metric["MetricName"], dimensions
 
 
 def test_every_alarm_says_what_it_means_and_the_operations_page_what_to_do(
-    alarms: list[tuple[str, dict[str, Any]]],
+    alarms: Alarms,
 ) -> None:
     assert alarms
     written = set(
@@ -49,30 +75,77 @@ def test_every_alarm_says_what_it_means_and_the_operations_page_what_to_do(
         assert found, alarm["AlarmDescription"]
         named.add(found[1])
     assert named == written
-    for section in written:
-        text = OPERATIONS.partition(f"\n### {section}\n")[2].partition("\n### ")[0]
+    for title in written:
+        text = OPERATIONS.partition(f"\n### {title}\n")[2].partition("\n### ")[0]
         for part in ("**Means**", "**Look**", "**Do**"):
-            assert part in text, section
+            assert part in text, title
 
 
 def test_every_alarm_tells_the_topic_and_takes_silence_for_peace_where_it_is(
-    alarms: list[tuple[str, dict[str, Any]]],
+    alarms: Alarms,
 ) -> None:
     silence = {"Messages fail": "ignore", "The budget is used up": "ignore", "Nobody looks at the budget": "breaching"}
     for stack, alarm in alarms:
-        [section] = re.findall("“(.+)”", alarm["AlarmDescription"])
-        assert alarm["TreatMissingData"] == silence.get(section, "notBreaching")
+        assert alarm["TreatMissingData"] == silence.get(section(alarm), "notBreaching")
         for told in (alarm["AlarmActions"], alarm["OKActions"]):
             assert len(told) == 1
             assert "AlarmTopic" in str(told), stack
 
 
+LOSS_AND_STANDSTILL = {"Dead letters", "Messages wait", "Work fails", "A receiver is down"}
+OF_A_BUDGET = {"The budget is used up", "Nobody looks at the budget"}
+
+
+def test_by_default_there_are_the_alarms_for_loss_and_standstill_and_no_dashboard(
+    templates: Templates, essential: Alarms, alarms: Alarms, synthesize: Callable[..., Templates]
+) -> None:
+    assert {section(alarm) for _, alarm in essential} == LOSS_AND_STANDSTILL
+    with_budget = alarms_of(synthesize(monitoring="essential", monthly_budget_usd=50))
+    assert {section(alarm) for _, alarm in with_budget} == LOSS_AND_STANDSTILL | OF_A_BUDGET
+    assert list(resources(templates, "AWS::CloudWatch::Dashboard")) == []
+    for alarm in essential:  # `full` only adds
+        assert alarm in alarms
+
+
+def test_the_operations_page_says_which_alarms_are_there_by_default() -> None:
+    listed = dict(re.findall(r"^\| \[([^]]+)\]\(#[\w-]+\) \| (.+?) \|", OPERATIONS, re.MULTILINE))
+    named = {"essential": LOSS_AND_STANDSTILL, "essential, if there is a budget": OF_A_BUDGET}
+    for level, sections in named.items():
+        assert {title for title, said in listed.items() if said == level} == sections
+    alarms = OPERATIONS.partition("\n## Alarms\n")[2].partition("\n## ")[0]
+    assert listed.keys() == set(re.findall(r"^### (.+)$", alarms, re.MULTILINE))
+    assert set(listed.values()) == {*named, "full"}
+
+
+def test_no_alarm_is_billed_as_several(alarms: Alarms) -> None:
+    """CloudWatch bills each metric that an alarm looks at; metric math looks at many."""
+    assert all("Metrics" not in alarm for _, alarm in alarms)
+
+
+def test_the_work_of_every_function_is_watched_by_one_alarm(templates: Templates, essential: Alarms) -> None:
+    """Over two periods, each longer than a message waits between two attempts."""
+    [alarm] = [alarm for _, alarm in essential if section(alarm) == "Work fails"]
+    assert list(metrics(alarm)) == [("Sightline", "WorkFailed", {})]
+    assert (alarm["Statistic"], alarm["EvaluationPeriods"]) == ("Sum", 2)
+    assert alarm["Period"] >= 2 * LAST_RETRY_SECONDS
+    counted = set()
+    for stack, _, made in resources(templates, "AWS::Logs::MetricFilter"):
+        [metric] = made["MetricTransformations"]
+        assert metric == {"MetricNamespace": "Sightline", "MetricName": "WorkFailed", "MetricValue": "1"}
+        counted.add((stack, made["LogGroupName"]["Ref"]))
+    assert counted == {
+        (stack, function["LoggingConfig"]["LogGroup"]["Ref"])
+        for stack, _, function in resources(templates, "AWS::Lambda::Function")
+        if "Environment" in function  # else it is CDK's own
+    }
+
+
 def test_every_queue_has_alarms_for_what_waits_and_for_its_dead_letters(
-    templates: Templates, alarms: list[tuple[str, dict[str, Any]]]
+    templates: Templates, essential: Alarms
 ) -> None:
     watched = {
         (stack, name, dimensions["QueueName"]["Fn::GetAtt"][0])
-        for stack, alarm in alarms
+        for stack, alarm in essential
         for namespace, name, dimensions in metrics(alarm)
         if namespace == "AWS/SQS"
     }
@@ -85,9 +158,9 @@ def test_every_queue_has_alarms_for_what_waits_and_for_its_dead_letters(
 
 
 def test_every_function_and_every_api_has_alarms_for_errors_and_throttling(
-    templates: Templates, alarms: list[tuple[str, dict[str, Any]]]
+    templates: Templates, alarms: Alarms
 ) -> None:
-    watched = {
+    looked_at = {
         (name, str(value))
         for _, alarm in alarms
         for namespace, name, dimensions in metrics(alarm)
@@ -96,22 +169,25 @@ def test_every_function_and_every_api_has_alarms_for_errors_and_throttling(
     }
     for _, logical_id, function in resources(templates, "AWS::Lambda::Function"):
         if "POWERTOOLS_SERVICE_NAME" in function.get("Environment", {}).get("Variables", {}):  # else it is CDK's own
-            assert {("Errors", str({"Ref": logical_id})), ("Throttles", str({"Ref": logical_id}))} <= watched
+            assert {("Errors", str({"Ref": logical_id})), ("Throttles", str({"Ref": logical_id}))} <= looked_at
     for _, _, api in resources(templates, "AWS::ApiGateway::RestApi"):
-        assert {("5XXError", api["Name"]), ("4XXError", api["Name"])} <= watched
+        assert {("5XXError", api["Name"]), ("4XXError", api["Name"])} <= looked_at
 
 
-def test_what_alarms_and_dashboards_show_of_ours_is_what_functions_count(
-    templates: Templates, alarms: list[tuple[str, dict[str, Any]]]
-) -> None:
+def test_what_alarms_and_dashboards_show_of_ours_is_what_functions_count(watched: Templates, alarms: Alarms) -> None:
     """That they do count it, under the names of these dimensions, the functional tests hold against the same table."""
     functions = {
         variables["POWERTOOLS_SERVICE_NAME"]: (function["Handler"].partition(".")[0], variables)
-        for _, _, function in resources(templates, "AWS::Lambda::Function")
+        for _, _, function in resources(watched, "AWS::Lambda::Function")
         if (variables := function.get("Environment", {}).get("Variables"))
     }
-    shown = [(name, values) for _, alarm in alarms for space, name, values in metrics(alarm) if space == "Sightline"]
-    boards = [str(board["DashboardBody"]) for _, _, board in resources(templates, "AWS::CloudWatch::Dashboard")]
+    shown = [
+        (name, values)
+        for _, alarm in alarms
+        for space, name, values in metrics(alarm)
+        if space == "Sightline" and name != "WorkFailed"  # which is counted in the logs
+    ]
+    boards = [str(board["DashboardBody"]) for _, _, board in resources(watched, "AWS::CloudWatch::Dashboard")]
     assert len(boards) == 3
     for board in boards:
         found = re.findall(r'"Sightline","(\w+)",((?:"\w+","[\w.-]+",?)+)', board)
@@ -130,10 +206,10 @@ def test_what_alarms_and_dashboards_show_of_ours_is_what_functions_count(
 
 
 def test_a_receiver_is_down_when_nothing_else_was_heard_for_two_periods_in_a_row(
-    alarms: list[tuple[str, dict[str, Any]]],
+    essential: Alarms,
 ) -> None:
     """In a period there is a point of every document that waits, and closing is a zero."""
-    [alarm] = [alarm for _, alarm in alarms if alarm.get("MetricName") == "BreakerOpen"]
+    [alarm] = [alarm for _, alarm in essential if alarm.get("MetricName") == "BreakerOpen"]
     assert (alarm["Statistic"], alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == ("Minimum", 2, "notBreaching")
     assert alarm["Period"] > LONGEST_WAIT_SECONDS
 
@@ -142,8 +218,8 @@ def test_without_monitoring_the_topic_and_its_subscriber_stay_and_nothing_watche
     templates: Templates, synthesize: Callable[..., Templates]
 ) -> None:
     """So that no export is taken away which other stacks still import."""
-    without = synthesize(monitoring="false", alarm_email="ops@example.com")
-    for kind in ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard"):
+    without = synthesize(monitoring="none", alarm_email="ops@example.com")
+    for kind in ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Logs::MetricFilter"):
         assert list(resources(without, kind)) == []
     [(name, mail)] = [(n, s) for _, n, s in resources(without, "AWS::SNS::Subscription") if s["Protocol"] == "email"]
     assert name.startswith("AlarmTopic")  # by which `sightline doctor` knows it
@@ -164,6 +240,7 @@ def test_functions_are_traced_and_apis_are_not(templates: Templates) -> None:
     """
     for _, _, function in resources(templates, "AWS::Lambda::Function"):
         if "Environment" in function:
-            assert function["TracingConfig"] == {"Mode": "Active"}
+            scheduled = function["Handler"] == "budget.handler"
+            assert function.get("TracingConfig") == (None if scheduled else {"Mode": "Active"})
     for _, _, stage in resources(templates, "AWS::ApiGateway::Stage"):
         assert "TracingEnabled" not in stage

@@ -1,13 +1,15 @@
 import io
+import re
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from classifications import Classification, to_item
-from cli.cost import AmountError, bill, count, settings_in_force, show, size
+from cli.cost import AmountError, bill, count, idle, settings_in_force, show, size, with_free_tier
 from common.settings import Receiver, Settings, SettingsError
 from recognition_event import Box, Instance, Label
+from tests.conftest import ROOT
 
 US = Settings(region="us-east-1")
 
@@ -76,7 +78,7 @@ def test_settings_are_those_of_cdk_json_with_what_the_command_changes(tmp_path: 
         settings_in_force(path, ["max_labels"])
 
 
-def test_records_are_no_larger_than_reckoned() -> None:
+def test_records_are_no_larger_than_estimated() -> None:
     """Ten labels of a photograph, each with parents, and half of them with boxes, in DynamoDB's own measure."""
     box = Instance(confidence=98.87654, box=Box(left=0.3512345, top=0.1612345, width=0.1812345, height=0.1812345))
     labels = tuple(
@@ -110,11 +112,50 @@ def measured(value: object) -> float:
     return sum(len(name.encode()) + measured(entry) for name, entry in value.items())
 
 
-def test_the_table_ends_with_the_total_the_time_and_a_word_on_other_regions() -> None:
+def shown(images: int, image_bytes: int, settings: Settings) -> str:
     text = io.StringIO()
-    show(1_000_000, 300_000, Settings(region="eu-central-1"), Console(file=text, width=150))
-    shown = text.getvalue()
-    assert "Together US $ 1,1" in shown
-    assert "after a year of this 164.48 a month" in shown  # with its backups
-    assert "takes 55.6 hours at 5 calls a second" in shown
-    assert "eu-central-1 has prices of its own" in shown
+    show(images, image_bytes, settings, Console(file=text, width=150))
+    return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
+
+
+def idle_dollars(settings: Settings) -> tuple[float, float]:
+    """By list price, and with the free tier."""
+    lines = idle(settings)
+    return sum(line.cost for line in lines), sum(map(with_free_tier, lines))
+
+
+def test_by_default_an_idle_deployment_costs_at_most_four_dollars_and_two_with_the_free_tier() -> None:
+    default = settings_in_force(ROOT / "cdk.json", [])
+    listed, paid = idle_dollars(default)
+    assert 0 < paid <= 2
+    assert paid < listed <= 4
+    assert set(idle(default)) <= set(bill(1, 1, default))
+
+
+def test_the_free_tier_takes_off_no_more_than_it_has() -> None:
+    alarms, dashboards, secrets = [line for line in idle(Settings(monitoring="full")) if line.unit.endswith("s")][-3:]
+    assert (alarms.count, round(with_free_tier(alarms), 2)) == (52, 4.2)
+    assert (dashboards.count, with_free_tier(dashboards)) == (3, 0)
+    assert (secrets.count, with_free_tier(secrets)) == (1, 0.4)
+
+
+def test_the_documents_say_what_is_printed() -> None:
+    default = settings_in_force(ROOT / "cdk.json", [])
+    printed, document = shown(1_000_000, 300_000, default), (ROOT / "docs/cost.md").read_text()
+    assert f"```\n{printed}```" in document, printed
+    rows = re.findall(r"^\| (the default|`(.+=.+)`) \| \$([\d.]+) \| \$([\d.]+) \|$", document, re.MULTILINE)
+    assert len(rows) > 1
+    for _, change, *written in rows:
+        dollars = idle_dollars(settings_in_force(ROOT / "cdk.json", [change] if change else []))
+        assert [f"{amount:.2f}" for amount in dollars] == written, change
+    listed, paid = idle_dollars(default)
+    idle_line = f"Idle it costs ${listed:.2f} a month at list prices, ${paid:.2f} with the free tier"
+    assert idle_line in " ".join((ROOT / "README.md").read_text().split())
+
+
+def test_the_table_ends_with_the_total_the_time_and_a_word_on_other_regions() -> None:
+    text = shown(1_000_000, 300_000, Settings(region="eu-central-1"))
+    assert "Together US $ 1,1" in text
+    assert "after a year of this 164.48 a month" in text  # with its backups
+    assert "takes 55.6 hours at 5 calls a second" in text
+    assert "eu-central-1 has prices of its own" in text

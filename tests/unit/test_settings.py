@@ -123,8 +123,27 @@ def test_a_receiver_or_address_that_does_not_fit_is_named(context: dict[str, Any
         Settings.from_context(context)
 
 
-@pytest.mark.parametrize(("given", "read"), [(True, True), ("on", True), ("False", False), ("off", False)])
-def test_what_may_be_left_out_is_said_in_a_word(given: Any, read: bool) -> None:
-    assert Settings.from_context({"monitoring": given}).monitoring is read
-    with pytest.raises(SettingsError, match="monitoring is 'maybe'; it takes true or false"):
-        Settings.from_context({"monitoring": "maybe"})
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        (True, "monitoring is true, which is now written full; it takes one of essential, full, none"),
+        ("off", "monitoring is off, which is now written none; it takes one of essential, full, none"),
+        ("maybe", "monitoring is 'maybe'; it takes one of essential, full, none"),
+    ],
+)
+def test_what_monitoring_was_before_is_refused_with_what_it_is_now(given: Any, complaint: str) -> None:
+    assert Settings().monitoring == "essential"
+    with pytest.raises(SettingsError, match=f"^{complaint}$"):
+        Settings.from_context({"monitoring": given})
+
+
+def test_workers_are_the_fewest_until_a_quota_is_named_and_then_keep_up_with_it() -> None:
+    """Two is the least that a mapping takes; a new account has ten executions for mappings and APIs together."""
+
+    def workers(settings: Settings) -> list[int]:
+        named = (settings.recognition_workers, settings.thumbnail_workers, settings.index_workers)
+        return [*named, settings.delivery_workers, settings.fetch_workers]
+
+    assert workers(Settings(region="us-east-1")) == workers(Settings()) == [2, 2, 2, 2, 2]
+    assert workers(Settings(rekognition_tps=50)) == [2, 12, 3, 3, 2]
+    assert workers(Settings(rekognition_tps=500, fetch_workers=20)) == [20, 115, 25, 30, 20]

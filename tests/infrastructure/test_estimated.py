@@ -1,0 +1,53 @@
+"""`sightline cost` counts by the month what the templates make."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cli.cost import BUDGET, BUDGET_METRICS, idle
+from common.settings import Settings
+from tests.conftest import ROOT, Templates
+from tests.counted import COUNTED
+
+PETS = [{"name": "thirdparty", "url_parameter": "thirdparty_endpoint"}, {"name": "pets", "url_parameter": "pets"}]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"monitoring": "full"},
+        {"monitoring": "none", "architecture": "x86_64"},
+        {"monitoring": "essential", "monthly_budget_usd": 50, "notify_email": "me@example.com"},
+        {"monitoring": "full", "receivers": PETS, "notify_email": "me@example.com", "auth": "iam"},
+    ],
+    ids=str,
+)
+def test_what_is_paid_without_a_picture_is_counted(
+    synthesize: Callable[..., Templates], settings: dict[str, Any]
+) -> None:
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    counted = {line.unit: int(line.count) for line in idle(Settings.from_context({**context, **settings}))}
+    # What is synthesized is kept by its settings, which a list cannot be.
+    texts = {name: json.dumps(value) if isinstance(value, list) else value for name, value in settings.items()}
+    resources = [r for stack in synthesize(**texts).values() for r in stack["Resources"].values()]
+    made = Counter(resource["Type"] for resource in resources)
+    units = {"alarms": "CloudWatch::Alarm", "dashboards": "CloudWatch::Dashboard", "secrets": "SecretsManager::Secret"}
+    assert {unit: counted.get(unit, 0) for unit in units} == {
+        unit: made[f"AWS::{kind}"] for unit, kind in units.items()
+    }
+    [polls] = [line for line in idle(Settings.from_context({**context, **settings})) if line.service == "SQS"]
+    assert polls.what == f"polls of {made['AWS::Lambda::EventSourceMapping']} empty queues"
+
+    functions = [r["Properties"] for r in resources if r["Type"] == "AWS::Lambda::Function"]
+    [budget] = [function for function in functions if function["Handler"] == "budget.handler"]
+    assert budget["MemorySize"] == BUDGET.memory_mb
+    assert "TracingConfig" not in budget  # a trace a minute would be billed
+    is_watched = budget["Environment"]["Variables"]["IS_WATCHED"] == "true"
+    assert counted.get("metrics", 0) == BUDGET_METRICS * is_watched
+    assert len(COUNTED["budget"]) == BUDGET_METRICS
+    schedules = [r["Properties"] for r in resources if r["Type"] == "AWS::Events::Rule"]
+    assert [rule["ScheduleExpression"] for rule in schedules] == ["rate(1 minute)"]
