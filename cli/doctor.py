@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -30,6 +31,9 @@ REACH_SECONDS = 10
 ALARMS_AT_ONCE = 100
 BAD_REQUEST = 400
 MANIFESTS = {".csv", ".json", ".jsonl"}
+
+ROOM = 10
+"""Executions that the APIs should find beside the workers: their callers are not served later, as messages are."""
 
 COMPLETE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
 RUNNING = {"Enabled", "Enabling", "Updating", "Creating"}
@@ -521,6 +525,29 @@ def _quota(patient: Patient) -> Iterator[Seen]:
         yield good(f"{allowed:g} calls of DetectLabels a second, of which the settings take {used:g}")
 
 
+def _concurrency(patient: Patient) -> Iterator[Seen]:
+    if not patient.is_on_aws:
+        yield unchecked("the embedded cloud has no limit")
+        return
+    functions = patient.client("lambda")
+    mappings = resources(patient.target.client, "AWS::Lambda::EventSourceMapping")
+    workers = 0
+    for mapping in mappings:
+        with suppress(functions.exceptions.ResourceNotFoundException):  # of which another check speaks
+            found = functions.get_event_source_mapping(UUID=mapping["PhysicalResourceId"])
+            workers += found["ScalingConfig"]["MaximumConcurrency"]
+    allowed = functions.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]
+    text = f"{allowed:,} executions at once, of which workers take up to {workers}"
+    if allowed >= workers + ROOM:
+        yield good(text)
+    else:
+        yield finding(
+            f"{text}: while all are taken, APIs answer 500 and messages wait",
+            "aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 "
+            "--desired-value 1000; what to expect until then: docs/operations.md, “A new account”",
+        )
+
+
 def _allowed_calls(quotas: Any) -> float | None:
     """What the account has, or else what AWS gives to all."""
     for listing in ("list_service_quotas", "list_aws_default_service_quotas"):
@@ -542,6 +569,7 @@ CHECKS: dict[str, Callable[[Patient], Iterator[Seen]]] = {
     "queue": _queues,
     "dead letters": _dead_letters,
     "Rekognition's quota": _quota,
+    "Lambda's quota": _concurrency,
     "receiver": _receivers,
     "signing secret": _secrets,
     "e-mail": _emails,

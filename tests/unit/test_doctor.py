@@ -97,6 +97,45 @@ def test_without_a_quota_of_its_own_the_account_has_awss_default() -> None:
     assert found.text.startswith("25 calls")
 
 
+def executions(allowed: int, *workers: int) -> Seen:
+    """The doctor's word on an account that allows so many, and on queues with so many workers."""
+    listed = [
+        {"ResourceType": "AWS::Lambda::EventSourceMapping", "PhysicalResourceId": str(n), "LogicalResourceId": "M"}
+        for n in range(len(workers))
+    ]
+    cloudformation: dict[str, Any] = {
+        "describe_stacks": stacks("CREATE_COMPLETE"),
+        "list_stack_resources": lambda StackName, **_: {  # noqa: N803
+            "StackResourceSummaries": listed if StackName == "APIStack" else []
+        },
+    }
+
+    def mapping(UUID: str) -> Any:  # noqa: N803
+        if not workers[int(UUID)]:
+            raise GoneError
+        return {"ScalingConfig": {"MaximumConcurrency": workers[int(UUID)]}}
+
+    limits = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": allowed}
+    functions: dict[str, Any] = {
+        "get_event_source_mapping": mapping,
+        "get_account_settings": lambda: {"AccountLimit": limits},
+    }
+    [found] = seen(deployment(services={"cloudformation": cloudformation, "lambda": functions}), "Lambda's quota")
+    return found
+
+
+def test_a_new_account_is_told_what_its_ten_executions_mean_and_how_to_have_more() -> None:
+    found = executions(10, 2, 2, 2, 2, 2, 2)
+    assert (found.state, found.text) == (
+        State.FINDING,
+        "10 executions at once, of which workers take up to 12: while all are taken, APIs answer 500 and messages wait",
+    )
+    assert "--service-code lambda --quota-code L-B99A9384 --desired-value 1000;" in found.fix
+    assert executions(21, 2, 2, 2, 2, 2, 2).state is State.FINDING  # nine for the APIs
+    assert executions(22, 2, 2, 2, 2, 2, 2).state is State.GOOD
+    assert executions(14, 2, 0, 2).text.endswith("workers take up to 4")  # one mapping is gone
+
+
 def test_a_look_that_is_refused_is_said_and_hinders_no_other() -> None:
     everything = list(examine(deployment(services={"service-quotas": {"list_service_quotas": refused}})))
     [found] = [entry for name, entry in everything if name == "Rekognition's quota"]
