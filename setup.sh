@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Installs what Sightline needs into .venv and node_modules, for the Makefile. It goes on where it was interrupted.
 #   PYTHON=python3 ASKED=… setup.sh stale | problem | python | node
-# ASKED is empty if PYTHON is only the default: a .venv of another version is kept then, as long as it works.
+# ASKED is empty if PYTHON is only the default. A .venv of another version is then kept as long as it works.
 set -euo pipefail
 cd "$(dirname "$0")"
 here=$(pwd -P)
 goals="make ${GOALS:-setup}"
 log=.build/setup.log
-path=":$PATH:" # the Python that is wanted is not the one of the .venv that it is to make
+path=":$PATH:" # without .venv, so that it is not made by a Python of its own
 path=${path//":$here/.venv/bin:"/:}
 path=${path#:}
 path=${path%:}
@@ -17,7 +17,7 @@ can() { PATH=$path "$1" -c "$2" >/dev/null 2>&1; }
 recent='import sys; sys.exit(sys.version_info < (3, 11))'
 complete='import ensurepip, venv'
 
-# Was .venv made in this folder, by a Python that is still there and of the version asked for, if one was, and has it uv?
+# Succeed if .venv has uv and was made in this folder, by a Python that is still there and has the version asked for.
 is_usable() {
   local has made
   has=$(version .venv/bin/python) && .venv/bin/uv --version >/dev/null 2>&1 || return 1
@@ -26,7 +26,7 @@ is_usable() {
   [[ -z $ASKED || "$(version "$PYTHON")" == "$has" ]]
 }
 
-# Print a way out of a Python that does not do: another one, if there is one.
+# Print the command that uses another Python of the PATH, or how to get one.
 way_out() {
   local other
   for other in python3.13 python3.12 python3.11 python3.14 python3; do
@@ -38,7 +38,7 @@ way_out() {
   echo "install Python 3.11 or later, then: $goals PYTHON=/path/to/python3"
 }
 
-# Print why PYTHON cannot make .venv, if it has to and cannot, and what would be right: one line.
+# Print why PYTHON cannot make the .venv that is missing, and what would be right, in one line; else nothing.
 problem() {
   local has
   if is_usable; then
@@ -56,14 +56,13 @@ problem() {
   fi
 }
 
-# Run a command without a word; if it fails, say why in one line.
+# Run a command with its output in the log. If it fails, say why in one line.
 quietly() {
   local what=$1 why
   shift
-  mkdir -p "${log%/*}"
   "$@" >"$log" 2>&1 && return
   why=$(grep -m1 -ioE "(request to|failed to|no matching|no space|denied|error: )[^')]*" "$log" || tail -n 1 "$log")
-  echo "✗ $what failed: ${why:-it said nothing} (all of it: $log). When that is mended, $goals goes on from here." >&2
+  echo "✗ $what failed: ${why:-it said nothing} (all of it: $log). When that is fixed, $goals goes on from here." >&2
   exit 1
 }
 
@@ -89,5 +88,11 @@ node() {
 
 case $1 in
   stale) is_usable || echo rebuild ;;
-  problem | python | node) "$1" ;;
+  problem) problem ;;
+  python | node)
+    export TMPDIR=$here/.build/tmp # npm and uv leave files in it
+    mkdir -p "$TMPDIR"
+    trap 'rm -rf "$TMPDIR"' EXIT
+    "$1"
+    ;;
 esac
