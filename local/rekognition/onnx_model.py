@@ -12,10 +12,13 @@ YOLOS, RT-DETR, D-FINE). That is how optimum exports them, and what transformers
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else it leaves a file in the temporary folder, and may report to Microsoft
 import onnxruntime  # type: ignore[import-untyped]
 
 from local.rekognition.preparation import YOLOS_STEP, Preparation

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -213,3 +215,11 @@ def test_colours_are_scaled_normalised_and_reordered_as_asked() -> None:
     assert Preparation(flipped, fixed=None, step=1).tensor(plain("#ff8000", (80, 80)))[0, :, 0, 0] == pytest.approx(
         [0, 128, 255]
     )
+
+
+def test_looking_leaves_nothing_in_the_temporary_folder(tmp_path: Path) -> None:
+    """onnxruntime keeps a session of its telemetry there, unless it is told not to report anything."""
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    program = [sys.executable, "-c", "import local.rekognition.onnx_model"]
+    subprocess.run(program, cwd=PROJECT, env=environment | {"TMPDIR": str(tmp_path)}, check=True)
+    assert list(tmp_path.iterdir()) == []
