@@ -178,7 +178,7 @@ class Walk:
         """Log in with the key that the printed command prints. Returns the names of the pictures that are shown."""
         text = self.output.read_text()
         address = re.search(r"https?://\S+/gallery", text)
-        ask = next((line for line in printed_commands(text) if line.endswith("sightline key")), None)
+        ask = next((line for line in printed_commands(text) if re.search(r"\bsightline key\b", line)), None)
         if address is None or ask is None:
             raise WalkError(f"the gallery's address or the command that prints the key was not printed:\n{text}")
         with step(f"Chromium: log in at {address[0]} with the key of `{ask}`"):
@@ -285,10 +285,10 @@ def judge(command: str, shell: Shell) -> None:
 
 
 def printed_commands(text: str) -> list[str]:
-    """The lines that begin with two spaces and a program, and what stands in backquotes within the others."""
-    program = r"(?:make|eval|curl|aws|sightline|\.?\S*\.venv/bin/\w+) [^`\n]+"
-    found = re.findall(rf"^  ({program})$|`({program})`", text, re.MULTILINE)
-    return [indented or quoted for indented, quoted in found]
+    """The lines that begin with two spaces and a program, what stands after a colon, and what in backquotes."""
+    program = r"(?:make|eval|curl|aws|sightline|[^\s`]*\.venv/bin/\w+) [^`\n]+"
+    found = re.findall(rf"^  ({program})$|: ({program})$|`({program})`", text, re.MULTILINE)
+    return ["".join(groups) for groups in found]
 
 
 def readme_commands(text: str) -> list[str]:
