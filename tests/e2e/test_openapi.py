@@ -13,7 +13,7 @@ import requests
 
 from tests.conftest import ROOT
 from tests.e2e.conftest import System, wait_for
-from tests.source_server import Source
+from tests.source_server import Source, picture
 
 SCHEMATHESIS = Path(sys.executable).parent / "schemathesis"
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
@@ -52,3 +52,25 @@ def test_an_image_is_as_described(filled: System) -> None:
         assert answer.json()
         jsonschema.validate(answer.json(), {**described, "components": document["components"]})
     wait_for(lambda: filled.image("as described.jpg") is None)
+
+
+def test_calls_that_are_nearly_right_are_told_how_to_be_made(system: System) -> None:
+    """As curl sends them: `?url=…&…` unencoded, `-F file=@a.jpg`, `--data url=…`, a filter with a typo."""
+    upload, labels = system.endpoints.upload, system.endpoints.labels
+
+    def refused(method: str, address: str, **sent: Any) -> tuple[int, str]:
+        answer = requests.request(method, address, headers=system.headers, timeout=30, **sent)
+        return answer.status_code, answer.json()["error"]["message"]
+
+    status, message = refused("GET", f"{upload}?url=https://example.com/a.jpg?w=1&h=2")
+    assert (status, 'curl does so with -G --data-urlencode "url=…"' in message) == (400, True)
+    for path in ("/images", "/uploads"):
+        status, message = refused("POST", upload + path, files={"file": ("a.jpg", picture(), "image/jpeg")})
+        assert (status, message.partition(";")[0]) == (415, "the body is multipart/form-data")
+        status, message = refused("POST", upload + path, data={"url": "https://example.com/a.jpg"})
+        assert (status, message.partition(";")[0]) == (415, "the body is application/x-www-form-urlencoded")
+        status, message = refused("POST", upload + path, data=picture())
+        assert (status, message.partition(";")[0]) == (415, "the body is text")
+    assert refused("GET", f"{labels}/search?lable=dog")[1].startswith(
+        "unknown parameter 'lable', did you mean 'label'?"
+    )
