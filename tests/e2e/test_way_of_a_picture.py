@@ -206,10 +206,10 @@ def test_the_gallery_shows_a_picture_as_it_is(system: System, source: Source) ->
         listed = requests.get(
             f"{system.endpoints.labels}?limit=1000&thumbnails=true", headers=system.headers, timeout=30
         )
-        [entry] = [entry for entry in listed.json() if entry["image"] == "shown.heic"]
-        if "thumbnail_url" not in entry:
+        entries = {entry["image"]: entry for entry in listed.json()}
+        if "thumbnail_url" not in entries.get("shown.heic", {}):
             return None
-        answer = requests.get(entry["thumbnail_url"], timeout=10)
+        answer = requests.get(entries["shown.heic"]["thumbnail_url"], timeout=10)
         return quarters(Image.open(io.BytesIO(answer.content))) if answer.ok else None
 
     for seen in (scene(), scene().transpose(Image.Transpose.FLIP_LEFT_RIGHT)):
