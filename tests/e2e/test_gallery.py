@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import hashlib
 import io
 import logging
 import os
@@ -114,7 +115,7 @@ class Visit:
             .locator(".grid li")
             .evaluate_all(
                 "tiles => tiles.sort((a, b) => a.dataset.place - b.dataset.place)"
-                ".map(tile => tile.querySelector('.name').textContent.trim())"
+                ".map(tile => tile.querySelector('.name .unseen').textContent)"
             )
         )
         return found
@@ -265,7 +266,7 @@ def test_the_key_is_asked_for_once_and_a_wrong_one_is_told(stranger: Visit, syst
     expect(field).to_be_focused()
     field.fill("wrong")
     field.press("Enter")
-    expect(page.get_by_role("alert")).to_have_text("This key is not a valid one.")
+    expect(page.get_by_role("alert")).to_have_text("This key is not valid.")
     field.fill(system.endpoints.api_key)
     field.press("Enter")
     expect(page.locator(".tile, .empty").first).to_be_visible()
@@ -276,12 +277,63 @@ def test_the_key_is_asked_for_once_and_a_wrong_one_is_told(stranger: Visit, syst
     # A key that is valid no longer is asked for again, by the next call.
     page.evaluate("sessionStorage.setItem('sightline.api-key', 'of yesterday')")
     page.reload()
-    expect(page.get_by_role("alert")).to_contain_text("valid no longer")
+    expect(page.get_by_role("alert")).to_contain_text("no longer valid")
 
     # Nor is one with a character that nobody sees.
     field.fill(f"{system.endpoints.api_key}\N{ZERO WIDTH SPACE}")
     field.press("Enter")
-    expect(page.get_by_role("alert")).to_have_text("This key is not a valid one.")
+    expect(page.get_by_role("alert")).to_have_text("This key is not valid.")
+
+
+KEPT = "localStorage.getItem('sightline.api-key')"
+
+
+def enter_key(page: Page, key: str, *, keep: bool) -> None:
+    page.get_by_label("API key").fill(key)
+    if keep:
+        page.get_by_label("Keep the key on this device").check()
+    page.get_by_role("button", name="Open the gallery").click()
+    expect(page.locator(".tile, .empty").first).to_be_visible()
+
+
+def test_a_key_is_kept_on_the_device_until_its_user_signs_out(stranger: Visit, system: System) -> None:
+    page = stranger.page
+    page.goto(stranger.address)
+    expect(page.get_by_label("Keep the key on this device")).not_to_be_checked()
+    enter_key(page, system.endpoints.api_key, keep=True)
+    other = stranger.open("?label=dog", stranger.tab())  # a tab of its own asks for no key
+    stranger.open("?label=dog")
+    page.get_by_role("button", name="Sign out").click()
+    for tab in (page, other):
+        expect(tab.get_by_label("API key")).to_be_visible()
+        assert tab.evaluate(f"{KEPT} ?? sessionStorage.getItem('sightline.api-key')") is None
+    page.go_back()
+    expect(page.get_by_label("API key")).to_be_visible()
+
+
+def test_a_kept_key_that_is_refused_is_forgotten(stranger: Visit, system: System) -> None:
+    page = stranger.page
+    page.goto(stranger.address)
+    page.evaluate("localStorage.setItem('sightline.api-key', 'of yesterday')")
+    page.reload()
+    expect(page.get_by_role("alert")).to_contain_text("no longer valid")
+    assert page.evaluate(KEPT) is None
+
+    # What another tab keeps by now stays.
+    page.evaluate("sessionStorage.setItem('sightline.api-key', 'of yesterday')")
+    page.evaluate(f"localStorage.setItem('sightline.api-key', '{system.endpoints.api_key}')")
+    page.reload()
+    expect(page.get_by_role("alert")).to_contain_text("no longer valid")
+    assert page.evaluate(KEPT) == system.endpoints.api_key
+
+
+def test_the_key_form_says_where_to_get_the_key(stranger: Visit) -> None:
+    page = stranger.page
+    stranger.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(stranger.address)
+    page.get_by_role("button", name="Copy .venv/bin/sightline key").click()
+    expect(page.get_by_text("Copied", exact=True)).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == ".venv/bin/sightline key"
 
 
 def test_without_keys_nothing_is_asked(stranger: Visit, system: System) -> None:
@@ -371,7 +423,7 @@ def test_what_is_pasted_is_added(visit: Visit, system: System, afterwards: list[
     )
     pasted = page.locator(".upload").filter(has_text="pasted-")
     expect(pasted.locator(".upload-state")).to_have_text("Blue")
-    afterwards.append(pasted.locator(".upload-name").inner_text())
+    afterwards.append(pasted.locator(".upload-name .unseen").inner_text())
 
 
 def test_what_is_dragged_from_the_page_itself_is_not_added(visit: Visit, pictures: dict[str, bytes]) -> None:
@@ -382,7 +434,7 @@ def test_what_is_dragged_from_the_page_itself_is_not_added(visit: Visit, picture
     dropped(page, [("notes.txt", "text/plain", b"no picture")])
     expect(page.get_by_role("dialog")).to_have_count(0)  # which would hide what is said of it
     expect(page.locator(".upload")).to_have_count(1)
-    expect(line(page, "notes.txt")).to_contain_text("no picture that is taken")
+    expect(line(page, "notes.txt")).to_contain_text("this file is not JPEG")
 
 
 def test_files_are_sent_a_few_at_a_time_and_can_be_taken_back(
@@ -426,7 +478,7 @@ def test_files_are_sent_a_few_at_a_time_and_can_be_taken_back(
     # What does not get on is ended, and leaves its place to others.
     page.clock.fast_forward(40_000)
     for name in names[1:5]:
-        expect(line(page, name)).to_contain_text("Nothing of it could be sent")
+        expect(line(page, name)).to_contain_text("made no progress")
     page.unroute_all()
     for name in names[1:5]:
         line(page, name).get_by_role("button", name="Try again").click()
@@ -449,7 +501,7 @@ def test_of_two_files_of_one_name_the_second_asks_and_may_replace_the_first(
     other = {"Red": "Blue", "Blue": "Red"}[first.inner_text()]
 
     # What waits for an answer is not cleared away.
-    page.get_by_role("button", name="Clear what is done").click()
+    page.get_by_role("button", name="Clear finished").click()
     expect(page.locator(".upload")).to_have_count(1)
 
     # The deletion would be of what replaces it.
@@ -459,7 +511,7 @@ def test_of_two_files_of_one_name_the_second_asks_and_may_replace_the_first(
     visit.tile(name).hover()
     page.get_by_role("button", name=f"Delete {name}").click()
     expect(page.locator(".toast")).to_have_count(1)
-    page.get_by_role("button", name="Replace it").click()
+    page.get_by_role("button", name="Replace", exact=True).click()
     expect(page.locator(".toast")).to_have_count(0)
     expect(line(page, name).locator(".upload-state")).to_have_text(other)
     page.clock.fast_forward(5000)
@@ -481,8 +533,16 @@ def test_what_was_there_already_is_not_waited_for(visit: Visit, source: Source, 
         expect(states).to_have_count(number)
         expect(states.first).to_contain_text("Blue" if colour == "blue" else "Another picture has this name")
     source.files["same"] = spotted("blue", spot=False)
-    page.get_by_role("button", name="Replace it").click()
-    expect(states.first).to_have_text("Blue")
+    page.get_by_role("button", name="Replace", exact=True).click()
+    expect(states.first).to_have_text("Already there. Blue")
+
+    # Of a file, its MD5 says it.
+    with page.expect_request(re.compile("/uploads$")) as asked:
+        dropped(page, [(name, "image/jpeg", source.files["same"])])
+    md5 = hashlib.md5(source.files["same"], usedforsecurity=False).hexdigest()
+    assert f'"md5":"{md5}"' in (asked.value.post_data or "")
+    expect(states).to_have_count(3)
+    expect(states.first).to_have_text("Already there. Blue")
 
 
 def test_many_that_wait_are_looked_at_in_turn(visit: Visit) -> None:
@@ -513,7 +573,7 @@ def test_many_that_wait_are_looked_at_in_turn(visit: Visit) -> None:
 @pytest.mark.usefixtures("pictures")
 def test_an_upload_that_fails_says_why_and_goes_on(visit: Visit, system: System, afterwards: list[str]) -> None:
     name = "gallery/red.jpg"
-    afterwards += ["gallery/red-2.jpg", "gallery-broken.jpg"]
+    afterwards += ["gallery/red (2).jpg", "gallery-broken.jpg"]
     page = visit.open()
     dropped(
         page,
@@ -524,16 +584,16 @@ def test_an_upload_that_fails_says_why_and_goes_on(visit: Visit, system: System,
             (name, "image/jpeg", spotted("blue", spot=False)),
         ],
     )
-    expect(line(page, "notes.txt")).to_contain_text("no picture that is taken")
-    expect(line(page, "gallery-large.jpg")).to_contain_text("at most 15.7 MB are taken")
-    expect(line(page, "gallery-broken.jpg")).to_contain_text("This picture cannot be recognised")
-    expect(visit.tile("gallery-broken.jpg").locator(".badge")).to_have_text("Not recognised")
+    expect(line(page, "notes.txt")).to_contain_text("this file is not JPEG")
+    expect(line(page, "gallery-large.jpg")).to_contain_text("The limit is 15.7 MB")
+    expect(line(page, "gallery-broken.jpg")).to_contain_text("Failed: ")
     assert "gallery-large.jpg" not in system.stored()
+    expect(page.get_by_role("button", name="Try again")).to_have_count(0)  # as it cannot help
 
     expect(line(page, name)).to_contain_text("Another picture has this name")
-    expect(page.get_by_label("Another name")).to_have_value("gallery/red-2.jpg")
-    page.get_by_role("button", name="Add as this").click()
-    expect(line(page, "gallery/red-2.jpg").locator(".upload-state")).to_have_text("Blue")
+    expect(page.get_by_label("Another name")).to_have_value("gallery/red (2).jpg")
+    page.get_by_role("button", name="Use this name").click()
+    expect(line(page, "gallery/red (2).jpg").locator(".upload-state")).to_have_text("Blue")
 
     # What could not be reached is tried again.
     page.route(re.compile("/uploads$"), lambda route: route.abort())
@@ -543,6 +603,231 @@ def test_an_upload_that_fails_says_why_and_goes_on(visit: Visit, system: System,
     page.unroute(re.compile("/uploads$"))
     line(page, "gallery-again.jpg").get_by_role("button", name="Try again").click()
     expect(line(page, "gallery-again.jpg").locator(".upload-state")).to_have_text("Blue")
+
+
+def test_a_refused_key_stops_uploads_until_there_is_another(
+    visit: Visit, system: System, afterwards: list[str]
+) -> None:
+    name = "gallery-key.jpg"
+    afterwards.append(name)
+    page = visit.open()
+    refusal = {"error": {"code": "Forbidden", "message": "the key is missing or wrong"}}
+    readable = {"Access-Control-Allow-Origin": "*"}
+    page.route(re.compile("/uploads$"), lambda r: r.fulfill(status=403, json=refusal, headers=readable), times=1)
+    dropped(page, [(name, "image/jpeg", spotted("blue", spot=False))])
+    expect(page.get_by_role("alert")).to_contain_text("no longer valid")
+    enter_key(page, system.endpoints.api_key, keep=False)
+    expect(line(page, name).locator(".upload-state")).to_have_text("Blue")
+
+
+COLOURS = ("green", "red", "green", "red", "green", "red")
+
+
+@pytest.fixture
+def taken(visit: Visit, system: System, afterwards: list[str]) -> dict[str, bytes]:
+    """Files with the names of other pictures, more than are sent at once. They are dropped."""
+    names = [f"gallery-taken-{number}.jpg" for number in range(len(COLOURS))]
+    afterwards += [*names, *(other_name(name) for name in names)]
+    for name in names:
+        system.s3().put_object(Bucket=system.endpoints.bucket, Key=name, Body=spotted("blue", spot=False))
+    wait_for(lambda: system.images().keys() >= set(names))
+    files = {name: spotted(colour, spot=False) for name, colour in zip(names, COLOURS, strict=True)}
+    dropped(visit.open(), [(name, "image/jpeg", content) for name, content in files.items()])
+    return files
+
+
+def other_name(name: str) -> str:
+    return name.replace(".jpg", " (2).jpg")
+
+
+def stored_bytes(system: System, name: str) -> bytes:
+    content: bytes = system.s3().get_object(Bucket=system.endpoints.bucket, Key=name)["Body"].read()
+    return content
+
+
+def choose_by_keys(page: Page, choice: str) -> None:
+    """Choose once for all files, without a mouse, and expect the focus to stay near."""
+    button = page.get_by_role("group", name="names belong to other pictures").get_by_role("button", name=choice)
+    button.press("Enter")
+    expect(button).to_have_count(0)
+    expect(page.locator(".uploads :focus")).to_have_count(1)
+
+
+@pytest.mark.parametrize("choice", ["Skip all", "Replace all", "Keep both"])
+def test_one_choice_holds_for_all_files_with_taken_names(
+    visit: Visit, system: System, taken: dict[str, bytes], choice: str
+) -> None:
+    page, blue = visit.page, spotted("blue", spot=False)
+    states = page.locator(".upload .upload-state")
+    choose_by_keys(page, choice)
+    if choice == "Skip all":
+        expect(states).to_have_text(["Skipped: another picture has this name."] * len(taken))
+    else:
+        expect(states).to_have_text([re.compile("^(Green|Red)$")] * len(taken))
+    for name, content in taken.items():
+        assert stored_bytes(system, name) == (content if choice == "Replace all" else blue)
+        if choice == "Keep both":
+            assert stored_bytes(system, other_name(name)) == content
+    page.get_by_role("button", name="Clear finished").click()
+    expect(page.locator(".upload")).to_have_count(0)
+
+
+def test_files_of_one_name_do_not_replace_each_other(visit: Visit, system: System, afterwards: list[str]) -> None:
+    name = "gallery-replaced-once.jpg"
+    afterwards += [name, other_name(name)]
+    system.s3().put_object(Bucket=system.endpoints.bucket, Key=name, Body=spotted("blue", spot=False))
+    wait_for(lambda: system.image(name))
+    contents = {spotted("red", spot=False), spotted("green", spot=False)}
+    page = visit.open()
+    dropped(page, [(name, "image/jpeg", content) for content in contents])
+    choose_by_keys(page, "Replace all")
+    expect(page.locator(".upload.done")).to_have_count(2)
+    assert {stored_bytes(system, name), stored_bytes(system, other_name(name))} == contents
+
+
+def test_a_choice_also_holds_for_files_that_are_sent_later(visit: Visit, system: System, afterwards: list[str]) -> None:
+    names = [f"gallery-later-{number}.jpg" for number in range(7)]
+    afterwards += names
+    for name in names:
+        system.s3().put_object(Bucket=system.endpoints.bucket, Key=name, Body=spotted("blue", spot=False))
+    wait_for(lambda: system.images().keys() >= set(names))
+    page = visit.open()
+    held: list[Route] = []
+    passing = 2  # whose names are known to be taken when the choice is made
+
+    def hold(route: Route) -> None:
+        nonlocal passing
+        passing -= 1
+        if passing < 0:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(re.compile("/uploads$"), hold)
+    dropped(page, [(name, "image/jpeg", spotted("red", spot=False)) for name in names])
+    choose_by_keys(page, "Skip all")
+    passing = len(names)
+    for route in held:
+        route.continue_()
+    expect(page.locator(".upload.skipped")).to_have_count(len(names))
+
+
+@pytest.mark.usefixtures("pictures")
+def test_what_is_no_picture_shows_the_reason(visit: Visit, system: System, afterwards: list[str]) -> None:
+    name = "gallery-notes.jpg"
+    afterwards.append(name)
+    page = visit.open()
+    dropped(page, [(name, "image/jpeg", b"notes, and no picture")])
+    reason = re.compile("these bytes are none of")
+    expect(line(page, name).locator(".upload-state")).to_have_text(re.compile(f"Failed: {reason.pattern}"))
+    tile = visit.tile(name)
+    expect(tile.locator(".badge")).to_have_text("Failed")
+    expect(tile.locator(".badge svg")).to_have_count(1)
+    expect(tile.locator(".placeholder")).to_have_text(reason)
+    broken = (
+        "images => images.filter((image) => image.complete && !image.naturalWidth && image.checkVisibility()).length"
+    )
+    assert page.locator(".tile img:not(.coming), .upload img").evaluate_all(broken) == 0
+    tile.locator(".tile").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator(".stage")).to_contain_text(reason)
+    expect(dialog.locator(".status svg")).to_have_count(1)
+    expect(dialog.locator("dt", has_text="Failed")).to_have_count(1)
+    expect(dialog.locator("dt", has_text="Recognised")).to_have_count(0)
+
+
+def test_nothing_recognised_is_no_failure(visit: Visit, system: System, afterwards: list[str]) -> None:
+    name = "gallery-nothing.jpg"
+    afterwards.append(name)
+    page = visit.page
+
+    def without_labels(route: Route) -> None:
+        document = route.fetch().json()
+        for entry in document if isinstance(document, list) else [document]:
+            if entry["image"] == name:
+                entry["labels"] = []
+        route.fulfill(json=document)
+
+    system.s3().put_object(Bucket=system.endpoints.bucket, Key=name, Body=spotted("blue", spot=False))
+    wait_for(lambda: system.image(name))
+    page.route(re.compile(r"/(images)?\?(limit|name)="), without_labels)
+    visit.open()
+    tile = visit.tile(name)
+    expect(tile.locator(".seen")).to_have_text("Nothing recognised")
+    expect(tile.locator(".seen svg")).to_have_count(1)
+    expect(tile.locator(".badge")).to_have_count(0)
+    tile.locator(".tile").click()
+    expect(page.get_by_role("dialog").locator(".status")).to_have_text("Nothing recognised")
+    expect(page.get_by_role("dialog").locator("dt", has_text="Recognised")).to_have_count(1)
+    page.unroute_all(behavior="wait")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_long_names_show_their_end(visit: Visit, system: System, afterwards: list[str], width: int) -> None:
+    names = [f"gallery/a long folder, and another one/IMG_20260714_18233{number}_portrait.jpg" for number in (1, 2)]
+    afterwards += names
+    for name in names:
+        system.s3().put_object(Bucket=system.endpoints.bucket, Key=name, Body=spotted("blue", spot=False))
+    wait_for(lambda: system.images().keys() >= set(names))
+    visit.page.set_viewport_size({"width": width, "height": 844})
+    visit.open()
+    for name in names:
+        shown, end = (
+            visit.tile(name).locator(".name").bounding_box(),
+            visit.tile(name).locator(".cut > :last-child"),
+        )
+        box = end.bounding_box()
+        assert shown
+        assert box
+        assert shown["x"] <= box["x"]
+        assert box["x"] + box["width"] <= shown["x"] + shown["width"]
+        assert end.inner_text() == name[-len(end.inner_text()) :]
+        assert len(end.inner_text()) >= len("1_portrait.jpg") - 1
+        expect(visit.tile(name).locator(".short-name")).to_have_attribute("title", name)
+        expect(visit.page.get_by_role("link", name=name)).to_have_count(1)
+
+
+@pytest.mark.usefixtures("pictures")
+def test_enter_accepts_the_suggestion(visit: Visit) -> None:
+    page = visit.open()
+    field = page.get_by_role("combobox", name="Search for labels")
+    field.press_sequentially("gre")
+    option = page.get_by_role("option", name="Green")
+    expect(option).to_have_attribute("aria-selected", "true")
+    expect(field).to_have_attribute("aria-activedescendant", str(option.get_attribute("id")))
+
+    # An input method ends by Enter as well.
+    field.dispatch_event("keydown", {"key": "Enter", "isComposing": True})
+    expect(field).to_have_value("gre")
+    field.press("Enter")
+    visit.expect_found(page, label="green")
+    assert urlsplit(page.url).query == "label=Green"
+
+    # It is typed faster than it is suggested.
+    page.keyboard.type("do")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Do not search for Dog")).to_be_visible()
+    assert urlsplit(page.url).query == "label=Green&label=Dog"
+
+
+@pytest.mark.usefixtures("pictures")
+def test_a_label_that_no_picture_has_leads_to_the_nearest(visit: Visit) -> None:
+    page = visit.open()
+    field = page.get_by_role("combobox", name="Search for labels")
+    field.press_sequentially("grene")
+    expect(page.get_by_text("No label begins with “grene”")).to_be_visible()
+    field.press("Enter")
+    expect(page.get_by_role("main").get_by_text("No picture has the label “grene”.")).to_be_visible()
+    assert urlsplit(page.url).query == "label=grene"
+    page.get_by_role("button", name="Green", exact=True).click()
+    visit.expect_found(page, label="green")
+
+    # Escape leaves what was typed.
+    field.press_sequentially("re")
+    expect(page.get_by_role("option", name="Red")).to_be_visible()
+    field.press("Escape")
+    field.press("Enter")
+    expect(page.get_by_role("button", name="Do not search for re", exact=True)).to_be_visible()
 
 
 @pytest.mark.usefixtures("pictures")
@@ -633,7 +918,7 @@ def test_keys_lead_everywhere(visit: Visit) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the pictures")).to_be_focused()
     page.keyboard.press("Enter")
-    focused = page.locator(".tile:focus .name")
+    focused = page.locator(".tile:focus .name .unseen")
     expect(focused).to_have_text(found[0])
     page.keyboard.press("ArrowRight")
     expect(focused).to_have_text(found[1])
@@ -716,7 +1001,7 @@ def test_new_pictures_appear(visit: Visit, system: System, afterwards: list[str]
     system.s3().put_object(Bucket=system.endpoints.bucket, Key="gallery-new.jpg", Body=spotted("blue", spot=False))
     wait_for(lambda: system.image("gallery-new.jpg"))
     expect(visit.tile("gallery-new.jpg")).to_be_visible()
-    expect(page.locator(".tile .name").first).to_have_text("gallery-new.jpg")
+    expect(page.locator(".tile .name .unseen").first).to_have_text("gallery-new.jpg")
 
 
 def test_a_replaced_picture_gets_its_new_thumbnail(visit: Visit, system: System, afterwards: list[str]) -> None:
@@ -894,7 +1179,7 @@ def test_a_delivery_that_comes_after_the_labels_is_shown(visit: Visit) -> None:
     page, readable = visit.page, {"Access-Control-Allow-Origin": "*"}
     page.route(re.compile("/deliveries\\?"), lambda route: route.fulfill(json=[], headers=readable), times=1)
     visit.open("#gallery/red.jpg")
-    expect(page.get_by_text("offered to nobody so far")).to_be_visible()
+    expect(page.get_by_text("none so far")).to_be_visible()
     expect(page.get_by_text("thirdparty: delivered")).to_be_visible()
 
 
@@ -1012,7 +1297,7 @@ def test_thousands_of_pictures_scroll_smoothly(visit: Visit, many: int) -> None:
 
 @pytest.mark.usefixtures("pictures")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(browser: Browser, system: System, scheme: Any) -> None:
+def test_axe_finds_nothing_serious(browser: Browser, system: System, afterwards: list[str], scheme: Any) -> None:
     context = browser.new_context(color_scheme=scheme, reduced_motion="reduce")
     visit = Visit(context, system)
     page = visit.page
@@ -1021,11 +1306,17 @@ def test_axe_finds_nothing_serious(browser: Browser, system: System, scheme: Any
     expect_accessible(page, "the key's form")
     give_key(context, system)
     page.goto("about:blank")
+    afterwards.append("gallery-failed.jpg")
+    system.s3().put_object(Bucket=system.endpoints.bucket, Key="gallery-failed.jpg", Body=b"no picture")
+    wait_for(lambda: system.image("gallery-failed.jpg"))
     visit.open()
+    expect(visit.tile("gallery-failed.jpg")).to_be_visible()
     expect_accessible(page, "the grid")
     visit.open("?label=dog&exclude=blue")
     dropped(page, [("notes.txt", "text/plain", b"no picture")])
-    expect(line(page, "notes.txt")).to_contain_text("no picture that is taken")
+    dropped(page, [(name, "image/jpeg", b"another") for name in ("gallery/red.jpg", "gallery/green.jpg")])
+    expect(line(page, "notes.txt")).to_contain_text("this file is not JPEG")
+    expect(page.get_by_role("group", name="names belong to other pictures")).to_be_visible()
     page.get_by_role("combobox", name="Search for labels").fill("r")
     expect(page.get_by_role("option").first).to_be_visible()
     expect_accessible(page, "the search and the uploads")
@@ -1058,6 +1349,19 @@ def test_it_fits_a_phone(browser: Browser, system: System) -> None:
         page = visit.open(rest)
         assert page.evaluate("document.documentElement.scrollWidth") == 360
         page.goto("about:blank")
+    visit.open()
+    dropped(
+        page, [(name, "image/jpeg", spotted("blue", spot=False)) for name in ("gallery/red.jpg", "gallery/green.jpg")]
+    )
+    fields = page.get_by_label("Another name")
+    expect(fields).to_have_count(2)
+    for button in [fields.first, *page.get_by_role("group", name="names belong").get_by_role("button").all()]:
+        box = button.bounding_box()
+        assert box
+        assert box["height"] >= 44
+        assert box["x"] + box["width"] <= 360
+    assert fields.first.evaluate("field => field.scrollWidth <= field.clientWidth")  # the whole name is seen
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
     context.close()
     visit.expect_clean()
 

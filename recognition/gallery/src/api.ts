@@ -92,6 +92,13 @@ export interface Page<T = Entry> {
   next: string | null;
 }
 
+/** What POST /uploads takes of a file. */
+export interface FileToUpload {
+  name: string;
+  content_type: string;
+  md5?: string;
+}
+
 /** Where the bytes of a file are to be posted. */
 export interface Form {
   url: string;
@@ -100,7 +107,7 @@ export interface Form {
   request_id: string;
 }
 
-/** What was stored by which call; without one it was there already. */
+/** The picture, and the call that stored it; null if the same bytes were there already. */
 export interface Stored {
   image: string;
   request_id: string | null;
@@ -116,6 +123,7 @@ export class ApiError extends Error {
     super(message);
   }
 
+  /** Whether the same call may succeed later. */
   get isTransient(): boolean {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
@@ -130,21 +138,34 @@ export const pause = (milliseconds: number) => new Promise((resolve) => setTimeo
 export class Api {
   /** Whether a key is to be asked for, and whether that is because one was refused. */
   readonly needsKey = signal<"no" | "first" | "refused">("no");
+  /** Whether callers show a key at all. */
+  readonly hasKeys: boolean;
   private key: string | null;
 
   constructor(private readonly endpoints: Endpoints) {
-    this.key = endpoints.auth === "none" ? null : sessionStorage.getItem(KEPT);
-    if (endpoints.auth === "api_key" && !this.key) this.needsKey.value = "first";
+    this.hasKeys = endpoints.auth === "api_key";
+    this.key = this.hasKeys ? (sessionStorage.getItem(KEPT) ?? localStorage.getItem(KEPT)) : null;
+    if (this.hasKeys && !this.key) this.needsKey.value = "first";
+    addEventListener("storage", ({ key, oldValue, newValue }) => {
+      const isForgotten = key === KEPT && oldValue === this.key && newValue === null; // another tab has signed out
+      if (isForgotten && !sessionStorage.getItem(KEPT)) leave();
+    });
   }
 
-  /** Use this key from now on, if it is a right one. */
-  async unlock(key: string): Promise<void> {
+  /** Use this key from now on, if the service accepts it; keep it in this tab, or on this device. */
+  async unlock(key: string, isKept: boolean): Promise<void> {
     // Other characters, some of them unseen, come along when keys are copied; no header could hold them.
     if (!/^[\x21-\x7e]+$/.test(key)) throw new ApiError(403, "Forbidden", strings.keyWrong);
     await this.call("GET", `${this.endpoints.labels}/?limit=1`, { key, attempts: 1 });
     this.key = key;
-    sessionStorage.setItem(KEPT, key);
+    (isKept ? localStorage : sessionStorage).setItem(KEPT, key);
     this.needsKey.value = "no";
+  }
+
+  /** Forget the key, here and on this device, and load the page without it. */
+  signOut() {
+    for (const store of [sessionStorage, localStorage]) store.removeItem(KEPT);
+    leave();
   }
 
   newest(limit: number): Promise<Page> {
@@ -201,12 +222,13 @@ export class Api {
     return (await this.call("GET", `${this.endpoints.deliveries}/deliveries?${query}`)).json();
   }
 
-  async form(name: string, contentType: string, overwrite: boolean, signal: AbortSignal): Promise<Form> {
-    const body = { name, content_type: contentType, overwrite };
-    return (await this.call("POST", `${this.endpoints.upload}/uploads`, { body, signal })).json();
+  /** A form for a file, or null if these bytes are stored under this name already. */
+  async form(file: FileToUpload, overwrite: boolean, signal: AbortSignal): Promise<Form | null> {
+    const answer = await this.call("POST", `${this.endpoints.upload}/uploads`, { body: { ...file, overwrite }, signal });
+    return answer.status === 201 ? answer.json() : null;
   }
 
-  /** Have a picture fetched and stored. */
+  /** Ask the service to fetch and store a picture. */
   async store(url: string, name: string | null, overwrite: boolean, signal: AbortSignal): Promise<Stored> {
     const body = { url, overwrite, ...(name ? { name } : {}) };
     const answer = await this.call("POST", `${this.endpoints.upload}/images`, { body, attempts: 1, signal });
@@ -214,7 +236,7 @@ export class Api {
     return { image, request_id: answer.status === 201 ? request_id : null };
   }
 
-  /** The answer, if it is a success. What may pass is tried again; a refused key is asked for anew. */
+  /** The answer, if it is a success. Transient failures are tried again; a refused key is asked for again. */
   private async call(
     method: string,
     address: string,
@@ -244,10 +266,16 @@ export class Api {
   }
 
   private refuse() {
-    sessionStorage.removeItem(KEPT);
+    for (const store of [sessionStorage, localStorage]) if (store.getItem(KEPT) === this.key) store.removeItem(KEPT);
     this.needsKey.value = this.key ? "refused" : "first";
     this.key = null;
   }
+}
+
+/** Load the page again, with nothing of this visit left. What waits for it, such as deletions, is sent before. */
+function leave() {
+  addEventListener("pageshow", (event) => event.persisted && location.reload()); // by the browser's way back
+  location.replace(location.pathname);
 }
 
 /** The name as a path has it: slashes stand as they are, unless browsers would make another path of it. */

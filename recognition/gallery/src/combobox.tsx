@@ -14,12 +14,15 @@ interface Properties {
   onErase: () => void;
 }
 
-/** A field for a label that suggests those there are: https://www.w3.org/WAI/ARIA/apg/patterns/combobox/ */
+/**
+ * A field for a label that suggests those there are, and selects the first: Enter accepts it. After Escape, Enter takes
+ * what was typed. https://www.w3.org/WAI/ARIA/apg/patterns/combobox/
+ */
 export function Combobox({ api, name, hint, onChoose, onErase }: Properties) {
   const id = useId();
   const field = useRef<HTMLInputElement>(null);
   const [text, setText] = useState("");
-  const [options, setOptions] = useState<LabelCount[]>([]);
+  const [options, setOptions] = useState<LabelCount[] | null>(null); // none are known yet
   const [active, setActive] = useState(-1);
   const [isOpen, setOpen] = useState(false);
 
@@ -27,10 +30,10 @@ export function Combobox({ api, name, hint, onChoose, onErase }: Properties) {
     if (!isOpen) return;
     let isWanted = true;
     const timer = setTimeout(async () => {
-      const found = await api.labels(text.trim(), MOST).catch(() => []); // it is typed without help then
+      const found = await suggestions(text.trim());
       if (!isWanted) return;
       setOptions(found);
-      setActive(-1);
+      setActive(text.trim() && found?.length ? 0 : -1);
     }, text ? QUIET : 0);
     return () => {
       isWanted = false;
@@ -38,17 +41,29 @@ export function Combobox({ api, name, hint, onChoose, onErase }: Properties) {
     };
   }, [text, isOpen]);
 
+  /** The first labels that begin like this; null when they cannot be read. */
+  const suggestions = (prefix: string) => api.labels(prefix, MOST).catch(() => null);
+
   function choose(label: string) {
     if (!label.trim()) return;
     setText("");
     setOpen(false);
-    setOptions([]);
+    setOptions(null);
     onChoose(label.trim());
     field.current?.focus();
   }
 
+  /** Accept what is selected. What is not suggested yet is asked for: it was typed fast. */
+  async function accept() {
+    const selected = isOpen && active >= 0 ? options?.[active] : undefined;
+    if (selected || !isOpen || !text.trim()) return choose(selected?.label ?? text);
+    const found = await suggestions(text.trim());
+    if (field.current?.value === text) choose(found?.[0]?.label ?? text);
+  }
+
   function onKeyDown(event: KeyboardEvent) {
-    const last = options.length - 1;
+    if (event.isComposing || event.keyCode === 229) return; // the keys are an input method's; 229 is Safari's sign
+    const last = (options?.length ?? 0) - 1;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       setOpen(true);
@@ -56,7 +71,7 @@ export function Combobox({ api, name, hint, onChoose, onErase }: Properties) {
       setActive(active + step > last ? 0 : active + step < 0 ? last : active + step);
     } else if (event.key === "Enter") {
       event.preventDefault();
-      choose(isOpen && active >= 0 ? (options[active]?.label ?? text) : text);
+      void accept();
     } else if (event.key === "Escape" && isOpen) {
       event.preventDefault();
       setOpen(false);
@@ -65,7 +80,8 @@ export function Combobox({ api, name, hint, onChoose, onErase }: Properties) {
     }
   }
 
-  const isShown = isOpen && options.length > 0;
+  const isShown = isOpen && options !== null && options.length > 0;
+  const isMissing = isOpen && options?.length === 0 && text.trim() !== "";
   return (
     <div class="combobox">
       <input
@@ -84,14 +100,16 @@ export function Combobox({ api, name, hint, onChoose, onErase }: Properties) {
         value={text}
         onInput={(event) => {
           setText(event.currentTarget.value);
+          setActive(-1); // what is shown is for what was typed before
           setOpen(true);
         }}
         onClick={() => setOpen(true)}
+        onFocus={() => text && setOpen(true)}
         onBlur={() => setOpen(false)}
         onKeyDown={onKeyDown}
       />
       <ul id={`${id}-list`} class="options" role="listbox" aria-label={strings.suggestions} hidden={!isShown}>
-        {options.map(({ label, images }, index) => (
+        {options?.map(({ label, images }, index) => (
           <li
             key={label}
             id={`${id}-${index}`}
@@ -104,9 +122,9 @@ export function Combobox({ api, name, hint, onChoose, onErase }: Properties) {
           </li>
         ))}
       </ul>
-      <span class="unseen" role="status">
-        {isShown ? strings.suggestionsFound(options.length) : ""}
-      </span>
+      <p class={isMissing ? "options none" : "unseen"} role="status">
+        {isMissing ? strings.noSuggestion(text.trim()) : isShown ? strings.suggestionsFound(options.length) : ""}
+      </p>
     </div>
   );
 }

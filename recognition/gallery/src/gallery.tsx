@@ -1,11 +1,12 @@
 import { useEffect, useState } from "preact/hooks";
 import { ask, close, NOTHING, opened, search } from "./address";
 import { announce, Announcements } from "./announce";
-import type { Api } from "./api";
+import type { Api, LabelCount, Search } from "./api";
 import type { Deletions } from "./deletions";
 import { Grid } from "./grid";
-import { Mark, Picture, Plus } from "./icons";
+import { Mark, Picture, Plus, SignOut } from "./icons";
 import { KeyForm } from "./key_form";
+import { nearest } from "./nearest";
 import type { Pictures } from "./pictures";
 import { Cloud, Refinements, SearchBar } from "./search_bar";
 import { strings } from "./strings";
@@ -16,6 +17,7 @@ import { Viewer } from "./viewer";
 
 const OFTEN = 8_000; // ms between looks for new pictures
 const RARELY = 60_000;
+const OFFERED = 5; // labels, where one is unknown
 const TOP = 300; // px that one may have scrolled, for new pictures to be shown at once
 
 export interface Services {
@@ -77,6 +79,16 @@ function Opened(services: Services) {
         <button class="primary add-button" aria-label={strings.add} onClick={() => setAdding(true)}>
           <Plus /> <span>{strings.add}</span>
         </button>
+        {api.hasKeys && (
+          <button
+            class="icon-button"
+            aria-label={strings.signOut}
+            title={strings.signOutAbout}
+            onClick={() => api.signOut()}
+          >
+            <SignOut />
+          </button>
+        )}
       </header>
       <main>
         <h1 class="unseen">{strings.pictures}</h1>
@@ -93,7 +105,7 @@ function Opened(services: Services) {
           </button>
         )}
         <Grid {...services} />
-        <State pictures={pictures} isSearch={isSearch} uploads={uploads} />
+        <State api={api} pictures={pictures} isSearch={isSearch} uploads={uploads} />
       </main>
       <footer id="grid-keys">{strings.gridKeys}</footer>
       <div class="corner">
@@ -123,8 +135,15 @@ function Opened(services: Services) {
   );
 }
 
-/** What is to be said of the list as a whole. */
-function State({ pictures, isSearch, uploads }: { pictures: Pictures; isSearch: boolean; uploads: Uploads }) {
+interface StateProperties {
+  api: Api;
+  pictures: Pictures;
+  isSearch: boolean;
+  uploads: Uploads;
+}
+
+/** The state of the list as a whole: loading, failed or empty. */
+function State({ api, pictures, isSearch, uploads }: StateProperties) {
   const count = pictures.shown.value.length;
   const isLoading = pictures.isLoading.value;
   const problem = pictures.problem.value;
@@ -149,7 +168,54 @@ function State({ pictures, isSearch, uploads }: { pictures: Pictures; isSearch: 
     <div class="state empty">
       <Picture />
       <h2>{isSearch ? strings.nothingFound : strings.nothing}</h2>
-      <p>{isSearch ? strings.nothingFoundAbout : strings.nothingAbout}</p>
+      {isSearch ? <NothingFound api={api} wanted={search.value} /> : <p>{strings.nothingAbout}</p>}
+    </div>
+  );
+}
+
+/** Says why a search finds nothing. For a label that no picture has, offers others. */
+function NothingFound({ api, wanted }: { api: Api; wanted: Search }) {
+  const [counts, setCounts] = useState<LabelCount[] | null>(null);
+  useEffect(() => {
+    let isWanted = true;
+    api.allLabels().then(
+      (found) => isWanted && setCounts(found),
+      () => {}, // it is said without labels
+    );
+    return () => {
+      isWanted = false;
+    };
+  }, [wanted]);
+  const known = counts && new Set(counts.map(({ label }) => label.toLowerCase()));
+  const unknown = wanted.labels.filter((label) => known && !known.has(label.toLowerCase()));
+  if (!unknown.length) return <p>{strings.nothingFoundAbout}</p>;
+  return (
+    <>
+      {unknown.map((label) => (
+        <Unknown key={label} label={label} counts={counts!} wanted={wanted} />
+      ))}
+    </>
+  );
+}
+
+function Unknown({ label, counts, wanted }: { label: string; counts: LabelCount[]; wanted: Search }) {
+  const near = nearest(label, counts.map((count) => count.label), OFFERED);
+  const frequent = counts.toSorted((a, b) => b.images - a.images).slice(0, OFFERED).map((count) => count.label);
+  const words = strings.unknownLabel(label);
+  useEffect(() => announce(words), [words]);
+  return (
+    <div class="unknown">
+      <p>{words}</p>
+      {counts.length > 0 && <p>{near.length ? strings.nearestLabels : strings.frequentLabels}</p>}
+      {(near.length ? near : frequent).map((other) => (
+        <button
+          key={other}
+          class="quiet"
+          onClick={() => ask({ ...wanted, labels: wanted.labels.map((one) => (one === label ? other : one)) })}
+        >
+          {other}
+        </button>
+      ))}
     </div>
   );
 }

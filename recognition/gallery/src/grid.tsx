@@ -2,15 +2,17 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/ho
 import { addressOf, open, opened } from "./address";
 import type { Api } from "./api";
 import type { Deletions } from "./deletions";
-import { Bin } from "./icons";
+import { Bin, Empty, Warning } from "./icons";
 import type { Pictures, Shown } from "./pictures";
 import { strings } from "./strings";
-import { Placeholder, Thumbnail } from "./thumbnail";
+import { ShortName } from "./short_name";
+import { Preview, Thumbnail } from "./thumbnail";
 import type { Upload, Uploads } from "./uploads";
 
 const GAP = 16; // px
 const NARROW = 600;
 const CAPTION = 58;
+const PIXELS_FOR_END = 10; // of a tile's width, for each character of its name's end: most of it
 const SPARE_ROWS = 2; // above and below what is seen
 const EARLY_ROWS = 6; // before the end, the next page is loaded
 
@@ -191,10 +193,15 @@ export function Grid({ api, pictures, uploads, deletions }: Properties) {
                     entry={item.entry}
                     preview={previewOf(uploads.all.value, item.entry.image)}
                     isStop={index === current}
+                    nameEnd={Math.floor(side / PIXELS_FOR_END)}
                     onDelete={() => remove(item.entry)}
                   />
                 ) : (
-                  <ComingTile upload={item.upload} isStop={index === current} />
+                  <ComingTile
+                    upload={item.upload}
+                    isStop={index === current}
+                    nameEnd={Math.floor(side / PIXELS_FOR_END)}
+                  />
                 )}
               </li>
             );
@@ -208,20 +215,30 @@ interface TileProperties {
   entry: Shown;
   preview: string | null;
   isStop: boolean;
+  /** Characters of the name's end that always show. */
+  nameEnd: number;
   onDelete: () => void;
 }
 
-function Tile({ api, entry, preview, isStop, onDelete }: TileProperties) {
+function Tile({ api, entry, preview, isStop, nameEnd, onDelete }: TileProperties) {
+  const { failure, image, labels } = entry;
+  const seen = failure ? failure.message : labels.join(", ") || strings.noLabels;
+  const badge = failure ? strings.failedBadge : entry.confidence === undefined ? "" : strings.sure(entry.confidence);
   return (
     <>
-      <a class="tile" href={addressOf(entry.image)} tabIndex={isStop ? 0 : -1} draggable={false} onClick={onClick}>
+      <a class="tile" href={addressOf(image)} tabIndex={isStop ? 0 : -1} draggable={false} onClick={onClick}>
         <Thumbnail key={entry.uploaded_at} api={api} entry={entry} preview={preview} />
-        <span class="name" title={entry.image}>
-          {entry.image}
+        <span class="name">
+          <ShortName name={image} end={nameEnd} />
         </span>
-        <span class="seen">{entry.failure ? entry.failure.message : entry.labels.join(", ") || strings.noLabels}</span>
-        {entry.status === "FAILED" && <span class="badge failed">{strings.failedBadge}</span>}
-        {entry.confidence !== undefined && <span class="badge">{strings.sure(entry.confidence)}</span>}
+        <span class="seen" title={seen}>
+          {!failure && !labels.length && <Empty />} {seen}
+        </span>
+        {badge && (
+          <span class={failure ? "badge failed" : "badge"}>
+            {failure && <Warning />} {badge}
+          </span>
+        )}
       </a>
       <button
         class="bin"
@@ -242,11 +259,15 @@ function Tile({ api, entry, preview, isStop, onDelete }: TileProperties) {
   }
 }
 
-function ComingTile({ upload, isStop }: { upload: Upload; isStop: boolean }) {
+function ComingTile({ upload, isStop, nameEnd }: { upload: Upload; isStop: boolean; nameEnd: number }) {
   return (
-    <div class="tile" tabIndex={isStop ? 0 : -1}>
-      <span class="thumbnail coming">{upload.preview ? <img src={upload.preview} alt="" /> : <Placeholder />}</span>
-      <span class="name">{upload.title}</span>
+    <div class="tile" role="group" aria-label={upload.title} tabIndex={isStop ? 0 : -1}>
+      <span class="thumbnail coming">
+        <Preview address={upload.preview} />
+      </span>
+      <span class="name">
+        <ShortName name={upload.title} end={nameEnd} />
+      </span>
       <span class="badge pending">{strings.pendingBadge}</span>
     </div>
   );

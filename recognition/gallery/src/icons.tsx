@@ -18,6 +18,12 @@ export const Bin = () => <Icon><path d="M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13M10.5 
 export const Picture = () => (
   <Icon><rect x="4" y="5" width="16" height="14" rx="2" /><circle cx="9" cy="10" r="1.6" /><path d="M5 17l5-4 3 2 3-3 3 3" /></Icon>
 );
+export const Warning = () => <Icon><path d="M12 4l9 16H3zM12 10v4M12 17v.2" /></Icon>;
+/** Nothing was recognised: an empty viewfinder. */
+export const Empty = () => (
+  <Icon><path d="M4 8V5.5A1.5 1.5 0 0 1 5.5 4H8M16 4h2.5A1.5 1.5 0 0 1 20 5.5V8M20 16v2.5a1.5 1.5 0 0 1-1.5 1.5H16M8 20H5.5A1.5 1.5 0 0 1 4 18.5V16M9 12h6" /></Icon>
+);
+export const SignOut = () => <Icon><path d="M14 4H6v16h8M11 12h9M17 8.5l3.5 3.5-3.5 3.5" /></Icon>;
 /** The mark: a viewfinder around what was seen. */
 export const Mark = () => (
   <svg class="mark" viewBox="0 0 24 24" aria-hidden="true">

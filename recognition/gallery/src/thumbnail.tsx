@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { type Api, type Entry, type Page, pause } from "./api";
-import { Picture } from "./icons";
+import { Picture, Warning } from "./icons";
 import { isOld, type Shown } from "./pictures";
 import { strings } from "./strings";
 
@@ -38,14 +38,14 @@ interface Properties {
   preview: string | null;
 }
 
-/** The thumbnail, as soon as it is made, or a placeholder. */
+/** The thumbnail, as soon as it is made; without one, the reason why there is none. */
 export function Thumbnail({ api, entry, preview }: Properties) {
   const key = `${entry.uploaded_at} ${entry.image}`;
   const [address, setAddress] = useState<Dated>(() => latest(entry, found.get(key)));
   const [look, setLook] = useState(0);
   const [failures, setFailures] = useState(address.thumbnail_url ? 0 : 1);
   const [isThere, setThere] = useState(false);
-  const isMissing = !address.thumbnail_url && !isInMaking(entry);
+  const isMissing = !address.thumbnail_url && (entry.failure !== null || !isInMaking(entry));
 
   useEffect(() => {
     if (!failures || isMissing) return;
@@ -68,11 +68,13 @@ export function Thumbnail({ api, entry, preview }: Properties) {
     };
   }, [failures]);
 
-  const shown = isThere ? null : preview;
+  const isLate = failures > PATIENCE || isMissing;
+  const reason = isLate ? (address.thumbnail_url ? strings.thumbnailFails : strings.noThumbnail) : strings.noPreview;
   return (
     <span class="thumbnail">
-      {shown && <img src={shown} alt="" draggable={false} />}
-      {(failures > PATIENCE || isMissing) && !isThere && !shown && <Placeholder />}
+      {!isThere && (preview || entry.failure || isLate) && (
+        <Preview address={preview} reason={entry.failure?.message ?? reason} isFailure={entry.failure !== null} />
+      )}
       {address.thumbnail_url && (
         <img
           key={look}
@@ -91,11 +93,24 @@ export function Thumbnail({ api, entry, preview }: Properties) {
 
 const latest = (one: Dated, other: Dated | undefined) => (other && other.since > one.since ? other : one);
 
-export function Placeholder() {
+interface PreviewProperties {
+  /** A blob: URL of the file, if the browser may know how to show it. */
+  address: string | null;
+  /** Said where the file is not shown. */
+  reason?: string;
+  isFailure?: boolean;
+}
+
+/** A file in this browser, or a placeholder where the browser cannot show it. What is around it says its name and state. */
+export function Preview({ address, reason = strings.noPreview, isFailure = false }: PreviewProperties) {
+  const [isShown, setShown] = useState(true);
+  if (address && isShown) {
+    return <img src={address} alt="" loading="lazy" draggable={false} onError={() => setShown(false)} />;
+  }
   return (
-    <span class="placeholder">
-      <Picture />
-      <small>{strings.noThumbnail}</small>
+    <span class={isFailure ? "placeholder failed" : "placeholder"} aria-hidden="true">
+      {isFailure ? <Warning /> : <Picture />}
+      <small>{reason}</small>
     </span>
   );
 }

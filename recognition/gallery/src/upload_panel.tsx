@@ -1,27 +1,38 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { announce } from "./announce";
+import type { Picture } from "./api";
 import { open } from "./address";
-import { Cross } from "./icons";
-import { Placeholder } from "./thumbnail";
+import { Cross, Warning } from "./icons";
+import { ShortName } from "./short_name";
+import { Preview } from "./thumbnail";
 import { strings } from "./strings";
-import { ACCEPTED, otherName, type Upload, type Uploads } from "./uploads";
+import { ACCEPTED, type Choice, otherName, type Upload, type Uploads } from "./uploads";
 
-/** What is on its way in, and what has become of it. */
+const NAME_END = 18; // characters
+
+/** Uploads: those that are sent, those that wait for a choice, and those that are over. */
 export function UploadPanel({ uploads }: { uploads: Uploads }) {
+  const heading = useRef<HTMLHeadingElement>(null);
   const all = uploads.all.value;
   if (!all.length) return null;
   const going = all.filter((upload) => !upload.isOver).length;
-  const stored = all.filter((upload) => upload.isStored);
+  const settled = all.filter((upload) => upload.isSettled);
+  /** Keep the focus in the panel, though what had it is gone with what it did. */
+  const keepFocus = () =>
+    requestAnimationFrame(() => document.activeElement === document.body && heading.current?.focus());
   return (
-    <section class="uploads card" aria-label={strings.uploads}>
+    <section class="uploads card" aria-label={strings.uploads} onClick={keepFocus} onSubmit={keepFocus}>
       <div class="uploads-head">
-        <h2>{going ? strings.uploadsGoing(going) : strings.uploads}</h2>
-        {stored.length > 0 && (
-          <button class="quiet" onClick={() => uploads.drop(stored)}>
+        <h2 ref={heading} tabIndex={-1}>
+          {going ? strings.uploadsGoing(going) : strings.uploads}
+        </h2>
+        {settled.length > 0 && (
+          <button class="quiet" onClick={() => uploads.drop(settled)}>
             {strings.clearUploads}
           </button>
         )}
       </div>
+      <Choices uploads={uploads} />
       <ul>
         {all.map((upload) => (
           <Line key={upload.id} upload={upload} uploads={uploads} />
@@ -31,25 +42,51 @@ export function UploadPanel({ uploads }: { uploads: Uploads }) {
   );
 }
 
+/** One choice for all files that have the names of other pictures. */
+function Choices({ uploads }: { uploads: Uploads }) {
+  const number = uploads.taken.length;
+  useEffect(() => {
+    if (number > 1) announce(strings.manyTaken(number));
+  }, [number > 1]);
+  if (number < 2) return null;
+  const choices: [Choice, string][] = [
+    ["skip", strings.skipAll],
+    ["replace", strings.replaceAll],
+    ["keep", strings.keepBoth],
+  ];
+  return (
+    <div class="choices" role="group" aria-label={strings.manyTaken(number)}>
+      <p>{strings.manyTaken(number)}</p>
+      {choices.map(([choice, words]) => (
+        <button key={choice} class="quiet" onClick={() => uploads.chooseForAll(choice)}>
+          {words}
+        </button>
+      ))}
+    </div>
+  );
+}
+
 function Line({ upload, uploads }: { upload: Upload; uploads: Uploads }) {
   const progress = upload.progress.value;
   const { title } = upload;
   const drop = ["waiting", "sending"].includes(progress.is) ? strings.stopUpload(title) : strings.dropUpload(title);
   useEffect(() => {
-    if (progress.is === "done") announce(strings.seenToSay(title, progress.picture.labels.map((label) => label.name)));
+    if (progress.is === "done") announce(`${title}: ${outcome(progress.picture, progress.wasThere)}`);
     if (progress.is === "failed") announce(strings.failedToSay(title, progress.problem));
     if (progress.is === "taken") announce(strings.failedToSay(title, strings.taken));
   }, [progress.is]);
   return (
     <li class={`upload ${progress.is}`}>
-      <span class="upload-preview">{upload.preview ? <Preview address={upload.preview} /> : <Placeholder />}</span>
-      <span class="upload-name" title={title}>
+      <span class="upload-preview">
+        <Preview address={upload.preview} />
+      </span>
+      <span class="upload-name">
         {progress.is === "done" ? (
           <button class="link" aria-label={strings.openPicture(title)} onClick={() => open(title)}>
-            {title}
+            <ShortName name={title} end={NAME_END} />
           </button>
         ) : (
-          title
+          <ShortName name={title} end={NAME_END} />
         )}
       </span>
       <span class="upload-state">
@@ -73,6 +110,7 @@ function State({ upload, uploads }: { upload: Upload; uploads: Uploads }) {
     case "waiting":
     case "recognizing":
     case "late":
+    case "skipped":
       return <>{strings[progress.is]}</>;
     case "sending":
       if (progress.part === null) return <>{strings.fetching}</>;
@@ -83,17 +121,18 @@ function State({ upload, uploads }: { upload: Upload; uploads: Uploads }) {
         </>
       );
     case "done": {
-      const { failure, labels } = progress.picture;
-      if (failure) return <span class="problem">{strings.failure(failure.message, failure.code)}</span>;
-      return <>{strings.seen(labels.map((label) => label.name))}</>;
+      const words = outcome(progress.picture, progress.wasThere);
+      return progress.picture.failure ? <Problem words={words} /> : <>{words}</>;
     }
     case "failed":
       return (
         <>
-          <span class="problem">{progress.problem}</span>{" "}
-          <button class="quiet" onClick={() => uploads.again(upload)}>
-            {strings.again}
-          </button>
+          <Problem words={progress.problem} />{" "}
+          {progress.canRetry && (
+            <button class="quiet" onClick={() => uploads.again(upload)}>
+              {strings.again}
+            </button>
+          )}
         </>
       );
     case "taken":
@@ -101,7 +140,21 @@ function State({ upload, uploads }: { upload: Upload; uploads: Uploads }) {
   }
 }
 
-/** Its name is taken: it takes another, or the place of what has it. */
+/** What was recognised, or why nothing can be. */
+function outcome({ failure, labels }: Picture, wasThere: boolean): string {
+  const words = failure ? strings.failure(failure.message, failure.code) : strings.seen(labels.map(({ name }) => name));
+  return wasThere ? strings.wasThere(words) : words;
+}
+
+function Problem({ words }: { words: string }) {
+  return (
+    <span class="problem">
+      <Warning /> {words}
+    </span>
+  );
+}
+
+/** Asks for another name, or for the place of the picture that has this one. */
 function Taken({ upload, uploads }: { upload: Upload; uploads: Uploads }) {
   const [name, setName] = useState(otherName(upload.title));
   return (
@@ -112,7 +165,7 @@ function Taken({ upload, uploads }: { upload: Upload; uploads: Uploads }) {
         uploads.again(upload, { name });
       }}
     >
-      <span class="problem">{strings.taken}</span>
+      <Problem words={strings.taken} />
       <input aria-label={strings.otherName} value={name} required onInput={(e) => setName(e.currentTarget.value)} />
       <button class="quiet">{strings.addAs}</button>
       <button class="quiet" type="button" onClick={() => uploads.again(upload, { overwrite: true })}>
@@ -120,11 +173,6 @@ function Taken({ upload, uploads }: { upload: Upload; uploads: Uploads }) {
       </button>
     </form>
   );
-}
-
-function Preview({ address }: { address: string }) {
-  const [isShown, setShown] = useState(true);
-  return isShown ? <img src={address} alt="" loading="lazy" onError={() => setShown(false)} /> : <Placeholder />;
 }
 
 /** Asks for files or a URL. */

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { ask, close, NOTHING, open, opened } from "./address";
 import { type Api, type Delivery, inWords, type Label, type Picture } from "./api";
 import type { Deletions } from "./deletions";
-import { Bin, Cross, Left, Loupe, Right } from "./icons";
+import { Bin, Cross, Empty, Left, Loupe, Picture as Icon, Right, Warning } from "./icons";
 import type { Pictures } from "./pictures";
 import { strings } from "./strings";
 import { PATIENCE, waitForMaking } from "./thumbnail";
@@ -108,11 +108,12 @@ export function Viewer({ api, pictures, deletions, image, children }: Properties
         {picture && (
           <>
             <p class={picture.status === "FAILED" ? "status failed" : "status"}>
+              {picture.failure ? <Warning /> : !picture.labels.length && <Empty />}{" "}
               {picture.failure
                 ? strings.failure(picture.failure.message, picture.failure.code)
                 : picture.labels.length
                   ? strings.recognized
-                  : strings.nothingSeen}
+                  : strings.noLabels}
             </p>
             <Labels labels={picture.labels} pinned={pinned} onLight={setLit} onPin={setPinned} />
             {picture.truncated && <p class="remark">{strings.truncated}</p>}
@@ -136,7 +137,7 @@ function Step({ name, isBack, onClick }: { name: string; isBack?: boolean; onCli
   );
 }
 
-/** The picture with its boxes. What the browser cannot show, it shows converted, as soon as that is made. */
+/** The picture with its boxes; converted, where the browser cannot show it; or the reason why there is none to see. */
 function Stage({ api, picture, emphasized }: { api: Api; picture: Picture; emphasized: string | null }) {
   const [attempt, setAttempt] = useState(0);
   const [rendition, setRendition] = useState(picture.rendition_url);
@@ -148,7 +149,7 @@ function Stage({ api, picture, emphasized }: { api: Api; picture: Picture; empha
   }
 
   useEffect(() => {
-    if (!attempt || rendition) return;
+    if (!attempt || rendition || picture.failure) return;
     let isWanted = true;
     (async () => {
       const found = attempt <= RENDITION_LOOKS ? await api.picture(picture.image).catch(() => null) : null;
@@ -161,9 +162,15 @@ function Stage({ api, picture, emphasized }: { api: Api; picture: Picture; empha
     };
   }, [attempt]);
 
+  const reason = picture.failure?.message ?? (attempt > PATIENCE ? strings.cannotShow : strings.converting);
   return (
     <>
-      {attempt > PATIENCE && !ratio && <p class="problem">{strings.cannotShow}</p>}
+      {attempt > 0 && !ratio && (
+        <p class="no-picture">
+          {picture.failure ? <Warning /> : <Icon />}
+          {reason}
+        </p>
+      )}
       <div class={ratio ? "frame" : "frame coming"} style={ratio ? { "--ratio": `${ratio}` } : {}}>
         <img
           key={attempt}
@@ -257,7 +264,7 @@ function About({ api, picture }: { api: Api; picture: Picture }) {
     <dl class="about">
       <dt>{strings.uploaded}</dt>
       <dd>{strings.time(uploaded_at)}</dd>
-      <dt>{strings.recognizedAt}</dt>
+      <dt>{picture.failure ? strings.failedAt : strings.recognizedAt}</dt>
       <dd>{strings.time(recognized_at)}</dd>
       {size !== null && (
         <>
