@@ -46,6 +46,8 @@ lock: ## update the requirements files and package-lock.json from pyproject.toml
 	@$(SHOW_CHANGES) '*requirements*.txt' package-lock.json
 
 export PHOTO LOCAL_PORT LOCAL_SOURCES LOCAL_CONTEXT MODEL_DIR
+# What is printed is to work there, and relative paths are meant from there, also for `make -C`.
+export CALLED_FROM := $(PWD)
 
 .PHONY: local local-up local-down
 local: setup ## run everything here and show what is seen in a few photos, or in PHOTO=~/cat.jpg; Ctrl-C stops it

@@ -1,20 +1,20 @@
 """The embedded cloud: ministack, the local Rekognition and a partner, with the three stacks deployed into it."""
 
 import fcntl
+import hashlib
 import json
 import os
 import platform
 import re
 import shutil
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -34,6 +34,14 @@ START_SECONDS = 60
 TRUST = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
 """The variables by which botocore, requests, Python's own HTTP and Node are told which authority to trust."""
 ENDPOINTS_PARAMETER = "/sightline/endpoints"
+STACKS = ("APIStack", "IntegrationStack", "RekognitionStack")
+DEPLOYED_FROM = ("app.py", "cdk.json", "requirements.txt", "package-lock.json", "api", "common", "integration",
+                 "recognition")  # fmt: skip
+"""The files and folders that decide what is deployed."""
+
+NAMED_QUEUES = ("sqs", "lambda", "cloudformation")
+"""The services in whose saved state queues are named by their URLs, and these name the emulator's port."""
+
 SOURCE_BUCKET = "photo-archive"
 """A bucket that manifests may have pictures copied from, for who makes it."""
 
@@ -68,7 +76,7 @@ class Cloud:
     or a free one. `sources` are further `host:port` pairs on private addresses that the upload API may fetch from.
     `models` are ONNX directories to look with, in the default model's place. `strict` has it enforce the roles'
     policies, for which it serves over TLS: CDK's buckets and ours refuse anything else then. `context` holds further
-    settings.
+    settings. `terminal`: it ends with the program that starts it, which holds it by `held`.
     """
 
     def __init__(
@@ -81,8 +89,9 @@ class Cloud:
         models: Sequence[Path] = (),
         strict: bool = False,
         context: Mapping[str, str] | None = None,
+        terminal: bool = False,
     ) -> None:
-        self.folder = folder
+        self.folder = folder = folder.absolute()
         self.say = say
         self.port = port
         self.sources = tuple(sources)
@@ -90,18 +99,17 @@ class Cloud:
         self.strict = strict
         self.authority = folder / "authority.pem"
         self.context = dict(context or {})
+        self.terminal = terminal
         self.processes = Processes(folder)
         self.photos = folder / "photos"
         self.signing_secrets = folder / "signing-secrets"
 
     def endpoints(self) -> Endpoints | None:
         """Where things are, if the cloud is up."""
-        if set(self.processes.running()) < set(SERVICES):
+        if not set(self.processes.running()) >= set(SERVICES):
             return None
-        try:
-            return Endpoints(**json.loads((self.folder / "endpoints.json").read_text()))
-        except FileNotFoundError:
-            return None
+        found = self._read("endpoints.json")
+        return Endpoints(**found) if found else None
 
     def up(self) -> Endpoints:
         """Start everything, deploy the stacks and wait until a call answers; if that fails, stop everything.
@@ -110,7 +118,7 @@ class Cloud:
             CloudError: a port is taken, a tool is missing, a process ended, the deployment failed.
         """
         with self._locked():
-            if running := self.endpoints():
+            if (running := self.endpoints()) and not self.is_orphan():
                 return running
             self._stop()  # what a crash may have left
             try:
@@ -120,11 +128,46 @@ class Cloud:
                 raise
 
     def down(self) -> bool:
-        """Stop everything; whether there was anything to stop. The state stays for the next time."""
+        """Stop everything. Returns False if there was nothing to stop. The state stays for the next time."""
         with self._locked(wait=True):
             had_any = bool(self.processes.running())
             self._stop()
             return had_any
+
+    def ended(self) -> list[str]:
+        """Return the names of the processes that ended though nobody stopped them, once nobody is stopping them."""
+        with self._locked(wait=True):
+            registered = (self.folder / "endpoints.json").exists()
+            return sorted(set(SERVICES) - self.processes.running().keys()) if registered else []
+
+    @contextmanager
+    def held(self) -> Iterator[bool]:
+        """Hold the cloud as long as this process lives. Yields False if another process holds it."""
+        with self._lock_file("terminal.lock") as lock:
+            yield _lock(lock)
+
+    def is_in_terminal(self) -> bool:
+        """Return True if the running system is to end with the program that started it."""
+        return bool(self._read("settings.json").get("terminal"))
+
+    def is_orphan(self) -> bool:
+        """Return True if that program was killed. One that holds the cloud is not asked about itself."""
+        with self._lock_file("terminal.lock") as lock:
+            return self.is_in_terminal() and (self.terminal or _lock(lock))
+
+    def differences(self) -> dict[str, Any]:
+        """Return what the running system has in place of the settings asked for, by their names."""
+        running = self._read("settings.json")
+        asked = {name: value for name, value in self._settings(self.port).items() if value}
+        return {name: running.get(name) for name, value in asked.items() if value != running.get(name)}
+
+    def _settings(self, port: int | None) -> dict[str, Any]:
+        return {
+            "LOCAL_PORT": port,
+            "LOCAL_SOURCES": sorted(self.sources),
+            "MODEL_DIR": [str(model) for model in self.models],
+            "LOCAL_CONTEXT": self.context,
+        }
 
     def client(self, service: Any) -> Any:
         """A boto3 client of the embedded cloud."""
@@ -138,24 +181,50 @@ class Cloud:
         )
 
     def _up(self) -> Endpoints:
+        self._discard_unfinished()
         ports = self._choose_ports()
+        self._move_state(ports["emulator"])
         (self.folder / "tmp").mkdir(exist_ok=True)
+        # Node looks for the nearest one above a script, which may be anybody's, to tell which kind of JavaScript it is.
+        (self.folder / "tmp" / "package.json").write_text('{"type": "commonjs"}\n')
         photos.write_samples(self.photos)
         if self.strict:
             self._make_certificate()
+        context = self._context(ports)
+        digest = _digest(context)
+        if self._read("deployed.json").get("digest") != digest:
+            shutil.rmtree(self.folder / "code", ignore_errors=True)
         self._start_services(ports)
-        outputs = self._deploy(ports)
+        outputs = self._deploy(ports, context, digest)
         endpoints = self._read_endpoints(ports, outputs)
         self._configure(endpoints, outputs["APIStack"], outputs["IntegrationStack"])
         self._wait_for_answer(endpoints)
-        path = self.folder / "endpoints.json"
-        path.touch(mode=0o600)  # it holds the API key
-        path.write_text(json.dumps(asdict(endpoints), indent=2) + "\n")
+        self._write("settings.json", {**self._settings(ports["emulator"]), "terminal": self.terminal})
+        self._write("endpoints.json", asdict(endpoints))
         return endpoints
+
+    def _discard_unfinished(self) -> None:
+        """Remove what a first start wrote that did not come to its end: only a later one saves the state."""
+        if not (self.folder / "state" / "cloudformation.json").exists():
+            for name in ("state", "s3"):
+                shutil.rmtree(self.folder / name, ignore_errors=True)
+            (self.folder / "deployed.json").unlink(missing_ok=True)
+
+    def _move_state(self, port: int) -> None:
+        """Let the saved state name the port that the emulator has now."""
+        for name in NAMED_QUEUES:
+            with suppress(FileNotFoundError):
+                path = self.folder / "state" / f"{name}.json"
+                text = path.read_text()
+                moved = re.sub(r"(?<=://localhost:)\d+(?=/\d{12}/)", str(port), text)
+                if moved != text:
+                    temporary = path.with_suffix(".moved")
+                    temporary.write_text(moved)
+                    temporary.replace(path)
 
     def _start_services(self, ports: Mapping[str, int]) -> None:
         commands = {
-            "emulator": ["-m", "local.emulator"],
+            "emulator": ["-m", "local.emulator", str(self.folder / "code")],
             "rekognition": ["-m", "local.rekognition", "--port", str(ports["rekognition"]), *self._model_options()],
             "partner": ["-m", "local.partner", str(ports["partner"]), str(self.signing_secrets)],
             "photos": ["-m", "http.server", "--bind", HOST, "--directory", str(self.photos), str(ports["photos"])],
@@ -233,15 +302,9 @@ class Cloud:
         """What `requests` and boto3 are to check certificates with."""
         return str(self.authority) if self.strict else True
 
-    def _deploy(self, ports: Mapping[str, int]) -> dict[str, dict[str, str]]:
-        """Run the real `cdk bootstrap` and `cdk deploy --all`; the stacks' outputs."""
-        if not self._is_bootstrapped():
-            self.say("cdk bootstrap …")
-            # In a folder without a cdk.json: beside one, the app is synthesized for nothing.
-            self._cdk(ports, "bootstrap", f"aws://000000000000/{REGION}", folder=self.folder)
-        self.say("cdk deploy --all …")
-        outputs = self.folder / "outputs.json"
-        context = {
+    def _context(self, ports: Mapping[str, int]) -> dict[str, str]:
+        """Return the settings of a deployment."""
+        return {
             "architecture": "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64",
             "python_version": f"{sys.version_info.major}.{sys.version_info.minor}",
             "layer_platform": "host",
@@ -251,14 +314,47 @@ class Cloud:
             "source_buckets": SOURCE_BUCKET,
             **self.context,
         }
+
+    def _deploy(self, ports: Mapping[str, int], context: Mapping[str, str], digest: str) -> dict[str, dict[str, str]]:
+        """Run the real `cdk bootstrap` and `cdk deploy --all`, unless nothing has changed. Returns the outputs."""
+        deployed = self._read("deployed.json")
+        outputs: dict[str, dict[str, str]]
+        if deployed.get("digest") == digest and self._has_stacks():
+            self.say("deployed as last time; nothing has changed since")
+            outputs = deployed["outputs"]
+            return outputs
+        if not self._is_bootstrapped():
+            self.say("cdk bootstrap …")
+            # In a folder without a cdk.json: beside one, the app is synthesized for nothing.
+            self._cdk(ports, "bootstrap", f"aws://000000000000/{REGION}", folder=self.folder)
+        self.say("cdk deploy --all …")
+        path = self.folder / "outputs.json"
+        shutil.rmtree(self.folder / "cdk.out", ignore_errors=True)
         self._cdk(
             ports,
             *["deploy", "--all", "--require-approval", "never", "--concurrency", "3"],
-            *["--outputs-file", str(outputs)],
+            *["--outputs-file", str(path)],
             *(part for name, value in context.items() for part in ("-c", f"{name}={value}")),
         )
-        deployed: dict[str, dict[str, str]] = json.loads(outputs.read_text())
-        return deployed
+        outputs = json.loads(path.read_text())
+        # Together: what a start leaves that fails before, or is killed, is the state that was saved last.
+        (self.folder / "deployed.json").unlink(missing_ok=True)
+        self._save(ports)
+        self._write("deployed.json", {"digest": digest, "outputs": outputs})
+        return outputs
+
+    def _has_stacks(self) -> bool:
+        found = self.client("cloudformation").describe_stacks()["Stacks"]
+        complete = {
+            stack["StackName"] for stack in found if re.fullmatch(r"(CREATE|UPDATE)_COMPLETE", stack["StackStatus"])
+        }
+        return complete >= set(STACKS)
+
+    def _save(self, ports: Mapping[str, int]) -> None:
+        """Have the emulator save its state."""
+        requests.post(
+            f"{self._aws(ports)}/_sightline/save", timeout=START_SECONDS, verify=self._verify()
+        ).raise_for_status()
 
     def _is_bootstrapped(self) -> bool:
         ssm = self.client("ssm")
@@ -285,17 +381,7 @@ class Cloud:
             "--progress",
             "events",
         ]
-        with log.open("wb") as output:
-            done = subprocess.run(  # noqa: S603 - our own command
-                command,
-                cwd=folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                check=False,
-            )
-        if done.returncode:
+        if self.processes.run("deploy", command, environment, folder):
             raise CloudError(f"`cdk {arguments[0]}` failed: {self._complaint('deploy')}; see {log}")
 
     def _read_endpoints(self, ports: Mapping[str, int], outputs: Mapping[str, Mapping[str, str]]) -> Endpoints:
@@ -341,9 +427,7 @@ class Cloud:
         )
         self._give_secrets(json.loads(integration["SigningSecretArns"]).values())
         if "EmailTopicArn" in integration:
-            self.client("sns").subscribe(
-                TopicArn=integration["EmailTopicArn"], Protocol="http", Endpoint=f"{endpoints.partner}inbox"
-            )
+            self._subscribe(integration["EmailTopicArn"], f"{endpoints.partner}inbox")
         dynamodb = self.client("dynamodb")
         for table in (endpoints.table, api["ManifestsTableName"], integration["DeliveriesTableName"]):
             ttl = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
@@ -351,6 +435,14 @@ class Cloud:
                 dynamodb.update_time_to_live(
                     TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"}
                 )
+
+    def _subscribe(self, topic: str, inbox: str) -> None:
+        """Have e-mails sent to the partner's inbox, and nowhere that it was before."""
+        sns = self.client("sns")
+        for subscription in sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]:
+            if subscription["Protocol"] == "http" and subscription["Endpoint"] != inbox:
+                sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+        sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=inbox)
 
     def _give_secrets(self, arns: Iterable[str]) -> None:
         """Tell the partner what deliveries are signed with."""
@@ -384,57 +476,100 @@ class Cloud:
         return (errors or lines or ["it said nothing"])[-1]
 
     def _ports(self) -> dict[str, int]:
-        ports: dict[str, int] = json.loads((self.folder / "ports.json").read_text())
-        return ports
+        return self._read("ports.json")
 
     def _choose_ports(self) -> dict[str, int]:
-        """The ports of last time, as the emulator's state names them, or free ones."""
-        remembered = {}
-        with suppress(FileNotFoundError):
-            remembered = self._ports()
-        if self.port and remembered.get("emulator", self.port) != self.port:
-            raise CloudError(
-                f"the state in {self.folder} belongs to port {remembered['emulator']}; use that, or remove the folder"
-            )
+        """Return the ports of last time; a free one for each that was not used before, or is taken now."""
+        remembered = self._ports()
         if self.port:
-            remembered["emulator"] = self.port
-        for name, port in remembered.items():
-            if not _is_free(port):
-                way_out = "choose another with LOCAL_PORT=" if self.port else f"remove {self.folder} to begin anew"
-                raise CloudError(f"port {port} ({name}) is in use; end what uses it, or {way_out}")
-        ports = {name: remembered.get(name) or _free_port() for name in SERVICES}
-        (self.folder / "ports.json").write_text(json.dumps(ports))
+            remembered = {name: port for name, port in remembered.items() if port != self.port} | {
+                "emulator": self.port
+            }
+            if why := _not_free(self.port):
+                raise CloudError(f"LOCAL_PORT={self.port}: {why}; choose another, or leave it out for a free one")
+        ports: dict[str, int] = {}
+        for name in SERVICES:
+            before = remembered.get(name)
+            ports[name] = before if before and not _not_free(before) else _free_port()
+            if before and before != ports[name]:
+                self.say(f"port {before} is taken by another program: {name} moves to {ports[name]}; nothing is lost")
+        self._write("ports.json", ports)
         return ports
 
+    def _read(self, name: str) -> dict[str, Any]:
+        """Read a document of the folder. Returns {} for one that is missing or was damaged by a crash."""
+        try:
+            document: dict[str, Any] = json.loads((self.folder / name).read_text())
+        except (OSError, ValueError):
+            return {}
+        return document
+
+    def _write(self, name: str, document: Mapping[str, Any]) -> None:
+        """Write a document of the folder for its owner only: one holds the API key."""
+        temporary = self.folder / f".{name}"
+        temporary.touch(mode=0o600)
+        temporary.write_text(json.dumps(document, indent=2) + "\n")
+        temporary.replace(self.folder / name)
+
     def _stop(self) -> None:
-        self.processes.stop(self.say)
+        """Stop everything. A start that did not come to its end leaves the state that was saved before it."""
+        self.processes.stop(self.say, save=(self.folder / "endpoints.json").exists())
         (self.folder / "endpoints.json").unlink(missing_ok=True)
-        shutil.rmtree(self.folder / "tmp", ignore_errors=True)
+        for folder in [self.folder / "tmp", *self.photos.glob(f"{photos.LENT}*")]:
+            shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
     def _locked(self, *, wait: bool = False) -> Iterator[None]:
-        """One command at a time; the other one is waited for, or complained of."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            except BlockingIOError as error:
-                raise CloudError("another command is starting or stopping it; try again when that is done") from error
+        """Run one command at a time. With `wait` wait for the other one, else complain."""
+        with self._lock_file("lock") as lock:
+            if not _lock(lock, wait=wait):
+                raise CloudError("another command is starting or stopping it; try again when that is done")
             yield
+
+    def _lock_file(self, name: str) -> IO[str]:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            return (self.folder / name).open("w")
+        except OSError as error:
+            why = "it is a file" if self.folder.is_file() else error.strerror
+            raise CloudError(
+                f"the state folder {self.folder} cannot be used: {why}; SIGHTLINE_LOCAL can name another"
+            ) from error
+
+
+def _lock(file: IO[str], *, wait: bool = False) -> bool:
+    """Lock a file until it is closed. Returns False if another process has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _digest(context: Mapping[str, str]) -> str:
+    """Return a digest of everything that decides what is deployed."""
+    digest = hashlib.sha256(json.dumps([sys.version, sorted(context.items())]).encode())
+    files = (file for name in DEPLOYED_FROM for file in [ROOT / name, *(ROOT / name).rglob("*")])
+    for file in sorted(file for file in files if file.is_file() and "__pycache__" not in file.parts):
+        digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def _and(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def _is_free(port: int) -> bool:
+def _not_free(port: int) -> str:
+    """Return why nothing can listen on a port of loopback; nothing if something can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
+        except PermissionError:
+            return "only an administrator may use this port"
         except OSError:
-            return False
-    return True
+            return "another program uses this port"
+    return ""
 
 
 def _free_port() -> int:

@@ -1,26 +1,42 @@
 """Runs ministack, the embedded cloud, mends what of it differs from AWS in our way, and refuses calls when asked to.
 
-`python -m local.emulator`; its settings are ministack's own environment variables.
+`python -m local.emulator CODE`, where the folder CODE keeps what functions run; its settings are ministack's own
+environment variables.
+
+`POST /_sightline/save` saves the state, as the end does.
 
 `POST /_sightline/refusals {"PutItem": 1}` has the next PutItem refused, as if a permission were missing: botocore does
 not retry that, so it reaches the caller. `GET` shows what is still to be refused.
 """
 
 import asyncio
+import hashlib
 import json
 import os
+import signal
+import sys
+import tempfile
+import threading
+import zipfile
 from collections import Counter
+from contextlib import suppress
 from http import HTTPStatus
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs
 
+import psutil
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
+from ministack.app import _build_persistence_save_dict
 from ministack.app import app as ministack
-from ministack.core import tls
+from ministack.core import lambda_runtime, tls
+from ministack.core.persistence import save_all
 from ministack.services import apigateway_v1, s3
 
 REFUSALS = "/_sightline/refusals"
+SAVE = "/_sightline/save"
 MESSAGE = "refused by rehearsal"
 
 
@@ -40,6 +56,10 @@ class Emulator:
             if scope["method"] == "POST":
                 self.refusals = Counter(json.loads(await _body(receive)))
             await _answer(send, 200, "application/json", json.dumps(dict(self.refusals)))
+            return
+        if scope["type"] == "http" and scope["path"] == SAVE:
+            save_all(_build_persistence_save_dict())
+            await _answer(send, 200, "application/json", "{}")
             return
         if scope["type"] == "http" and +self.refusals:
             body = await _body(receive)
@@ -158,6 +178,54 @@ async def _answer(send: Any, status: int, media: str, text: str) -> None:
     await send({"type": "http.response.body", "body": text.encode()})
 
 
+def _share_code(folder: Path) -> None:
+    """Unpack each function's code and each layer once into the folder, and link the workers' folders to it.
+
+    ministack unpacks everything again for every worker: 40 MB and 1,300 files each. Lambda's are read-only as well.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = threading.Lock()
+
+    class SharedZip(zipfile.ZipFile):
+        def extractall(self, path: Any = None, members: Any = None, pwd: Any = None) -> None:
+            archive = Path(str(self.filename))
+            with archive.open("rb") as file:
+                shared = folder / hashlib.file_digest(file, "sha256").hexdigest()[:32]
+            with lock:
+                if not shared.exists():
+                    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+                        unpacked = Path(temporary) / "code"
+                        super().extractall(unpacked, members, pwd)
+                        unpacked.rename(shared)
+            Path(path).rmdir()
+            Path(path).symlink_to(shared, target_is_directory=True)
+            archive.unlink()
+
+    lambda_runtime.zipfile = SimpleNamespace(
+        ZipFile=SharedZip, BadZipFile=zipfile.BadZipFile, LargeFileError=zipfile.LargeZipFile
+    )
+
+
+async def _serve(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    async def stopped() -> None:
+        await stop.wait()
+        _kill_workers()  # else calls under way are waited for, while workers take the CPU that saving needs
+
+    await serve(Emulator(), config, shutdown_trigger=stopped)  # type: ignore[arg-type] # an ASGI 3 application
+
+
+def _kill_workers() -> None:
+    """End the functions' processes. What they had in hand stays in its queue."""
+    for worker in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            worker.kill()
+
+
 def main() -> None:
     """Serve on loopback until SIGTERM or SIGINT, then save the state."""
     config = Config()
@@ -168,7 +236,11 @@ def main() -> None:
         config.certfile, config.keyfile = tls.resolve_tls_material()
     _mend_gateway()
     _mend_s3()
-    asyncio.run(serve(Emulator(), config))  # type: ignore[arg-type] # an ASGI 3 application
+    _share_code(Path(sys.argv[1]))
+    with asyncio.Runner() as runner:
+        runner.run(_serve(config))
+        _kill_workers()
+        os._exit(0)  # the state is saved; an ordinary exit would wait for threads that wait for workers
 
 
 if __name__ == "__main__":

@@ -1,9 +1,17 @@
 """Sample photos, out of packages that ship them, chosen so that the built-in models see something in each."""
 
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
 
 from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+LENT = "lent-"
 
 SAMPLES = {
     "astronaut.jpg": ("skimage.data", "astronaut.png"),
@@ -21,3 +29,26 @@ def write_samples(folder: Path) -> list[str]:
             with as_file(files(package).joinpath(path)) as source, Image.open(source) as image:
                 image.convert("RGB").save(target, "JPEG", quality=90)
     return list(SAMPLES)
+
+
+def check(photo: Path) -> None:
+    """Read the picture's header, as the upload API does.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no picture that is taken.
+    """
+    sys.path.append(str(ROOT / "common" / "imaging"))  # the layer's own import root
+    from common.settings import Settings  # noqa: PLC0415
+    from pictures import inspect  # noqa: PLC0415
+
+    with photo.open("rb") as file:
+        inspect(file, max_pixels=Settings().max_image_pixels)
+
+
+@contextmanager
+def lent(photo: Path, folder: Path) -> Iterator[str]:
+    """Put a picture where the upload API can fetch it for the time. Yields its path within the folder."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=LENT) as lending:
+        shutil.copy(photo, lending)
+        yield f"{Path(lending).name}/{photo.name}"

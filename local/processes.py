@@ -12,9 +12,11 @@ from typing import Any
 
 import psutil
 
-GRACE_SECONDS = 15.0
-"""How long a process may take to save its state, which is gone otherwise: a second as a rule, several where other
-processes are busy. ministack hangs with a pending custom resource."""
+SAVING = "emulator"
+"""The only process that has something to save at its end."""
+
+GRACE_SECONDS = 30.0
+"""How long saving may take, as what it does not save is gone: a second as a rule, several where others are busy."""
 
 
 class Processes:
@@ -25,15 +27,31 @@ class Processes:
         self.logs = folder / "logs"
 
     def log(self, name: str) -> Path:
-        """Where a process writes what it says."""
+        """Return the file that takes what a process prints."""
         return self.logs / f"{name}.log"
 
     def start(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
-        """Start `python <command>` in a session of its own, so that Ctrl-C reaches only who waits for it."""
+        """Start `python <command>` in the background."""
+        self._start(name, [sys.executable, *command], environment, None)
+
+    def run(self, name: str, command: list[str], environment: Mapping[str, str], folder: Path) -> int:
+        """Run a command to its end. Returns its exit code.
+
+        If this process ends before the command does, `stop` ends the command.
+        """
+        code = self._start(name, command, environment, folder).wait()
+        self._write({other: entry for other, entry in self._read().items() if other != name})
+        return code
+
+    def _start(
+        self, name: str, command: list[str], environment: Mapping[str, str], folder: Path | None
+    ) -> subprocess.Popen[bytes]:
+        """Start a process in a session of its own, so that Ctrl-C reaches only the command that waits for it."""
         self.logs.mkdir(parents=True, exist_ok=True)
         with self.log(name).open("wb") as log:
-            process = subprocess.Popen(  # noqa: S603 - our own modules
-                [sys.executable, *command],
+            process = subprocess.Popen(  # noqa: S603 - our own commands
+                command,
+                cwd=folder,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -42,9 +60,10 @@ class Processes:
             )
         entry = {"pid": process.pid, "started": psutil.Process(process.pid).create_time()}
         self._write({**self._read(), name: entry})
+        return process
 
     def running(self) -> dict[str, psutil.Process]:
-        """Those that are alive."""
+        """Return those that are alive."""
         found = {}
         for name, entry in self._read().items():
             with suppress(psutil.NoSuchProcess):
@@ -53,28 +72,28 @@ class Processes:
                     found[name] = process
         return found
 
-    def stop(self, say: Callable[[str], None]) -> None:
-        """Stop them all: SIGTERM, and SIGKILL for what is left after GRACE_SECONDS."""
+    def stop(self, say: Callable[[str], None], *, save: bool) -> None:
+        """Stop all of them. With `save` the emulator gets the time to save its state."""
         processes = self.running()
         family = {name: [process, *_children(process)] for name, process in processes.items()}
-        for process in processes.values():
+        emulator = processes.get(SAVING) if save else None
+        if emulator:
             with suppress(psutil.NoSuchProcess):
-                process.terminate()
-        deadline = time.monotonic() + GRACE_SECONDS
-        while any(map(_is_alive, processes.values())) and time.monotonic() < deadline:
-            time.sleep(0.02)
+                emulator.terminate()
         for name, members in family.items():
-            if _is_alive(members[0]):
-                say(f"{name} did not stop within {GRACE_SECONDS:.0f} s; killed")
-            for member in members:  # Lambda workers end with the emulator, unless they are busy
-                with suppress(psutil.NoSuchProcess):
-                    member.kill()
+            if name != SAVING or not emulator:
+                _kill(members)
+        if emulator:
+            _wait(emulator, GRACE_SECONDS)
+            if _is_alive(emulator):
+                say(f"{SAVING} did not end within {GRACE_SECONDS:.0f} s, and was killed")
+            _kill(family[SAVING])  # it ends its workers itself, unless it was killed
         self.register.unlink(missing_ok=True)
 
     def _read(self) -> dict[str, dict[str, Any]]:
         try:
             entries: dict[str, dict[str, Any]] = json.loads(self.register.read_text())
-        except FileNotFoundError:
+        except (OSError, ValueError):  # not there, or damaged by a crash
             return {}
         return entries
 
@@ -85,7 +104,7 @@ class Processes:
 
 
 def _is_alive(process: psutil.Process) -> bool:
-    """Whether it still does something: a process whose parent has gone may stay a zombie for a while."""
+    """Return False for zombies as well: a process whose parent has gone may stay one for a while."""
     try:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -96,3 +115,17 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
     with suppress(psutil.NoSuchProcess):
         return list(process.children(recursive=True))
     return []
+
+
+def _kill(members: list[psutil.Process]) -> None:
+    for member in members:
+        with suppress(psutil.NoSuchProcess):
+            member.kill()
+    for member in members:
+        _wait(member, 1)
+
+
+def _wait(process: psutil.Process, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while _is_alive(process) and time.monotonic() < deadline:
+        time.sleep(0.02)

@@ -57,12 +57,16 @@ def wait_for(look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     return found
 
 
-def run_local(folder: Path, *arguments: str, sources: str = "", models: str = "") -> subprocess.CompletedProcess[str]:
+def run_local(
+    folder: Path, *arguments: str, sources: str = "", models: str = "", context: str = ""
+) -> subprocess.CompletedProcess[str]:
     """`python -m local …`, as make calls it."""
+    settings = environment(folder)
+    settings["LOCAL_CONTEXT"] += f" {context}"
     return subprocess.run(
         [sys.executable, "-m", "local", *arguments],
         cwd=ROOT,
-        env=environment(folder) | {"LOCAL_SOURCES": sources, "MODEL_DIR": models},
+        env=settings | {"LOCAL_SOURCES": sources, "MODEL_DIR": models},
         capture_output=True,
         text=True,
         timeout=180,
