@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -99,7 +99,7 @@ def run(
     with _failures():
         own = _photo(photo)
         cloud = _cloud(port, sources, models, context, terminal=True)
-        with cloud.held() as held:
+        with _own_terminal(), cloud.held() as held:
             if (endpoints := cloud.endpoints()) and not (held and cloud.is_orphan()):
                 _report_up(cloud)
                 if own:
@@ -158,6 +158,29 @@ def _failures() -> Iterator[None]:
         raise typer.Exit(128 + stopped.number) from None
     except (CloudError, requests.RequestException) as error:
         _fail(error)
+
+
+@contextmanager
+def _own_terminal() -> Iterator[None]:
+    """Take Ctrl-C from make, which would end with an error. Ctrl-Z does nothing meanwhile: make would not notice it."""
+    before = os.getpgrp()
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR)
+        is_makes = os.tcgetpgrp(terminal) == before != os.getpid()
+    except OSError:  # there is none
+        is_makes = False
+    if not is_makes:
+        yield
+        return
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # else giving the terminal back stops the process
+    signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+    os.setpgid(0, 0)
+    os.tcsetpgrp(terminal, os.getpid())
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # the terminal was closed
+            os.tcsetpgrp(terminal, before)
 
 
 def _cloud(port: str, sources: str, models: str, context: list[str] | None, *, terminal: bool = False) -> Cloud:
@@ -362,9 +385,8 @@ def _reason(answer: requests.Response) -> str:
 
 def _show_way_on(endpoints: Endpoints) -> None:
     if endpoints.gallery:
-        console.print(f"See it: {endpoints.gallery}", markup=False)
-    if endpoints.gallery and endpoints.api_key:
-        console.print(f"It asks for the key, which this prints: {_sightline()} key --target local", markup=False)
+        key = f" (it asks for the key, which `{_sightline()} key` prints)" if endpoints.api_key else ""
+        console.print(f"See it: {endpoints.gallery}{key}", markup=False)
     console.print("Go on with:")
     for line in curl_lines(local_target(asdict(endpoints))):
         console.print(f"  {line.replace('.venv/bin/sightline', _sightline())}", markup=False)
