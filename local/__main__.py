@@ -24,6 +24,7 @@ from cli.cost import settings_in_force
 from cli.main import curl_lines
 from cli.target import LOCAL_FOLDER, local_target
 from common.settings import Settings, SettingsError
+from local import cloud as clouds
 from local import photos
 from local.cloud import ROOT, Cloud, CloudError, Endpoints
 
@@ -237,7 +238,7 @@ def _context(settings: list[str]) -> dict[str, str]:
             raise CloudError(f"LOCAL_CONTEXT: there is no setting {name!r}{_meant(name)}")
     if settings:
         try:
-            settings_in_force(ROOT / "cdk.json", settings)
+            settings_in_force(ROOT / "cdk.json", [*map("=".join, clouds.SETTINGS.items()), *settings])
         except SettingsError as error:
             raise CloudError(f"LOCAL_CONTEXT: {error}") from error
     return dict(setting.split("=", 1) for setting in settings)

@@ -45,6 +45,16 @@ NAMED_QUEUES = ("sqs", "lambda", "cloudformation")
 SOURCE_BUCKET = "photo-archive"
 """A bucket that manifests may have pictures copied from, for who makes it."""
 
+SETTINGS = {
+    "architecture": "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64",
+    "python_version": f"{sys.version_info.major}.{sys.version_info.minor}",
+    "layer_platform": "host",
+    "removal_policy": "destroy",
+    "notify_email": "you@localhost.example",  # the partner's inbox gets what is sent there
+    "source_buckets": SOURCE_BUCKET,
+}
+"""What is deployed here in place of the defaults."""
+
 
 class CloudError(RuntimeError):
     """The embedded cloud cannot do what was asked; the message says why and where to look."""
@@ -190,7 +200,8 @@ class Cloud:
         photos.write_samples(self.photos)
         if self.strict:
             self._make_certificate()
-        context = self._context(ports)
+        private = ",".join([f"{HOST}:{ports['photos']}", *self.sources])
+        context = {**SETTINGS, "private_sources": private, **self.context}
         digest = _digest(context)
         if self._read("deployed.json").get("digest") != digest:
             shutil.rmtree(self.folder / "code", ignore_errors=True)
@@ -301,19 +312,6 @@ class Cloud:
     def _verify(self) -> bool | str:
         """What `requests` and boto3 are to check certificates with."""
         return str(self.authority) if self.strict else True
-
-    def _context(self, ports: Mapping[str, int]) -> dict[str, str]:
-        """Return the settings of a deployment."""
-        return {
-            "architecture": "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64",
-            "python_version": f"{sys.version_info.major}.{sys.version_info.minor}",
-            "layer_platform": "host",
-            "removal_policy": "destroy",
-            "private_sources": ",".join([f"{HOST}:{ports['photos']}", *self.sources]),
-            "notify_email": "you@localhost.example",  # the partner's inbox gets what is sent there
-            "source_buckets": SOURCE_BUCKET,
-            **self.context,
-        }
 
     def _deploy(self, ports: Mapping[str, int], context: Mapping[str, str], digest: str) -> dict[str, dict[str, str]]:
         """Run the real `cdk bootstrap` and `cdk deploy --all`, unless nothing has changed. Returns the outputs."""

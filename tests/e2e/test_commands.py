@@ -120,7 +120,7 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_a_failed_deploy_is_one_clear_line_and_leaves_nothing_running(tmp_path: Path) -> None:
-    refused = run_local(tmp_path, "up", context="layer_platform=no-such-platform")
+    refused = run_local(tmp_path, "up", context="python_version=3.12 layer_platform=no-such-platform")
     assert refused.returncode == 1
     last = refused.stdout.strip().splitlines()[-1]
     assert "`cdk deploy` failed" in last
@@ -147,7 +147,7 @@ def test_down_leaves_nothing_and_run_goes_on_where_it_was(
         run = subprocess.Popen(
             [sys.executable, "-m", "local", "run"],
             cwd=ROOT,
-            env=environment(cloud.folder) | {"LOCAL_SOURCES": source.host_and_port, "MODEL_DIR": models},
+            env=environment(cloud.folder) | {"LOCAL_SOURCES": source.host_and_port},
             stdout=output,
             stderr=output,
         )

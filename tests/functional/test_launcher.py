@@ -81,9 +81,11 @@ def test_a_port_that_is_none_is_one_line(folder: Path, port: str, command: str) 
 
 @pytest.mark.parametrize("command", ["up", "run", "down"])
 @pytest.mark.parametrize(("below", "why"), [("", "it is a file"), ("folder", "Not a directory")])
-def test_a_state_folder_that_cannot_be_used_is_one_line(folder: Path, command: str, below: str, why: str) -> None:
+def test_a_state_folder_that_cannot_be_used_is_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, command: str, below: str, why: str
+) -> None:
     folder.write_text("")
-    launcher.LOCAL_FOLDER = folder / below
+    monkeypatch.setattr(launcher, "LOCAL_FOLDER", folder / below)
     line = f"the state folder {folder / below} cannot be used: {why}; SIGHTLINE_LOCAL can name another"
     assert one_line(call(command)) == line
 
@@ -102,6 +104,7 @@ def test_a_state_folder_that_cannot_be_written_is_one_line(folder: Path) -> None
         ("LOCAL_CONTEXT", "=1", "'=1' sets nothing; it takes name=value, without spaces"),
         ("LOCAL_CONTEXT", "auht=none", "there is no setting 'auht'; did you mean 'auth'?"),
         ("LOCAL_CONTEXT", "auth=maybe", "auth is 'maybe'"),
+        ("LOCAL_CONTEXT", "python_version=3.11 layer_platform=other", "python_version 3.11 runs on Amazon Linux 2"),
         ("MODEL_DIR", "no-such", "there is no folder"),
         ("MODEL_DIR", "docs", "holds no model; it takes config.json and onnx/model.onnx"),
     ],
