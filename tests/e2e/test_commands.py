@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -142,23 +143,11 @@ def test_down_leaves_nothing_and_run_goes_on_where_it_was(
     assert_nothing_is_left(cloud.folder)
     assert run_local(cloud.folder, "down").stdout == "the embedded cloud was not running\n"
 
-    with (cloud.folder / "run.txt").open("w+") as output:
-        started = time.monotonic()
-        run = subprocess.Popen(
-            [sys.executable, "-m", "local", "run"],
-            cwd=ROOT,
-            env=environment(cloud.folder) | {"LOCAL_SOURCES": source.host_and_port},
-            stdout=output,
-            stderr=output,
-        )
-        wait_for(lambda: "until Ctrl-C" in Path(output.name).read_text() or run.poll() is not None, 120)
-        seconds = time.monotonic() - started
-        assert system.image("kept.jpg")["status"] == "RECOGNIZED"
-        wait_for(system.is_idle)
-        run.send_signal(signal.SIGINT)
-        code = run.wait(30)
-        text = Path(output.name).read_text()
-    assert code == 0, text
+    run, text, seconds = run_until_ctrl_c(cloud, source)
+    assert system.image("kept.jpg")["status"] == "RECOGNIZED"
+    wait_for(system.is_idle)
+    run.send_signal(signal.SIGINT)
+    assert run.wait(30) == 0, text
     assert re.search(r"astronaut\.jpg\s*│\s*Face", text)
     assert "<name>Person</name>" in text
     assert 'curl -H "x-api-key: $API_KEY"' in text
@@ -169,6 +158,65 @@ def test_down_leaves_nothing_and_run_goes_on_where_it_was(
     again = run_local(cloud.folder, "up", sources=source.host_and_port, models=models)
     assert again.returncode == 0, again.stdout
     assert cloud.endpoints() == system.endpoints
+
+
+@pytest.mark.timeout(400)
+def test_killed_or_with_its_ports_taken_the_next_start_has_everything(
+    cloud: Cloud, system: System, source: Source, models: str
+) -> None:
+    assert system.upload(f"{source.address}/photo.jpg", "stays.jpg").ok
+    wait_for(lambda: system.image("stays.jpg") and system.is_idle())
+    assert run_local(cloud.folder, "down").returncode == 0
+    ports = (cloud.folder / "ports.json").read_text()
+    with ExitStack() as others:
+        for name in ("emulator", "partner"):
+            other = others.enter_context(socket.socket())
+            other.bind(("127.0.0.1", json.loads(ports)[name]))
+            other.listen()
+        run, text, _ = run_until_ctrl_c(cloud, source)
+        assert len(re.findall(r"port \d+ is taken by another program: \w+ moves to \d+; nothing is lost", text)) == 2
+        run.kill()
+        run.wait()
+        assert cloud.endpoints()
+
+        run, text, _ = run_until_ctrl_c(cloud, source)
+        assert "is taken" not in text
+        moved = cloud.endpoints()
+        assert moved
+        assert moved.aws != system.endpoints.aws
+        there = System(moved)
+        assert there.image("stays.jpg")["status"] == "RECOGNIZED"
+        assert there.upload(f"{source.address}/photo.jpg", "moved.jpg").ok
+        wait_for(lambda: there.documents("moved.jpg"))
+        wait_for(lambda: "moved.jpg" in str(requests.get(moved.partner, timeout=10).json()["mails"]))
+        wait_for(there.is_idle)
+        run.send_signal(signal.SIGINT)
+        assert run.wait(30) == 0
+    assert_nothing_is_left(cloud.folder)
+
+    (cloud.folder / "ports.json").write_text(ports)
+    again = run_local(cloud.folder, "up", sources=source.host_and_port, models=models)
+    assert again.returncode == 0, again.stdout
+    assert "is taken" not in again.stdout
+    assert cloud.endpoints() == system.endpoints
+    assert system.image("moved.jpg")["status"] == "RECOGNIZED"
+
+
+def run_until_ctrl_c(cloud: Cloud, source: Source) -> tuple[subprocess.Popen[bytes], str, float]:
+    """`make local` as far as its last line: the process, its output, and the seconds."""
+    with (cloud.folder / "run.txt").open("wb") as output:
+        started = time.monotonic()
+        run = subprocess.Popen(
+            [sys.executable, "-m", "local", "run"],
+            cwd=ROOT,
+            env=environment(cloud.folder) | {"LOCAL_SOURCES": source.host_and_port},
+            stdout=output,
+            stderr=output,
+        )
+    wait_for(lambda: run.poll() is not None or "until Ctrl-C" in Path(output.name).read_text(), 120)
+    text = Path(output.name).read_text()
+    assert run.poll() is None, text
+    return run, text, time.monotonic() - started
 
 
 def assert_nothing_is_left(folder: Path) -> None:
