@@ -118,7 +118,7 @@ DAYS = 30
 
 
 class AmountError(ValueError):
-    """A number or a size that cannot be read; the message says what it takes."""
+    """A number or a size that cannot be read; the message says how to write one."""
 
 
 @dataclass(frozen=True)
@@ -133,41 +133,41 @@ class Line:
 
 
 def count(text: str) -> int:
-    """A number of images: 250000, 250_000, 250,000 or 2.5e5.
+    """Read a number of images: 250000, 250_000, 250,000 or 2.5e5.
 
     Raises:
-        AmountError: it is none.
+        AmountError: the text is something else.
     """
     try:
         number = float(text.replace(",", "").replace("_", ""))
     except ValueError:
         number = math.nan
     if not 1 <= number <= MOST_IMAGES or number != int(number):  # NaN is neither
-        raise AmountError(f"{text!r} is no number of images; it takes one from 1 to 1e12, as in 250000, 250_000 or 1e6")
+        raise AmountError(f"{text!r} is not a number of images; write 1 to 1e12, as in 250000, 250_000 or 1e6")
     return int(number)
 
 
 def size(text: str) -> int:
-    """A size in bytes: 300kB, 1.5 MB, 2MiB or 300000.
+    """Read a size in bytes: 300kB, 1.5 MB, 2MiB or 300000.
 
     Raises:
-        AmountError: it is none.
+        AmountError: the text is something else.
     """
     units = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "kib": 1024, "mib": 1024**2}
     found = re.fullmatch(r"\s*(\d+(?:[._]\d+)*(?:e\d+)?)\s*([a-z]*)\s*", text, re.IGNORECASE)
     if not found or found[2].lower() not in units:
-        raise AmountError(f"{text!r} is no size; it takes a number of B, kB, MB, KiB or MiB, as in 300kB or 1.5MB")
+        raise AmountError(f"{text!r} is not a size; write a number of B, kB, MB, KiB or MiB, as in 300kB or 1.5MB")
     try:
         number = round(float(found[1]) * units[found[2].lower()])
     except ValueError as error:
-        raise AmountError(f"{text!r} is no size; it takes one number, as in 300kB or 1.5MB") from error
+        raise AmountError(f"{text!r} is not a size; write one number and a unit, as in 300kB or 1.5MB") from error
     if not 1 <= number <= MOST_BYTES:
-        raise AmountError(f"{text!r} is no picture's size; it takes 1 byte to 500 MiB")
+        raise AmountError(f"{text!r} is not the size of a picture; write 1 B to 500 MiB, as in 300kB or 1.5MB")
     return number
 
 
 def settings_in_force(cdk_json: Path, changes: Sequence[str]) -> Settings:
-    """What `cdk deploy -c name=value …` would deploy.
+    """Read the settings that `cdk deploy -c name=value …` would deploy.
 
     Raises:
         SettingsError: a setting is misspelt or has a value it cannot take.
@@ -176,7 +176,7 @@ def settings_in_force(cdk_json: Path, changes: Sequence[str]) -> Settings:
     for change in changes:
         name, equals, value = change.partition("=")
         if not equals:
-            raise SettingsError(f"-c {change!r} sets nothing; it takes name=value, as in -c max_labels=5")
+            raise SettingsError(f"-c {change!r} is not a setting; write name=value, as in -c max_labels=5")
         context[name] = value
     return Settings.from_context(context)
 
@@ -242,7 +242,7 @@ def _rekognition(images: int) -> Iterator[Line]:
 
 
 def _functions(settings: Settings) -> dict[str, tuple[Function, int]]:
-    """Each with how many of its kind there are."""
+    """Each function's work for a picture, and the number of such functions."""
     found = {
         "fetch and store": (UPLOAD, 1),
         "recognise": (RECOGNITION, 1),

@@ -142,7 +142,7 @@ def test_deliveries_are_shown_and_made_again_as_told(shell: Any, system: System)
     assert "is offered again to thirdparty" in shown
 
 
-def test_the_cost_is_reckoned_as_told(shell: Any) -> None:
+def test_the_cost_is_estimated_as_documented(shell: Any) -> None:
     shown = run_block(shell, "docs/cost.md", "sightline cost")
     [table, *_] = blocks("", (ROOT / "docs/cost.md").read_text())
     for line in table.strip().splitlines():
