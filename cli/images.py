@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from rich.console import Console
 
-from cli.calls import call, entries
+from cli.calls import Session, call, entries
 from cli.lines import moment, printable, show_entry
 from cli.target import Target
 
@@ -56,13 +56,15 @@ def failure(entry: Mapping[str, Any]) -> str:
     return f"{entry['failure']['code']}: {entry['failure']['message']}"
 
 
-def image(target: Target, name: str) -> dict[str, Any]:
+def image(target: Target, name: str, session: Session | None = None) -> dict[str, Any]:
     """The record of one image.
 
     Raises:
         CallError: there is none, among others.
     """
-    record: dict[str, Any] = call(target, "GET", f"{target.labels}/images", query={"name": name}).json()
+    record: dict[str, Any] = call(
+        target, "GET", f"{target.labels}/images", query={"name": name}, session=session
+    ).json()
     return record
 
 

@@ -1,86 +1,57 @@
-"""`sightline ingest`: files, folders and whole buckets become images."""
+"""`sightline ingest`: files, folders, URLs, manifests and whole buckets become images."""
 
-import hashlib
-import json
-import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
-from enum import StrEnum
-from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
-from cli import ingest_bucket
-from cli.calls import TIMEOUT_SECONDS, CallError, call, retrying_session
+from cli import ingest_bucket, ingest_manifest
+from cli.ingest_files import (
+    MANIFESTS,
+    Outcome,
+    Recognitions,
+    Result,
+    Source,
+    Uploads,
+    found_in,
+    without_doubles,
+    words,
+)
+from cli.lines import printable
 from cli.target import Target, TargetError, TargetName, find
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-CONTENT_TYPES = {
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".jfif": "image/jpeg",
-    ".png": "image/png",
-    ".webp": "image/webp",
-    ".avif": "image/avif",
-    ".heic": "image/heic",
-    ".heif": "image/heic",
-    ".gif": "image/gif",
-    ".tif": "image/tiff",
-    ".tiff": "image/tiff",
-    ".bmp": "image/bmp",
-}
-"""What a file is by its name. What it really is, is looked at when it has arrived."""
+GOOD = {Outcome.STORED, Outcome.UNCHANGED, Outcome.SKIPPED}
+"""Outcomes that are no reason for an exit code."""
 
-MAX_BYTES = 15 * 1024 * 1024
-SHOWN = 20
-
-
-class Outcome(StrEnum):
-    """What became of a file."""
-
-    STORED = "stored"
-    UNCHANGED = "there already"
-    SKIPPED = "no picture"
-    REFUSED = "refused"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class File:
-    """A file, and what the image is to be called."""
-
-    path: Path
-    name: str
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of a file, and why."""
-
-    file: File
-    outcome: Outcome
-    reason: str = ""
+Item = TypeVar("Item")
 
 
 def ingest(
-    paths: Annotated[list[str], typer.Argument(help="Files, folders, or one s3://bucket/prefix.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files, folders and URLs; or manifests (.csv, .jsonl, .json); or one s3://bucket/prefix.",
+            show_default=False,
+        ),
+    ],
     *,
-    prefix: Annotated[str, typer.Option(help="What the images' names are to begin with, as in holiday/.")] = "",
+    prefix: Annotated[str, typer.Option(help="What the images' names begin with, as in holiday/.")] = "",
     workers: Annotated[int, typer.Option(min=1, max=64, help="How many files at once.")] = 8,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace other pictures of these names.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Copy a bucket without asking.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Follow a bucket's pictures until all are stored.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Copy a bucket, or on AWS a manifest, without asking.")] = False,
+    wait: Annotated[
+        bool, typer.Option(help="Wait until files are recognised, and manifests and buckets stored.")
+    ] = True,
     target: Annotated[
         TargetName | None,
         typer.Option(
@@ -88,134 +59,117 @@ def ingest(
         ),
     ] = None,
 ) -> None:
-    """Store files, folders (under the names that they have in there) or the pictures of a whole bucket.
+    """Store pictures: files, folders (under the names in there), URLs, or what manifests or a bucket name.
 
-    Once more, it goes on: what is there already is not sent again.
+    Lists what was skipped or refused, and last what is FAILED, with the reasons. The same command again goes on: what
+    is there already is not sent again.
     """
     try:
         found = find(target)
     except TargetError as error:
         _fail(error)
     err.print(f"[dim]target: {found.name}[/dim]")
-    if any(path.startswith(ingest_bucket.SCHEME) for path in paths):
-        if len(paths) > 1 or overwrite:
-            _fail("a bucket is taken alone and without --overwrite, as in sightline ingest s3://bucket/prefix")
-        try:
-            ingest_bucket.run(found, paths[0], prefix, yes=yes, wait=wait, as_json=as_json, out=out, err=err)
-        except ingest_bucket.BucketError as error:
-            _fail(error)
-        return
     try:
-        files = list(files_of([Path(path).expanduser() for path in paths], prefix))
+        if any(source.startswith(ingest_bucket.SCHEME) for source in sources):
+            if len(sources) > 1 or overwrite:
+                _fail("a bucket is taken alone and without --overwrite, as in sightline ingest s3://bucket/prefix")
+            ingest_bucket.run(found, sources[0], prefix, yes=yes, wait=wait, as_json=as_json, out=out, err=err)
+        elif manifests := _manifests(sources):
+            if prefix or overwrite:
+                _fail("a manifest names its pictures itself, and replaces none: leave out --prefix and --overwrite")
+            ingest_manifest.run(found, manifests, yes=yes, wait=wait, as_json=as_json, out=out, err=err)
+        else:
+            results = _store(found, _entries(sources, prefix), workers, overwrite=overwrite, wait=wait)
+            _show(results, as_json=as_json)
+            if not wait and any(result.is_stored for result in results):
+                err.print("`sightline list` shows what is recognised; without --no-wait this is waited for")
+            if any(result.outcome not in GOOD for result in results):
+                raise typer.Exit(1)
+    except (ingest_bucket.BucketError, ingest_manifest.ManifestError) as error:
+        _fail(error)
+
+
+def _manifests(sources: Sequence[str]) -> list[Path]:
+    """Return the files, if all of them are manifests: among other files a .json is more likely one's metadata."""
+    paths = [Path(source) for source in sources]
+    return paths if all(path.suffix.lower() in MANIFESTS and path.is_file() for path in paths) else []
+
+
+def _entries(sources: Sequence[str], prefix: str) -> list[Source | Result]:
+    try:
+        return list(without_doubles(found_in(sources, prefix)))
     except FileNotFoundError as error:
-        _fail(f"there is no file or folder {error.filename}")
-    results = _send(Uploads(found, workers, overwrite=overwrite), files, workers)
-    _show(results, as_json=as_json)
-    if any(result.outcome in {Outcome.REFUSED, Outcome.FAILED} for result in results):
-        raise typer.Exit(1)
+        _fail(f"there is no file or folder {error.args[0]!r}")
+    except OSError as error:
+        _fail(f"{error.filename}: {words(error)}")
 
 
-def files_of(paths: Sequence[Path], prefix: str) -> Iterator[File]:
-    """The files, and those in the folders, named as in there; folders behind symbolic links are not entered.
+def _store(
+    target: Target, entries: Sequence[Source | Result], workers: int, *, overwrite: bool, wait: bool
+) -> list[Result]:
+    """Send everything, and wait for its recognition.
 
     Raises:
-        FileNotFoundError: there is no such path.
+        typer.Exit: it was interrupted.
     """
-    for path in paths:
-        if path.is_dir():
-            for folder, folders, names in os.walk(path):
-                folders.sort()
-                for name in sorted(names):
-                    file = Path(folder, name)
-                    yield File(file, prefix + file.relative_to(path).as_posix())
-        else:
-            path.stat()
-            yield File(path, prefix + path.name)
+    uploads = Uploads(target, workers, overwrite=overwrite)
+    sources = [entry for entry in entries if not isinstance(entry, Result)]
+    results = [entry for entry in entries if isinstance(entry, Result)]
+    sent: list[Result] = []
+    try:
+        _side_by_side("sent", uploads.send, sources, workers, sent.append)
+    except KeyboardInterrupt as interrupt:
+        err.print(f"interrupted after {len(sent):,} of {len(sources):,} files; the same command goes on from there")
+        raise typer.Exit(130) from interrupt
+    stored = [result for result in sent if result.is_stored]
+    results += [result for result in sent if not result.is_stored]
+    if not wait:
+        return sorted(results + stored, key=lambda result: result.source)
+    recognitions, recognised = Recognitions(target, workers), list[Result]()
+    try:
+        _side_by_side("recognised", recognitions.wait, stored, workers, recognised.append)
+    except KeyboardInterrupt as interrupt:
+        recognitions.stop()
+        err.print(
+            f"interrupted: everything is sent, and {len(recognised):,} of {len(stored):,} are recognised; "
+            "`sightline list` shows the others, and the same command waits for them"
+        )
+        raise typer.Exit(130) from interrupt
+    return sorted(results + recognised, key=lambda result: result.source)
 
 
-class Uploads:
-    """Sends files to a running system."""
-
-    def __init__(self, target: Target, workers: int, *, overwrite: bool) -> None:
-        self._target = target
-        self._overwrite = overwrite
-        self._session = retrying_session(workers)
-
-    def send(self, file: File) -> Result:
-        """Send the file, if it is a picture by its name and not there already."""
-        content_type = CONTENT_TYPES.get(file.path.suffix.lower())
-        if content_type is None:
-            return Result(file, Outcome.SKIPPED)
-        try:
-            size = file.path.stat().st_size
-            if not 0 < size <= MAX_BYTES:
-                limit = "put larger ones into the bucket itself, with aws s3 cp" if size else "it is empty"
-                return Result(file, Outcome.REFUSED, f"{size:,} bytes; a file takes 1 to {MAX_BYTES:,}: {limit}")
-            return self._send(file, content_type, file.path.read_bytes())
-        except CallError as error:
-            return Result(file, Outcome.REFUSED if error.status else Outcome.FAILED, str(error))
-        except OSError as error:  # requests' errors are OSErrors
-            return Result(file, Outcome.FAILED, _words(error))
-
-    def _send(self, file: File, content_type: str, body: bytes) -> Result:
-        md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
-        wish = {"name": file.name, "content_type": content_type, "md5": md5, "overwrite": self._overwrite}
-        answer = call(self._target, "POST", f"{self._target.upload}/uploads", body=wish, session=self._session)
-        if answer.status_code != HTTPStatus.CREATED:
-            return Result(file, Outcome.UNCHANGED)
-        form = answer.json()
-        posted = self._session.post(form["url"], data=form["fields"], files={"file": body}, timeout=TIMEOUT_SECONDS)
-        if not posted.ok:
-            return Result(file, Outcome.REFUSED, f"S3 answered {posted.status_code}: {posted.text[:200]}")
-        if posted.headers.get("ETag", md5).strip('"') != md5:
-            return Result(file, Outcome.FAILED, "what S3 has stored is not what was sent; send it again")
-        return Result(file, Outcome.STORED)
-
-
-def _send(uploads: Uploads, files: Sequence[File], workers: int) -> list[Result]:
-    results: list[Result] = []
+def _side_by_side(
+    what: str, work: Callable[[Item], Result], items: Sequence[Item], workers: int, done: Callable[[Result], None]
+) -> None:
+    """Do the work with each item, several at once, and show how far it is."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     pool = ThreadPoolExecutor(workers)
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
-        bar = progress.add_task("files", total=len(files))
+        bar = progress.add_task(what, total=len(items))
         try:
-            for done in as_completed([pool.submit(uploads.send, file) for file in files]):
-                results.append(done.result())
+            for future in as_completed([pool.submit(work, item) for item in items]):
+                done(future.result())
                 progress.advance(bar)
-        except KeyboardInterrupt as interrupt:
-            progress.stop()
-            err.print(
-                f"interrupted after {len(results):,} of {len(files):,} files; the same command goes on from there"
-            )
-            pool.shutdown(cancel_futures=True)
-            raise typer.Exit(130) from interrupt
         finally:
-            pool.shutdown(cancel_futures=True)
-    return sorted(results, key=lambda result: result.file.path)
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _show(results: Sequence[Result], *, as_json: bool) -> None:
     counts = Counter(result.outcome for result in results)
-    wrong = [result for result in results if result.reason]
     if as_json:
-        document = {
-            **{outcome.name.lower(): counts[outcome] for outcome in Outcome},
-            "problems": [{"file": str(r.file.path), "name": r.file.name, "reason": r.reason} for r in wrong],
-        }
-        out.print_json(json.dumps(document))
+        problems = [
+            {"file": each.source, "name": each.name, "outcome": each.outcome.name.lower(), "reason": each.reason}
+            for each in results
+            if each.reason
+        ]
+        out.print_json(data={**{each.name.lower(): counts[each] for each in Outcome}, "problems": problems})
         return
-    table = Table("files", "", box=None)
     for outcome in Outcome:
-        table.add_row(f"{counts[outcome]:,}", outcome)
-    out.print(table)
-    for result in wrong[:SHOWN]:
-        out.print(f"[red]✗[/red] {escape(str(result.file.path))}: {escape(result.reason)}")
-    if len(wrong) > SHOWN:
-        out.print(f"… and {len(wrong) - SHOWN:,} more; --json has them all")
-
-
-def _words(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) and error.strerror else None) or type(error).__name__
+        if counts[outcome] or outcome is Outcome.STORED:
+            out.print(f"{counts[outcome]:,} {outcome}")
+        for result in results:
+            if result.outcome is outcome and result.reason:
+                out.print(f"  {printable(f'{result.source}: {result.reason}')}", markup=False, emoji=False)
 
 
 def _fail(error: Exception | str) -> NoReturn:

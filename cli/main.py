@@ -129,19 +129,21 @@ def guide(target: TargetOption = None) -> None:
 
 @app.command()
 def redrive(
-    queue: Annotated[str | None, typer.Argument(help="As UploadedImage or Labels. Without it: all.")] = None,
+    queue: Annotated[
+        str | None, typer.Argument(help="One queue, by its name as shown, such as Labels. Without it: all.")
+    ] = None,
     rate: Annotated[int, typer.Option(min=1, max=500, help="Messages per second.")] = 10,
     yes: Annotated[bool, typer.Option("--yes", help="Move them without asking.")] = False,
     target: TargetOption = None,
 ) -> None:
-    """Show what is in the dead-letter queues, and why; then move it back, to be handled again."""
+    """Show what is in the dead-letter queues, and why; then ask, and move it back to be handled again."""
     with _errors(RedriveError):
         run_redrive(_find(target), queue, rate=rate, yes=yes, out=out, err=err)
 
 
 @app.command()
 def doctor(as_json: JsonOption = False, target: TargetOption = None) -> None:
-    """Look at the deployment from all sides, and say what to do about what is found; exit code 1 if anything is."""
+    """Check the deployment, and say what to do about each finding; the exit code is 1 if there is one."""
     if examination.run(_find(target, glimpse), as_json=as_json, out=out):
         raise typer.Exit(1)
 
@@ -151,7 +153,7 @@ def kept(
     stack: Annotated[str, typer.Argument(help="As APIStack, there or deleted in the last 90 days; or its id.")],
     target: TargetOption = None,
 ) -> None:
-    """Print the buckets and tables that a stack leaves behind, as `cdk import --resource-mapping` takes them."""
+    """Print the buckets and tables that a stack leaves behind, for `cdk import --resource-mapping`."""
     try:
         found = remains.kept(_find(target, glimpse).client, stack)
     except (remains.KeptError, BotoCoreError, ClientError) as error:
@@ -190,7 +192,7 @@ def rotate_key(
     yes: Annotated[bool, typer.Option("--yes", help="Revoke them without asking.")] = False,
     target: TargetOption = None,
 ) -> None:
-    """Make a new API key, which is used from then on; later, with --revoke, end the old one."""
+    """Make a new API key and use it from then on; the old ones work until they are ended by --revoke."""
     found = _find(target)
     try:
         if revoke_old:
@@ -223,7 +225,7 @@ def deliveries(
 def replay(
     event_id: Annotated[str, typer.Argument(help="The event's id, as `sightline deliveries` shows it.")],
     receiver: Annotated[
-        str | None, typer.Option(help="Only to this one. Without it: to all who were offered it.")
+        str | None, typer.Option(help="Only to this receiver. Without it: to all who were offered it.")
     ] = None,
     as_json: JsonOption = False,
     target: TargetOption = None,
@@ -237,12 +239,12 @@ def replay(
 
 @app.command()
 def signing_secret(
-    receiver: Annotated[str, typer.Argument(help="Whose.")] = THIRDPARTY,
-    rotate: Annotated[bool, typer.Option("--rotate", help="Make a new one.")] = False,
+    receiver: Annotated[str, typer.Argument(help="The receiver, by its name in the settings.")] = THIRDPARTY,
+    rotate: Annotated[bool, typer.Option("--rotate", help="Make a new one, and print that.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Make it without asking.")] = False,
     target: TargetOption = None,
 ) -> None:
-    """Print what deliveries are signed with, for the receiver to verify them."""
+    """Print the secret that signs deliveries; the receiver verifies them with it."""
     found = _find(target)
     try:
         if rotate:
@@ -262,16 +264,22 @@ def signing_secret(
 def search(
     *,
     labels: Annotated[list[str], typer.Argument(help="Labels, parents or aliases; case does not matter.")],
-    any_of: Annotated[bool, typer.Option("--any", help="Any of them is enough; without it all must be there.")] = False,
-    exclude: Annotated[list[str] | None, typer.Option(help="What must not be there; may be given again.")] = None,
-    min_confidence: Annotated[float, typer.Option(min=0, max=100, help="In per cent.")] = 0,
-    since: Annotated[str | None, typer.Option("--from", help="Uploaded then or later, as 2026-11-20.")] = None,
-    until: Annotated[str | None, typer.Option("--to", help="Uploaded then or earlier.")] = None,
+    any_of: Annotated[
+        bool, typer.Option("--any", help="One of the labels is enough. Without it: all of them.")
+    ] = False,
+    exclude: Annotated[list[str] | None, typer.Option(help="A label that must not be there; may be repeated.")] = None,
+    min_confidence: Annotated[float, typer.Option(min=0, max=100, help="For each label, in per cent.")] = 0,
+    since: Annotated[
+        str | None, typer.Option("--from", help="Uploaded then or later: 2026-11-20, or 2026-11-20T09:30:00Z.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", help="Uploaded then or earlier; a date counts to its end.")
+    ] = None,
     limit: LimitOption = 20,
     as_json: JsonOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Find images by what is in them, best first: sightline search dog beach --min-confidence 90."""
+    """Find images by their labels, best first, as in: sightline search dog beach --min-confidence 90."""
     query = {
         "label": labels,
         "match": "any" if any_of else "all",
@@ -327,7 +335,7 @@ def labels(
 
 @app.command()
 def show(name: NameArgument, as_json: JsonOption = False, target: TargetOption = None) -> None:
-    """Show what is known of an image."""
+    """Show what is known of an image: its record, its labels, and a URL of the picture for 5 minutes."""
     with _errors(CallError):
         record = images.image(_find(target), name)
     if as_json:
@@ -343,7 +351,7 @@ def delete(
     as_json: JsonOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Delete images: the pictures, and then what is known of them."""
+    """Delete images: the pictures now, and what is known of them within seconds."""
     found = _find(target)
     if found.name is TargetName.AWS and not yes:
         typer.confirm(f"Delete {len(names)} image{'s' * (len(names) > 1)} ({found.name})?", abort=True, err=True)
@@ -366,23 +374,29 @@ def delete(
 @app.command()
 def reproject(
     missing: Annotated[
-        bool, typer.Option("--missing", help="Also have objects recognised that no record is about.")
+        bool,
+        typer.Option(
+            "--missing",
+            help="Also handle pictures that disagree with their records: recognise new ones, forget deleted ones.",
+        ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do it on AWS without asking.")] = False,
     target: TargetOption = None,
 ) -> None:
-    """Have the label index and the result documents made anew from the records."""
+    """Rebuild the label index, counts, result documents and thumbnails from the records."""
     with _errors(ReprojectError):
         run_reproject(_find(target), missing=missing, yes=yes, out=out, err=err)
 
 
 @app.command()
 def usage(
-    month: Annotated[str | None, typer.Option(help="As 2026-11. Without it: this one, and the last 31 days.")] = None,
+    month: Annotated[
+        str | None, typer.Option(help="A month, as 2026-11. Without it: this month, and the last 31 days.")
+    ] = None,
     as_json: JsonOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Show what was asked of Rekognition, what it cost, and what was saved by asking once for the same bytes."""
+    """Show the calls of Rekognition, their cost, and what was saved by asking once for the same picture."""
     found_target = _find(target)
     with _errors(CallError):
         found = spending.usage(found_target, month)

@@ -201,8 +201,8 @@ def _aws() -> Target:
         integration["DeliveriesEndpoint"],
         key,
         gallery=recognition.get("GalleryAddress"),
-        images=api["ImageBucketName"],
-        manifests=api["ManifestBucketName"],
+        images=api.get("ImageBucketName"),
+        manifests=api.get("ManifestBucketName"),
     )
 
 

@@ -129,19 +129,51 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_folder_is_ingested_once_however_often_it_is_tried(system: System, cloud: Cloud, folder: Path) -> None:
     first = ingest(cloud, str(folder), "--prefix", "folder/")
-    assert first == {"stored": 3, "unchanged": 0, "skipped": 1, "refused": 0, "failed": 0, "problems": []}
+    counts = {"stored": 3, "unchanged": 0, "skipped": 1, "refused": 0, "unsent": 0, "pending": 0, "failed": 0}
+    skipped = {"file": f"{folder}/notes.txt", "name": "folder/notes.txt", "outcome": "skipped"}
+    assert first == {**counts, "problems": [{**skipped, "reason": "no picture by its name"}]}
     for name in ("folder/a.jpg", "folder/deep/er/b ü+.JPG", "folder/deep/c.png"):
-        assert wait_for(lambda: system.image(name))["status"] == "RECOGNIZED"  # noqa: B023
+        assert system.image(name)["status"] == "RECOGNIZED", "the command has waited for it"
 
     (folder / "a.jpg").write_bytes(picture(color="black"))
     (folder / "huge.jpg").write_bytes(bytes(15 * 1024 * 1024 + 1))
     again = ingest(cloud, str(folder), "--prefix", "folder/", code=1)
     assert (again["stored"], again["unchanged"], again["refused"]) == (0, 2, 2)
-    taken, large = again["problems"]
+    taken, large = [problem for problem in again["problems"] if problem["outcome"] == "refused"]
     assert "holds another picture" in taken["reason"]
     assert "15,728,641 bytes" in large["reason"]
     (folder / "huge.jpg").unlink()
     assert ingest(cloud, str(folder), "--prefix", "folder/", "--overwrite")["stored"] == 1
+    assert system.image("folder/a.jpg")["size"] == (folder / "a.jpg").stat().st_size, "not the record of before"
+
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    for _ in range(2):  # sent, and there already
+        shown = sightline(cloud, "ingest", str(folder), "--prefix", "folder/")
+        assert shown.returncode == 1
+        assert shown.stdout.splitlines()[-2] == "1 FAILED"
+        assert shown.stdout.splitlines()[-1].startswith(f"  {folder}/broken.jpg: InvalidImageFormatException: ")
+
+
+def test_a_url_and_a_manifest_are_ingested_by_the_command_line(
+    system: System, cloud: Cloud, source: Source, tmp_path: Path
+) -> None:
+    url = f"{source.address}/photo.jpg"
+    first = ingest(cloud, url, f"{source.address}/missing", "--prefix", "by url/", code=1)
+    assert (first["stored"], first["refused"]) == (1, 1)
+    assert "404" in first["problems"][0]["reason"]
+    assert system.image("by url/photo.jpg")["source_url"] == url
+
+    manifest = tmp_path / "a list.jsonl"
+    lines = [{"url": url, "name": "by list/1.jpg"}, {"url": f"{source.address}/missing"}, {"name": "no URL"}]
+    manifest.write_text("\n".join(map(json.dumps, lines)))
+    found = ingest(cloud, str(manifest), code=1)
+    assert [found[name] for name in ("stored", "unchanged", "rejected", "failed", "pending")] == [1, 0, 1, 1, 0]
+    assert sorted((problem["outcome"], problem["line"]) for problem in found["problems"]) == [
+        ("failed", 2),
+        ("rejected", 3),
+    ]
+    assert wait_for(lambda: system.image("by list/1.jpg"))["source_url"] == url
+    assert ingest(cloud, str(manifest), code=1)["unchanged"] == 1
 
 
 def test_what_is_not_there_is_named(cloud: Cloud) -> None:

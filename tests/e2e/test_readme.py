@@ -17,8 +17,10 @@ from recognition_event import Failure, RecognitionEvent
 from recognition_xml import to_xml
 from tests import partner_documents
 from tests.conftest import ROOT
+from tests.e2e.api_gateway import api_gateway
 from tests.e2e.conftest import System, environment, wait_for
 from tests.e2e.test_commands import sightline
+from tests.e2e.test_every_way_in import report
 from tests.source_server import picture
 
 README = (ROOT / "README.md").read_text()
@@ -40,7 +42,9 @@ def run_block(shell: Any, document: str, mark: str) -> str:
 def shell(cloud: Cloud, system: System, tmp_path: Path) -> Any:
     """Run a block in a shell like the reader's, with `aws` on its PATH and the embedded cloud for AWS."""
     aws = tmp_path / "aws"
-    aws.write_text(f'#!/bin/sh\nexec {sys.executable} -m uv tool run --quiet --from {AWSCLI} aws "$@"\n')
+    aws.write_text(
+        f'#!/bin/sh\nexec env -u HTTPS_PROXY {sys.executable} -m uv tool run --quiet --from {AWSCLI} aws "$@"\n'
+    )
     aws.chmod(aws.stat().st_mode | stat.S_IEXEC)
     variables = environment(cloud.folder) | {
         "AWS_ENDPOINT_URL": system.endpoints.aws,
@@ -109,14 +113,51 @@ def test_what_is_derived_is_made_anew_as_told(shell: Any) -> None:
     assert "to be projected again" in shell(block)
 
 
-def test_a_folder_and_a_bucket_are_ingested_as_told(shell: Any, system: System, tmp_path: Path) -> None:
-    [block] = [block for block in blocks("sh") if "sightline ingest" in block]
+@pytest.fixture
+def home(system: System, tmp_path: Path) -> Path:
+    """Where the reader's pictures and manifest are."""
     (tmp_path / "pictures").mkdir()
-    (tmp_path / "pictures" / "readme.jpg").write_bytes(picture())
+    (tmp_path / "pictures" / "cat.jpg").write_bytes(picture(color="orange"))
+    (tmp_path / "list.csv").write_text(f"url,name\n{system.endpoints.photos}camera.jpg,listed.jpg\n")
+    return tmp_path
+
+
+def empty(system: System) -> None:
+    """Names that were taken by the block of the other system are free again."""
+    for name in ("cat.jpg", "holiday/cat.jpg", "cats/cat.jpg", "listed.jpg"):
+        system.s3().delete_object(Bucket=system.endpoints.bucket, Key=name)
+    system.s3().delete_object(Bucket=system.endpoints.manifests, Key="reports/list.csv.json")
+
+
+def assert_all_came_in(system: System, shown: str, *more: str) -> None:
+    assert shown.count("1 stored") == 3 + len(more), shown
+    wait_for(lambda: report(system, "list.csv"))
+    wait_for(lambda: {"cat.jpg", "holiday/cat.jpg", "cats/cat.jpg", "listed.jpg", *more} <= system.images().keys())
+
+
+def test_everything_is_ingested_as_told_for_a_laptop(shell: Any, system: System, home: Path) -> None:
+    [block] = [block for block in blocks("sh") if "--prefix nasa/" in block]
+    empty(system)
+    shown = shell(f"unset AWS_ENDPOINT_URL AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY\nexport HOME={home}\n{block}")
+    assert_all_came_in(system, shown, "nasa/astronaut.jpg")
+
+
+def test_everything_is_ingested_as_told_for_aws(shell: Any, system: System, home: Path) -> None:
+    """Through the addresses that API Gateway has on AWS, over TLS."""
+    [block] = [block for block in blocks("sh") if "--prefix holiday/ --target aws" in block]
+    empty(system)
+    with api_gateway(system.endpoints.aws, home / "authority.pem") as proxy:
+        trust = f"export HTTPS_PROXY={proxy} REQUESTS_CA_BUNDLE={home}/authority.pem"
+        shown = shell(f"{trust} HOME={home}\n{block}")
+    assert_all_came_in(system, shown)
+
+
+def test_a_bucket_is_ingested_as_told(shell: Any, system: System) -> None:
+    [block] = [block for block in blocks("sh") if "ingest s3://" in block]
     system.s3().create_bucket(Bucket=SOURCE_BUCKET)
     system.s3().put_object(Bucket=SOURCE_BUCKET, Key="scans/c d.jpg", Body=picture())
-    shell(f"export HOME={tmp_path}\n{block}")
-    assert {"holiday/readme.jpg", "c d.jpg"} <= system.stored()
+    shell(block)
+    assert "c d.jpg" in system.stored()
 
 
 def test_the_third_partys_address_is_set_as_told(shell: Any, cloud: Cloud, system: System) -> None:

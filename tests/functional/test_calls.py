@@ -59,12 +59,25 @@ def test_a_service_that_does_not_answer_is_named() -> None:
         call(target(TargetName.LOCAL, "k"), "GET", address)
 
 
-ENTRY = {"image": "a.jpg", "confidence": 98.1, "labels": ["Dog"], "uploaded_at": "2026-11-20T09:30:00.000Z"}
+SHOWN: dict[str, Any] = {
+    "image": "a.jpg",
+    "labels": ["Dog"],
+    "failure": None,
+    "uploaded_at": "2026-11-20T09:30:00.000Z",
+}
+RECORD: dict[str, Any] = {
+    "image": "a.jpg",
+    "status": "RECOGNIZED",
+    "failure": None,
+    "labels": [],
+    "correlation_id": "1",
+}
 DAY = {"calls": 1, "cost_usd": 0.001, "cache_hits": 0, "saved_usd": 0}
 ANSWERS: dict[str, Any] = {
-    "GET /": [],
-    "GET /search": [ENTRY],
-    "GET /images": {"image": "a.jpg", "failure": None, "labels": []},
+    "GET /": [{**SHOWN, "status": "RECOGNIZED"}],
+    "GET /labels": [{"label": "Dog", "images": 1}],
+    "GET /search": [{**SHOWN, "confidence": 98.1}],
+    "GET /images": RECORD,
     "DELETE /images/a.jpg": {"image": "a.jpg", "message": "deleted"},
     "GET /usage": {"month": "2026-11", "days": [], "budget_usd": None, "paused": False, **DAY},
     "GET /deliveries": [],
@@ -117,6 +130,8 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
 
 
 COMMANDS = [
+    ["list"],
+    ["labels"],
     ["search", "dog"],
     ["show", "a.jpg"],
     ["delete", "a.jpg", "--yes"],

@@ -10,8 +10,20 @@ import requests
 import typer
 from rich.console import Console
 
-from cli import ingest, ingest_bucket
-from cli.ingest import CONTENT_TYPES, File, Outcome, Result, Uploads, files_of
+from cli import ingest, ingest_bucket, ingest_files, ingest_manifest, manifests
+from cli.calls import CallError
+from cli.ingest_files import (
+    CONTENT_TYPES,
+    Address,
+    File,
+    Outcome,
+    Recognitions,
+    Result,
+    Source,
+    Uploads,
+    found_in,
+    without_doubles,
+)
 from cli.target import Target, TargetName
 from manifest_entries import Entry, Position, entries
 from pictures import CONTENT_TYPES as TAKEN
@@ -23,18 +35,72 @@ TARGET = Target(
 
 def test_what_is_taken_for_a_picture_is_what_the_system_takes() -> None:
     assert set(CONTENT_TYPES.values()) == set(TAKEN.values())
-    assert CONTENT_TYPES.keys() == ingest_bucket.SUFFIXES
 
 
-def test_a_folders_files_are_named_as_in_there(tmp_path: Path) -> None:
-    for name in ("b.jpg", "a/c.jpg", "a/.hidden"):
+def found(*arguments: Path | str, prefix: str = "") -> tuple[list[str], dict[str, str]]:
+    """The names that are taken, and what is not, with the reason."""
+    entries = list(without_doubles(found_in(map(str, arguments), prefix)))
+    taken = [entry.name for entry in entries if not isinstance(entry, Result)]
+    return taken, {entry.source: entry.reason for entry in entries if isinstance(entry, Result)}
+
+
+def test_a_folders_files_are_named_as_in_there_and_the_rest_has_a_reason(tmp_path: Path) -> None:
+    for name in ("b.jpg", "a/c.jpg", "a/.hidden.jpg", ".git/d.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "loop").symlink_to(tmp_path)
-    names = [file.name for file in files_of([tmp_path, tmp_path / "b.jpg"], "x/")]
-    assert names == ["x/b.jpg", "x/a/.hidden", "x/a/c.jpg", "x/b.jpg"]
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "b.jpg")
+    taken, left = found(tmp_path, prefix="x/")
+    assert taken == ["x/b.jpg", "x/link.jpg", "x/a/c.jpg"]
+    assert left == {
+        f"{tmp_path}/.git": "a hidden folder",
+        f"{tmp_path}/loop": "a link to a folder; name it itself to have it taken",
+        f"{tmp_path}/a/.hidden.jpg": "hidden",
+    }
+
+
+def test_what_is_named_itself_is_taken_whatever_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.jpg").touch()
+    (tmp_path / ".hidden.jpg").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nowhere.jpg").symlink_to("none")
+    assert found("~/.hidden.jpg", "link", "./real/a.jpg", "nowhere.jpg")[0] == [".hidden.jpg", "a.jpg", "nowhere.jpg"]
+    url = "https://example.com/dir/a b%2Fc.jpg?size=1"
+    assert list(found_in([url], "x/")) == [Address("https://example.com/dir/a%20b%2Fc.jpg?size=1", "x/a b/c.jpg")]
+
+
+@pytest.mark.parametrize("argument", ["none", "*.jpg", "", "~nobody-of-this-name/a.jpg"])
+def test_what_is_not_there_is_named(argument: str) -> None:
     with pytest.raises(FileNotFoundError):
-        list(files_of([tmp_path / "none"], ""))
+        list(found_in([argument], ""))
+
+
+def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "a.jpg").touch()
+    scandir = os.scandir
+
+    def refused(path: Any) -> Any:
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    assert found(tmp_path) == (["a.jpg"], {f"{tmp_path}/locked": "Permission denied"})
+
+
+def test_of_two_files_of_one_name_the_second_is_refused(tmp_path: Path) -> None:
+    """Sent at once, the last one would win without a word."""
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.jpg").touch()
+    taken, left = found(tmp_path / "one", tmp_path / "two" / "a.jpg", tmp_path / "one" / "a.jpg")
+    assert taken == ["a.jpg"]
+    assert list(left) == [f"{tmp_path}/two/a.jpg"]
+    assert f"{tmp_path}/one/a.jpg would have the same name" in left[f"{tmp_path}/two/a.jpg"]
 
 
 class Api:
@@ -58,7 +124,7 @@ class Api:
         return self.request("POST", url, **request)
 
 
-FORM = {"url": "http://s3", "fields": {"key": "a.jpg"}}
+FORM = {"url": "http://s3", "fields": {"key": "a.jpg"}, "request_id": "1"}
 MD5 = "03d59e663c1af9ac33a9949d1193505a"  # of b"some"
 
 
@@ -69,7 +135,7 @@ MD5 = "03d59e663c1af9ac33a9949d1193505a"  # of b"some"
         ((409, {"error": {"message": "'a.jpg' holds another picture"}}, {}), None, Outcome.REFUSED, "holds another"),
         ((403, "?", {}), None, Outcome.REFUSED, "403"),
         ((201, FORM, {}), (204, "", {"ETag": f'"{MD5}"'}), Outcome.STORED, ""),
-        ((201, FORM, {}), (204, "", {"ETag": '"0"'}), Outcome.FAILED, "not what was sent"),
+        ((201, FORM, {}), (204, "", {"ETag": '"0"'}), Outcome.UNSENT, "not what was sent"),
         ((201, FORM, {}), (403, "expired", {}), Outcome.REFUSED, "S3 answered 403"),
     ],
 )
@@ -91,42 +157,178 @@ def test_each_answer_is_told_as_what_it_means(
     assert len(api.asked) == 1 + (posted is not None)
 
 
-def test_what_cannot_be_sent_is_not_sent(tmp_path: Path) -> None:
-    (tmp_path / "empty.jpg").touch()
-    (tmp_path / "notes.txt").touch()
+def test_what_cannot_be_sent_is_not_sent_and_has_a_reason(tmp_path: Path) -> None:
+    for name in ("empty.jpg", "notes.txt", "list.csv"):
+        (tmp_path / name).touch()
     with (tmp_path / "huge.jpg").open("wb") as file:
         os.truncate(file.fileno(), 15 * 1024 * 1024 + 1)
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "nowhere.jpg").symlink_to(tmp_path / "none")
+    (tmp_path / "circle.jpg").symlink_to(tmp_path / "circle.jpg")
     uploads = Uploads(TARGET, 1, overwrite=False)
-    outcomes = {
-        name: uploads.send(File(tmp_path / name, name)).outcome
-        for name in ("empty.jpg", "notes.txt", "huge.jpg", "gone.jpg")
-    }
-    assert outcomes == {
-        "empty.jpg": Outcome.REFUSED,
-        "notes.txt": Outcome.SKIPPED,
-        "huge.jpg": Outcome.REFUSED,
-        "gone.jpg": Outcome.FAILED,
-    }
+    names = ("empty.jpg", "notes.txt", "list.csv", "huge.jpg", "gone.jpg", "pipe.jpg", "nowhere.jpg")
+    results = [uploads.send(File(tmp_path / name, name)) for name in names]
+    results.append(uploads.send(File(Path(os.fsdecode(b"there/caf\xe9.jpg")), os.fsdecode(b"caf\xe9.jpg"))))
+    assert [(result.name, result.outcome, result.reason.partition(";")[0]) for result in results] == [
+        ("empty.jpg", Outcome.REFUSED, "it is empty"),
+        ("notes.txt", Outcome.SKIPPED, "no picture by its name"),
+        ("list.csv", Outcome.SKIPPED, "no picture by its name"),
+        ("huge.jpg", Outcome.REFUSED, "it has 15,728,641 bytes"),
+        ("gone.jpg", Outcome.UNSENT, "No such file or directory"),
+        ("pipe.jpg", Outcome.SKIPPED, "neither a file nor a folder"),
+        ("nowhere.jpg", Outcome.UNSENT, "a link that leads nowhere"),
+        ("caf\ufffd.jpg", Outcome.REFUSED, "its name is not UTF-8"),
+    ]
+    assert results[-1].source == "there/caf\ufffd.jpg"
+
+
+URL = Address("https://example.com/a.jpg", "x/a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("status", "document", "outcome", "reason"),
+    [
+        (201, {"request_id": "1"}, Outcome.STORED, ""),
+        (200, {"request_id": "1"}, Outcome.UNCHANGED, ""),
+        (502, {"error": {"message": "the source answered 404"}}, Outcome.REFUSED, "the source answered 404"),
+    ],
+)
+def test_a_url_is_stored_through_the_api_or_its_refusal_is_told(
+    monkeypatch: pytest.MonkeyPatch, status: int, document: Any, outcome: Outcome, reason: str
+) -> None:
+    asked: list[Any] = []
+
+    def call(target: Target, method: str, address: str, *, body: Any) -> requests.Response:
+        asked.append((method, address, body))
+        answer = requests.Response()
+        answer.status_code, answer.raw = status, io.BytesIO(json.dumps(document).encode())
+        if not answer.ok:
+            raise CallError(document["error"]["message"], status)
+        return answer
+
+    monkeypatch.setattr(ingest_files, "call", call)
+    result = Uploads(TARGET, 1, overwrite=True).send(URL)
+    assert (result.outcome, result.reason) == (outcome, reason)
+    assert asked == [("POST", "http://api/images", {"url": URL.url, "name": "x/a.jpg", "overwrite": True})]
+
+
+@pytest.mark.parametrize("prefix", ["", "x/"])
+def test_a_url_without_a_file_name_needs_a_prefix(prefix: str) -> None:
+    [address] = found_in(["https://example.com/"], prefix)
+    assert isinstance(address, Address)
+    result = Uploads(TARGET, 1, overwrite=False).send(address)
+    assert (result.outcome, result.reason[:27]) == (Outcome.REFUSED, "the URL has no file name; -")
+
+
+RECORD = {"status": "RECOGNIZED", "correlation_id": "new", "failure": None}
+FAILED = {**RECORD, "status": "FAILED", "failure": {"code": "InvalidImage", "message": "no picture"}}
+
+
+@pytest.mark.parametrize(
+    ("request_id", "records", "outcome", "reason"),
+    [
+        ("new", [None, {**RECORD, "correlation_id": "old"}, RECORD], Outcome.STORED, ""),
+        ("new", [{**FAILED, "correlation_id": "old"}, FAILED], Outcome.FAILED, "InvalidImage: no picture"),
+        (None, [{**FAILED, "correlation_id": "old"}], Outcome.FAILED, "InvalidImage: no picture"),
+    ],
+)
+def test_waiting_ends_with_the_record_of_what_was_sent(
+    monkeypatch: pytest.MonkeyPatch, request_id: str | None, records: list[Any], outcome: Outcome, reason: str
+) -> None:
+    def image(target: Target, name: str, session: Any) -> Any:
+        if (record := records.pop(0)) is None:
+            raise CallError("there is no image of this name", 404)
+        return record
+
+    monkeypatch.setattr("cli.images.image", image)
+    monkeypatch.setattr("cli.ingest_files.time.sleep", lambda seconds: None)
+    result = Recognitions(TARGET, 1).wait(Result("a.jpg", "a.jpg", Outcome.STORED, request_id=request_id))
+    assert (result.outcome, result.reason, records) == (outcome, reason, [])
+
+
+@pytest.mark.parametrize(("status", "reason"), [(404, "nothing was recognised for 5 minutes"), (403, "no")])
+def test_waiting_does_not_last_for_ever(monkeypatch: pytest.MonkeyPatch, status: int, reason: str) -> None:
+    def image(target: Target, name: str, session: Any) -> Any:
+        raise CallError("no", status)
+
+    monkeypatch.setattr("cli.images.image", image)
+    monkeypatch.setattr(ingest_files, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(ingest_files, "FIRST_LOOK_SECONDS", 0.01)
+    result = Recognitions(TARGET, 1).wait(Result("a.jpg", "a.jpg", Outcome.STORED, request_id="1"))
+    assert (result.outcome, result.reason[: len(reason)]) == (Outcome.PENDING, reason)
+
+
+class Interrupted:
+    """Stands for uploads of which the third is interrupted."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def send(self, source: Source) -> Result:
+        if source.name == "2":
+            raise KeyboardInterrupt
+        return Result.of(source, Outcome.STORED)
 
 
 def test_an_interrupt_says_how_far_it_came_and_how_to_go_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ingest, "err", Console(soft_wrap=True))
-    sent: list[str] = []
-
-    class Interrupted:
-        def send(self, file: File) -> Result:
-            sent.append(file.name)
-            if file.name == "2":
-                raise KeyboardInterrupt
-            return Result(file, Outcome.STORED)
-
-    files = [File(tmp_path, str(number)) for number in range(5)]
+    monkeypatch.setattr(ingest, "Uploads", Interrupted)
+    files = [File(Path(str(number)), str(number)) for number in range(5)]
     with pytest.raises(typer.Exit) as ended:
-        ingest._send(Interrupted(), files, 1)  # type: ignore[arg-type]
+        ingest._store(TARGET, files, 1, overwrite=False, wait=True)
     assert ended.value.exit_code == 130
     assert "of 5 files; the same command goes on from there" in capsys.readouterr().out
+
+
+def test_everything_that_was_not_stored_is_shown_with_its_reason_and_what_failed_last(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "out", Console(soft_wrap=True, highlight=False, width=80))
+    long = "long/" * 40
+    results = [Result(f"{number}.txt", "", Outcome.SKIPPED, "no picture by its name") for number in range(50)]
+    results += [Result(f"{long}b.jpg", "b.jpg", Outcome.FAILED, "InvalidImage: no picture")]
+    results += [Result("a.jpg", "a.jpg", Outcome.STORED)]
+    ingest._show(results, as_json=False)
+    text = capsys.readouterr().out.splitlines()
+    assert text[:3] == ["1 stored", "50 skipped", "  0.txt: no picture by its name"]
+    assert text[-2:] == ["1 FAILED", f"  {long}b.jpg: InvalidImage: no picture"]
+    assert len(text) == 1 + 51 + 2
+    ingest._show(results, as_json=True)
+    document = json.loads(capsys.readouterr().out)
+    assert (document["stored"], document["skipped"], document["failed"], document["unsent"]) == (1, 50, 1, 0)
+    assert len(document["problems"]) == 51
+    assert document["problems"][-1] == {
+        "file": f"{long}b.jpg",
+        "name": "b.jpg",
+        "outcome": "failed",
+        "reason": "InvalidImage: no picture",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "lines"),
+    [
+        ("a.csv", b"url,name\nhttps://a/b.jpg,\n\n", 2),
+        ("a.jsonl", b'{"url": "https://a/b.jpg"}', 1),
+        ("a.json", b'[{"url": "https://a/b.jpg"}, {"url": "https://a/c.jpg"}]', 2),
+        ("a.json", b'{"url": "https://a/b.jpg"}', 1),
+        ("a.json", b"[", 1),
+    ],
+)
+def test_a_manifests_pictures_are_counted_at_the_most(name: str, body: bytes, lines: int) -> None:
+    assert ingest_manifest.lines(Path(name), body) == lines
+
+
+def test_manifests_are_taken_as_such_only_among_themselves(tmp_path: Path) -> None:
+    """Beside pictures a .json is more likely what a camera or an archive says of one."""
+    for name in ("a.csv", "b.JSON", "c.jpg"):
+        (tmp_path / name).touch()
+    paths = {name: str(tmp_path / name) for name in ("a.csv", "b.JSON", "c.jpg")}
+    assert ingest._manifests([paths["a.csv"], paths["b.JSON"]]) == [tmp_path / "a.csv", tmp_path / "b.JSON"]
+    assert ingest._manifests([paths["a.csv"], paths["c.jpg"]]) == []
+    assert ingest._manifests([str(tmp_path)]) == []
 
 
 @pytest.mark.parametrize(
@@ -134,11 +336,11 @@ def test_an_interrupt_says_how_far_it_came_and_how_to_go_on(
     [(0, 0), (1_000, 1), (1_000_000, 1_000), (2_000_000, 1_800), (6_000_000, 1_000 + 3_200 + 600)],
 )
 def test_the_price_falls_with_the_number(pictures: int, dollars: float) -> None:
-    assert ingest_bucket.cost(pictures) == pytest.approx(dollars)
+    assert manifests.cost(pictures) == pytest.approx(dollars)
 
 
 def test_a_duration_is_told_in_hours() -> None:
-    assert [ingest_bucket.duration(seconds) for seconds in (3, 600, 200_000)] == [
+    assert [manifests.duration(seconds) for seconds in (3, 600, 200_000)] == [
         "less than a minute",
         "10 min",
         "55 h 33 min",
@@ -168,9 +370,9 @@ def test_manifests_of_a_bucket_are_ones_that_the_system_reads(monkeypatch: pytes
     keys = ("2026/a b.jpg", "2026/deep/ü.HEIC", "2026/notes.txt", "2026/c.png")
     with ExitStack() as files:
         listing = ingest_bucket.look(Bucket(*keys), "archive", "2026/", "x/", files)  # type: ignore[arg-type]
-        assert (listing.pictures, listing.others, len(listing.manifests)) == (3, 1, 2)
+        assert (listing.pictures, listing.others, len(listing.files)) == (3, 1, 2)
         found: list[Any] = []
-        for manifest in listing.manifests:
+        for manifest in listing.files:
             manifest.seek(0)
             found += [entry for _, entry in entries("jsonl", [manifest.read()], Position())]
     assert [(entry.url, entry.name) for entry in found if isinstance(entry, Entry)] == [
