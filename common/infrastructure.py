@@ -84,8 +84,6 @@ def python_layer(
         id,
         code=lambda_.Code.from_asset(str(_build_layer(folder, settings))),
         description=description,
-        compatible_runtimes=[_runtime(settings)],
-        compatible_architectures=[_architecture(settings)],
     )
 
 

@@ -1,9 +1,11 @@
 import json
-from typing import Any
+from dataclasses import fields
+from typing import Any, get_args
 
 import pytest
 
-from common.settings import Receiver, Settings, SettingsError
+from common.settings import Architecture, Auth, Format, MonitoringLevel, Receiver, Removal, Settings, SettingsError
+from rehearsal.combinations import COMBINATIONS, LINTED, context
 
 
 def test_without_context_the_documented_defaults_hold() -> None:
@@ -147,3 +149,31 @@ def test_workers_are_the_fewest_until_a_quota_is_named_and_then_keep_up_with_it(
     assert workers(Settings(region="us-east-1")) == workers(Settings()) == [2, 2, 2, 2, 2]
     assert workers(Settings(rekognition_tps=50)) == [2, 12, 3, 3, 2]
     assert workers(Settings(rekognition_tps=500, fetch_workers=20)) == [20, 115, 25, 30, 20]
+
+
+def test_every_setting_is_rehearsed_before_it_is_deployed() -> None:
+    """With a value that is not the default; rehearsal/combinations.py says which."""
+    tried = {name for settings in COMBINATIONS.values() for name in settings}
+    assert {field.name for field in fields(Settings)} - tried == {
+        "layer_platform",  # of this machine, for tests and laptops
+        "label_exclusion_filters",  # as is the other half of the filters
+        "label_category_inclusion_filters",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("auth", get_args(Auth)),
+        ("architecture", get_args(Architecture)),
+        ("format", get_args(Format)),
+        ("monitoring", get_args(MonitoringLevel)),
+        ("removal_policy", get_args(Removal)),
+        ("python_version", ("3.12", "3.13", "3.14")),
+    ],
+)
+def test_every_value_of_a_choice_is_rehearsed(name: str, values: tuple[str, ...]) -> None:
+    rehearsed = {getattr(Settings.from_context(context(each)), name) for each in COMBINATIONS}
+    assert rehearsed == set(values)
+    assert set(LINTED) <= COMBINATIONS.keys()
+    assert len(COMBINATIONS) > 15

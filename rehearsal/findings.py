@@ -1,0 +1,52 @@
+"""What a check found, and what was found before and is as it should be."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+Templates = dict[str, dict[str, Any]]
+"""Stack -> its template."""
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Finding:
+    """Something that would fail on AWS, or allows more than it has to."""
+
+    rule: str
+    place: str
+    """The construct's path or `stack/logical id`."""
+
+    message: str
+    fix: str
+    """What to do, or where it is written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acknowledgement:
+    """A finding that is as it should be. The rules of cdk-nag are acknowledged at the constructs themselves."""
+
+    rule: str
+    place: str
+    """As in `Finding`; `*` stands for anything."""
+
+    reason: str
+
+    def covers(self, finding: Finding) -> bool:
+        """Tell if it speaks of this finding."""
+        return self.rule == finding.rule and fnmatchcase(finding.place, self.place)
+
+
+ACKNOWLEDGED = (
+    Acknowledgement(rule="W3005", place="*", reason="CDK also writes down the dependencies that a reference implies."),
+)
+
+
+def unacknowledged(
+    findings: Iterable[Finding], acknowledgements: Iterable[Acknowledgement]
+) -> tuple[list[Finding], list[Acknowledgement]]:
+    """Take out what is acknowledged. Returns (the other findings, the acknowledgements that cover none)."""
+    known = list(acknowledgements)
+    every = sorted(set(findings))
+    unused = [one for one in known if not any(one.covers(finding) for finding in every)]
+    return [finding for finding in every if not any(one.covers(finding) for one in known)], unused
