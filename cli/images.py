@@ -41,7 +41,7 @@ def search(target: Target, query: Mapping[str, Any], limit: int) -> list[dict[st
 def show_images(found: Iterable[Mapping[str, Any]], out: Console) -> None:
     """Print images of a list or of a search."""
     for entry in found:
-        uploaded, seen = moment(entry["uploaded_at"]), ", ".join(entry["labels"])
+        uploaded, seen = moment(entry["uploaded_at"]), ", ".join(entry["labels"]) or "no labels"
         if entry["failure"]:
             seen = failure(entry)
         if "confidence" in entry:

@@ -61,8 +61,7 @@ def ingest(
 ) -> None:
     """Store pictures: files, folders (under the names in there), URLs, or what manifests or a bucket name.
 
-    Lists what was skipped or refused, and last what is FAILED, with the reasons. The same command again goes on: what
-    is there already is not sent again.
+    Lists what is left out, and last what is FAILED, with the reasons. The same command again sends what is missing.
     """
     try:
         found = find(target)

@@ -87,8 +87,7 @@ def env(
 ) -> None:
     """Print addresses, key and buckets as shell exports, for eval "$(sightline env)".
 
-    Of a laptop also the AWS endpoint and test credentials: from then on `aws` and `boto3` in that shell talk to the
-    laptop. To take that back: eval "$(sightline env --unset)".
+    With a laptop's, `aws` and boto3 talk to the laptop in that shell, until eval "$(sightline env --unset)".
     """
     if unset:
         out.print(f"unset {' '.join(VARIABLES)}")

@@ -184,7 +184,24 @@ def _ids(system: System) -> list[str]:
 def test_an_event_that_was_never_offered_is_not_replayed(cloud: Cloud) -> None:
     refused = sightline(cloud, "replay", str(uuid.uuid4()))
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert "DeliveryNotFound: there is no event of this id" in refused.stderr
+    assert "✗ there is no event of this id" in refused.stderr
+
+
+def test_what_waits_for_a_receiver_that_is_down_is_shown_before_it_is_offered(
+    system: System, cloud: Cloud, behave: Behave
+) -> None:
+    def log(image: str) -> list[str]:
+        return sightline(cloud, "deliveries", "--image", image).stdout.rstrip("\n").split("\t")
+
+    behave(status=503, retry_after="20")
+    publish(system, [event("opens the breaker.jpg")])
+    wait_for(lambda: "503" in log("opens the breaker.jpg")[-1])
+    waiting = event("behind the breaker.jpg")
+    publish(system, [waiting])
+    shown = wait_for(lambda: (found := log(waiting.image))[1:] and found)
+    assert shown == [waiting.event_id, waiting.image, waiting.event, "thirdparty", "WAITING", "0", "", ""]
+    behave()
+    wait_for(lambda: log(waiting.image)[4:6] == ["DELIVERED", "1"])
 
 
 def test_signatures_hold_across_a_rotation(system: System, cloud: Cloud, behave: Behave) -> None:

@@ -1,5 +1,11 @@
 import shlex
+from typing import Any
+from urllib.parse import unquote
 
+import pytest
+import requests
+
+from cli import images
 from cli.main import VARIABLES, curl_lines, exports
 from cli.target import Target, TargetName, local_target
 
@@ -61,3 +67,20 @@ def test_the_curl_lines_name_the_target_that_was_found() -> None:
     assert "--target local" in lines[0]
     assert '--data-urlencode "url=$PHOTO_URL"' in lines[1]
     assert '--data-urlencode "url=https://…"' in curl_lines(ON_AWS)[1]
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "holiday/red flower.jpg", "./a.jpg", "b/../a.jpg", "b//a.jpg", "/a.jpg"])
+def test_a_deletion_names_the_image_that_was_meant(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Clients take a part such as .. for a folder's, and the image beside it would go."""
+    asked: list[str] = []
+
+    def call(target: Target, method: str, address: str) -> Any:
+        asked.append(requests.Request(method, address).prepare().url or "")
+        answer = requests.Response()
+        answer.status_code, answer._content = 202, b"{}"
+        return answer
+
+    monkeypatch.setattr("cli.images.call", call)
+    images.delete(ON_A_LAPTOP, name)
+    [address] = asked
+    assert unquote(address) == f"{ON_A_LAPTOP.labels}/images/{name}"
