@@ -127,14 +127,14 @@ openapi: setup ## update the APIs' descriptions from their code
 
 .PHONY: bootstrap deploy destroy
 bootstrap: setup ## prepare an AWS account and Region for the first deploy
-	cdk bootstrap --no-notices
+	@python -m cli.deploy bootstrap
 
 deploy: setup ## deploy to AWS with your credentials, and show how to go on
-	cdk deploy --all --no-notices
+	@python -m cli.deploy deploy
 	@sightline guide --target aws
 
 destroy: setup ## remove the stacks; the bucket, the table and the logs stay
-	cdk destroy --all --no-notices
+	@python -m cli.deploy destroy
 
 .PHONY: bench-rekognition bench-pipeline bench-cold-start bench-conversion bench-search bench-cost
 # OPTIONS="--images 20" and the like choose other sizes; `python -m benchmarks.search --help` lists a benchmark's.

@@ -20,23 +20,25 @@ def build_app(context: dict[str, Any] | None = None) -> App:
         SettingsError: a setting is misspelt or has a value it cannot take.
     """
     app = App(context=context)
-    # The CDK CLI names the credentials' Region in CDK_DEFAULT_REGION; quotas depend on it.
+    # The CDK CLI names the Region in CDK_DEFAULT_REGION, as cli/account.py finds it; quotas depend on it.
     region = {"region": os.environ["CDK_DEFAULT_REGION"]} if "CDK_DEFAULT_REGION" in os.environ else {}
     settings = Settings.from_context({**region, **app.node.get_all_context()})
     environment = Environment(region=settings.region) if settings.region else None
 
-    api = APIStack(app, "APIStack", settings=settings, env=environment)
+    def stack(id: str) -> dict[str, Any]:
+        return {"id": id, "stack_name": settings.named(id), "tags": settings.tags, "env": environment}
+
+    api = APIStack(app, **stack("APIStack"), settings=settings)
     integration = IntegrationStack(
         app,
-        "IntegrationStack",
+        **stack("IntegrationStack"),
         api_key=api.api_key,
         alarm_topic=api.alarm_topic,
         settings=settings,
-        env=environment,
     )
     RekognitionStack(
         app,
-        "RekognitionStack",
+        **stack("RekognitionStack"),
         image_bucket=api.image_bucket,
         uploaded_image_topic=api.uploaded_image_topic,
         uploads=api.uploads,
@@ -46,7 +48,6 @@ def build_app(context: dict[str, Any] | None = None) -> App:
         api_key=api.api_key,
         alarm_topic=api.alarm_topic,
         settings=settings,
-        env=environment,
     )
 
     # On a stack, because what is said of the app itself is left out of the assembly.

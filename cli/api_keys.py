@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from cli.stacks import MakeClient, resources
+from cli.stacks import Stacks
 
 
 @dataclass(frozen=True, order=True)
@@ -18,10 +18,10 @@ class Key:
     plans: int
 
 
-def newest_key(client: MakeClient) -> str | None:
-    """The value of the newest key; None if there is none, or none is asked for."""
-    plans = usage_plans(client)
-    key = newest(all_keys(client, plans), plans)
+def newest_key(stacks: Stacks) -> str | None:
+    """Return the value of the newest key that the stacks' own plans know; None without one, or if none is asked for."""
+    plans = usage_plans(stacks)
+    key = newest(all_keys(stacks, plans), plans)
     return key.value if key else None
 
 
@@ -30,14 +30,14 @@ def newest(keys: list[Key], plans: list[str]) -> Key | None:
     return max((key for key in keys if key.enabled and key.plans == len(plans)), default=None)
 
 
-def usage_plans(client: MakeClient) -> list[str]:
+def usage_plans(stacks: Stacks) -> list[str]:
     """The ids of the APIs' plans; none where the APIs ask for no key."""
-    return [resource["PhysicalResourceId"] for resource in resources(client, "AWS::ApiGateway::UsagePlan")]
+    return [resource["PhysicalResourceId"] for resource in stacks.resources("AWS::ApiGateway::UsagePlan")]
 
 
-def all_keys(client: MakeClient, plans: list[str]) -> list[Key]:
+def all_keys(stacks: Stacks, plans: list[str]) -> list[Key]:
     """Those that any of the plans knows."""
-    gateway = client("apigateway")
+    gateway = stacks.client("apigateway")
     pages = gateway.get_paginator("get_usage_plan_keys")
     ids = [key["id"] for plan in plans for page in pages.paginate(usagePlanId=plan) for key in page["items"]]
     keys = []

@@ -13,7 +13,8 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.util import Retry
 
-from cli.target import Target, TargetName, session
+from cli.account import session
+from cli.target import Target, TargetName
 
 TIMEOUT_SECONDS = 60
 """API Gateway gives up after 29; the embedded cloud may take longer on a busy machine."""

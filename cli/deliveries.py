@@ -90,9 +90,7 @@ def rotate(target: Target, receiver: str) -> str:
 
 
 def _arn(target: Target, receiver: str) -> str:
-    [stack] = target.client("cloudformation").describe_stacks(StackName="IntegrationStack")["Stacks"]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    arns: dict[str, str] = json.loads(outputs["SigningSecretArns"])
+    arns: dict[str, str] = json.loads(target.stacks.outputs("IntegrationStack")["SigningSecretArns"])
     if receiver not in arns:
         raise SecretError(f"there is no receiver {receiver!r}; there are {', '.join(arns)}")
     return arns[receiver]

@@ -20,7 +20,7 @@ from cli.api_keys import all_keys, usage_plans
 from cli.calls import CallError, Session, call
 from cli.lines import printable
 from cli.redrive import dead_letter_queues
-from cli.stacks import STACKS, resources
+from cli.stacks import STACKS, names_no_stack
 from cli.target import Target, TargetName
 from common.prices import calls_for
 
@@ -109,23 +109,8 @@ class Patient:
 
     @cached_property
     def _outputs(self) -> dict[str, str]:
-        return {
-            output["OutputKey"]: output["OutputValue"]
-            for stack in STACKS
-            if (found := self.stack(stack))
-            for output in found.get("Outputs", [])
-        }
-
-    def stack(self, name: str) -> dict[str, Any] | None:
-        """CloudFormation's description of a stack, or None if there is none."""
-        try:
-            [found] = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
-        except ClientError as error:
-            if _names_no_stack(error):
-                return None
-            raise
-        described: dict[str, Any] = found
-        return described
+        stacks = self.target.stacks
+        return {name: value for stack in STACKS for name, value in stacks.outputs(stack).items()}
 
     @property
     def receivers(self) -> list[dict[str, str]]:
@@ -140,7 +125,7 @@ class Patient:
             functions.get_function_configuration(FunctionName=found["PhysicalResourceId"])
             .get("Environment", {})
             .get("Variables", {})
-            for found in resources(self.target.client, "AWS::Lambda::Function")
+            for found in self.target.stacks.resources("AWS::Lambda::Function")
         ]
 
     def physical(self, kind: str, construct: str) -> str:
@@ -149,15 +134,15 @@ class Patient:
         Raises:
             NotThereError: there is none.
         """
-        for found in resources(self.target.client, kind):
+        for found in self.target.stacks.resources(kind):
             if re.fullmatch(rf"{construct}[0-9A-F]{{8}}", found["LogicalResourceId"]):
                 return str(found["PhysicalResourceId"])
         raise NotThereError(f"no stack has {construct}")
 
 
 def _stacks(patient: Patient) -> Iterator[Seen]:
-    for name in STACKS:
-        found = patient.stack(name)
+    for stack in STACKS:
+        name, found = patient.target.stacks.name(stack), patient.target.stacks.describe(stack)
         if found is None:
             yield finding(f"{name} is not there", "deploy it: `make deploy`")
         elif (status := found["StackStatus"]) in COMPLETE:
@@ -174,12 +159,12 @@ def _stacks(patient: Patient) -> Iterator[Seen]:
 
 
 def _key(patient: Patient) -> Iterator[Seen]:
-    plans = usage_plans(patient.target.client)
+    plans = usage_plans(patient.target.stacks)
     if not plans:
         yield good("the APIs ask for none (auth=iam or auth=none)")
         return
     given = patient.target.api_key
-    keys = {key.value: key for key in all_keys(patient.target.client, plans)}
+    keys = {key.value: key for key in all_keys(patient.target.stacks, plans)}
     rotate = "`sightline rotate-key` makes one that all APIs admit"
     if given is None:
         yield finding("there is none that is enabled and that all APIs know", rotate)
@@ -218,7 +203,7 @@ def _apis(patient: Patient) -> Iterator[Seen]:
 
 def _mappings(patient: Patient) -> Iterator[Seen]:
     functions = patient.client("lambda")
-    found = list(resources(patient.target.client, "AWS::Lambda::EventSourceMapping"))
+    found = list(patient.target.stacks.resources("AWS::Lambda::EventSourceMapping"))
     running = 0
     for resource in found:
         uuid = resource["PhysicalResourceId"]
@@ -469,7 +454,7 @@ def _emails(patient: Patient) -> Iterator[Seen]:
         pages = patient.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
         mailed = [entry for page in pages for entry in page["Subscriptions"] if entry["Protocol"].startswith("email")]
         again = f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint"
-        subscriptions = resources(patient.target.client, "AWS::SNS::Subscription")
+        subscriptions = patient.target.stacks.resources("AWS::SNS::Subscription")
         topics_own = (
             found for found in subscriptions if found["LogicalResourceId"].startswith(output.removesuffix("Arn"))
         )
@@ -488,7 +473,7 @@ def _emails(patient: Patient) -> Iterator[Seen]:
 
 
 def _alarms(patient: Patient) -> Iterator[Seen]:
-    names = [found["PhysicalResourceId"] for found in resources(patient.target.client, "AWS::CloudWatch::Alarm")]
+    names = [found["PhysicalResourceId"] for found in patient.target.stacks.resources("AWS::CloudWatch::Alarm")]
     if not names:
         yield unchecked("this deployment has none")
         return
@@ -530,7 +515,7 @@ def _concurrency(patient: Patient) -> Iterator[Seen]:
         yield unchecked("the embedded cloud has no limit")
         return
     functions = patient.client("lambda")
-    mappings = resources(patient.target.client, "AWS::Lambda::EventSourceMapping")
+    mappings = patient.target.stacks.resources("AWS::Lambda::EventSourceMapping")
     workers = 0
     for mapping in mappings:
         with suppress(functions.exceptions.ResourceNotFoundException):  # of which another check speaks
@@ -594,19 +579,10 @@ def examine(target: Target) -> Iterator[tuple[str, Seen]]:
                 yield name, seen
         except Exception as error:  # noqa: BLE001 - whatever it is, the other checks are to be made
             text = f"could not be checked: {str(error) or type(error).__name__}"
-            if isinstance(error, NotThereError) or _names_no_stack(error):
+            if isinstance(error, NotThereError) or names_no_stack(error):
                 yield name, Seen(State.UNCHECKED, text)
             else:
                 yield name, finding(text, "ask again with the rights to look at it, or when AWS answers")
-
-
-def _names_no_stack(error: Exception) -> bool:
-    """Whether it is CloudFormation's answer for a stack that is not there."""
-    return (
-        isinstance(error, ClientError)
-        and error.response["Error"]["Code"] == "ValidationError"
-        and "does not exist" in str(error)
-    )
 
 
 def run(target: Target, *, as_json: bool, out: Console) -> int:

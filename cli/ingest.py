@@ -67,7 +67,7 @@ def ingest(
         found = find(target)
     except TargetError as error:
         _fail(error)
-    err.print(f"[dim]target: {found.name}[/dim]")
+    err.print(f"[dim]target: {found.place}[/dim]")
     try:
         if any(source.startswith(ingest_bucket.SCHEME) for source in sources):
             if len(sources) > 1 or overwrite:

@@ -58,7 +58,9 @@ def run(
         with ExitStack() as files:
             listing = look(target.client("s3"), bucket, start, prefix, files)
             _say(listing, place, system, target, err)
-            if not listing.pictures or not (yes or typer.confirm("Copy them, and have them recognised?", err=True)):
+            if not listing.pictures or not (
+                yes or typer.confirm(f"Copy them, and have them recognised ({target.place})?", err=True)
+            ):
                 raise typer.Exit(0 if not listing.pictures else 1)
             sent = write(target.client("s3"), system.manifests, bucket, listing)
         manifests.see_through(target, system, sent, wait=wait, as_json=as_json, out=out, err=err)

@@ -52,7 +52,7 @@ def _ask(found: Sequence[tuple[Path, bytes]], system: System, target: Target, er
     pictures = sum(lines(path, body) for path, body in found)
     err.print(f"at most {pictures:,} pictures in {', '.join(str(path) for path, _ in found)}", markup=False)
     manifests.say_cost(pictures, system, target, err)
-    if not typer.confirm("Fetch them, and recognise what is in them?", err=True):
+    if not typer.confirm(f"Fetch them, and recognise what is in them ({target.place})?", err=True):
         raise typer.Exit(1)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cli.stacks import MakeClient
+from cli.stacks import STACKS, ForeignStackError, Stacks
 
 IDENTIFIERS = {"AWS::S3::Bucket": "BucketName", "AWS::DynamoDB::GlobalTable": "TableName"}
 
@@ -13,23 +13,24 @@ class KeptError(RuntimeError):
     """It is not known what a stack has kept; the message says why."""
 
 
-def kept(client: MakeClient, stack: str) -> dict[str, dict[str, str]]:
+def kept(stacks: Stacks, stack: str) -> dict[str, dict[str, str]]:
     """A mapping as `cdk import --resource-mapping` takes it, of a stack that is there or was deleted.
 
-    `stack` is its name, or its id, as several of a name may have been deleted. CloudFormation remembers
+    `stack` is its name in the app, or its id, as several of a name may have been deleted. CloudFormation remembers
     them for 90 days.
 
     Raises:
         KeptError: there was no such stack, or several have kept something.
         ClientError: CloudFormation refused a call.
     """
-    cloudformation = client("cloudformation")
+    cloudformation = stacks.client("cloudformation")
+    stack = stacks.name(stack) if stack in STACKS else stack
     try:
         return _mapping(_resources(cloudformation, stack))
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationError":
             raise
-        deleted = _deleted(cloudformation, stack)
+        deleted = _deleted(stacks, cloudformation, stack)
         if not deleted:
             raise KeptError(f"there is no stack {stack}, and none was deleted in the last 90 days") from error
         found = {each: mapping for each in deleted if (mapping := _mapping(_resources(cloudformation, each)))}
@@ -39,15 +40,23 @@ def kept(client: MakeClient, stack: str) -> dict[str, dict[str, str]]:
         return next(iter(found.values()), {})
 
 
-def _deleted(cloudformation: Any, stack: str) -> dict[str, str]:
-    """When the deleted stacks of a name were there, by their ids."""
+def _deleted(stacks: Stacks, cloudformation: Any, stack: str) -> dict[str, str]:
+    """When the deleted stacks of a name, of this deployment, were there, by their ids."""
     pages = cloudformation.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
     return {
         found["StackId"]: f"{found['CreationTime']:%Y-%m-%d %H:%M} to {found['DeletionTime']:%Y-%m-%d %H:%M}"
         for page in pages
         for found in page["StackSummaries"]
-        if found["StackName"] == stack
+        if found["StackName"] == stack and _is_own(stacks, cloudformation, found["StackId"])
     }
+
+
+def _is_own(stacks: Stacks, cloudformation: Any, stack_id: str) -> bool:
+    try:
+        stacks.expect_own(cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0])
+    except ForeignStackError:
+        return False
+    return True
 
 
 def _mapping(resources: list[dict[str, Any]]) -> dict[str, dict[str, str]]:

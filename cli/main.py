@@ -19,6 +19,7 @@ from cli import doctor as examination
 from cli import images
 from cli import kept as remains
 from cli import usage as spending
+from cli.account import SHELL
 from cli.calls import CallError
 from cli.ingest import ingest
 from cli.lines import printable
@@ -27,8 +28,8 @@ from cli.redrive import run as run_redrive
 from cli.reproject import ReprojectError
 from cli.reproject import run as run_reproject
 from cli.rotation import KeyRotationError, revoke, rotate
-from cli.target import LOCAL_AWS, SHELL, Target, TargetError, TargetName, find, glimpse
-from common.settings import THIRDPARTY, SettingsError
+from cli.target import LOCAL_AWS, Target, TargetError, TargetName, find, glimpse
+from common.settings import THIRDPARTY, Settings, SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -116,9 +117,10 @@ def guide(target: TargetOption = None) -> None:
     if is_local:
         ending = [("Cost", "nothing: all of it runs on this laptop"), ("Teardown", "make local-down (keeps the state)")]
     else:
+        parameter = Settings(deployment=found.deployment).thirdparty_parameter
         ending = [
             ("Cost", "nearly all is Rekognition's: $1 per 1,000 images; `sightline cost` has the rest"),
-            ("Third party", "the SSM parameter thirdparty_endpoint; the README shows how to set it"),
+            ("Third party", f"the SSM parameter {parameter}; the README shows how to set it"),
             ("Teardown", "make destroy (keeps the bucket, the table and the logs)"),
         ]
     out.print()
@@ -154,7 +156,7 @@ def kept(
 ) -> None:
     """Print the buckets and tables that a stack leaves behind, for `cdk import --resource-mapping`."""
     try:
-        found = remains.kept(_find(target, glimpse).client, stack)
+        found = remains.kept(_find(target, glimpse).stacks, stack)
     except (remains.KeptError, BotoCoreError, ClientError) as error:
         _fail(error)
     out.print_json(data=found)
@@ -247,7 +249,9 @@ def signing_secret(
     found = _find(target)
     try:
         if rotate:
-            if not yes and not typer.confirm(f"Sign deliveries to {receiver} with a new secret?", err=True):
+            if not yes and not typer.confirm(
+                f"Sign deliveries to {receiver} with a new secret ({found.place})?", err=True
+            ):
                 raise typer.Exit(1)
             value = log.rotate(found, receiver)
             err.print("In a minute deliveries carry two signatures, by this secret and by the one before it.")
@@ -353,7 +357,7 @@ def delete(
     """Delete images: the pictures now, and what is known of them within seconds."""
     found = _find(target)
     if found.name is TargetName.AWS and not yes:
-        typer.confirm(f"Delete {len(names)} image{'s' * (len(names) > 1)} ({found.name})?", abort=True, err=True)
+        typer.confirm(f"Delete {len(names)} image{'s' * (len(names) > 1)} ({found.place})?", abort=True, err=True)
     results = []
     for name in names:
         try:
@@ -467,7 +471,7 @@ def _find(name: TargetName | None, look: Callable[[TargetName | None], Target] |
         target = (look or find)(name)
     except TargetError as error:
         _fail(error)
-    err.print(f"[dim]target: {target.name}[/dim]")
+    err.print(f"[dim]target: {target.place}[/dim]")
     return target
 
 

@@ -38,7 +38,7 @@ class System:
     @classmethod
     def of(cls, target: Target) -> "System":
         """Read the outputs of the stacks."""
-        api, recognition = (_outputs(target, stack) for stack in ("APIStack", "RekognitionStack"))
+        api, recognition = (target.stacks.outputs(stack) for stack in ("APIStack", "RekognitionStack"))
         return cls(
             api["ManifestBucketName"],
             api["ManifestsTableName"],
@@ -206,8 +206,3 @@ def _count(dynamodb: Any, system: System, manifest: Sent) -> int:
         Select="COUNT",
     )
     return sum(page["Count"] for page in pages)
-
-
-def _outputs(target: Target, stack: str) -> dict[str, str]:
-    [description] = target.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-    return {output["OutputKey"]: output["OutputValue"] for output in description["Outputs"]}

@@ -16,7 +16,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli.lines import printable
-from cli.stacks import resources
 from cli.target import Target, TargetName
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ def dead_letter_queues(target: Target) -> list[DeadLetters]:
     """Those of the three stacks, as the redrive policies of their queues name them."""
     sqs: SQSClient = target.client("sqs")
     names, urls, attributes = {}, {}, {}
-    for resource in resources(target.client, "AWS::SQS::Queue"):
+    for resource in target.stacks.resources("AWS::SQS::Queue"):
         url = resource["PhysicalResourceId"]
         found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         arn = found["QueueArn"]
@@ -204,7 +203,7 @@ def _reason(target: Target, consumer: Consumer | None, message: "MessageTypeDef"
 
 def _agreed(target: Target, queue: DeadLetters) -> bool:
     cost = " AWS bills what that takes." if target.name is TargetName.AWS else ""
-    question = f"Move {_messages(queue.count)} back to {queue.name} ({target.name}), to be handled again?{cost}"
+    question = f"Move {_messages(queue.count)} back to {queue.name} ({target.place}), to be handled again?{cost}"
     return typer.confirm(question, err=True)
 
 

@@ -81,13 +81,7 @@ def run(target: Target, *, missing: bool, yes: bool, out: Console, err: Console)
 
 
 def _places(target: Target) -> Places:
-    cloudformation = target.client("cloudformation")
-
-    def outputs(stack: str) -> dict[str, str]:
-        [description] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
-        return {output["OutputKey"]: output["OutputValue"] for output in description["Outputs"]}
-
-    api, recognition = outputs("APIStack"), outputs("RekognitionStack")
+    api, recognition = target.stacks.outputs("APIStack"), target.stacks.outputs("RekognitionStack")
     return Places(
         records=recognition["ClassificationsTableName"],
         projections=recognition["ProjectionsTableName"],
@@ -102,7 +96,7 @@ def _agreed(target: Target, places: Places, *, missing: bool) -> bool:
     count = _size(target, places.records)
     also = "; every object that no record is about is recognised, at Rekognition's price" if missing else ""
     return typer.confirm(
-        f"Project about {count:,} images again ({target.name}), for about ${count * COST / 1e6:,.2f}{also}?", err=True
+        f"Project about {count:,} images again ({target.place}), for about ${count * COST / 1e6:,.2f}{also}?", err=True
     )
 
 

@@ -29,7 +29,8 @@ def rotate(target: Target, *, out: Console) -> None:
     Raises:
         KeyRotationError: the system asks for no key, AWS refused a call, or the new key is not admitted.
     """
-    name = f"sightline-{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+    prefix = f"{target.deployment}-sightline" if target.deployment else "sightline"
+    name = f"{prefix}-{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
     try:
         plans = _plans(target)
         gateway = target.client("apigateway")
@@ -53,7 +54,7 @@ def revoke(target: Target, *, yes: bool, out: Console) -> None:
     """
     try:
         plans = _plans(target)
-        keys = all_keys(target.client, plans)
+        keys = all_keys(target.stacks, plans)
         kept = newest(keys, plans)
         if kept is None:
             raise KeyRotationError("no key would be left; `sightline rotate-key` makes one")
@@ -62,7 +63,7 @@ def revoke(target: Target, *, yes: bool, out: Console) -> None:
             out.print(f"{kept.name} is the only key; `sightline rotate-key` makes a new one", markup=False)
             return
         names = ", ".join(f"{key.name} of {key.made_at:%Y-%m-%d %H:%M}" for key in old)
-        question = f"Revoke {names} ({target.name})? Who still uses it is refused from then on."
+        question = f"Revoke {names} ({target.place})? Who still uses it is refused from then on."
         if not yes and not typer.confirm(question, err=True):
             return
         _wait_until_admitted(target, kept.value)
@@ -76,7 +77,7 @@ def revoke(target: Target, *, yes: bool, out: Console) -> None:
 
 
 def _plans(target: Target) -> list[str]:
-    if plans := usage_plans(target.client):
+    if plans := usage_plans(target.stacks):
         return plans
     raise KeyRotationError("the system asks for no key: its setting `auth` is iam or none")
 

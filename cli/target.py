@@ -5,7 +5,6 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,11 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cli import account
+from cli.account import AccountError, session
 from cli.api_keys import newest_key
-from cli.stacks import STACKS
+from cli.stacks import STACKS, ForeignStackError, Stacks
+from common.settings import DEFAULT_DEPLOYMENT, SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,12 +37,6 @@ LOCAL_AWS = {
     "AWS_DEFAULT_REGION": "us-east-1",
 }
 """The embedded cloud's own credentials and Region, as variables of the AWS CLI and SDKs."""
-
-SHELL = "SIGHTLINE_SHELL"
-"""The variable by which `sightline env` marks a shell whose AWS variables are the embedded cloud's."""
-
-CDK_JSON = ROOT / "cdk.json"
-"""What is deployed from here, and to which Region, if it names one."""
 
 
 class TargetName(StrEnum):
@@ -75,6 +71,27 @@ class Target:
     """The laptop's third party; None on AWS."""
     aws: str | None = None
     """Where the embedded cloud stands in for AWS; None on AWS itself."""
+    deployment: str = ""
+    """The setting `deployment` of the system."""
+    account: str | None = None
+    """The account on AWS, where it is known."""
+
+    @property
+    def stacks(self) -> Stacks:
+        """The stacks of the system."""
+        return Stacks(self.client, self.deployment)
+
+    @property
+    def place(self) -> str:
+        """Tell which system this is, for whoever is about to change it."""
+        parts: list[str] = [self.name]
+        if self.name is TargetName.AWS:
+            parts += [f"account {self.account}"] if self.account else []
+            parts += [f"Region {session().region_name}", f"deployment {self.deployment or DEFAULT_DEPLOYMENT}"]
+            parts += [f"at {endpoint}"] if (endpoint := os.environ.get("AWS_ENDPOINT_URL")) else []
+        elif self.deployment:
+            parts += [f"deployment {self.deployment}"]
+        return ", ".join(parts)
 
     def client(self, service: Any) -> Any:
         """A boto3 client of the target's services."""
@@ -90,30 +107,13 @@ class Target:
         )
 
 
-@cache
-def session() -> boto3.Session:
-    """The caller's way to AWS: to the Region that the setting `region` names, else to the credentials' own.
-
-    Raises:
-        TargetError: this shell's AWS variables lead to the embedded cloud.
-    """
-    if os.environ.get(SHELL) == TargetName.LOCAL:
-        raise TargetError(
-            "this shell's AWS variables lead to the laptop, as `sightline env` has set them. For the laptop, start a "
-            "local system with `make local-up`. For AWS, open another shell, or take them back with "
-            'eval "$(.venv/bin/sightline env --unset)"'
-        )
-    settings = json.loads(CDK_JSON.read_text())["context"]
-    return boto3.Session(region_name=settings.get("region"))
-
-
 def find(name: TargetName | None) -> Target:
     """Return the target asked for; without a name the embedded cloud if one is registered, else AWS.
 
     Raises:
         TargetError: there is no such system, or it is not up.
     """
-    return _local() if _is_local(name) else _aws()
+    return _local() if _is_local(name) else _on_aws()
 
 
 def glimpse(name: TargetName | None) -> Target:
@@ -124,15 +124,7 @@ def glimpse(name: TargetName | None) -> Target:
     """
     if _is_local(name):
         return _local()
-    outputs: dict[str, Any] = {}
-    key = None
-    for stack in STACKS:
-        with suppress(BotoCoreError, ClientError):
-            outputs |= _outputs(stack)
-    with suppress(BotoCoreError, ClientError):
-        key = newest_key(session().client)
-    upload, labels, deliveries = (outputs.get(f"{api}Endpoint", "") for api in ("Upload", "Labels", "Deliveries"))
-    return Target(TargetName.AWS, upload, labels, deliveries, key)
+    return _on_aws(BotoCoreError, ClientError)
 
 
 def _is_local(name: TargetName | None) -> bool:
@@ -183,32 +175,46 @@ def local_target(endpoints: dict[str, str]) -> Target:
         manifests=endpoints["manifests"],
         partner=endpoints["partner"].rstrip("/"),
         aws=endpoints["aws"],
+        deployment=endpoints.get("deployment", ""),
     )
 
 
-def _aws() -> Target:
+def _on_aws(*tolerated: type[Exception]) -> Target:
+    """Return the system on AWS: all of it, or what can be seen despite errors that are tolerated."""
+    outputs: dict[str, str] = {}
+    account_id = key = None
     try:
-        api = _outputs("APIStack")
-        recognition = _outputs("RekognitionStack")
-        key = newest_key(session().client) if "ApiKeyId" in api else None
-        integration = _outputs("IntegrationStack")
-    except (BotoCoreError, ClientError) as error:
-        raise TargetError(f"no system found on AWS: {error}") from error
+        deployment = account.settings().deployment
+        stacks = Stacks(session().client, deployment)
+        where = f"Region {session().region_name}, deployment {deployment or DEFAULT_DEPLOYMENT}"
+        for stack in STACKS:
+            with suppress(*tolerated):
+                if found := stacks.describe(stack):
+                    account_id = found["StackId"].split(":")[4]
+                    outputs |= {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+                elif not tolerated:
+                    missing = f"there is no stack {stacks.name(stack)} on AWS ({where})"
+                    raise TargetError(f"{missing}; `make deploy` makes it")
+        addresses = [outputs.get(f"{api}Endpoint", "") for api in ("Upload", "Labels", "Deliveries")]
+        if not (all(addresses) or tolerated):
+            raise TargetError(f"the stacks on AWS ({where}) are incomplete; `sightline doctor` tells more")
+        with suppress(*tolerated):
+            key = newest_key(stacks) if "ApiKeyId" in outputs else None
+    except (BotoCoreError, ClientError, SettingsError, AccountError, ForeignStackError) as error:
+        raise TargetError(account.explain(error)) from error
+    upload, labels, deliveries = addresses
     return Target(
         TargetName.AWS,
-        api["UploadEndpoint"],
-        recognition["LabelsEndpoint"],
-        integration["DeliveriesEndpoint"],
+        upload,
+        labels,
+        deliveries,
         key,
-        gallery=recognition.get("GalleryAddress"),
-        images=api.get("ImageBucketName"),
-        manifests=api.get("ManifestBucketName"),
+        gallery=outputs.get("GalleryAddress"),
+        images=outputs.get("ImageBucketName"),
+        manifests=outputs.get("ManifestBucketName"),
+        deployment=deployment,
+        account=account_id,
     )
-
-
-def _outputs(stack: str) -> dict[str, Any]:
-    [description] = session().client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-    return {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
 
 
 def remember_key(target: Target, key: str) -> None:

@@ -33,8 +33,6 @@ PRICES = Path(__file__).parent / "prices.py"
 """Goes into the layer too, as `common.prices`: functions and programs know it by the same name."""
 BUILD = ROOT / ".build" / "layers"
 
-ENDPOINTS_PARAMETER = "/sightline/endpoints"
-
 # Lambda's Python 3.12 and later run on Amazon Linux 2023 (glibc 2.34).
 PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
 
@@ -237,7 +235,7 @@ def python_function(
         logging_format=lambda_.LoggingFormat.JSON,
         role=_role(scope, id, group),
         tracing=tracing,
-        environment={"POWERTOOLS_SERVICE_NAME": id, **environment},
+        environment={"POWERTOOLS_SERVICE_NAME": settings.named(id), **environment},
     )
     acknowledge(function, {"AwsSolutions-L1": "The runtime is a setting; Powertools and the layer are tested on it."})
     if tracing is lambda_.Tracing.ACTIVE:
@@ -440,11 +438,11 @@ def json_api(
     keyless = [(path, "GET") for path in open_routes]
     if with_page:
         keyless += [(path, "OPTIONS") for path in called_by_page]
-        know_endpoints(function)
+        know_endpoints(function, settings)
     api = apigateway.RestApi(
         scope,
         id,
-        rest_api_name=name,
+        rest_api_name=settings.named(name),  # which is a dimension of its metrics
         description=description,
         endpoint_types=[apigateway.EndpointType.REGIONAL],
         cloud_watch_role=False,
@@ -502,10 +500,10 @@ def json_api(
     return api
 
 
-def know_endpoints(function: lambda_.Function) -> None:
-    """Have a function read where the system is met from outside."""
-    function.add_environment("ENDPOINTS_PARAMETER", ENDPOINTS_PARAMETER)
-    name = ENDPOINTS_PARAMETER.lstrip("/")
+def know_endpoints(function: lambda_.Function, settings: Settings) -> None:
+    """Let a function read where the system is met from outside."""
+    function.add_environment("ENDPOINTS_PARAMETER", settings.endpoints_parameter)
+    name = settings.endpoints_parameter.lstrip("/")
     grant(function, ["ssm:GetParameter"], stack_arn(function, service="ssm", resource="parameter", name=name))
 
 

@@ -56,7 +56,7 @@ def alarm_topic(scope: Construct, id: str, *, settings: Settings) -> sns.Topic:
 
 
 def own_metric(name: str, *, service: str, statistic: str = "Sum", **dimensions: str) -> cloudwatch.Metric:
-    """What a function counts (`metrics.count`)."""
+    """What a function counts (`metrics.count`). `service` is its name in the deployment (`Settings.named`)."""
     return cloudwatch.Metric(
         namespace=NAMESPACE,
         metric_name=name,
@@ -78,6 +78,7 @@ class Monitoring(Construct):
 
     def __init__(self, scope: Construct, id: str, *, topic: sns.ITopic, settings: Settings) -> None:
         super().__init__(scope, id)
+        self._settings = settings
         self._action = actions.SnsAction(topic)
         self._dashboard: cloudwatch.Dashboard | None = None
         if settings.monitoring == "full":
@@ -251,7 +252,7 @@ class Monitoring(Construct):
         for function in functions:
             if function is None:
                 continue
-            share = own_metric("MessagesFailed", service=function.node.id, statistic="Average")
+            share = own_metric("MessagesFailed", service=self._settings.named(function.node.id), statistic="Average")
             self.alarm(
                 f"{_id(function)}MessagesFail",
                 share,

@@ -30,6 +30,12 @@ HOSTS = "hosts such as example.com or *.example.com (other scripts as xn--…)"
 
 THIRDPARTY = "thirdparty"
 THIRDPARTY_ENDPOINT = "thirdparty_endpoint"
+DEPLOYMENT_TAG = "sightline:deployment"
+"""The tag of every stack; its value names the deployment."""
+DEFAULT_DEPLOYMENT = "default"
+"""What the tag and messages call the deployment without a name."""
+MAX_DEPLOYMENT = 100
+"""A stack's name has 128 characters, with the longest of ours, -IntegrationStack."""
 """The SSM parameter that holds the third party's address. It is the operator's: no stack makes or changes it."""
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -102,6 +108,10 @@ class Settings:
     Lists are JSON lists or comma-separated text. Units stand in the names.
     """
 
+    deployment: str = ""
+    """A name that sets this deployment apart from others in the account: all names that are not generated begin with
+    it. Without it they are as the documents have them."""
+
     region: str | None = None
     """AWS Region; without it the one of the caller's credentials, if they are known at synth."""
 
@@ -169,7 +179,8 @@ class Settings:
 
     receivers: tuple[Receiver, ...] = ()
     """Third parties, each with a queue, a function and a secret of its own; a JSON list of objects with Receiver's
-    members. Without it there is one, `thirdparty`, whose address is in the SSM parameter `thirdparty_endpoint`."""
+    members. Without it there is one, `thirdparty`, whose address is in the SSM parameter `thirdparty_endpoint`; with
+    `deployment` set, in `/sightline/<deployment>/thirdparty_endpoint`."""
 
     notify_email: str = ""
     """Where e-mails about results go; none are sent without it. The recipient has to confirm the subscription."""
@@ -196,6 +207,7 @@ class Settings:
     """How long the functions' logs are kept."""
 
     def __post_init__(self) -> None:
+        _deployment(self.deployment)
         _one_of("format", self.format, get_args(Format))
         self._check_receivers()
         _address("notify_email", self.notify_email)
@@ -266,6 +278,25 @@ class Settings:
             if not (_is_host(host) or _is_ipv6_host(host)) or not number.isdecimal() or not 0 < int(number) <= MAX_PORT:
                 raise SettingsError(f"private_sources has {source!r}; it takes host:port, as in 127.0.0.1:8000")
 
+    def named(self, name: str) -> str:
+        """Return the name in this deployment of a stack, an API or a service: other deployments have others."""
+        return f"{self.deployment}-{name}" if self.deployment else name
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags of the stacks, by which `make deploy` and the commands know them."""
+        return {DEPLOYMENT_TAG: self.deployment or DEFAULT_DEPLOYMENT}
+
+    @property
+    def endpoints_parameter(self) -> str:
+        """The SSM parameter that says where the system is met from outside."""
+        return f"/sightline/{self.deployment}/endpoints" if self.deployment else "/sightline/endpoints"
+
+    @property
+    def thirdparty_parameter(self) -> str:
+        """The SSM parameter that holds the third party's address, unless `receivers` name others."""
+        return f"/sightline/{self.deployment}/{THIRDPARTY_ENDPOINT}" if self.deployment else THIRDPARTY_ENDPOINT
+
     @property
     def detect_labels(self) -> dict[str, Any]:
         """The parameters of DetectLabels that do not depend on the picture, in Rekognition's own names."""
@@ -299,7 +330,9 @@ class Settings:
     @property
     def third_parties(self) -> tuple[Receiver, ...]:
         """Who results are delivered to."""
-        return self.receivers or (Receiver(name=THIRDPARTY, url_parameter=THIRDPARTY_ENDPOINT, format=self.format),)
+        return self.receivers or (
+            Receiver(name=THIRDPARTY, url_parameter=self.thirdparty_parameter, format=self.format),
+        )
 
     @property
     def calls_per_second(self) -> float:
@@ -412,6 +445,12 @@ def _is_network(text: str) -> bool:
 def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> None:
     if value not in choices:
         raise SettingsError(f"{name} is {value!r}; it takes one of {', '.join(map(str, choices))}")
+
+
+def _deployment(name: str) -> None:
+    if not re.fullmatch(rf"|[a-zA-Z](?:[a-zA-Z0-9-]{{0,{MAX_DEPLOYMENT - 2}}}[a-zA-Z0-9])?", name):
+        takes = f"a letter, then letters, digits and hyphens, {MAX_DEPLOYMENT} at most, and no hyphen at the end"
+        raise SettingsError(f"deployment is {name!r}; it takes {takes}")
 
 
 def _address(name: str, address: str) -> None:

@@ -96,9 +96,10 @@ class IntegrationStack(Stack):
     def _monitor(self, topic: sns.ITopic) -> None:
         monitoring = Monitoring(self, "Monitoring", topic=topic, settings=self.settings)
         for receiver in self.settings.third_parties:
-            service, name = f"{receiver.prefix}Deliver", receiver.name
+            function, name = f"{receiver.prefix}Deliver", receiver.name
+            service = self.settings.named(function)
             monitoring.alarm(
-                f"{service}BreakerOpen",
+                f"{function}BreakerOpen",
                 # Nothing but ones in two periods in a row: closing is a zero. A period is longer than a document waits.
                 own_metric("BreakerOpen", service=service, statistic="Minimum", receiver=name).with_(period=DOWN),
                 above=0,

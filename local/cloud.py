@@ -21,7 +21,11 @@ import boto3
 import requests
 import trustme
 
+from cli.account import CDK_JSON
 from cli.api_keys import newest_key
+from cli.cost import settings_in_force
+from cli.stacks import STACKS, Stacks
+from common.settings import Settings, SettingsError
 from local import photos
 from local.processes import Processes
 from local.rekognition.weights import WeightsError, ensure_default_model, ensure_face_weights
@@ -33,8 +37,6 @@ SERVICES = ("emulator", "rekognition", "partner", "photos")
 START_SECONDS = 60
 TRUST = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
 """The variables by which botocore, requests, Python's own HTTP and Node are told which authority to trust."""
-ENDPOINTS_PARAMETER = "/sightline/endpoints"
-STACKS = ("APIStack", "IntegrationStack", "RekognitionStack")
 DEPLOYED_FROM = ("app.py", "cdk.json", "requirements.txt", "package-lock.json", "api", "common", "integration",
                  "recognition")  # fmt: skip
 """The files and folders that decide what is deployed."""
@@ -77,6 +79,8 @@ class Endpoints:
     table: str
     gallery: str = ""
     """Empty with auth=iam, and in files of before there was one."""
+    deployment: str = ""
+    """The setting of that name."""
 
 
 class Cloud:
@@ -334,7 +338,8 @@ class Cloud:
             *["--outputs-file", str(path)],
             *(part for name, value in context.items() for part in ("-c", f"{name}={value}")),
         )
-        outputs = json.loads(path.read_text())
+        named = json.loads(path.read_text())
+        outputs = {stack: named[self._names().named(stack)] for stack in STACKS}
         # Together: what a start leaves that fails before, or is killed, is the state that was saved last.
         (self.folder / "deployed.json").unlink(missing_ok=True)
         self._save(ports)
@@ -346,7 +351,18 @@ class Cloud:
         complete = {
             stack["StackName"] for stack in found if re.fullmatch(r"(CREATE|UPDATE)_COMPLETE", stack["StackStatus"])
         }
-        return complete >= set(STACKS)
+        return complete >= {self._names().named(stack) for stack in STACKS}
+
+    def _names(self) -> Settings:
+        """Return the settings, which name the stacks and parameters of the deployment.
+
+        Raises:
+            CloudError: one of them cannot be what it is.
+        """
+        try:
+            return settings_in_force(CDK_JSON, [f"{name}={value}" for name, value in self.context.items()])
+        except SettingsError as error:
+            raise CloudError(str(error)) from error
 
     def _save(self, ports: Mapping[str, int]) -> None:
         """Have the emulator save its state."""
@@ -384,7 +400,8 @@ class Cloud:
 
     def _read_endpoints(self, ports: Mapping[str, int], outputs: Mapping[str, Mapping[str, str]]) -> Endpoints:
         api, recognition = outputs["APIStack"], outputs["RekognitionStack"]
-        key = newest_key(self.client) or ""  # with auth=none and auth=iam there is none to show
+        deployment = self._names().deployment
+        key = newest_key(Stacks(self.client, deployment)) or ""  # with auth=none and auth=iam there is none to show
         aws = self._aws(ports)
 
         def local(address: str) -> str:
@@ -407,17 +424,19 @@ class Cloud:
             gallery=local(recognition["LabelsEndpoint"]).replace(HOST, "localhost") + "/gallery"
             if "GalleryAddress" in recognition
             else "",
+            deployment=deployment,
         )
 
     def _configure(self, endpoints: Endpoints, api: Mapping[str, str], integration: Mapping[str, str]) -> None:
         """What an operator does after a deployment, and what the emulator leaves out."""
+        settings = self._names()
         self.client("ssm").put_parameter(
-            Name="thirdparty_endpoint", Value=endpoints.partner, Type="String", Overwrite=True
+            Name=settings.thirdparty_parameter, Value=endpoints.partner, Type="String", Overwrite=True
         )
         labels = endpoints.gallery.removesuffix("/gallery") or endpoints.labels
         addresses = {"upload": endpoints.upload, "labels": labels, "deliveries": endpoints.deliveries}
         self.client("ssm").put_parameter(
-            Name=ENDPOINTS_PARAMETER,
+            Name=settings.endpoints_parameter,
             # The pictures' URLs are signed for the embedded cloud's own origin, as its functions know no other.
             Value=json.dumps(addresses | dict.fromkeys(("images", "renditions"), endpoints.aws)),
             Type="String",

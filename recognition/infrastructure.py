@@ -21,7 +21,6 @@ from constructs import Construct
 
 from api.infrastructure import RECOGNITION_TIMEOUT
 from common.infrastructure import (
-    ENDPOINTS_PARAMETER,
     IMAGING,
     RUNTIME,
     WorkQueue,
@@ -161,7 +160,8 @@ class RekognitionStack(Stack):
 
     def _monitor(self, topic: sns.ITopic) -> None:
         monitoring = Monitoring(self, "Monitoring", topic=topic, settings=self.settings)
-        service = "ImageRecognition"
+        named = self.settings.named
+        service, budget = named("ImageRecognition"), named("Budget")
         recognized, failed = (own_metric(name, service=service) for name in ("Recognized", "Failed"))
         time_to_labels = own_metric("UploadToLabels", service=service, statistic="p95")
         monitoring.alarm(
@@ -184,7 +184,7 @@ class RekognitionStack(Stack):
         )
         monitoring.alarm(
             "BudgetExceeded",
-            own_metric("BudgetExceeded", service="Budget", statistic="Maximum"),
+            own_metric("BudgetExceeded", service=budget, statistic="Maximum"),
             above=0,
             silence=cloudwatch.TreatMissingData.IGNORE,  # which ends no pause
             essential=self.settings.watches_budget,
@@ -193,13 +193,13 @@ class RekognitionStack(Stack):
         )
         monitoring.alarm_of_silence(
             "BudgetSilent",
-            own_metric("BudgetExceeded", service="Budget"),
+            own_metric("BudgetExceeded", service=budget),
             periods=3,
             essential=self.settings.watches_budget,
             meaning="Nobody has looked at the month's budget for a quarter of an hour: a pause would not end.",
             section="Nobody looks at the budget",
         )
-        uploaded = [own_metric("Uploaded", service=each) for each in ("GetSaveImage", "FetchImages")]
+        uploaded = [own_metric("Uploaded", service=named(each)) for each in ("GetSaveImage", "FetchImages")]
         monitoring.graph("Pictures", *uploaded, recognized, failed)
         monitoring.graph(
             "Calls of Rekognition", *(own_metric(name, service=service) for name in ("Calls", "CacheHits"))
@@ -207,7 +207,7 @@ class RekognitionStack(Stack):
         median = own_metric("UploadToLabels", service=service, statistic="p50")
         monitoring.graph("From upload to labels, in ms", median, time_to_labels)
         for title, name in (("Calls this month", "MonthlyCalls"), ("Spent this month, in USD", "MonthlyCost")):
-            monitoring.graph(title, own_metric(name, service="Budget", statistic="Maximum"))
+            monitoring.graph(title, own_metric(name, service=budget, statistic="Maximum"))
 
     def _classifications(self) -> dynamodb.TableV2:
         """One item per image; the index lists those that are not deleted, newest first, in what a list shows."""
@@ -460,7 +460,7 @@ class RekognitionStack(Stack):
                 page_layer(self, "GalleryPage", folder=PAGE, package="gallery_page", description="The gallery's page")
             ],
         )
-        know_endpoints(function)
+        know_endpoints(function, self.settings)
         return function
 
     def _say_where_it_is(self, **addresses: str) -> None:
@@ -468,7 +468,7 @@ class RekognitionStack(Stack):
         ssm.StringParameter(
             self,
             "Endpoints",
-            parameter_name=ENDPOINTS_PARAMETER,
+            parameter_name=self.settings.endpoints_parameter,
             string_value=self.to_json_string(addresses),
             description="Where Sightline's APIs and buckets are met from outside",
         )

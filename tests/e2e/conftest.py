@@ -18,6 +18,7 @@ import requests
 from xdist.scheduler import LoadScopeScheduling
 
 from cli.api_keys import usage_plans
+from cli.stacks import Stacks
 from local.cloud import Cloud, Endpoints
 from tests.conftest import ROOT
 from tests.local.onnx_models import colour_classifier, spot_detector
@@ -213,7 +214,7 @@ def same_key_afterwards(cloud: Cloud, system: System) -> Iterator[None]:
             enable = {"op": "replace", "path": "/enabled", "value": "true"}
             gateway.update_api_key(apiKey=key["id"], patchOperations=[enable])
         elif key["name"].startswith("sightline-"):
-            for plan in usage_plans(cloud.client):
+            for plan in usage_plans(Stacks(cloud.client)):
                 gateway.delete_usage_plan_key(usagePlanId=plan, keyId=key["id"])
             gateway.delete_api_key(apiKey=key["id"])
     (cloud.folder / "endpoints.json").write_text(json.dumps(asdict(system.endpoints)))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.stacks import STACKS
 from local.cloud import Cloud
 from tests.conftest import ROOT
 
@@ -23,37 +24,63 @@ def account(tmp_path: Path) -> Iterator[tuple[Cloud, dict[str, str]]]:
     empty.down()
 
 
+Make = Callable[..., subprocess.CompletedProcess[str]]
+
+
 @pytest.fixture
-def make(account: tuple[Cloud, dict[str, str]]) -> Callable[[str], str]:
-    def made(door: str) -> str:
+def make(account: tuple[Cloud, dict[str, str]]) -> Make:
+    def made(*command: str, fails: bool = False) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            ["make", door], cwd=ROOT, env=account[1], capture_output=True, text=True, timeout=200, check=False
+            command, cwd=ROOT, env=account[1], capture_output=True, text=True, timeout=200, check=False
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        assert bool(done.returncode) == fails, done.stdout + done.stderr
+        return done
 
     return made
 
 
-@pytest.mark.timeout(400)
-def test_deploy_shows_the_way_on_and_destroy_keeps_the_data(
-    make: Callable[[str], str], account: tuple[Cloud, dict[str, str]]
-) -> None:
-    make("bootstrap")
-    shown = make("deploy")
+PLACE = "Region      us-east-1 (AWS_REGION)\ndeployment  default\n"
+FOREIGN = '{"Resources": {"Theirs": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "theirs"}}}}'
+
+
+@pytest.mark.timeout(600)
+def test_deploy_shows_the_way_on_and_destroy_keeps_the_data(make: Make, account: tuple[Cloud, dict[str, str]]) -> None:
+    cloudformation, s3 = account[0].client("cloudformation"), account[0].client("s3")
+
+    def stacks() -> set[str]:
+        found = cloudformation.list_stacks()["StackSummaries"]
+        return {stack["StackName"] for stack in found if stack["StackStatus"] != "DELETE_COMPLETE"}
+
+    bootstrapped = make("make", "bootstrap").stdout
+    assert "account     000000000000 at http://127.0.0.1:" in bootstrapped
+    assert PLACE in bootstrapped
+
+    # Somebody else's stack has one of the names: nothing is deployed.
+    cloudformation.create_stack(StackName="RekognitionStack", TemplateBody=FOREIGN)
+    refused = make("make", "deploy", fails=True)
+    assert "✗ the stack RekognitionStack is not this deployment's" in refused.stderr
+    assert stacks() == {"CDKToolkit", "RekognitionStack"}
+    cloudformation.delete_stack(StackName="RekognitionStack")
+
+    shown = make("make", "deploy").stdout
+    assert f"{PLACE}stack       APIStack: not there\n" in shown
     assert "Upload API  https://" in shown
     assert "sightline env --target aws" in shown
-    cloudformation = account[0].client("cloudformation")
     [stack] = cloudformation.describe_stacks(StackName="APIStack")["Stacks"]
+    assert stack["Tags"] == [{"Key": "sightline:deployment", "Value": "default"}]
     [bucket] = [o["OutputValue"] for o in stack["Outputs"] if o["OutputKey"] == "ImageBucketName"]
-    s3 = account[0].client("s3")
     s3.put_object(Bucket=bucket, Key="precious.jpg", Body=b"picture")
 
-    make("destroy")
-    left = {
-        stack["StackName"]
-        for stack in cloudformation.list_stacks()["StackSummaries"]
-        if stack["StackStatus"] != "DELETE_COMPLETE"
-    }
-    assert left == {"CDKToolkit"}
+    # A second deployment comes to stand beside it, and stays when the first one goes.
+    first = s3.list_buckets()["Buckets"]
+    make("node_modules/.bin/cdk", "deploy", "--all", "--no-notices", "-c", "deployment=second", "-c", "monitoring=none")
+    beside = {f"second-{name}" for name in STACKS}
+    assert stacks() == {"CDKToolkit", *STACKS, *beside}
+    assert len(s3.list_buckets()["Buckets"]) > len(first)
+
+    again = make("make", "destroy").stdout
+    assert "stack       APIStack: CREATE_COMPLETE" in again
+    assert stacks() == {"CDKToolkit", *beside}
     assert s3.get_object(Bucket=bucket, Key="precious.jpg")["Body"].read() == b"picture"
+    parameters = account[0].client("ssm").describe_parameters()["Parameters"]
+    assert [p["Name"] for p in parameters if "endpoints" in p["Name"]] == ["/sightline/second/endpoints"]

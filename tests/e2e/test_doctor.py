@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cli.stacks import resources
+from cli.stacks import Stacks
 from local.cloud import Cloud
 from tests.e2e.conftest import System
 from tests.e2e.test_commands import sightline
@@ -62,7 +62,7 @@ def plant(system: System, mend: ExitStack) -> None:
 
     [mapping] = [
         found["PhysicalResourceId"]
-        for found in resources(system.client, "AWS::Lambda::EventSourceMapping")
+        for found in Stacks(system.client).resources("AWS::Lambda::EventSourceMapping")
         if found["LogicalResourceId"].startswith("Project")
     ]
     functions.update_event_source_mapping(UUID=mapping, Enabled=False)

@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from cli.api_keys import newest_key
+from cli.stacks import Stacks
 from local.cloud import Cloud
 from tests.e2e.conftest import System, wait_for
 from tests.e2e.test_commands import sightline
@@ -108,7 +109,7 @@ def test_the_key_is_rotated_with_an_overlap(cloud: Cloud, system: System) -> Non
     new = sightline(cloud, "key").stdout.strip()
     assert new != old
     assert f"export API_KEY={new}\n" in sightline(cloud, "env").stdout
-    assert newest_key(cloud.client) == new  # which the launcher shows after a restart
+    assert newest_key(Stacks(cloud.client)) == new  # which the launcher shows after a restart
     assert admitted(old)
     assert admitted(new)
 

@@ -345,9 +345,9 @@ def test_on_aws_sqs_moves_them_at_the_given_rate(
     sqs = on_aws(target, {}, RUNNING, COMPLETED, monkeypatch=monkeypatch)
     moved = redrive("--rate", "42", answer="y\n")
     assert moved.exit_code == 0
-    assert (
-        "Move 2 messages back to UploadedImage (aws), to be handled again? AWS bills what that takes." in moved.stderr
-    )
+    where = "aws, Region us-east-1, deployment default"
+    question = f"Move 2 messages back to UploadedImage ({where}), to be handled again? AWS bills what that takes."
+    assert question in moved.stderr
     assert moved.stdout.endswith("UploadedImage: 2 messages moved back\n")
     [queue] = [queue for queue in dead_letter_queues(target) if queue.name == "UploadedImage"]
     request = {"SourceArn": queue.arn, "DestinationArn": queue.source_arn, "MaxNumberOfMessagesPerSecond": 42}

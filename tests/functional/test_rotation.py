@@ -117,11 +117,11 @@ def sightline(*arguments: str, answer: str = "") -> Result:
 
 
 def test_a_new_key_is_used_while_the_old_one_works_on(target: FakeTarget, gateway: Gateway) -> None:
-    old = newest_key(target.client)
+    old = newest_key(target.stacks)
     rotated = sightline("rotate-key")
     assert rotated.exit_code == 0, rotated.output
     assert "`sightline rotate-key --revoke`" in rotated.stdout
-    new = newest_key(target.client)
+    new = newest_key(target.stacks)
     assert new
     assert new != old
     assert new not in rotated.output
@@ -129,7 +129,7 @@ def test_a_new_key_is_used_while_the_old_one_works_on(target: FakeTarget, gatewa
     assert set(gateway.shown) == {new}
     newer = sightline("rotate-key")
     assert newer.exit_code == 0
-    assert newest_key(target.client) not in {old, new}
+    assert newest_key(target.stacks) not in {old, new}
 
 
 def test_it_returns_when_all_apis_admit_the_new_key(target: FakeTarget, gateway: Gateway) -> None:
@@ -153,14 +153,14 @@ def test_a_key_that_is_not_admitted_in_time_revokes_nothing(
 def test_revoking_leaves_the_newest_key_alone(target: FakeTarget) -> None:
     sightline("rotate-key")
     add_key(target, "sightline-half-made", plans=1)
-    new = newest_key(target.client)
+    new = newest_key(target.stacks)
     revoked = sightline("rotate-key", "--revoke", "--yes")
     assert revoked.exit_code == 0, revoked.output
     assert "APISt-ApiKe-x is revoked\n" in revoked.stdout
     assert "sightline-half-made is revoked\n" in revoked.stdout
     [left] = enabled()
     assert left.startswith("sightline-2")
-    assert newest_key(target.client) == new
+    assert newest_key(target.stacks) == new
     again = sightline("rotate-key", "--revoke", "--yes")
     assert (again.exit_code, enabled()) == (0, {left})
     assert "is the only key" in again.stdout
@@ -171,7 +171,7 @@ def test_it_asks_before_it_revokes_and_names_what(target: FakeTarget) -> None:
     refused = sightline("rotate-key", "--revoke", answer="n\n")
     assert refused.exit_code == 0
     assert "Revoke APISt-ApiKe-x of 20" in refused.stderr
-    assert "(aws)?" in refused.stderr
+    assert "(aws, Region us-east-1, deployment default)?" in refused.stderr
     assert len(enabled()) == 2
     assert sightline("rotate-key", "--revoke").exit_code == 1  # nobody answers
     assert len(enabled()) == 2
@@ -182,7 +182,7 @@ def test_it_asks_before_it_revokes_and_names_what(target: FakeTarget) -> None:
 def test_only_a_key_that_is_enabled_and_known_to_all_apis_is_used(target: FakeTarget) -> None:
     add_key(target, "sightline-half-made", plans=1)
     add_key(target, "sightline-off", enabled=False)
-    used = newest_key(target.client)
+    used = newest_key(target.stacks)
     [stack_key] = [
         k for k in boto3.client("apigateway").get_api_keys(includeValues=True)["items"] if "ApiKe" in k["name"]
     ]
@@ -193,10 +193,10 @@ def test_where_all_keys_are_disabled_a_new_one_can_be_made(target: FakeTarget) -
     gateway = boto3.client("apigateway")
     [key] = gateway.get_api_keys()["items"]
     gateway.update_api_key(apiKey=key["id"], patchOperations=[{"op": "replace", "path": "/enabled", "value": "false"}])
-    assert newest_key(target.client) is None
+    assert newest_key(target.stacks) is None
     assert "no key would be left" in sightline("rotate-key", "--revoke", "--yes").stderr
     assert sightline("rotate-key").exit_code == 0
-    assert newest_key(target.client)
+    assert newest_key(target.stacks)
 
 
 @pytest.mark.parametrize("arguments", [["rotate-key"], ["rotate-key", "--revoke"]])
@@ -210,7 +210,7 @@ def test_a_system_that_asks_for_no_key_has_none_to_rotate(target: FakeTarget, ar
 def test_a_refused_call_says_so_and_that_the_old_key_is_in_use(
     target: FakeTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = newest_key(target.client)
+    old = newest_key(target.stacks)
 
     def refuse(self: FakeTarget, service: str) -> Any:
         if service == "apigateway":
@@ -223,14 +223,14 @@ def test_a_refused_call_says_so_and_that_the_old_key_is_in_use(
     assert refused.exit_code == 1
     assert "AccessDenied" in refused.stderr
     assert "The old key is in use" in refused.stderr
-    assert newest_key(target.client) == old
+    assert newest_key(target.stacks) == old
 
 
 def test_key_prints_the_key_alone(target: FakeTarget, monkeypatch: pytest.MonkeyPatch) -> None:
     keyed = FakeTarget(TargetName.AWS, "u", "l", "d", "the-key", plans=target.plans)
     monkeypatch.setattr("cli.main.find", lambda name: keyed)
     printed = sightline("key")
-    assert (printed.stdout, printed.stderr) == ("the-key\n", "target: aws\n")
+    assert (printed.stdout, printed.stderr) == ("the-key\n", "target: aws, Region us-east-1, deployment default\n")
 
 
 def test_key_says_what_to_do_where_there_is_none(target: FakeTarget) -> None:
@@ -248,4 +248,4 @@ def test_the_embedded_clouds_addresses_name_the_new_key(
     here = FakeTarget(TargetName.LOCAL, target.upload, target.labels, target.deliveries, "old", plans=target.plans)
     monkeypatch.setattr("cli.main.find", lambda name: here)
     assert sightline("rotate-key").exit_code == 0
-    assert json.loads(endpoints.read_text()) == {"upload": target.upload, "api_key": newest_key(target.client)}
+    assert json.loads(endpoints.read_text()) == {"upload": target.upload, "api_key": newest_key(target.stacks)}

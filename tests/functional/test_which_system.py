@@ -9,13 +9,16 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
+import boto3
 import psutil
 import pytest
 import typer.main
 from typer.testing import CliRunner
 
 import cli.target
+from cli.account import session
 from cli.main import app
 
 ARGUMENTS = {
@@ -76,9 +79,9 @@ def aws_calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     with serve(calls) as address:
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-        cli.target.session.cache_clear()
+        session.cache_clear()
         yield calls
-    cli.target.session.cache_clear()
+    session.cache_clear()
 
 
 @pytest.fixture
@@ -196,3 +199,113 @@ def test_a_shell_that_was_set_up_for_the_laptop_does_not_lead_to_aws(
         assert "this shell's AWS variables lead to the laptop" in done.stderr
         assert len(done.stderr.splitlines()) == 1
     assert aws_calls == []
+
+
+OUTPUTS = {
+    "APIStack": ("UploadEndpoint", "ImageBucketName", "ManifestBucketName", "ManifestsTableName", "UploadQueueUrl"),
+    "RekognitionStack": ("LabelsEndpoint", "ClassificationsTableName", "ProjectionsTableName", "IndexQueueUrl"),
+    "IntegrationStack": ("DeliveriesEndpoint",),
+}
+PLACE = "target: aws, account 123456789012, Region us-east-1, deployment default\n"
+
+
+@pytest.fixture
+def account(aws: None, folder: Path) -> Iterator[None]:
+    """An AWS account in which nothing is deployed, as this checkout's cdk.json would have it."""
+    session.cache_clear()
+    yield
+    session.cache_clear()
+
+
+def deploy(*stacks: str, deployment: str = "default", prefix: str = "") -> None:
+    """What CloudFormation knows of a deployment whose addresses do not answer."""
+    for stack in stacks:
+        outputs = {name: {"Value": "http://127.0.0.1:1" if "Endpoint" in name else name} for name in OUTPUTS[stack]}
+        outputs |= {"SourceBuckets": {"Value": "[]"}, "SigningSecretArns": {"Value": '{"thirdparty": "arn:s"}'}}
+        template = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}, "Outputs": outputs}
+        tags: Any = [{"Key": "sightline:deployment", "Value": deployment}] if deployment else []
+        boto3.client("cloudformation").create_stack(
+            StackName=prefix + stack, TemplateBody=json.dumps(template), Tags=tags
+        )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_tells_account_region_and_deployment_before_it_does_anything(account: None, command: str) -> None:
+    deploy(*OUTPUTS)
+    done = CliRunner().invoke(app, [command, *ARGUMENTS.get(command, [])])
+    assert done.stderr.startswith(PLACE)
+    assert isinstance(done.exception, SystemExit | None), done.exception
+
+
+@pytest.mark.parametrize("command", ["delete", "signing-secret"])
+def test_questions_name_them_as_well(account: None, command: str) -> None:
+    deploy(*OUTPUTS)
+    arguments = {"delete": ["a.jpg"], "signing-secret": ["--rotate"]}[command]
+    done = CliRunner().invoke(app, [command, *arguments])
+    assert done.exit_code == 1
+    assert "(aws, account 123456789012, Region us-east-1, deployment default)? [y/N]" in done.stderr
+
+
+def test_the_system_is_the_one_that_cdk_json_names(
+    account: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(*OUTPUTS)
+    deploy(*OUTPUTS, deployment="staging", prefix="staging-")
+    (tmp_path / "cdk.json").write_text('{"context": {"deployment": "staging"}}')
+    monkeypatch.setattr("cli.account.CDK_JSON", tmp_path / "cdk.json")
+    found = cli.target.find(None)
+    assert found.place == "aws, account 123456789012, Region us-east-1, deployment staging"
+    assert found.stacks.outputs("RekognitionStack")["LabelsEndpoint"] == "http://127.0.0.1:1"
+    assert {found.stacks.name(stack) for stack in OUTPUTS} == {f"staging-{stack}" for stack in OUTPUTS}
+    printed = CliRunner().invoke(app, ["guide"])
+    assert "SSM parameter /sightline/staging/thirdparty_endpoint;" in printed.stdout
+
+
+@pytest.mark.parametrize("deployment", ["", "staging"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_stacks_of_somebody_else_are_refused(account: None, command: str, deployment: str) -> None:
+    deploy("APIStack", "IntegrationStack")
+    deploy("RekognitionStack", deployment=deployment)
+    done = CliRunner().invoke(app, [command, *ARGUMENTS.get(command, [])])
+    assert done.exit_code == 1
+    assert done.stderr.startswith(
+        "✗ the stack RekognitionStack is not this deployment's: it has no tag sightline:deployment=default. "
+    )
+    assert done.stdout == ""
+
+
+def test_what_is_not_deployed_is_said_with_the_place_where_it_was_looked_for(account: None) -> None:
+    deploy("APIStack")
+    done = CliRunner().invoke(app, ["usage"])
+    assert done.stderr == (
+        "✗ there is no stack RekognitionStack on AWS (Region us-east-1, deployment default); `make deploy` makes it\n"
+    )
+
+
+def test_stacks_without_their_addresses_are_incomplete(account: None) -> None:
+    deploy("APIStack", "RekognitionStack")
+    boto3.client("cloudformation").create_stack(
+        StackName="IntegrationStack",
+        TemplateBody='{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}',
+        Tags=[{"Key": "sightline:deployment", "Value": "default"}],
+    )
+    done = CliRunner().invoke(app, ["usage"])
+    assert "are incomplete; `sightline doctor` tells more" in done.stderr
+
+
+def test_the_doctor_looks_at_what_there_is(account: None) -> None:
+    deploy("APIStack")
+    done = CliRunner().invoke(app, ["doctor"])
+    assert "stack: APIStack: CREATE_COMPLETE" in done.stdout
+    assert "stack: RekognitionStack is not there" in done.stdout
+
+
+def test_another_deployments_key_is_not_taken(account: None) -> None:
+    """The plans that admit keys are found through the deployment's own stacks."""
+    made = boto3.client("apigateway")
+    plan = made.create_usage_plan(name="another's")["id"]
+    key = made.create_api_key(name="another's", enabled=True)
+    made.create_usage_plan_key(usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
+    deploy(*OUTPUTS)
+    done = CliRunner().invoke(app, ["key"])
+    assert (done.exit_code, done.stdout) == (1, "")

@@ -20,6 +20,7 @@ OUTPUTS = {
     "EmailTopicArn": "arn:aws:sns:us-east-1:1:mails",
     "SigningSecretArns": json.dumps({"thirdparty": "arn:aws:secretsmanager:us-east-1:1:secret:s"}),
 }
+TAGS = [{"Key": "sightline:deployment", "Value": "default"}]
 
 
 class GoneError(ClientError):
@@ -39,7 +40,7 @@ def no_stack(**_: Any) -> Any:
 
 def stacks(status: str, **more: str) -> Callable[..., Any]:
     outputs = [{"OutputKey": name, "OutputValue": value} for name, value in (OUTPUTS | more).items()]
-    return lambda **_: {"Stacks": [{"StackStatus": status, "Outputs": outputs}]}
+    return lambda **_: {"Stacks": [{"StackStatus": status, "Outputs": outputs, "Tags": TAGS}]}
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cli.kept import KeptError, kept
+from cli.stacks import Stacks
 
 
 def left(kind: str, name: str, status: str = "DELETE_SKIPPED") -> dict[str, str]:
@@ -28,6 +29,7 @@ class CloudFormation:
     """Knows two deleted stacks of the name, with what they left, and none that is there."""
 
     left: dict[str, list[dict[str, str]]]
+    tags: dict[str, str]
 
     def get_paginator(self, name: str) -> Any:
         return type("Paginator", (), {"paginate": staticmethod(getattr(self, name))})
@@ -36,6 +38,10 @@ class CloudFormation:
         if StackName not in self.left:
             raise ClientError({"Error": {"Code": "ValidationError", "Message": "does not exist"}}, "ListStackResources")
         return [{"StackResourceSummaries": self.left[StackName][at : at + 2]} for at in (0, 2)]
+
+    def describe_stacks(self, StackName: str) -> Any:  # noqa: N803 - boto3
+        tags = [{"Key": "sightline:deployment", "Value": self.tags.get(StackName, "default")}]
+        return {"Stacks": [{"StackName": "APIStack", "Tags": tags}]}
 
     def list_stacks(self, StackStatusFilter: list[str]) -> Any:  # noqa: N803 - boto3
         assert StackStatusFilter == ["DELETE_COMPLETE"]
@@ -47,8 +53,11 @@ class CloudFormation:
             yield {"StackSummaries": [{"StackName": "APIStack", "StackId": stack, **times}]}
 
 
-def of(older: list[dict[str, str]], newer: list[dict[str, str]], stack: str) -> dict[str, dict[str, str]]:
-    return kept(lambda _: CloudFormation(dict(zip(IDS, (older, newer), strict=True))), stack)
+def of(
+    older: list[dict[str, str]], newer: list[dict[str, str]], stack: str, tag: str = "default"
+) -> dict[str, dict[str, str]]:
+    fake = CloudFormation(dict(zip(IDS, (older, newer), strict=True)), {IDS[1]: tag})
+    return kept(Stacks(lambda _: fake), stack)
 
 
 def test_a_deleted_stack_has_kept_what_was_not_deleted() -> None:
@@ -71,3 +80,8 @@ def test_of_several_that_kept_something_one_has_to_be_named() -> None:
 def test_a_stack_that_never_was_is_named() -> None:
     with pytest.raises(KeptError, match="there is no stack Nope"):
         of([], [], "Nope")
+
+
+def test_what_another_deployment_or_somebody_else_left_is_not_named() -> None:
+    other = [left("AWS::S3::Bucket", "Empty5")]
+    assert of(LEFT, other, "APIStack", tag="somebody else's") == MAPPING

@@ -35,6 +35,11 @@ def test_label_filters_reach_rekognition_under_its_own_names() -> None:
 @pytest.mark.parametrize(
     ("context", "complaint"),
     [
+        ({"deployment": "two words"}, "deployment is 'two words'; it takes a letter, then letters, digits and hyphens"),
+        ({"deployment": "a" * 101}, "100 at most"),
+        ({"deployment": "2nd"}, "it takes a letter"),
+        ({"deployment": "a-"}, "no hyphen at the end"),
+        ({"deployment": "a\n"}, "it takes a letter"),
         ({"max_lables": 5}, "did you mean 'max_labels'"),
         ({"api_rate": 0}, "it takes 0.1 to 10000"),
         ({"api_rate": "nan"}, "it takes 0.1 to 10000"),
@@ -214,3 +219,13 @@ def test_every_value_of_a_choice_is_rehearsed(name: str, values: tuple[str, ...]
     assert rehearsed == set(values)
     assert set(LINTED) <= COMBINATIONS.keys()
     assert len(COMBINATIONS) > 15
+
+
+def test_a_deployment_sets_its_names_apart_and_without_one_they_are_as_documented() -> None:
+    plain, staging = Settings(), Settings(deployment="staging")
+    assert (plain.named("APIStack"), staging.named("APIStack")) == ("APIStack", "staging-APIStack")
+    assert (plain.tags, staging.tags) == ({"sightline:deployment": "default"}, {"sightline:deployment": "staging"})
+    assert (plain.endpoints_parameter, plain.thirdparty_parameter) == ("/sightline/endpoints", "thirdparty_endpoint")
+    assert staging.endpoints_parameter == "/sightline/staging/endpoints"
+    assert staging.third_parties[0].url_parameter == "/sightline/staging/thirdparty_endpoint"
+    assert len(Settings(deployment="a" * 100).named("IntegrationStack")) <= 128

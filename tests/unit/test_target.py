@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from cli import calls, target
+from cli import account, calls
 from cli.target import Target, TargetName
 
 TARGET = Target(TargetName.AWS, upload="u", labels="l", deliveries="d", api_key=None)
@@ -14,10 +14,10 @@ TARGET = Target(TargetName.AWS, upload="u", labels="l", deliveries="d", api_key=
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The cdk.json of the checkout."""
     path = tmp_path / "cdk.json"
-    monkeypatch.setattr(target, "CDK_JSON", path)
-    target.session.cache_clear()
+    monkeypatch.setattr(account, "CDK_JSON", path)
+    account.session.cache_clear()
     yield path
-    target.session.cache_clear()
+    account.session.cache_clear()
 
 
 @pytest.mark.parametrize(("context", "region"), [('{"region": "eu-west-1"}', "eu-west-1"), ("{}", "us-east-1")])

@@ -1,0 +1,67 @@
+"""`python -m cli.deploy bootstrap|deploy|destroy`: says where, looks whose stacks are there, then runs the CDK CLI.
+
+Behind `make bootstrap`, `make deploy` and `make destroy`.
+"""
+
+import os
+import sys
+from typing import NoReturn
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cli import account
+from cli.account import CDK_JSON, AccountError
+from cli.cost import settings_in_force
+from cli.stacks import STACKS, ForeignStackError, Stacks
+from common.settings import DEFAULT_DEPLOYMENT, SettingsError
+
+OPTIONS = {"bootstrap": [], "deploy": ["--all"], "destroy": ["--all"]}
+
+
+def main(command: str) -> NoReturn:
+    """Run the CDK CLI in the account, Region and deployment that are printed before it, unless something forbids it."""
+    try:
+        settings = settings_in_force(CDK_JSON, [])  # all of them: a misspelt one is better told now than after a minute
+        region, source = account.region(settings.region)
+        number = account.caller()
+        print(f"account     {number}{_endpoint()}")
+        print(f"Region      {region} ({source})")
+        print(f"deployment  {settings.deployment or DEFAULT_DEPLOYMENT}")
+        if command != "bootstrap":
+            stacks = Stacks(account.session().client, settings.deployment)
+            for stack in STACKS:
+                found = stacks.describe(stack)
+                print(f"stack       {stacks.name(stack)}: {found['StackStatus'] if found else 'not there'}")
+        environment = _environment(region)
+    except (BotoCoreError, ClientError, AccountError, ForeignStackError, SettingsError) as error:
+        sys.exit(f"✗ {account.explain(error)}")
+    arguments = [*OPTIONS[command], "--no-notices"]
+    if command == "bootstrap":
+        arguments.append(f"aws://{number}/{region}")
+        os.chdir("/")  # beside a cdk.json the app is synthesized for nothing
+    else:  # what was printed holds, whatever else gives the app a context
+        arguments += ["-c", f"deployment={settings.deployment}", "-c", f"region={region}"]
+    print(flush=True)
+    os.execvpe("cdk", ["cdk", command, *arguments], environment)  # noqa: S606, S607 - make puts it on the PATH
+
+
+def _endpoint() -> str:
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    return f" at {endpoint}" if endpoint else ""
+
+
+def _environment(region: str) -> dict[str, str]:
+    """Return what the CDK CLI gets: this Region and these credentials, so that it finds no others."""
+    kept = {name: value for name, value in os.environ.items() if name not in account.PROFILE_VARIABLES}
+    credentials = account.session().get_credentials().get_frozen_credentials()  # type: ignore[union-attr]
+    given = {
+        "AWS_REGION": region,
+        "AWS_ACCESS_KEY_ID": credentials.access_key,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
+        "AWS_SESSION_TOKEN": credentials.token,
+    }
+    return {name: value for name, value in {**kept, **given}.items() if value is not None}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,173 @@
+"""What `make deploy`, `make destroy` and `make bootstrap` do before the CDK CLI runs, with moto's AWS."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from cli import account, deploy
+
+TAG = "sightline:deployment"
+
+
+class Ran(Exception):  # noqa: N818 - no error
+    """The CDK CLI would run now."""
+
+
+Make = Callable[..., tuple[list[str], dict[str, str]]]
+
+
+@pytest.fixture
+def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The checkout's cdk.json."""
+    path = tmp_path / "cdk.json"
+    path.write_text('{"context": {}}')
+    monkeypatch.setattr(account, "CDK_JSON", path)
+    monkeypatch.setattr(deploy, "CDK_JSON", path)
+    account.session.cache_clear()
+    yield path
+    account.session.cache_clear()
+
+
+@pytest.fixture
+def make(aws: None, context: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+    """Run a door: the CDK CLI's arguments and environment."""
+
+    def execute(file: str, arguments: list[str], environment: dict[str, str]) -> None:
+        raise Ran(arguments, environment)
+
+    def made(command: str, **settings: str) -> tuple[list[str], dict[str, str]]:
+        context.write_text(json.dumps({"context": settings}))
+        account.session.cache_clear()
+        with pytest.raises(Ran) as ran:
+            deploy.main(command)
+        arguments, environment = ran.value.args
+        return arguments, environment
+
+    monkeypatch.setattr(os, "execvpe", execute)
+    monkeypatch.setattr(os, "chdir", lambda folder: None)
+    return made
+
+
+def stack(name: str, **tags: str) -> None:
+    template = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
+    given: Any = [{"Key": key.replace("_", ":"), "Value": value} for key, value in tags.items()]
+    boto3.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template), Tags=given)
+
+
+def test_it_says_where_and_what_is_there_before_it_deploys_exactly_there(
+    make: Make, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack("staging-APIStack", sightline_deployment="staging")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
+    arguments, environment = make("deploy", deployment="staging")
+    assert capsys.readouterr().out.splitlines() == [
+        "account     123456789012",
+        "Region      us-east-1 (AWS_REGION)",
+        "deployment  staging",
+        "stack       staging-APIStack: CREATE_COMPLETE",
+        "stack       staging-RekognitionStack: not there",
+        "stack       staging-IntegrationStack: not there",
+        "",
+    ]
+    assert arguments == ["cdk", "deploy", "--all", "--no-notices", "-c", "deployment=staging", "-c", "region=us-east-1"]
+    assert environment["AWS_REGION"] == "us-east-1"
+    assert environment["AWS_ACCESS_KEY_ID"] == os.environ["AWS_ACCESS_KEY_ID"]
+
+
+def test_of_three_regions_the_settings_own_is_taken_and_named(
+    make: Make, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
+    arguments, environment = make("bootstrap", region="eu-west-3")
+    assert "Region      eu-west-3 (the setting `region`)" in capsys.readouterr().out
+    assert arguments[-1] == "aws://123456789012/eu-west-3"
+    assert environment["AWS_REGION"] == "eu-west-3"
+    assert account.session().region_name == "eu-west-3"  # where the commands look
+
+
+def test_without_any_region_it_names_the_one_that_is_taken(
+    make: Make, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_REGION")
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    arguments, environment = make("deploy")
+    assert "Region      us-east-1 (nothing names another)" in capsys.readouterr().out
+    assert (arguments[-1], environment["AWS_REGION"]) == ("region=us-east-1", "us-east-1")
+
+
+@pytest.mark.parametrize("tags", [{}, {"sightline_deployment": "staging"}, {"owner": "somebody"}])
+@pytest.mark.parametrize("command", ["deploy", "destroy"])
+def test_a_stack_of_somebody_else_is_not_touched(
+    make: Make, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str, tags: dict[str, str]
+) -> None:
+    stack("RekognitionStack", **tags)
+    with pytest.raises(SystemExit) as refused:
+        deploy.main(command)
+    message = str(refused.value.code)
+    assert message.startswith(f"✗ the stack RekognitionStack is not this deployment's: it has no tag {TAG}=default.")
+    assert '"deployment": "staging"' in message
+    assert "\n" not in message
+    make(command, deployment="mine")
+
+
+def failing(code: str) -> Callable[..., Any]:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise ClientError({"Error": {"Code": code, "Message": "two\nlines"}}, "GetCallerIdentity")
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("ExpiredToken", "✗ the AWS credentials have expired"),
+        ("InvalidClientTokenId", "✗ AWS does not accept the credentials (InvalidClientTokenId)"),
+        ("AccessDenied", "✗ An error occurred (AccessDenied) when calling the GetCallerIdentity operation: two lines"),
+    ],
+)
+def test_credentials_that_do_not_do_are_told_in_one_line(
+    make: Make, monkeypatch: pytest.MonkeyPatch, code: str, told: str
+) -> None:
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", failing(code))
+    with pytest.raises(SystemExit) as refused:
+        deploy.main("deploy")
+    assert str(refused.value.code).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({"AWS_PROFILE": "nobody"}, "✗ The config profile (nobody) could not be found"),
+        ({"AWS_EC2_METADATA_DISABLED": "true"}, "✗ there are no AWS credentials: set AWS_PROFILE"),
+        ({"AWS_REGION": "no region"}, "✗ Provided region_name 'no region' doesn't match a supported format."),
+    ],
+)
+def test_so_is_what_is_missing_or_wrong_around_them(
+    make: Make, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], told: str
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as refused:
+        deploy.main("deploy")
+    assert str(refused.value.code).startswith(told)
+
+
+def test_a_setting_that_cannot_be_is_told_before_aws_is_asked(context: Path) -> None:
+    context.write_text('{"context": {"deployment": "two words"}}')
+    with pytest.raises(SystemExit, match="✗ deployment is 'two words'; it takes a letter"):
+        deploy.main("deploy")
+
+
+def test_a_shell_that_was_set_up_for_the_laptop_deploys_nothing(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGHTLINE_SHELL", "local")
+    with pytest.raises(SystemExit, match="✗ this shell's AWS variables lead to the laptop"):
+        deploy.main("deploy")
