@@ -58,7 +58,7 @@ MAX_TOKEN_BYTES = 140
 """Of a queue's address, the longest of what is known only when it is deployed; queues' names have at most 80."""
 
 RESERVED_BYTES = 100
-"""For the variables that functions get beside their own."""
+"""For the variables that functions get beside their own. Two of them name the deployment, if it has a name."""
 
 VARIABLES = {
     "DETECT_LABELS": "the label filters",
@@ -217,7 +217,7 @@ def python_function(
     Raises:
         SettingsError: the settings do not fit into the environment; the message names them.
     """
-    _check_environment(scope, id, environment)
+    _check_environment(scope, id, environment, settings)
     group = log_group(scope, f"{id}Logs", settings=settings)
     function = lambda_.Function(
         scope,
@@ -245,14 +245,14 @@ def python_function(
     return function
 
 
-def _check_environment(scope: Construct, id: str, environment: Mapping[str, str]) -> None:
+def _check_environment(scope: Construct, id: str, environment: Mapping[str, str], settings: Settings) -> None:
     resolved = Stack.of(scope).resolve(environment)
     # In the place of what only a deployment knows stands as much text as it can have.
     variables = {
         name: "".join(part if isinstance(part, str) else "x" * MAX_TOKEN_BYTES for part in _parts(value))
         for name, value in resolved.items()
     }
-    size = len(_json(variables)) + RESERVED_BYTES
+    size = len(_json(variables)) + RESERVED_BYTES + 2 * len(settings.named(""))
     if size > MAX_ENVIRONMENT_BYTES:
         largest = max(variables, key=lambda name: len(_json(variables[name])))
         raise SettingsError(

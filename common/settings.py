@@ -34,8 +34,8 @@ DEPLOYMENT_TAG = "sightline:deployment"
 """The tag of every stack; its value names the deployment."""
 DEFAULT_DEPLOYMENT = "default"
 """What the tag and messages call the deployment without a name."""
-MAX_DEPLOYMENT = 100
-"""A stack's name has 128 characters, with the longest of ours, -IntegrationStack."""
+MAX_DEPLOYMENT = 32
+"""So that names which begin with it fit: a stack's may have 128 characters, and variables of functions hold tables'."""
 """The SSM parameter that holds the third party's address. It is the operator's: no stack makes or changes it."""
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html

@@ -36,7 +36,7 @@ def test_label_filters_reach_rekognition_under_its_own_names() -> None:
     ("context", "complaint"),
     [
         ({"deployment": "two words"}, "deployment is 'two words'; it takes a letter, then letters, digits and hyphens"),
-        ({"deployment": "a" * 101}, "100 at most"),
+        ({"deployment": "a" * 33}, "32 at most"),
         ({"deployment": "2nd"}, "it takes a letter"),
         ({"deployment": "a-"}, "no hyphen at the end"),
         ({"deployment": "a\n"}, "it takes a letter"),
@@ -228,4 +228,4 @@ def test_a_deployment_sets_its_names_apart_and_without_one_they_are_as_documente
     assert (plain.endpoints_parameter, plain.thirdparty_parameter) == ("/sightline/endpoints", "thirdparty_endpoint")
     assert staging.endpoints_parameter == "/sightline/staging/endpoints"
     assert staging.third_parties[0].url_parameter == "/sightline/staging/thirdparty_endpoint"
-    assert len(Settings(deployment="a" * 100).named("IntegrationStack")) <= 128
+    assert len(Settings(deployment="a" * 32).named("IntegrationStack")) <= 128
