@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -130,6 +130,19 @@ def test_a_failed_deploy_is_one_clear_line_and_leaves_nothing_running(tmp_path: 
     assert_nothing_is_left(tmp_path)
 
 
+@pytest.fixture
+def same_cloud_afterwards(cloud: Cloud, system: System, source: Source, models: str) -> Iterator[None]:
+    """For tests that stop the cloud: when one fails, those that follow find the cloud as it was."""
+    ports = (cloud.folder / "ports.json").read_text()
+    yield
+    if cloud.endpoints() != system.endpoints:
+        cloud.down()
+        (cloud.folder / "ports.json").write_text(ports)
+        run_local(cloud.folder, "up", sources=source.host_and_port, models=models)
+        assert cloud.endpoints() == system.endpoints
+
+
+@pytest.mark.usefixtures("same_cloud_afterwards")
 @pytest.mark.timeout(300)
 def test_down_leaves_nothing_and_run_goes_on_where_it_was(
     cloud: Cloud, system: System, source: Source, models: str
@@ -143,7 +156,7 @@ def test_down_leaves_nothing_and_run_goes_on_where_it_was(
     assert_nothing_is_left(cloud.folder)
     assert run_local(cloud.folder, "down").stdout == "the embedded cloud was not running\n"
 
-    run, text, seconds = run_until_ctrl_c(cloud, source)
+    run, text = run_until_ctrl_c(cloud, source)
     assert system.image("kept.jpg")["status"] == "RECOGNIZED"
     wait_for(system.is_idle)
     run.send_signal(signal.SIGINT)
@@ -152,7 +165,6 @@ def test_down_leaves_nothing_and_run_goes_on_where_it_was(
     assert "<name>Person</name>" in text
     assert 'curl -H "x-api-key: $API_KEY"' in text
     assert "nothing has changed" in text
-    assert seconds < 40, f"a later start takes 10 s on a quiet machine, this one took {seconds:.0f} s"
     assert_nothing_is_left(cloud.folder)
 
     again = run_local(cloud.folder, "up", sources=source.host_and_port, models=models)
@@ -160,6 +172,7 @@ def test_down_leaves_nothing_and_run_goes_on_where_it_was(
     assert cloud.endpoints() == system.endpoints
 
 
+@pytest.mark.usefixtures("same_cloud_afterwards")
 @pytest.mark.timeout(400)
 def test_killed_or_with_its_ports_taken_the_next_start_has_everything(
     cloud: Cloud, system: System, source: Source, models: str
@@ -173,13 +186,13 @@ def test_killed_or_with_its_ports_taken_the_next_start_has_everything(
             other = others.enter_context(socket.socket())
             other.bind(("127.0.0.1", json.loads(ports)[name]))
             other.listen()
-        run, text, _ = run_until_ctrl_c(cloud, source)
+        run, text = run_until_ctrl_c(cloud, source)
         assert len(re.findall(r"port \d+ is taken by another program: \w+ moves to \d+; nothing is lost", text)) == 2
         run.kill()
         run.wait()
         assert cloud.endpoints()
 
-        run, text, _ = run_until_ctrl_c(cloud, source)
+        run, text = run_until_ctrl_c(cloud, source)
         assert "is taken" not in text
         moved = cloud.endpoints()
         assert moved
@@ -202,10 +215,9 @@ def test_killed_or_with_its_ports_taken_the_next_start_has_everything(
     assert system.image("moved.jpg")["status"] == "RECOGNIZED"
 
 
-def run_until_ctrl_c(cloud: Cloud, source: Source) -> tuple[subprocess.Popen[bytes], str, float]:
-    """`make local` as far as its last line: the process, its output, and the seconds."""
+def run_until_ctrl_c(cloud: Cloud, source: Source) -> tuple[subprocess.Popen[bytes], str]:
+    """`make local` as far as its last line: the process, and its output."""
     with (cloud.folder / "run.txt").open("wb") as output:
-        started = time.monotonic()
         run = subprocess.Popen(
             [sys.executable, "-m", "local", "run"],
             cwd=ROOT,
@@ -216,7 +228,7 @@ def run_until_ctrl_c(cloud: Cloud, source: Source) -> tuple[subprocess.Popen[byt
     wait_for(lambda: run.poll() is not None or "until Ctrl-C" in Path(output.name).read_text(), 120)
     text = Path(output.name).read_text()
     assert run.poll() is None, text
-    return run, text, time.monotonic() - started
+    return run, text
 
 
 def assert_nothing_is_left(folder: Path) -> None:
