@@ -9,6 +9,12 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_NODE := $(CURDIR)/.venv/bin/node
 # Keep byte code, whatever the caller's setting: hundreds of processes run here, and each would compile boto3 and CDK.
 unexport PYTHONDONTWRITEBYTECODE
+# Where the home folder cannot be written, uv and npm fail, and jsii waits for its cache for ever.
+ifneq ($(shell mkdir -p ~/.cache 2>/dev/null && test -w ~/.cache && echo writable),writable)
+export UV_CACHE_DIR ?= $(CURDIR)/.build/cache/uv
+export npm_config_cache ?= $(CURDIR)/.build/cache/npm
+export JSII_RUNTIME_PACKAGE_CACHE_ROOT ?= $(CURDIR)/.build/cache/jsii
+endif
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate \
 	--custom-compile-command "make lock"

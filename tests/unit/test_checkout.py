@@ -1,6 +1,7 @@
 """A checkout as its users have it: its folders, and what `make` does before anything is installed."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -66,11 +67,11 @@ esac
 """
         self.program(name, fake.replace("cp ", "/bin/cp "))
 
-    def make(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def make(self, *arguments: str, home: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["make", *arguments],
             cwd=self.folder,
-            env={"PATH": str(self.path), "HOME": str(self.folder), "LANG": "C.UTF-8"},
+            env={"PATH": str(self.path), "HOME": home or str(self.folder), "LANG": "C.UTF-8"},
             capture_output=True,
             text=True,
             check=False,
@@ -164,6 +165,18 @@ def test_a_set_up_that_was_interrupted_goes_on(checkout: Checkout) -> None:
     done = checkout.make("setup")
     assert done.returncode == 0
     assert "Making .venv" not in done.stdout
+
+
+@pytest.mark.parametrize("home", ["", os.devnull])
+def test_caches_are_in_the_checkout_only_if_the_home_folder_cannot_be_written(checkout: Checkout, home: str) -> None:
+    """With uv and npm the set-up fails there, and jsii waits for ever."""
+    checkout.program("npm", "mkdir -p node_modules; /usr/bin/env >environment")
+    assert checkout.make("setup", home=home).returncode == 0
+    found = dict(re.findall(r"^(\w*CACHE\w*)=(.*)", (checkout.folder / "environment").read_text(), re.M | re.I))
+    caches = {"UV_CACHE_DIR": "uv", "npm_config_cache": "npm", "JSII_RUNTIME_PACKAGE_CACHE_ROOT": "jsii"}
+    assert found == (
+        {name: str(checkout.folder / ".build/cache" / tool) for name, tool in caches.items()} if home else {}
+    )
 
 
 @pytest.mark.parametrize("registry", ["PyPI", "npm"])
