@@ -314,6 +314,7 @@ def test_a_key_is_kept_on_the_device_until_its_user_signs_out(stranger: Visit, s
 def test_a_kept_key_that_is_refused_is_forgotten(stranger: Visit, system: System) -> None:
     page = stranger.page
     page.goto(stranger.address)
+    expect(page.get_by_label("API key")).to_be_visible()
     page.evaluate("localStorage.setItem('sightline.api-key', 'of yesterday')")
     page.reload()
     expect(page.get_by_role("alert")).to_contain_text("no longer valid")
@@ -1203,7 +1204,7 @@ def test_names_are_text(visit: Visit, system: System, afterwards: list[str]) -> 
     dropped(page, [(HOSTILE, "image/jpeg", spotted("blue", spot=False))])
     expect(line(page, HOSTILE).locator(".upload-state")).to_have_text("Blue")
     expect(visit.tile(HOSTILE)).to_be_visible()
-    visit.tile(HOSTILE).locator(".tile").click()
+    visit.tile(HOSTILE).locator("a.tile").click()  # not while it is on its way in
     expect(page.get_by_role("dialog").get_by_role("heading")).to_have_text(HOSTILE)
     expect(page.locator(".frame img")).to_be_visible()
     assert page.locator("img[src=x], [onerror]").count() == 0
