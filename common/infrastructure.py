@@ -33,6 +33,9 @@ PRICES = Path(__file__).parent / "prices.py"
 """Goes into the layer too, as `common.prices`: functions and programs know it by the same name."""
 BUILD = ROOT / ".build" / "layers"
 
+SERVICES = ("dynamodb", "lambda", "rekognition", "s3", "secretsmanager", "sns", "sqs", "ssm")
+"""The services that functions call. boto3 describes 400, which is most of its size; the layer holds these."""
+
 # Lambda's Python 3.12 and later run on Amazon Linux 2023 (glibc 2.34).
 PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
 
@@ -142,7 +145,7 @@ def _build_layer(folder: Path, settings: Settings) -> Path:
     platform = settings.layer_platform or PLATFORMS[settings.architecture]
     compiled = settings.python_version == f"{sys.version_info.major}.{sys.version_info.minor}"
     target = f"{platform}-{settings.python_version}{'-compiled' * compiled}"
-    digest = hashlib.sha256(target.encode())
+    digest = hashlib.sha256(f"{target} {SERVICES}".encode())
     for source in sources:
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
 
@@ -160,6 +163,9 @@ def _build_layer(folder: Path, settings: Settings) -> Path:
                 shutil.copy(source, place)
         shutil.rmtree(packages / "bin", ignore_errors=True)  # console scripts
         (packages / ".lock").unlink(missing_ok=True)
+        for described in (packages / "botocore" / "data").glob("*/"):
+            if described.name not in SERVICES:
+                shutil.rmtree(described)
         if compiled:
             compileall.compile_dir(
                 packages,
