@@ -29,7 +29,8 @@ MAX_REFUSED_PERCENT = 50
 MAX_FAILED_PERCENT = 50
 
 WORK_FAILED = "WorkFailed"
-"""The one metric of all functions' failures: 1 for each, nothing while all is well, when it costs nothing."""
+"""The one metric of all functions' failures, named as the deployment has it: 1 for each. While all is well it has no
+values, and costs nothing."""
 MAX_TRIED_SECONDS = 900
 FAILING_FOR = Duration.minutes(30)
 """Longer than the longest pause between two attempts at a message: 15 minutes of backoff."""
@@ -150,7 +151,12 @@ class Monitoring(Construct):
         """Raise one alarm for the functions of all stacks, which all count in one metric; the logs tell them apart."""
         self.alarm(
             "WorkFails",
-            cloudwatch.Metric(namespace=NAMESPACE, metric_name=WORK_FAILED, statistic="Sum", period=FAILING_FOR),
+            cloudwatch.Metric(
+                namespace=NAMESPACE,
+                metric_name=self._settings.named(WORK_FAILED),
+                statistic="Sum",
+                period=FAILING_FOR,
+            ),
             above=0,
             periods=2,
             essential=True,
@@ -242,7 +248,7 @@ class Monitoring(Construct):
             log_group=function.log_group,
             filter_pattern=pattern,
             metric_namespace=NAMESPACE,
-            metric_name=WORK_FAILED,
+            metric_name=self._settings.named(WORK_FAILED),
             metric_value="1",
         )
 

@@ -52,6 +52,11 @@ def dimensions(templates: Templates) -> set[tuple[str, str]]:
     return found | set(re.findall(r'"Name": "(service|ApiName)", "Value": "([^"]+)"', text))
 
 
+def counted_in_logs(templates: Templates) -> set[str]:
+    """The metrics without dimensions."""
+    return set(re.findall(r'"MetricName": "([^"]*WorkFailed)"', json.dumps(templates)))
+
+
 def services(templates: Templates) -> set[str]:
     return set(re.findall(r'"POWERTOOLS_SERVICE_NAME": "([^"]+)"', json.dumps(templates)))
 
@@ -69,7 +74,7 @@ def test_no_name_is_shared(both: Pair) -> None:
     assert plain.keys() == staging.keys()
 
 
-@pytest.mark.parametrize("names", [exported, dimensions, services, imports])
+@pytest.mark.parametrize("names", [exported, dimensions, counted_in_logs, services, imports])
 def test_so_are_exports_metrics_and_what_logs_are_told_apart_by(
     both: Pair, names: Callable[[Templates], set[Any]]
 ) -> None:
