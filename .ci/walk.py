@@ -137,8 +137,9 @@ class Walk:
             self.note_ports()
             yield
         except BaseException:
-            os.write(terminal, b"\x03")
-            ended(make, STOP_SECONDS)
+            with suppress(OSError):  # it may have ended by itself
+                os.write(terminal, b"\x03")
+                ended(make, STOP_SECONDS)
             raise
         with step("Ctrl-C", STOP_SECONDS):
             os.write(terminal, b"\x03")
