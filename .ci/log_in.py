@@ -25,7 +25,7 @@ def main(address: str, key: str) -> None:
         page.set_default_timeout(20_000)
         page.goto(address)
         page.locator("input[name=key]").fill(key)
-        page.locator("form button").click()
+        page.locator("form button[type=submit], form button:not([type])").click()
         expect(page.locator(".tile").first).to_be_visible(timeout=20_000)
         page.wait_for_function(f"[...document.querySelectorAll('.tile img')].every({SEEN})")
         names = [name.strip() for name in page.locator(".tile .name").all_text_contents()]
