@@ -5,7 +5,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import as_file, files
+from importlib.metadata import distribution
 from pathlib import Path
 
 from PIL import Image
@@ -14,9 +14,9 @@ ROOT = Path(__file__).resolve().parent.parent
 LENT = "lent-"
 
 SAMPLES = {
-    "astronaut.jpg": ("skimage.data", "astronaut.png"),
-    "camera.jpg": ("skimage.data", "camera.png"),
-    "grace hopper.jpg": ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
+    "astronaut.jpg": ("scikit-image", "skimage/data/astronaut.png"),
+    "camera.jpg": ("scikit-image", "skimage/data/camera.png"),
+    "grace hopper.jpg": ("matplotlib", "matplotlib/mpl-data/sample_data/grace_hopper.jpg"),
 }
 
 
@@ -26,7 +26,8 @@ def write_samples(folder: Path) -> list[str]:
     for name, (package, path) in SAMPLES.items():
         target = folder / name
         if not target.exists():
-            with as_file(files(package).joinpath(path)) as source, Image.open(source) as image:
+            # Importing the package would take seconds.
+            with Image.open(str(distribution(package).locate_file(path))) as image:
                 image.convert("RGB").save(target, "JPEG", quality=90)
     return list(SAMPLES)
 

@@ -183,9 +183,7 @@ def test_killed_or_with_its_ports_taken_the_next_start_has_everything(
     ports = (cloud.folder / "ports.json").read_text()
     with ExitStack() as others:
         for name in ("emulator", "partner"):
-            other = others.enter_context(socket.socket())
-            other.bind(("127.0.0.1", json.loads(ports)[name]))
-            other.listen()
+            others.enter_context(socket.create_server(("127.0.0.1", json.loads(ports)[name])))
         run, text = run_until_ctrl_c(cloud, source)
         assert len(re.findall(r"port \d+ is taken by another program: \w+ moves to \d+; nothing is lost", text)) == 2
         run.kill()
