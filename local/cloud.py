@@ -10,7 +10,7 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -507,7 +507,12 @@ class Cloud:
         ports: dict[str, int] = {}
         for name in SERVICES:
             before = remembered.get(name)
-            ports[name] = before if before and not _not_free(before) else _free_port()
+            if before in ports.values():  # an earlier version could give two of them the same
+                before = None
+            if before and not _not_free(before):
+                ports[name] = before
+            else:
+                ports[name] = _free_port({*ports.values(), *remembered.values()})
             if before and before != ports[name]:
                 self.say(f"port {before} is taken by another program: {name} moves to {ports[name]}; nothing is lost")
         self._write("ports.json", ports)
@@ -589,7 +594,14 @@ def _not_free(port: int) -> str:
     return ""
 
 
-def _free_port() -> int:
+def _free_port(given: Collection[int]) -> int:
+    """Return a free port that was not given to another service: nothing listens on those yet."""
+    while (port := _any_port()) in given:
+        pass
+    return port
+
+
+def _any_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]

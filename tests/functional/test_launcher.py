@@ -20,6 +20,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 import local.__main__ as launcher
+import local.cloud as cloud_module
 from local.cloud import SERVICES, Cloud, CloudError, Endpoints
 from local.processes import Processes
 from tests.conftest import ROOT
@@ -328,3 +329,16 @@ def test_what_is_printed_works_where_make_was_called(
     assert f"`make -C '{away}' local-down {folder}` stops it" in printed
     [line] = re.findall(r"`(make .*?)`", printed)
     assert shlex.split(line) == ["make", "-C", str(away), "local-down", folder]
+
+
+def test_no_two_services_get_one_port(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system may offer a port again that nothing listens on yet."""
+    offered = iter([first := cloud_module._any_port(), first, *(cloud_module._any_port() for _ in range(8))])
+    monkeypatch.setattr(cloud_module, "_any_port", lambda: next(offered))
+    cloud = Cloud(folder, say=print)
+    folder.mkdir()
+    ports = cloud._choose_ports()
+    assert len(set(ports.values())) == len(SERVICES)
+
+    cloud._write("ports.json", ports | {"photos": ports["rekognition"]})
+    assert len(set(cloud._choose_ports().values())) == len(SERVICES)
