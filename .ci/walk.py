@@ -210,7 +210,7 @@ class Walk:
             raise WalkError(f"nothing answers at the ports {closed}, which are printed or in .local/endpoints.json")
 
     def command(self, arguments: list[str], text: str = "") -> str:
-        """What a command prints; an error if it fails."""
+        """Run a command. Returns what it prints; raises if it fails."""
         try:
             done = subprocess.run(
                 arguments,
@@ -311,7 +311,7 @@ def processes_below(folder: Path) -> list[str]:
 
 
 def is_open(port: int) -> bool:
-    """Whether something answers there."""
+    """Return True if something answers there."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -341,7 +341,7 @@ def json_or_none(text: str) -> object:
 
 
 def git(*arguments: str) -> str:
-    """What git prints."""
+    """Run git. Returns what it prints."""
     done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise WalkError(f"git {' '.join(arguments)}: {done.stderr}")
