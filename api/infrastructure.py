@@ -1,7 +1,6 @@
 """Pictures come in: the upload API, the bucket that keeps them, and the queue that announces them."""
 
 import json
-from pathlib import Path
 from typing import Any, cast
 
 from aws_cdk import CfnOutput, CfnResource, Duration, Stack
@@ -29,8 +28,6 @@ from common.infrastructure import (
 )
 from common.monitoring import Monitoring, alarm_topic
 from common.settings import Settings
-
-HANDLERS = Path(__file__).parent / "runtime"
 
 RECOGNITION_TIMEOUT = Duration.seconds(60)
 """How long the uploads' consumer may work on a batch; the queue's visibility follows from it."""
@@ -135,8 +132,7 @@ class APIStack(Stack):
         function = python_function(
             self,
             "GetSaveImage",
-            handler="get_save_image.handler",
-            folder=HANDLERS,
+            handler="api.runtime.get_save_image.handler",
             description="Fetches a picture by URL, checks it and stores it",
             timeout=Duration.seconds(29),  # as long as API Gateway waits
             memory_mb=512,

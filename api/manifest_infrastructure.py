@@ -1,7 +1,6 @@
 """Manifests: the bucket that takes them, the function that reads them, the workers that fetch what they name."""
 
 import json
-from pathlib import Path
 
 from aws_cdk import CfnOutput, Duration, Size, Stack
 from aws_cdk import aws_dynamodb as dynamodb
@@ -22,8 +21,6 @@ from common.infrastructure import (
     tls_only,
 )
 from common.settings import Settings
-
-HANDLERS = Path(__file__).parent / "runtime"
 
 READ_TIMEOUT = Duration.minutes(5)
 FETCH_TIMEOUT = Duration.minutes(5)
@@ -91,8 +88,7 @@ class ManifestIntake:
         function = python_function(
             self.stack,
             "ReadManifest",
-            handler="read_manifest.handler",
-            folder=HANDLERS,
+            handler="api.runtime.read_manifest.handler",
             description="Reads manifests, hands their lines on and reports what became of them",
             timeout=READ_TIMEOUT,
             memory_mb=1769,  # one processor: reading and sending is its work
@@ -132,8 +128,7 @@ class ManifestIntake:
         function = python_function(
             self.stack,
             "FetchImages",
-            handler="fetch_images.handler",
-            folder=HANDLERS,
+            handler="api.runtime.fetch_images.handler",
             description="Fetches what manifests name, and keeps what became of each line",
             timeout=FETCH_TIMEOUT,
             memory_mb=1024,  # a batch of pictures of 15 MB, each held twice

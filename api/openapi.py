@@ -5,7 +5,7 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-import saving
+from api.runtime.sources import save_from_url
 from common.openapi import Call, Service
 
 
@@ -40,11 +40,11 @@ class Known(TypedDict):
     request_id: str
 
 
-ERRORS = tuple(sorted({status for status, _ in saving.REFUSALS.values()}))
+ERRORS = tuple(sorted({status for status, _ in save_from_url.REFUSALS.values()}))
 
 SERVICE = Service(
     title="Sightline: Image Upload Service",
-    module="get_save_image",
+    module="api.runtime.get_save_image",
     calls={
         ("get", "/"): Call(answers={HTTPStatus.OK: Stored}, errors=ERRORS),
         ("post", "/images"): Call(answers={HTTPStatus.CREATED: Stored, HTTPStatus.OK: Stored}, errors=ERRORS),

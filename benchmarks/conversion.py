@@ -20,7 +20,7 @@ import pillow_heif
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
-PROGRAM = ROOT / "common" / "imaging" / "to_jpeg.py"
+PROGRAM = ROOT / "common" / "imaging" / "conversion_process.py"
 SAVING: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 85},
     "JPEG progressive": {"quality": 85, "progressive": True, "subsampling": 0},

@@ -34,7 +34,7 @@ from PIL import Image
 from local.cloud import Cloud, CloudError, Endpoints
 
 WORKSHOP = Path(__file__).parent / "workshop"
-OUR_HANDLER = "image_recognition.handler"
+OUR_HANDLER = "recognition.runtime.recognize_images.handler"
 LATENCY_MS = 250
 UPLOADERS = 8
 PATIENCE_SECONDS = 30

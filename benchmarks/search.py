@@ -1,7 +1,7 @@
 """What lists and searches take as the table grows, and how many items they read: `make bench-search`.
 
 Records of a realistic distribution (Zipf over 500 labels, 10 of them each) are written into an embedded cloud of their
-own, with their index as `project` would write it, by `project`'s own code, but in batches in place of transactions.
+own. The index is written by the code of `update_index`, but in batches instead of transactions.
 Then pages are asked for by HTTP, at each of the sizes. The items read are what the handler says that it read, in its
 debug log. The times are those of the emulator, which scans what DynamoDB does not; the items read carry over. Prints
 JSON.
@@ -27,16 +27,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import requests
+
+from benchmarks.pipeline import BlindCloud, stopped
+from common.runtime.recognition_event import Label, image_id
+from local.cloud import Cloud, CloudError, Endpoints
+from recognition.runtime.index.index_writer import LabelIndex
+from recognition.runtime.records.image_records import Classification, to_item
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / folder / "runtime") for folder in ("common", "recognition")]
-
-import requests  # noqa: E402 - after the path to what the functions import
-
-from benchmarks.pipeline import BlindCloud, stopped  # noqa: E402
-from classifications import Classification, to_item  # noqa: E402
-from local.cloud import Cloud, CloudError, Endpoints  # noqa: E402
-from projection import LabelIndex  # noqa: E402
-from recognition_event import Label, image_id  # noqa: E402
 
 LABELS = 500
 LABELS_EACH = 10
@@ -53,7 +52,7 @@ class BenchmarkError(RuntimeError):
 
 @dataclass
 class Writer:
-    """Stands in for DynamoDB under `project`'s code, for images that are all new: batches what it would write."""
+    """Stands in for DynamoDB under `update_index`'s code, for images that are all new: batches what it would write."""
 
     dynamodb: Any
     batches: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -66,7 +65,7 @@ class Writer:
         self.batches.setdefault(table, []).append({"PutRequest": {"Item": item}})
 
     def transact_write_items(self, *, TransactItems: list[dict[str, Any]]) -> None:  # noqa: N803 - boto3's name
-        """What `project` calls."""
+        """What `update_index` calls."""
         for write in TransactItems:
             if "Put" in write:
                 self.put(write["Put"]["TableName"], write["Put"]["Item"])
@@ -129,7 +128,7 @@ def tables(cloud: Cloud, endpoints: Endpoints) -> dict[str, str]:
 
 
 def load(cloud: Cloud, named: dict[str, str], new: Iterable[Classification], writer: Writer) -> None:
-    """Write records, and what `project` makes of them."""
+    """Write records, and what `update_index` makes of them."""
     index = LabelIndex(writer, named["LabelIndex"], named["LabelCounts"], named["Projections"])  # type: ignore[arg-type]
     for number, record in enumerate(new, 1):
         writer.put(named["Classifications"], to_item(record))
@@ -235,7 +234,7 @@ def run(cloud: Cloud, sizes: Sequence[int], calls: int) -> dict[str, Any]:
     """
     endpoints = cloud.up()
     functions = cloud.client("lambda").list_functions(MaxItems=50)["Functions"]
-    function = next(entry for entry in functions if entry["Handler"] == "list_images.handler")
+    function = next(entry for entry in functions if entry["Handler"] == "recognition.runtime.list_images.handler")
     variables = function["Environment"]["Variables"] | {"POWERTOOLS_LOG_LEVEL": "DEBUG"}
     cloud.client("lambda").update_function_configuration(
         FunctionName=function["FunctionName"], Environment={"Variables": variables}

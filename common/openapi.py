@@ -6,7 +6,6 @@ from types. The functions only hand the files out, so that nothing of this is im
 
 import json
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -165,12 +164,10 @@ def _responses(call: Call, body: Any, schemas: Mapping[Any, Any]) -> dict[str, A
 
 def descriptions() -> dict[Path, str]:
     """The files as they should be: path -> text."""
-    folders = (".", "common/runtime", "common/imaging", *(f"{folder}/runtime" for folder in SERVICES))
-    sys.path[:0] = [str(ROOT / folder) for folder in folders if str(ROOT / folder) not in sys.path]
     made = {}
     for folder in SERVICES:
         service = import_module(f"{folder}.openapi").SERVICE
-        path = ROOT / folder / "runtime" / f"{service.module}.openapi.json"
+        path = ROOT / f"{service.module.replace('.', '/')}.openapi.json"
         made[path] = json.dumps(describe(service), indent=2) + "\n"
     return made
 

@@ -1,7 +1,6 @@
 """Results go out: the topic that announces them, the deliveries to third parties, their log, and the e-mails."""
 
 import string
-from pathlib import Path
 from typing import Any, cast
 
 from aws_cdk import CfnOutput, Duration, Stack
@@ -29,8 +28,6 @@ from common.infrastructure import (
 )
 from common.monitoring import Monitoring, own_metric
 from common.settings import MAILED_EVENTS, Receiver, Settings
-
-HANDLERS = Path(__file__).parent / "runtime"
 
 DELIVERY_TIMEOUT = Duration.seconds(60)
 MAX_RECEIVES = 1000
@@ -193,7 +190,7 @@ class IntegrationStack(Stack):
         )
         function = self._function(
             f"{prefix}Deliver",
-            handler="deliver.handler",
+            handler="integration.runtime.deliver.handler",
             description=f"Posts each result, signed, to {receiver.name}",
             timeout=DELIVERY_TIMEOUT,
             environment={
@@ -227,7 +224,7 @@ class IntegrationStack(Stack):
     def _deliveries_api(self, deliveries: dynamodb.TableV2, queues: dict[str, WorkQueue]) -> lambda_.Function:
         function = self._function(
             "DeliveriesApi",
-            handler="deliveries_api.handler",
+            handler="integration.runtime.deliveries_api.handler",
             description="Shows what was delivered to whom, and delivers it again",
             timeout=Duration.seconds(29),  # as long as API Gateway waits
             environment={
@@ -261,7 +258,7 @@ class IntegrationStack(Stack):
         )
         function = self._function(
             "SendEmail",
-            handler="send_email.handler",
+            handler="integration.runtime.send_email.handler",
             description="Sends an e-mail about each batch of results",
             timeout=EMAIL_TIMEOUT,
             environment={"EMAIL_TOPIC_ARN": topic.topic_arn, "QUEUE_URL": work.queue.queue_url},
@@ -285,7 +282,6 @@ class IntegrationStack(Stack):
             self,
             id,
             handler=handler,
-            folder=HANDLERS,
             description=description,
             timeout=timeout,
             memory_mb=512,

@@ -1,7 +1,6 @@
 """Sample photos, out of packages that ship them, chosen so that the built-in models see something in each."""
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,9 +38,8 @@ def check(photo: Path) -> None:
         OSError: it cannot be read.
         ValueError: it is no picture that is taken.
     """
-    sys.path.append(str(ROOT / "common" / "imaging"))  # the layer's own import root
+    from common.imaging.picture_headers import inspect  # noqa: PLC0415
     from common.settings import Settings  # noqa: PLC0415
-    from pictures import inspect  # noqa: PLC0415
 
     with photo.open("rb") as file:
         inspect(file, max_pixels=Settings().max_image_pixels)

@@ -40,7 +40,6 @@ from common.infrastructure import (
 from common.monitoring import Monitoring, own_metric
 from common.settings import Settings
 
-HANDLERS = Path(__file__).parent / "runtime"
 PAGE = Path(__file__).parent / "gallery"
 
 NEWEST_INDEX = "newest"
@@ -298,7 +297,7 @@ class RekognitionStack(Stack):
         work = WorkQueue(self, "Index", topic=labels_topic, consumer_timeout=PROJECTION_TIMEOUT, max_receive_count=20)
         function = self._function(
             "Project",
-            handler="project.handler",
+            handler="recognition.runtime.update_index.handler",
             description="Keeps the label index, its counts and the result documents as the records say",
             timeout=PROJECTION_TIMEOUT,
             environment={
@@ -339,8 +338,7 @@ class RekognitionStack(Stack):
         function = python_function(
             self,
             "ImageRecognition",
-            handler="image_recognition.handler",
-            folder=HANDLERS,
+            handler="recognition.runtime.recognize_images.handler",
             description="Asks Rekognition what is in each new picture, stores and announces it",
             timeout=RECOGNITION_TIMEOUT,
             memory_mb=1769,  # one processor, for the calls; and the decoder's 1,280 MB beside the worker itself
@@ -383,7 +381,7 @@ class RekognitionStack(Stack):
         """
         function = self._function(
             "Budget",
-            handler="budget.handler",
+            handler="recognition.runtime.enforce_budget.handler",
             description="Has pictures wait while the month's budget is used up, and tells what is spent",
             timeout=Duration.seconds(30),
             environment={
@@ -418,8 +416,7 @@ class RekognitionStack(Stack):
         function = python_function(
             self,
             "Thumbnails",
-            handler="thumbnails.handler",
-            folder=HANDLERS,
+            handler="recognition.runtime.make_renditions.handler",
             description="Keeps a small form of each picture, and one that browsers show",
             timeout=THUMBNAILS_TIMEOUT,
             memory_mb=1769,  # as for recognition: one processor, and one decoder's 1,280 MB
@@ -452,7 +449,7 @@ class RekognitionStack(Stack):
     def _gallery(self) -> lambda_.Function:
         function = self._function(
             "Gallery",
-            handler="gallery.handler",
+            handler="recognition.runtime.serve_gallery.handler",
             description="Serves the gallery's page, and nothing of what it shows",
             timeout=Duration.seconds(15),
             environment={"AUTH": self.settings.auth},
@@ -486,7 +483,7 @@ class RekognitionStack(Stack):
     ) -> lambda_.Function:
         function = self._function(
             "ListImages",
-            handler="list_images.handler",
+            handler="recognition.runtime.list_images.handler",
             description="Lists, shows, searches and deletes images",
             timeout=Duration.seconds(29),
             environment={
@@ -524,7 +521,6 @@ class RekognitionStack(Stack):
             self,
             id,
             handler=handler,
-            folder=HANDLERS,
             description=description,
             timeout=timeout,
             memory_mb=512,

@@ -5,11 +5,11 @@ from typing import Any, Literal, NotRequired, get_type_hints
 
 from typing_extensions import TypedDict
 
-import list_images
-from classifications import Classification
 from common.openapi import Call, Service
-from recognition_event import Failure
-from usage import Day
+from common.runtime.recognition_event import Failure
+from recognition.runtime import list_images
+from recognition.runtime.records.image_records import Classification
+from recognition.runtime.spending.monthly_usage import Day
 
 
 class Entry(TypedDict):
@@ -68,7 +68,7 @@ Image = TypedDict(  # type: ignore[misc] # the record, as `list_images` shows it
 
 SERVICE = Service(
     title="Sightline: List Images Service",
-    module="list_images",
+    module="recognition.runtime.list_images",
     calls={
         ("get", "/"): Call(answers={HTTPStatus.OK: list[Entry]}, paged=True),
         ("get", "/images"): Call(answers={HTTPStatus.OK: Image}, errors=(HTTPStatus.NOT_FOUND,)),

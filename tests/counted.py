@@ -9,7 +9,7 @@ COUNTED: dict[str, set[Kind]] = {
     "get_save_image": {("Uploaded",)},
     "read_manifest": {MESSAGES},
     "fetch_images": {MESSAGES, ("Uploaded",)},
-    "image_recognition": {
+    "recognize_images": {
         MESSAGES,
         ("Recognized",),
         ("Failed",),
@@ -18,9 +18,9 @@ COUNTED: dict[str, set[Kind]] = {
         ("CacheHits",),
         ("UploadToLabels",),
     },
-    "project": {MESSAGES},
-    "thumbnails": {MESSAGES},
-    "budget": {("MonthlyCalls",), ("MonthlyCost",), ("BudgetExceeded",)},
+    "update_index": {MESSAGES},
+    "make_renditions": {MESSAGES},
+    "enforce_budget": {("MonthlyCalls",), ("MonthlyCost",), ("BudgetExceeded",)},
     "deliver": {MESSAGES, ("DeliveryAttempts", "outcome", "receiver"), ("BreakerOpen", "receiver")},
     "send_email": {MESSAGES},
 }

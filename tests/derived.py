@@ -9,7 +9,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from classifications import Classification, from_item
+from recognition.runtime.records.image_records import Classification, from_item
 
 
 @dataclass(frozen=True)

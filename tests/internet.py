@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from common.runtime.safe_fetch import SourceRules
 from common.settings import Settings
-from safe_fetch import SourceRules
 
 Endpoint = tuple[str, int]
 

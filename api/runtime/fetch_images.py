@@ -14,16 +14,16 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from aws_clients import client
-from environment import from_environment
-from image_store import ImageStore
-from manifests import Manifest, Manifests, Outcome
-from message_batch import LAST_RETRY_SECONDS, MessageBatch, RetryLaterError, backoff
-from metrics import count
-from s3_sources import Copier
-from safe_fetch import SourceFailedError, SourceRules, SourceTimeoutError
-from saving import REFUSALS, Saver, Upload
-from source_urls import S3_SCHEME, S3Object
+from api.runtime.manifests.manifest_table import Manifest, Manifests, Outcome
+from api.runtime.sources.s3_copies import Copier
+from api.runtime.sources.save_from_url import REFUSALS, Saver, Upload
+from api.runtime.sources.source_urls import S3_SCHEME, S3Object
+from api.runtime.uploads.image_store import ImageStore
+from common.runtime.aws_clients import client
+from common.runtime.environment import from_environment
+from common.runtime.message_batch import LAST_RETRY_SECONDS, MessageBatch, RetryLaterError, backoff
+from common.runtime.metrics import count
+from common.runtime.safe_fetch import SourceFailedError, SourceRules, SourceTimeoutError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

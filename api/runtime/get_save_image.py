@@ -10,12 +10,17 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-import image_names
-import metrics
-from api_errors import ApiError
-from aws_clients import REGIONAL, client
-from environment import from_environment
-from http_api import (
+from api.runtime.sources.save_from_url import REFUSALS, Saver, Upload
+from api.runtime.sources.source_urls import check_url
+from api.runtime.uploads import image_names
+from api.runtime.uploads.image_store import ImageStore, NameTakenError
+from api.runtime.uploads.upload_forms import File, UploadForms
+from api.runtime.uploads.upload_parameters import FILE, NAME, OVERWRITE, PICTURE, URL
+from common.runtime import metrics
+from common.runtime.api_errors import ApiError
+from common.runtime.aws_clients import REGIONAL, client
+from common.runtime.environment import from_environment
+from common.runtime.http_api import (
     REQUEST_ID,
     json_file,
     json_resolver,
@@ -23,12 +28,7 @@ from http_api import (
     logger,
     takes,
 )
-from image_store import ImageStore, NameTakenError
-from safe_fetch import SourceRules
-from saving import REFUSALS, Saver, Upload
-from source_urls import check_url
-from upload_forms import File, UploadForms
-from upload_requests import FILE, NAME, OVERWRITE, PICTURE, URL
+from common.runtime.safe_fetch import SourceRules
 
 app = json_resolver()
 

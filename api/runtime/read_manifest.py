@@ -22,13 +22,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from aws_clients import client
-from environment import from_environment
-from manifest_entries import Entry, Rejection, entries, kind_of
-from manifest_report import FOLDER, Reports
-from manifests import Manifest, Manifests, now
-from message_batch import MessageBatch
-from uploads import changes
+from api.runtime.manifests.manifest_lines import Entry, Rejection, entries, kind_of
+from api.runtime.manifests.manifest_reports import FOLDER, Reports
+from api.runtime.manifests.manifest_table import Manifest, Manifests, now
+from common.runtime.aws_clients import client
+from common.runtime.environment import from_environment
+from common.runtime.message_batch import MessageBatch
+from common.runtime.s3_events import changes
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

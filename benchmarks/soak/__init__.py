@@ -1,7 +1,5 @@
-"""The soak; what it reads records with is where the functions import it from."""
+"""The soak: load and faults on the embedded cloud, then a comparison with what S3 holds."""
 
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path[:0] = [str(ROOT / folder / "runtime") for folder in ("common", "recognition")]

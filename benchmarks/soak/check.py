@@ -9,8 +9,8 @@ from typing import Any
 import requests
 
 from benchmarks.soak.load import COLOURS, Load
-from classifications import Classification
 from local.cloud import Cloud, Endpoints
+from recognition.runtime.records.image_records import Classification
 from tests.derived import Derived, expected, found, items, stored_records
 
 TIMEOUT_SECONDS = 30

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from aws_clients import client
+from common.runtime.aws_clients import client
 
 KEPT_SECONDS = 60
 ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[\w./-]*)?", re.ASCII)

@@ -14,9 +14,9 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConf
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
-from api_errors import ApiError
-from endpoints import EndpointsError, endpoints, origin
-from parameters import Body, Parameter, expect_no_body, read_body, read_query
+from common.runtime.api_errors import ApiError
+from common.runtime.endpoints import EndpointsError, endpoints, origin
+from common.runtime.request_parameters import Body, Parameter, expect_no_body, read_body, read_query
 
 logger = Logger()
 

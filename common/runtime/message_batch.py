@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-import metrics
+from common.runtime import metrics
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -13,18 +13,18 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-import signatures
-from answers import Answer
-from aws_clients import client
-from breaker import Breaker, PausedError
-from breaker_table import BreakerTable
-from deliveries import Deliveries
-from environment import from_environment
-from message_batch import MessageBatch, RetryLaterError, backoff
-from metrics import count
-from posting import DEADLINE_SECONDS, Poster
-from recognition_event import EventError, RecognitionEvent
-from recognition_xml import to_xml
+from common.runtime.aws_clients import client
+from common.runtime.environment import from_environment
+from common.runtime.message_batch import MessageBatch, RetryLaterError, backoff
+from common.runtime.metrics import count
+from common.runtime.recognition_event import EventError, RecognitionEvent
+from integration.runtime.webhooks import signatures
+from integration.runtime.webhooks.breaker_table import BreakerTable
+from integration.runtime.webhooks.circuit_breaker import Breaker, PausedError
+from integration.runtime.webhooks.delivery_log import Deliveries
+from integration.runtime.webhooks.receiver_answers import Answer
+from integration.runtime.webhooks.recognition_xml import to_xml
+from integration.runtime.webhooks.webhook_client import DEADLINE_SECONDS, Poster
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from api_errors import ApiError
-from aws_clients import client
-from deliveries import LISTED, Deliveries
-from environment import from_environment
-from http_api import REQUEST_ID, json_resolver, json_response, logger, takes
-from pages import CURSOR, LIMIT, is_key, next_link, read_key, write_key
-from parameters import Parameter
+from common.runtime.api_errors import ApiError
+from common.runtime.aws_clients import client
+from common.runtime.environment import from_environment
+from common.runtime.http_api import REQUEST_ID, json_resolver, json_response, logger, takes
+from common.runtime.pagination import CURSOR, LIMIT, is_key, next_link, read_key, write_key
+from common.runtime.request_parameters import Parameter
+from integration.runtime.webhooks.delivery_log import LISTED, Deliveries
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -12,11 +12,11 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-import emails
-from aws_clients import client
-from environment import from_environment
-from message_batch import MessageBatch
-from recognition_event import EventError, RecognitionEvent
+from common.runtime.aws_clients import client
+from common.runtime.environment import from_environment
+from common.runtime.message_batch import MessageBatch
+from common.runtime.recognition_event import EventError, RecognitionEvent
+from integration.runtime.emails import email_text
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -68,7 +68,7 @@ def _mail(bodies: Iterable[str]) -> None:
     if results:
         mailed = list(results.values())
         _sns().publish(
-            TopicArn=_environment().email_topic_arn, Subject=emails.subject(mailed), Message=emails.text(mailed)
+            TopicArn=_environment().email_topic_arn, Subject=email_text.subject(mailed), Message=email_text.text(mailed)
         )
 
 

@@ -13,17 +13,15 @@ from urllib.parse import unquote
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from api_errors import ApiError
-from aws_clients import REGIONAL, client
-from classifications import LISTED, Classification, Classifications
-from environment import from_environment
-from http_api import REQUEST_ID, json_file, json_resolver, json_response, logger, takes
-from label_index import SURE
-from label_search import LabelSearch
-from pages import CURSOR, LIMIT, MAX_LIMIT, is_key, next_link, read_key, write_key
-from parameters import Parameter
-from renditions import DISPLAY, THUMBNAIL, Rendered, RenditionIndex
-from search_requests import (
+from common.runtime.api_errors import ApiError
+from common.runtime.aws_clients import REGIONAL, client
+from common.runtime.environment import from_environment
+from common.runtime.http_api import REQUEST_ID, json_file, json_resolver, json_response, logger, takes
+from common.runtime.pagination import CURSOR, LIMIT, MAX_LIMIT, is_key, next_link, read_key, write_key
+from common.runtime.request_parameters import Parameter
+from recognition.runtime.index.index_entries import SURE
+from recognition.runtime.index.index_reader import LabelSearch
+from recognition.runtime.index.search_parameters import (
     EXCLUDE,
     FROM,
     LABEL,
@@ -39,7 +37,9 @@ from search_requests import (
     search_cursor,
     search_of,
 )
-from usage import Usage
+from recognition.runtime.records.image_records import LISTED, Classification, Classifications
+from recognition.runtime.renditions.rendition_store import DISPLAY, THUMBNAIL, Rendered, RenditionIndex
+from recognition.runtime.spending.monthly_usage import Usage
 
 app = json_resolver()
 

@@ -14,8 +14,8 @@ import pytest
 import requests
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from common.runtime.recognition_event import Label, RecognitionEvent
 from local.cloud import Cloud
-from recognition_event import Label, RecognitionEvent
 from tests import partner_documents
 from tests.e2e.conftest import System, environment, wait_for
 from tests.e2e.test_commands import SIGHTLINE, sightline
@@ -236,7 +236,7 @@ def _forget_what_is_cached(system: System) -> None:
     """A changed function starts anew, and does not wait for the end of its cache's minute."""
     functions = system.client("lambda")
     for function in functions.list_functions()["Functions"]:
-        if function["Handler"] == "deliver.handler":
+        if function["Handler"] == "integration.runtime.deliver.handler":
             functions.update_function_configuration(FunctionName=function["FunctionName"], MemorySize=513)
 
 

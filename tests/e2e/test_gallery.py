@@ -31,9 +31,9 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from classifications import Classification, to_item
+from common.runtime.recognition_event import image_id
 from local import photos
-from recognition_event import image_id
+from recognition.runtime.records.image_records import Classification, to_item
 from tests.conftest import ROOT
 from tests.e2e.conftest import System, wait_for
 from tests.picture_files import encoded, scene

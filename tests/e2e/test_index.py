@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import requests
 
-from classifications import Classification, to_item
+from common.runtime.recognition_event import Label, image_id
 from local.cloud import Cloud
-from recognition_event import Label, image_id
+from recognition.runtime.records.image_records import Classification, to_item
 from tests.derived import Derived, expected, found, stored_records
 from tests.e2e.conftest import System, wait_for
 from tests.e2e.test_commands import sightline

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from common.runtime.recognition_event import Failure, RecognitionEvent
+from integration.runtime.webhooks.recognition_xml import to_xml
 from local.cloud import SOURCE_BUCKET, Cloud
-from recognition_event import Failure, RecognitionEvent
-from recognition_xml import to_xml
 from tests import partner_documents
 from tests.conftest import ROOT
 from tests.e2e.api_gateway import api_gateway

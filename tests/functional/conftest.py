@@ -17,9 +17,9 @@ from botocore.exceptions import ClientError
 from botocore.loaders import JSONFileLoader
 from moto import mock_aws
 
-import image_recognition
-from classifications import Classification, Classifications
-from image_recognition import Recognizer
+from recognition.runtime import recognize_images
+from recognition.runtime.recognize_images import Recognizer
+from recognition.runtime.records.image_records import Classification, Classifications
 from tests.conftest import ROOT, Templates, captured
 from tests.counted import Kind
 from tests.source_server import picture
@@ -122,7 +122,7 @@ def create_tables(template: dict[str, Any]) -> dict[str, str]:
 
 @pytest.fixture
 def tables(aws: None, templates: Templates) -> dict[str, str]:
-    """`classifications` and `recognitions`, as the template has them."""
+    """the records and the paid answers, as the template has them."""
     return create_tables(templates["RekognitionStack"])
 
 
@@ -337,10 +337,10 @@ def worker(
     monkeypatch.setenv("DETECT_LABELS", json.dumps(PARAMETERS))
     monkeypatch.setenv("MAX_IMAGE_BYTES", str(MAX_BYTES))
     monkeypatch.setenv("MAX_IMAGE_PIXELS", str(MAX_PIXELS))
-    for cached in (image_recognition._environment, image_recognition.recognizer, image_recognition._sqs):
+    for cached in (recognize_images._environment, recognize_images.recognizer, recognize_images._sqs):
         cached.cache_clear()
-    made = dataclasses.replace(image_recognition.recognizer(), rekognition=rekognition)  # type: ignore[arg-type]
-    monkeypatch.setattr(image_recognition, "recognizer", lambda: made)
+    made = dataclasses.replace(recognize_images.recognizer(), rekognition=rekognition)  # type: ignore[arg-type]
+    monkeypatch.setattr(recognize_images, "recognizer", lambda: made)
     return made
 
 
@@ -390,7 +390,7 @@ def deliver(worker: Recognizer, context: Context) -> Callable[..., list[str]]:
 
     def delivered(*bodies: str, tried_seconds: float = 0) -> list[str]:
         event = sqs_event(*bodies, tried_seconds=tried_seconds)
-        return failed(dict(image_recognition.handler(event, context)))  # type: ignore[arg-type]
+        return failed(dict(recognize_images.handler(event, context)))  # type: ignore[arg-type]
 
     return delivered
 

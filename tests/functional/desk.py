@@ -7,9 +7,9 @@ from typing import Any, Literal
 import boto3
 import pytest
 
-import deliver
-from deliveries import Deliveries
-from recognition_event import Label, RecognitionEvent
+from common.runtime.recognition_event import Label, RecognitionEvent
+from integration.runtime import deliver
+from integration.runtime.webhooks.delivery_log import Deliveries
 from tests.conftest import Templates
 from tests.functional.conftest import Context, create_tables, failed, sqs_event
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-import conversion
-import originals
-from classifications import Classification
+from common.imaging import jpeg_conversion
+from recognition.runtime.detection import stored_pictures
+from recognition.runtime.records.image_records import Classification
 from tests.functional.conftest import MAX_BYTES, S3, FakeRekognition
 from tests.picture_files import FORMATS, encoded, quarters, scene
 
@@ -55,7 +55,7 @@ def test_a_turned_jpeg_goes_upright(s3: S3, deliver: Deliver, rekognition: FakeR
 def test_a_jpeg_too_large_for_a_reference_goes_as_bytes(
     s3: S3, deliver: Deliver, rekognition: FakeRekognition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(originals, "MAX_REFERENCE_BYTES", 100)
+    monkeypatch.setattr(stored_pictures, "MAX_REFERENCE_BYTES", 100)
     assert deliver(s3.put_bytes("photo", encoded(scene()))) == []
     assert quarters(looked_at(rekognition)) == AS_SEEN
 
@@ -93,7 +93,7 @@ def test_what_can_never_be_recognised_is_a_result_and_costs_nothing(
     assert rekognition.calls == []
 
 
-@pytest.mark.parametrize("fault", [conversion.ConversionTimeoutError("late"), RuntimeError("SIGKILL")])
+@pytest.mark.parametrize("fault", [jpeg_conversion.ConversionTimeoutError("late"), RuntimeError("SIGKILL")])
 def test_a_conversion_that_fails_for_another_reason_is_tried_again(
     s3: S3,
     deliver: Deliver,
@@ -107,7 +107,7 @@ def test_a_conversion_that_fails_for_another_reason_is_tried_again(
 
     message = s3.put_bytes("photo", encoded(scene(), "GIF"))
     with monkeypatch.context() as patch:
-        patch.setattr(conversion, "convert", failing)
+        patch.setattr(jpeg_conversion, "convert", failing)
         assert deliver(message) == ["0"]
     assert records("photo") is None
     assert deliver(message) == []

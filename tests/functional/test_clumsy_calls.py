@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import deliveries_api
-import get_save_image
-import list_images
+from api.runtime import get_save_image
 from common.settings import Settings
+from integration.runtime import deliveries_api
+from recognition.runtime import list_images
 from tests.functional.conftest import Answer
 from tests.functional.test_deliveries_api import Service, service
 from tests.functional.test_list_images import records

@@ -7,11 +7,11 @@ from typing import Any
 import boto3
 import pytest
 
-from classifications import Classification
-from detection import from_answer
-from image_recognition import Recognizer
-from recognition_event import Failure, RecognitionEvent
-from recognition_xml import to_xml
+from common.runtime.recognition_event import Failure, RecognitionEvent
+from integration.runtime.webhooks.recognition_xml import to_xml
+from recognition.runtime.detection.detect_labels import from_answer
+from recognition.runtime.recognize_images import Recognizer
+from recognition.runtime.records.image_records import Classification
 from tests.conftest import captured
 from tests.functional.conftest import Topic
 from tests.partner_documents import read

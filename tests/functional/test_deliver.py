@@ -9,15 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import breaker
-import deliver
-import posting
-from breaker_table import BreakerTable
-from deliveries import Deliveries
+from common.runtime.message_batch import MessageBatch
+from common.runtime.recognition_event import RecognitionEvent
+from integration.runtime import deliver
+from integration.runtime.webhooks import circuit_breaker, webhook_client
+from integration.runtime.webhooks.breaker_table import BreakerTable
+from integration.runtime.webhooks.delivery_log import Deliveries
+from integration.runtime.webhooks.signatures import SecretError
 from local.receiver import verify
-from message_batch import MessageBatch
-from recognition_event import RecognitionEvent
-from signatures import SecretError
 from tests.counted import COUNTED
 from tests.functional.conftest import emitted, kinds
 from tests.functional.desk import EVENT, SECRET, Desk, desk_fixture, forget, set_address  # noqa: F401 - a fixture
@@ -177,13 +176,13 @@ def test_a_receiver_that_is_not_there_is_called_five_times_and_then_probed(
     assert len(entries) == 10, "what waits behind the open breaker is in the log as well"
     assert {(entry["status"], entry["last_status"]) for entry in entries} == {("WAITING", None)}
     offered = [entry for entry in entries if entry["attempts"]]
-    assert len(offered) == breaker.FAILURES
+    assert len(offered) == circuit_breaker.FAILURES
     assert {entry["last_answer"] for entry in offered} == {"the receiver did not answer: NewConnectionError"}
     [change] = [record for record in caplog.records if record.getMessage() == "breaker open"]
     assert change.reason == "the receiver did not answer: NewConnectionError; no call for 5 s"  # type: ignore[attr-defined]
     metrics = emitted(capsys)
     assert metrics["BreakerOpen", "receiver=thirdparty"] == [1] * 6  # when it opened, and for each that waits
-    assert metrics["DeliveryAttempts", "outcome=again", "receiver=thirdparty"] == [1] * breaker.FAILURES
+    assert metrics["DeliveryAttempts", "outcome=again", "receiver=thirdparty"] == [1] * circuit_breaker.FAILURES
 
 
 def test_a_receiver_that_is_down_is_counted_until_it_answers(
@@ -293,7 +292,7 @@ def test_after_its_last_attempt_a_document_is_dead_and_brought_back_it_begins_an
 def test_an_answer_that_never_ends_is_no_answer(
     desk: Desk, partner: Source, hidden: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(posting, "DEADLINE_SECONDS", 0.3)
+    monkeypatch.setattr(webhook_client, "DEADLINE_SECONDS", 0.3)
     set_address(partner.address)
     partner.post_drips = True
     assert desk.hand_over(EVENT.to_json()) == ["0"]

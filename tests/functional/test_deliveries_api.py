@@ -6,10 +6,10 @@ from urllib.parse import parse_qsl, urlsplit
 import boto3
 import pytest
 
-import deliveries_api
-from answers import Answer as Answered
-from deliveries import Deliveries
-from recognition_event import Label, RecognitionEvent
+from common.runtime.recognition_event import Label, RecognitionEvent
+from integration.runtime import deliveries_api
+from integration.runtime.webhooks.delivery_log import Deliveries
+from integration.runtime.webhooks.receiver_answers import Answer as Answered
 from tests.conftest import Templates
 from tests.functional.conftest import Answer, create_tables
 
@@ -103,7 +103,7 @@ def test_following_the_links_gives_every_delivery_once(service: Service, query: 
 
 
 def test_what_is_past_its_time_is_not_shown(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deliveries.KEPT_SECONDS", -1)
+    monkeypatch.setattr("integration.runtime.webhooks.delivery_log.KEPT_SECONDS", -1)
     service.table.record(event(1), "thirdparty", FINE)
     assert service.get().document == []
     assert service.replay("event-1").status == 404

@@ -9,10 +9,10 @@ from typing import Any
 import boto3
 import pytest
 
-import deliveries_api
-import endpoints
-import gallery
-import get_save_image
+from api.runtime import get_save_image
+from common.runtime import endpoints
+from integration.runtime import deliveries_api
+from recognition.runtime import serve_gallery
 from tests.functional.conftest import Context
 
 PARAMETER = "/sightline/endpoints"
@@ -65,10 +65,10 @@ def ask(written: Any, context: Context, tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "secret.js").write_text("secret")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("AUTH", "api_key")
-    gallery._files.cache_clear()
-    gallery._environment.cache_clear()
+    serve_gallery._files.cache_clear()
+    serve_gallery._environment.cache_clear()
 
-    def asked(path: str, *, method: str = "GET", handler: Any = gallery.handler, **headers: str) -> Reply:
+    def asked(path: str, *, method: str = "GET", handler: Any = serve_gallery.handler, **headers: str) -> Reply:
         event = {
             "resource": path,
             "path": path,

@@ -5,10 +5,10 @@ from typing import Any
 import boto3
 import pytest
 
-import get_save_image
-import safe_fetch
+from api.runtime import get_save_image
+from common.imaging.picture_headers import CONTENT_TYPES
+from common.runtime import safe_fetch
 from common.settings import Settings
-from pictures import CONTENT_TYPES
 from tests.counted import COUNTED
 from tests.functional.conftest import REQUEST_ID, Answer, emitted, kinds
 from tests.picture_files import FORMATS, encoded, scene

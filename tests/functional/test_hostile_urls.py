@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import pytest
 
-import get_save_image
-import safe_fetch
+from api.runtime import get_save_image
+from common.runtime import safe_fetch
 from tests.functional.conftest import Answer
 from tests.internet import Internet
 from tests.source_server import Source, serve

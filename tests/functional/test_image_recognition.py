@@ -5,9 +5,9 @@ from collections.abc import Callable
 import boto3
 import pytest
 
-import image_recognition
-from classifications import Classification, Classifications
-from image_recognition import Recognizer
+from recognition.runtime import recognize_images
+from recognition.runtime.recognize_images import Recognizer
+from recognition.runtime.records.image_records import Classification, Classifications
 from tests.conftest import captured
 from tests.functional.conftest import PARAMETERS, S3, FakeRekognition, Topic, photo
 
@@ -117,7 +117,7 @@ def test_what_was_stored_but_not_announced_is_announced_at_the_next_try(
     message = s3.put("a.jpg")
     with monkeypatch.context() as broken:
         lost = dataclasses.replace(worker, topic_arn="arn:aws:sns:us-east-1:123456789012:gone")
-        broken.setattr(image_recognition, "recognizer", lambda: lost)
+        broken.setattr(recognize_images, "recognizer", lambda: lost)
         assert deliver(message) == ["0"]
     assert labels_topic.published() == []
     assert deliver(message) == []

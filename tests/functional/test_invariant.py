@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from moto import mock_aws
 
-import image_recognition
-import message_batch
-import recognitions
-from classifications import Classifications
+from common.runtime import message_batch
+from recognition.runtime import recognize_images
+from recognition.runtime.records.image_records import Classifications
+from recognition.runtime.spending import paid_answers
 from tests.conftest import captured
 from tests.functional.conftest import (
     Context,
@@ -117,7 +117,7 @@ class Pipeline(RuleBasedStateMachine):
         }
         self.environment = mock.patch.dict(os.environ, variables)
         self.environment.start()
-        for cached in (image_recognition._environment, image_recognition.recognizer, image_recognition._sqs):
+        for cached in (recognize_images._environment, recognize_images.recognizer, recognize_images._sqs):
             cached.cache_clear()
         self.rekognition = FakeRekognition()
         self.records = Classifications(boto3.client("dynamodb"), tables["classifications"])
@@ -181,7 +181,7 @@ class Pipeline(RuleBasedStateMachine):
             self.moto.stop()
 
     def _handle(self, batch: list[str]) -> None:
-        made = image_recognition.recognizer.__wrapped__()
+        made = recognize_images.recognizer.__wrapped__()
         mortal = dataclasses.replace(
             made,
             originals=dataclasses.replace(made.originals, s3=Mortal(self.s3, self.crash)),  # type: ignore[arg-type]
@@ -200,11 +200,11 @@ class Pipeline(RuleBasedStateMachine):
         )
         self.clock.now += 20  # a dead worker's claim of 30 s is met once, perhaps twice
         with (
-            mock.patch.object(image_recognition, "recognizer", return_value=mortal),
-            mock.patch.object(recognitions, "time", self.clock),
+            mock.patch.object(recognize_images, "recognizer", return_value=mortal),
+            mock.patch.object(paid_answers, "time", self.clock),
             mock.patch.object(message_batch, "ThreadPoolExecutor", one_by_one),
         ):
-            answer = image_recognition.handler(sqs_event(*batch), Context())  # type: ignore[arg-type]
+            answer = recognize_images.handler(sqs_event(*batch), Context())  # type: ignore[arg-type]
         kept = {int(number) for number in failed(dict(answer))}
         for number, body in enumerate(batch):
             if number not in kept:
@@ -225,7 +225,7 @@ class Pipeline(RuleBasedStateMachine):
         versions = [call["Image"]["S3Object"]["Version"] for call in self.rekognition.calls]
         calls = Counter(self.contents[version] for version in versions)
         assert all(calls[content] <= self.allowed[content] for content in calls), (calls, self.allowed)
-        assert image_recognition.recognizer.__wrapped__().usage.of_this_month().calls >= len(versions)
+        assert recognize_images.recognizer.__wrapped__().usage.of_this_month().calls >= len(versions)
 
     def _notify(self, event: str, key: str, version: str) -> None:
         self.changes += 1

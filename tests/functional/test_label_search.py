@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import label_search
-from classifications import Classification
-from label_index import rank, units
-from label_search import LabelSearch, Match, Search
-from recognition_event import Label
+from common.runtime.recognition_event import Label
+from recognition.runtime.index import index_reader
+from recognition.runtime.index.index_entries import rank, units
+from recognition.runtime.index.index_reader import LabelSearch, Match, Search
+from recognition.runtime.records.image_records import Classification
 from tests.functional.test_projection import Derivation, derivation, record
 
 __all__ = ["derivation"]  # a fixture
@@ -86,7 +86,7 @@ def test_pages_hold_what_fits_once_best_first_and_read_little(
     derivation: Derivation, pictures: list[list[Label]], searches: list[Search], limit: int
 ) -> None:
     records = fill(derivation, pictures)
-    with mock.patch.object(label_search, "BLOCK", 6), mock.patch.object(label_search, "MAX_READ", 8):
+    with mock.patch.object(index_reader, "BLOCK", 6), mock.patch.object(index_reader, "MAX_READ", 8):
         for search in searches:
             wanted = ranks(search, records)
             found = [match for page in pages(derivation, search, limit) for match in page]
@@ -109,7 +109,7 @@ def test_what_does_not_change_is_found_exactly_once_whatever_else_is_written(
     before = fill(derivation, pictures)
     after, changed, left = dict(before), set(), list(writes)
     found: list[str] = []
-    with mock.patch.object(label_search, "BLOCK", 6), mock.patch.object(label_search, "MAX_READ", 12):
+    with mock.patch.object(index_reader, "BLOCK", 6), mock.patch.object(index_reader, "MAX_READ", 12):
         for page in pages(derivation, search, limit, most=12):
             found += [match.item["image"] for match in page]
             if left:

@@ -5,10 +5,10 @@ import boto3
 import pytest
 import requests
 
-import list_images
-from classifications import Classification, Classifications
-from recognition_event import Box, Failure, Instance, Label
-from renditions import Made, RenditionIndex, Renditions
+from common.runtime.recognition_event import Box, Failure, Instance, Label
+from recognition.runtime import list_images
+from recognition.runtime.records.image_records import Classification, Classifications
+from recognition.runtime.renditions.rendition_store import Made, RenditionIndex, Renditions
 from tests.functional.conftest import Answer
 
 DOG = Label(

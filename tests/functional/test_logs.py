@@ -11,13 +11,12 @@ from typing import Any
 import boto3
 import pytest
 
-import get_save_image
-import http_api
-import list_images
-import project
-import send_email
-from classifications import Classification
+from api.runtime import get_save_image
+from common.runtime import http_api
 from common.settings import Settings
+from integration.runtime import send_email
+from recognition.runtime import list_images, update_index
+from recognition.runtime.records.image_records import Classification
 from tests.conftest import Templates
 from tests.functional.conftest import (
     API_KEY,
@@ -145,16 +144,16 @@ def test_one_id_is_in_all_that_is_said_of_an_upload(
     monkeypatch.setenv("RESULTS_BUCKET", s3.bucket)
     monkeypatch.setenv("EMAIL_TOPIC_ARN", labels_topic.arn)
     for cached in (
-        project._environment,
-        project.projector,
-        project._sqs,
+        update_index._environment,
+        update_index.projector,
+        update_index._sqs,
         send_email._environment,
         send_email._sns,
         send_email._sqs,
     ):
         cached.cache_clear()
     for document in documents:  # one by one: moto's transactions are not made for threads
-        assert failed(dict(project.handler(sqs_event(document), context))) == []  # type: ignore[arg-type]
+        assert failed(dict(update_index.handler(sqs_event(document), context))) == []  # type: ignore[arg-type]
     assert failed(dict(send_email.handler(sqs_event(*documents), context))) == []  # type: ignore[arg-type]
 
     said = lines()

@@ -11,14 +11,13 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-import fetch_images
-import message_batch
-import read_manifest
+from api.runtime import fetch_images, read_manifest
+from api.runtime.manifests.manifest_table import Manifest, Manifests
+from api.runtime.sources.source_urls import S3Object
+from api.runtime.uploads.image_store import NameTakenError
+from common.runtime import message_batch
+from common.runtime.safe_fetch import SourceFailedError, SourceForbiddenError, SourceTimeoutError
 from common.settings import Settings
-from image_store import NameTakenError
-from manifests import Manifest, Manifests
-from safe_fetch import SourceFailedError, SourceForbiddenError, SourceTimeoutError
-from source_urls import S3Object
 from tests.conftest import Templates, captured
 from tests.counted import COUNTED
 from tests.functional.conftest import Context, create_tables, emitted, failed, kinds, sqs_event

@@ -6,11 +6,11 @@ from unittest.mock import Mock
 
 import pytest
 
-import image_recognition
-import metrics
+from common.runtime import metrics
+from recognition.runtime import recognize_images
+from recognition.runtime.spending.monthly_usage import OverBudgetError
 from tests.counted import COUNTED
 from tests.functional.conftest import S3, FakeRekognition, emitted, kinds
-from usage import OverBudgetError
 
 
 def test_what_became_of_pictures_is_counted_once_from_all_threads(
@@ -36,7 +36,7 @@ def test_what_became_of_pictures_is_counted_once_from_all_threads(
     counted = emitted(capsys)
     assert (counted[("CacheHits",)], counted[("Recognized",)]) == ([1], [1])
     assert ("Calls",) not in counted
-    assert seen | kinds(counted) == COUNTED["image_recognition"]
+    assert seen | kinds(counted) == COUNTED["recognize_images"]
 
 
 def test_messages_that_fail_are_counted_with_those_that_do_not_and_those_that_wait_are_not(
@@ -49,7 +49,7 @@ def test_messages_that_fail_are_counted_with_those_that_do_not_and_those_that_wa
     rekognition.errors["refused.jpg"] = "AccessDeniedException"
     assert deliver(s3.put("a.jpg"), s3.put("refused.jpg"), "no notification") == ["1", "2"]
     assert sorted(emitted(capsys)["MessagesFailed",]) == [0, 1, 1]
-    monkeypatch.setattr(image_recognition, "recognizer", Mock(side_effect=OverBudgetError))
+    monkeypatch.setattr(recognize_images, "recognizer", Mock(side_effect=OverBudgetError))
     assert deliver(s3.put("over the budget.jpg")) == ["0"]
     assert emitted(capsys) == {}
 

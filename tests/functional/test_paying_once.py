@@ -13,12 +13,12 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-import image_recognition
-from classifications import Classification
-from detection import Detection
-from image_recognition import Recognizer
-from recognition_event import Failure, Label
-from recognitions import ClaimedError, Recognitions
+from common.runtime.recognition_event import Failure, Label
+from recognition.runtime import recognize_images
+from recognition.runtime.detection.detect_labels import Detection
+from recognition.runtime.recognize_images import Recognizer
+from recognition.runtime.records.image_records import Classification
+from recognition.runtime.spending.paid_answers import ClaimedError, Recognitions
 from tests.functional.conftest import S3, Context, FakeRekognition, Topic, failed, sqs_event
 
 ANSWER = Detection(labels=(Label(name="Dog", confidence=98.13),), model="3.0", failure=None)
@@ -83,7 +83,7 @@ def test_few_receives_are_spent_on_a_claim_that_is_never_given_back(
     recognitions: Recognitions, lease: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = 1_000.0
-    monkeypatch.setattr("recognitions.time.time", lambda: clock)
+    monkeypatch.setattr("recognition.runtime.spending.paid_answers.time.time", lambda: clock)
     with pytest.raises(SystemExit):
         recognitions.answer("c", refresh=None, lease_seconds=lease, ask=Asked(SystemExit()))
     for _ in range(8):
@@ -178,7 +178,7 @@ def test_a_settings_change_alone_calls_nothing_and_the_same_bytes_after_it_call_
     before = s3.put("a.jpg", body="the same")
     assert deliver(before) == []
     changed = dataclasses.replace(worker, fingerprint="other settings")
-    monkeypatch.setattr(image_recognition, "recognizer", lambda: changed)
+    monkeypatch.setattr(recognize_images, "recognizer", lambda: changed)
     assert deliver(before) == []
     assert len(rekognition.calls) == 1
     assert deliver(s3.put("b.jpg", body="the same")) == []
@@ -202,7 +202,7 @@ class RecordingSQS:
 @pytest.fixture
 def sqs(worker: Recognizer, monkeypatch: pytest.MonkeyPatch) -> RecordingSQS:
     recording = RecordingSQS()
-    monkeypatch.setattr(image_recognition, "_sqs", lambda: recording)
+    monkeypatch.setattr(recognize_images, "_sqs", lambda: recording)
     return recording
 
 
@@ -222,7 +222,7 @@ def test_a_waiting_message_is_hidden_for_as_long_again_as_the_claim_is_old(
 ) -> None:
     message = s3.put("a.jpg")
     claim(worker, message, 18.5)  # of 30 seconds
-    assert failed(dict(image_recognition.handler(sqs_event(message), context))) == ["0"]  # type: ignore[arg-type]
+    assert failed(dict(recognize_images.handler(sqs_event(message), context))) == ["0"]  # type: ignore[arg-type]
     assert sqs.hidden == [13]
     assert rekognition.calls == []
 
@@ -236,7 +236,7 @@ def test_waiting_never_ends_among_the_dead_letters(
     """Every receive counts towards the queue's limit, so a message that has only waited starts anew before that."""
     message = s3.put("a.jpg")
     claim(worker, message, 18.5)
-    assert failed(dict(image_recognition.handler(sqs_event(message, receives=18), context))) == []  # type: ignore[arg-type]
+    assert failed(dict(recognize_images.handler(sqs_event(message, receives=18), context))) == []  # type: ignore[arg-type]
     [sent] = sqs.sent
     assert (sent["MessageBody"], sent["DelaySeconds"]) == (message, 13)
 
@@ -250,7 +250,7 @@ def test_a_failing_message_comes_back_later_each_time(
     rekognition.errors["a.jpg"] = "ThrottlingException"
     message = s3.put("a.jpg")
     for receives in (1, 2, 3, 12):
-        image_recognition.handler(sqs_event(message, receives=receives), context)  # type: ignore[arg-type]
+        recognize_images.handler(sqs_event(message, receives=receives), context)  # type: ignore[arg-type]
     first, second, third, last = sqs.hidden
     assert 2 <= first <= 5
     assert 5 <= second <= 10

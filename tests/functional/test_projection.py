@@ -14,14 +14,14 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import project
-import projection
-from classifications import Classification, Classifications, to_item
-from message_batch import RetryLaterError
-from project import Projector
-from projection import LabelIndex
-from recognition_event import Box, Failure, Instance, Label, image_id
-from result_documents import ResultDocuments
+from common.runtime.message_batch import RetryLaterError
+from common.runtime.recognition_event import Box, Failure, Instance, Label, image_id
+from recognition.runtime import update_index
+from recognition.runtime.index import index_writer
+from recognition.runtime.index.index_writer import LabelIndex
+from recognition.runtime.records.image_records import Classification, Classifications, to_item
+from recognition.runtime.records.result_documents import ResultDocuments
+from recognition.runtime.update_index import Projector
 from tests.conftest import Templates
 from tests.counted import COUNTED
 from tests.derived import Derived, expected, found
@@ -208,7 +208,7 @@ class Conflicted:
 def test_conflicts_with_other_images_are_retried_and_then_wait(
     derivation: Derivation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(projection, "FIRST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(index_writer, "FIRST_WAIT_SECONDS", 0.0)
     stored = record("a.jpg", DOG)
     derivation.put(stored)
     derivation.worker(lambda client: Conflicted(client, 3)).handle("a.jpg", stored.image_id, rewrite=False)
@@ -268,7 +268,7 @@ def test_in_the_end_everything_derived_is_what_the_records_say(
 ) -> None:
     """Records are stored and announced; messages come doubled, late and in any order; workers die and overtake."""
     run = Run(derivation)
-    with mock.patch.object(projection, "MAX_ITEMS", 6):  # so that few labels take several transactions
+    with mock.patch.object(index_writer, "MAX_ITEMS", 6):  # so that few labels take several transactions
         for action, which, detail in actions:
             getattr(run, action)(which, detail)
         random.Random(seed).shuffle(run.queue)
@@ -380,14 +380,14 @@ def test_the_handler_takes_events_and_reprojections_and_nothing_else(
     monkeypatch.setenv("LABEL_INDEX_TABLE", derivation.tables["labelindex"])
     monkeypatch.setenv("LABEL_COUNTS_TABLE", derivation.tables["labelcounts"])
     monkeypatch.setenv("PROJECTIONS_TABLE", derivation.tables["projections"])
-    for cached in (project._environment, project.projector, project._sqs):
+    for cached in (update_index._environment, update_index.projector, update_index._sqs):
         cached.cache_clear()
     one, two = record("a.jpg", DOG), record("b.jpg", CAT)
     for stored in (one, two):
         derivation.put(stored)
-    again = {"schema": project.REPROJECTION, "image": two.image, "image_id": two.image_id}
+    again = {"schema": update_index.REPROJECTION, "image": two.image, "image_id": two.image_id}
     bodies = [one.event().to_json(), json.dumps(again), "no json", '{"schema": "else"}', "[]"]
-    answer = project.handler(sqs_event(*bodies), context)  # type: ignore[arg-type]
+    answer = update_index.handler(sqs_event(*bodies), context)  # type: ignore[arg-type]
     assert failed(dict(answer)) == ["2", "3", "4"]
     assert derivation.found() == expected([one, two])
-    assert kinds(emitted(capsys)) == COUNTED["project"]
+    assert kinds(emitted(capsys)) == COUNTED["update_index"]

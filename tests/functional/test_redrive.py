@@ -19,7 +19,7 @@ import cli.redrive
 from cli.main import app
 from cli.redrive import dead_letter_queues, describe
 from cli.target import Target, TargetName
-from message_batch import MessageBatch, logger
+from common.runtime.message_batch import MessageBatch, logger
 from tests.conftest import Templates, captured
 from tests.functional.conftest import Context, sqs_event
 

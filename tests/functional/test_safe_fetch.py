@@ -15,8 +15,8 @@ import certifi
 import pytest
 import trustme
 
-import safe_fetch
-from safe_fetch import fetch
+from common.runtime import safe_fetch
+from common.runtime.safe_fetch import fetch
 from tests.internet import Internet, rules
 from tests.source_server import Source, picture, serve
 

@@ -7,9 +7,9 @@ from urllib.parse import parse_qsl, urlsplit
 import boto3
 import pytest
 
-import list_images
-from pages import read_cursor, write_cursor
-from recognition_event import Label
+from common.runtime.pagination import read_cursor, write_cursor
+from common.runtime.recognition_event import Label
+from recognition.runtime import list_images
 from tests.functional.conftest import Answer
 from tests.functional.test_list_images import records
 from tests.functional.test_projection import Derivation, record

@@ -6,8 +6,8 @@ from typing import Any
 import boto3
 import pytest
 
-import send_email
-from message_batch import MessageBatch
+from common.runtime.message_batch import MessageBatch
+from integration.runtime import send_email
 from tests.counted import COUNTED
 from tests.functional.conftest import Context, emitted, failed, kinds, sqs_event
 from tests.unit.test_emails import EVENT

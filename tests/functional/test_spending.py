@@ -14,16 +14,14 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, HTTPClientError
 
-import budget
-import image_recognition
-import list_images
-import usage
-from aws_clients import client
-from classifications import Classification
-from image_recognition import Recognizer
+from common.runtime.aws_clients import client
+from recognition.runtime import enforce_budget, list_images, recognize_images
+from recognition.runtime.recognize_images import Recognizer
+from recognition.runtime.records.image_records import Classification
+from recognition.runtime.spending import monthly_usage
+from recognition.runtime.spending.monthly_usage import OverBudgetError, Usage
 from tests.counted import COUNTED
 from tests.functional.conftest import S3, Answer, Context, FakeRekognition, emitted, failed, kinds, sqs_event
-from usage import OverBudgetError, Usage
 
 THROTTLED = ClientError({"Error": {"Code": "ThrottlingException", "Message": "m"}}, "DetectLabels")
 
@@ -33,7 +31,7 @@ def today(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
     """Set the day of 2026."""
 
     def turn(month: int, day: int) -> None:
-        monkeypatch.setattr(usage, "_now", lambda: datetime(2026, month, day, 23, 59, tzinfo=UTC))
+        monkeypatch.setattr(monthly_usage, "_now", lambda: datetime(2026, month, day, 23, 59, tzinfo=UTC))
 
     turn(11, 21)
     return turn
@@ -167,7 +165,7 @@ def worker_with(worker: Recognizer, monkeypatch: pytest.MonkeyPatch) -> Callable
     def given(dollars: str) -> None:
         table: Any = Atomic()
         made = dataclasses.replace(worker, usage=Usage(worker.usage.table, Decimal(dollars), table, table))
-        monkeypatch.setattr(image_recognition, "recognizer", lambda: made)
+        monkeypatch.setattr(recognize_images, "recognizer", lambda: made)
 
     return given
 
@@ -216,8 +214,8 @@ def test_waiting_for_a_budget_never_ends_among_the_dead_letters(
 ) -> None:
     worker_with("0.001")
     used, waiting = s3.put("used.jpg"), s3.put("waiting.jpg")
-    assert failed(dict(image_recognition.handler(sqs_event(used), context))) == []  # type: ignore[arg-type]
-    assert failed(dict(image_recognition.handler(sqs_event(waiting, receives=18), context))) == []  # type: ignore[arg-type]
+    assert failed(dict(recognize_images.handler(sqs_event(used), context))) == []  # type: ignore[arg-type]
+    assert failed(dict(recognize_images.handler(sqs_event(waiting, receives=18), context))) == []  # type: ignore[arg-type]
     url = boto3.client("sqs").get_queue_url(QueueName="queue")["QueueUrl"]
     delayed = boto3.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     assert delayed["ApproximateNumberOfMessagesDelayed"] == "1"
@@ -285,7 +283,7 @@ class Functions:
 
 @dataclasses.dataclass
 class Minute:
-    """`budget`, as it runs every minute."""
+    """`enforce_budget`, as it runs every minute."""
 
     functions: Functions
     monkeypatch: pytest.MonkeyPatch
@@ -293,9 +291,9 @@ class Minute:
     def run(self, dollars: str) -> str:
         """The mapping's state after a run with this budget."""
         self.monkeypatch.setenv("MONTHLY_BUDGET_USD", dollars)
-        for cached in (budget._environment, budget._usage):
+        for cached in (enforce_budget._environment, enforce_budget._usage):
             cached.cache_clear()
-        budget.handler({}, Context())  # type: ignore[arg-type]
+        enforce_budget.handler({}, Context())  # type: ignore[arg-type]
         return self.functions.state
 
 
@@ -309,7 +307,7 @@ def minute(spending: Callable[[str], Usage], monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("EVENT_SOURCE_MAPPING", "mapping")
     monkeypatch.setenv("IS_WATCHED", "true")
     functions = Functions()
-    monkeypatch.setattr(budget, "_valve", lambda: budget.Valve(functions, "mapping"))  # type: ignore[arg-type]
+    monkeypatch.setattr(enforce_budget, "_valve", lambda: enforce_budget.Valve(functions, "mapping"))  # type: ignore[arg-type]
     return Minute(functions, monkeypatch)
 
 
@@ -352,7 +350,7 @@ def test_what_is_spent_is_told_to_cloudwatch(minute: Minute, capsys: pytest.Capt
         minute.run(dollars)
         told = emitted(capsys)
         assert told == {("MonthlyCalls",): [2], ("MonthlyCost",): [0.002], ("BudgetExceeded",): [exceeded]}
-        assert kinds(told) == COUNTED["budget"]
+        assert kinds(told) == COUNTED["enforce_budget"]
 
 
 def test_what_nobody_watches_is_not_counted_as_each_metric_costs_something_each_month(

@@ -8,9 +8,9 @@ import boto3
 import pytest
 from PIL import ExifTags, Image
 
-import thumbnails
-from recognition_event import image_id
-from renditions import RenditionIndex
+from common.runtime.recognition_event import image_id
+from recognition.runtime import make_renditions
+from recognition.runtime.renditions.rendition_store import RenditionIndex
 from tests.counted import COUNTED
 from tests.functional.conftest import MAX_BYTES, S3, Context, emitted, failed, kinds, sqs_event
 from tests.picture_files import encoded, quarters, scene
@@ -31,9 +31,9 @@ def render(
     monkeypatch.setenv("QUEUE_URL", queue_url)
     monkeypatch.setenv("MAX_IMAGE_BYTES", str(MAX_BYTES))
     monkeypatch.setenv("MAX_IMAGE_PIXELS", "60000000")
-    for cached in (thumbnails._environment, thumbnails.renderer, thumbnails._sqs):
+    for cached in (make_renditions._environment, make_renditions.renderer, make_renditions._sqs):
         cached.cache_clear()
-    return lambda *bodies: failed(dict(thumbnails.handler(sqs_event(*bodies), context)))  # type: ignore[arg-type]
+    return lambda *bodies: failed(dict(make_renditions.handler(sqs_event(*bodies), context)))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_thumbnail_is_small_upright_and_without_exif(
     assert quarters(thumbnail) == AS_SEEN
     assert dict(thumbnail.getexif()) == {}
     assert ExifTags.Base.Orientation not in thumbnail.getexif()
-    assert kinds(emitted(capsys)) == COUNTED["thumbnails"]
+    assert kinds(emitted(capsys)) == COUNTED["make_renditions"]
 
 
 @pytest.mark.parametrize("format", ["HEIF", "TIFF"])

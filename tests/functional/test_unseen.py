@@ -7,8 +7,8 @@ from typing import Any
 import boto3
 import pytest
 
-from classifications import Classification
 from cli.reproject import Places, _announcement, _unseen
+from recognition.runtime.records.image_records import Classification
 from tests.functional.conftest import S3, FakeRekognition
 
 

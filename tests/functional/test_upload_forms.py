@@ -8,7 +8,7 @@ import boto3
 import pytest
 import requests
 
-import get_save_image
+from api.runtime import get_save_image
 from tests.functional.conftest import REQUEST_ID, Answer
 from tests.source_server import picture
 

@@ -43,11 +43,13 @@ def test_what_is_paid_without_a_picture_is_counted(
     assert polls.what == f"polls of {made['AWS::Lambda::EventSourceMapping']} empty queues"
 
     functions = [r["Properties"] for r in resources if r["Type"] == "AWS::Lambda::Function"]
-    [budget] = [function for function in functions if function["Handler"] == "budget.handler"]
+    [budget] = [
+        function for function in functions if function["Handler"] == "recognition.runtime.enforce_budget.handler"
+    ]
     assert budget["MemorySize"] == BUDGET.memory_mb
     assert "TracingConfig" not in budget  # a trace a minute would be billed
     is_watched = budget["Environment"]["Variables"]["IS_WATCHED"] == "true"
     assert counted.get("metrics", 0) == BUDGET_METRICS * is_watched
-    assert len(COUNTED["budget"]) == BUDGET_METRICS
+    assert len(COUNTED["enforce_budget"]) == BUDGET_METRICS
     schedules = [r["Properties"] for r in resources if r["Type"] == "AWS::Events::Rule"]
     assert [rule["ScheduleExpression"] for rule in schedules] == ["rate(1 minute)"]

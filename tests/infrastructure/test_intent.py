@@ -15,7 +15,7 @@ from aws_cdk.assertions import Match, Template
 
 from app import build_app
 from common.settings import SettingsError
-from deliveries import SHOWN
+from integration.runtime.webhooks.delivery_log import SHOWN
 from tests.conftest import ROOT, Templates
 
 OTHER = {"max_image_megabytes": 100, "max_image_megapixels": 30, "monthly_budget_usd": "12.5"}
@@ -160,13 +160,15 @@ def test_a_message_is_hidden_six_times_as_long_as_its_handler_may_take(
     api: Template, recognition: Template, integration: Template
 ) -> None:
     recognition.has_resource_properties(
-        "AWS::Lambda::Function", {"Handler": "image_recognition.handler", "Timeout": 60}
+        "AWS::Lambda::Function", {"Handler": "recognition.runtime.recognize_images.handler", "Timeout": 60}
     )
     api.has_resource_properties("AWS::SQS::Queue", {"VisibilityTimeout": 360, "RedrivePolicy": Match.any_value()})
-    for handler in ("read_manifest.handler", "fetch_images.handler"):
+    for handler in ("api.runtime.read_manifest.handler", "api.runtime.fetch_images.handler"):
         api.has_resource_properties("AWS::Lambda::Function", {"Handler": handler, "Timeout": 300})
     api.resource_properties_count_is("AWS::SQS::Queue", {"VisibilityTimeout": 1800}, 2)
-    integration.has_resource_properties("AWS::Lambda::Function", {"Handler": "deliver.handler", "Timeout": 60})
+    integration.has_resource_properties(
+        "AWS::Lambda::Function", {"Handler": "integration.runtime.deliver.handler", "Timeout": 60}
+    )
     integration.has_resource_properties(
         "AWS::SQS::Queue", {"VisibilityTimeout": 360, "RedrivePolicy": Match.object_like({"maxReceiveCount": 1000})}
     )
@@ -246,17 +248,17 @@ def test_functions_run_the_chosen_python_with_a_role_and_logs_of_their_own(templ
         if "BucketNotificationsHandler" not in place  # CDK's own
     }
     assert {function["Handler"] for function in functions.values()} == {
-        "budget.handler",
-        "get_save_image.handler",
-        "read_manifest.handler",
-        "fetch_images.handler",
-        "image_recognition.handler",
-        "list_images.handler",
-        "gallery.handler",
-        "thumbnails.handler",
-        "project.handler",
-        "deliver.handler",
-        "deliveries_api.handler",
+        "recognition.runtime.enforce_budget.handler",
+        "api.runtime.get_save_image.handler",
+        "api.runtime.read_manifest.handler",
+        "api.runtime.fetch_images.handler",
+        "recognition.runtime.recognize_images.handler",
+        "recognition.runtime.list_images.handler",
+        "recognition.runtime.serve_gallery.handler",
+        "recognition.runtime.make_renditions.handler",
+        "recognition.runtime.update_index.handler",
+        "integration.runtime.deliver.handler",
+        "integration.runtime.deliveries_api.handler",
     }
     roles = [str(function["Role"]) for function in functions.values()]
     assert len(roles) == len(set(roles))
@@ -380,7 +382,7 @@ def test_with_iam_there_is_no_gallery_and_no_page_may_call(synthesize: Callable[
     methods = {m["Properties"]["HttpMethod"] for _, m in resources(templates, "AWS::ApiGateway::Method")}
     assert methods == {"GET", "POST", "DELETE"}
     handlers = {f["Properties"].get("Handler") for _, f in resources(templates, "AWS::Lambda::Function")}
-    assert "gallery.handler" not in handlers
+    assert "recognition.runtime.serve_gallery.handler" not in handlers
     assert not [place for place, b in resources(templates, "AWS::S3::Bucket") if "CorsConfiguration" in b["Properties"]]
     written = json.dumps(templates)
     assert "Access-Control" not in written
@@ -406,7 +408,9 @@ def test_the_gallery_may_upload_and_the_parameter_says_where(api: Template, reco
     assert parameter["Properties"]["Name"] == "/sightline/endpoints"
     text = json.dumps(parameter["Properties"]["Value"])
     assert [name for name in ("upload", "labels", "deliveries", "images", "renditions") if name not in text] == []
-    for function in recognition.find_resources("AWS::Lambda::Function", {"Properties": {"Handler": "gallery.handler"}}):
+    for function in recognition.find_resources(
+        "AWS::Lambda::Function", {"Properties": {"Handler": "recognition.runtime.serve_gallery.handler"}}
+    ):
         assert function.startswith("Gallery")
 
 
@@ -441,7 +445,12 @@ def test_only_who_looks_at_pictures_carries_what_reads_them(templates: Templates
         for _, function in resources(templates, "AWS::Lambda::Function")
         if any("ImagingLayer" in str(layer) for layer in function["Properties"].get("Layers", ()))
     }
-    looking = {"get_save_image.handler", "fetch_images.handler", "image_recognition.handler", "thumbnails.handler"}
+    looking = {
+        "api.runtime.get_save_image.handler",
+        "api.runtime.fetch_images.handler",
+        "recognition.runtime.recognize_images.handler",
+        "recognition.runtime.make_renditions.handler",
+    }
     assert readers == looking
 
 
@@ -451,7 +460,7 @@ def test_a_batch_of_the_largest_pictures_has_room(synthesize: Callable[..., Temp
     recognition.has_resource_properties(
         "AWS::Lambda::Function",
         {
-            "Handler": "image_recognition.handler",
+            "Handler": "recognition.runtime.recognize_images.handler",
             "EphemeralStorage": {"Size": 1100},
             "Environment": {"Variables": Match.object_like(variables)},
         },
@@ -766,7 +775,11 @@ def test_the_budget_is_looked_at_every_minute_and_known_to_who_spends(synthesize
     functions = [function["Properties"] for _, function in resources({"": stack}, "AWS::Lambda::Function")]
     variables = {f["Handler"]: f["Environment"]["Variables"] for f in functions}
     spenders = {handler for handler, values in variables.items() if values.get("MONTHLY_BUDGET_USD") == "12.5"}
-    assert spenders == {"budget.handler", "image_recognition.handler", "list_images.handler"}
-    mapping = variables["budget.handler"]["EVENT_SOURCE_MAPPING"]["Ref"]
+    assert spenders == {
+        "recognition.runtime.enforce_budget.handler",
+        "recognition.runtime.recognize_images.handler",
+        "recognition.runtime.list_images.handler",
+    }
+    mapping = variables["recognition.runtime.enforce_budget.handler"]["EVENT_SOURCE_MAPPING"]["Ref"]
     function = stack["Resources"][mapping]["Properties"]["FunctionName"]["Ref"]
-    assert stack["Resources"][function]["Properties"]["Handler"] == "image_recognition.handler"
+    assert stack["Resources"][function]["Properties"]["Handler"] == "recognition.runtime.recognize_images.handler"

@@ -15,7 +15,7 @@ from common.infrastructure import RUNTIME, SERVICES, _build_layer
 from common.settings import Settings
 from tests.conftest import ROOT
 
-MODULES = sorted(ROOT.glob("*/runtime/*.py"))
+MODULES = sorted(ROOT.glob("*/runtime/**/*.py"))
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +72,6 @@ def test_the_layers_boto3_takes_every_parameter_that_functions_pass(models: dict
         (where, method, unknown) for where, method, names in passed if (unknown := names - known.get(method, set()))
     ]
     assert wrong == []
-    assert ("s3_sources", "copy_object") in {(where, method) for where, method, _ in passed}
+    assert ("s3_copies", "copy_object") in {(where, method) for where, method, _ in passed}
     assert "IfNoneMatch" in known["copy_object"]
     assert len(passed) > 30

@@ -7,9 +7,9 @@ from typing import Any, get_args
 
 import pytest
 
-from answers import Verdict
-from deliver import LONGEST_WAIT_SECONDS
-from message_batch import LAST_RETRY_SECONDS
+from common.runtime.message_batch import LAST_RETRY_SECONDS
+from integration.runtime.deliver import LONGEST_WAIT_SECONDS
+from integration.runtime.webhooks.receiver_answers import Verdict
 from tests.conftest import ROOT, Templates
 from tests.counted import COUNTED
 
@@ -177,7 +177,7 @@ def test_every_function_and_every_api_has_alarms_for_errors_and_throttling(
 def test_what_alarms_and_dashboards_show_of_ours_is_what_functions_count(watched: Templates, alarms: Alarms) -> None:
     """That they do count it, under the names of these dimensions, the functional tests hold against the same table."""
     functions = {
-        variables["POWERTOOLS_SERVICE_NAME"]: (function["Handler"].partition(".")[0], variables)
+        variables["POWERTOOLS_SERVICE_NAME"]: (function["Handler"].split(".")[-2], variables)
         for _, _, function in resources(watched, "AWS::Lambda::Function")
         if (variables := function.get("Environment", {}).get("Variables"))
     }
@@ -201,7 +201,7 @@ def test_what_alarms_and_dashboards_show_of_ours_is_what_functions_count(watched
     made = {module for module, _ in functions.values()}
     assert COUNTED.keys() - made == {"send_email"}  # which a setting makes
     counted = {(module, *kind) for module in COUNTED.keys() & made for kind in COUNTED[module]}
-    assert looked_at == counted - {("image_recognition", "Failed", "code")}  # whose values nobody knows before
+    assert looked_at == counted - {("recognize_images", "Failed", "code")}  # whose values nobody knows before
     assert set(re.findall(r"`(\w+)`", OPERATIONS)) >= {name for _, name, *_ in counted}
 
 
@@ -240,7 +240,7 @@ def test_functions_are_traced_and_apis_are_not(templates: Templates) -> None:
     """
     for _, _, function in resources(templates, "AWS::Lambda::Function"):
         if "Environment" in function:
-            scheduled = function["Handler"] == "budget.handler"
+            scheduled = function["Handler"] == "recognition.runtime.enforce_budget.handler"
             assert function.get("TracingConfig") == (None if scheduled else {"Mode": "Active"})
     for _, _, stage in resources(templates, "AWS::ApiGateway::Stage"):
         assert "TracingEnabled" not in stage

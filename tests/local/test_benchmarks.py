@@ -19,9 +19,9 @@ from benchmarks import cold_start, conversion, pipeline, search
 from benchmarks.soak.check import Look, violations
 from benchmarks.soak.load import Load
 from benchmarks.soak.sampling import Sampler
-from classifications import Classification
+from common.runtime.recognition_event import Label
 from local.cloud import Cloud, Endpoints
-from recognition_event import Label
+from recognition.runtime.records.image_records import Classification
 from tests.derived import Derived, expected
 
 TEMPLATE = {
@@ -30,7 +30,7 @@ TEMPLATE = {
         "Recognition": {
             "Type": "AWS::Lambda::Function",
             "Properties": {
-                "Handler": "image_recognition.handler",
+                "Handler": "recognition.runtime.recognize_images.handler",
                 "Code": {"S3Key": "code.zip"},
                 "Layers": [{"Ref": "Layer1"}],
                 "Environment": {"Variables": {"POWERTOOLS_SERVICE_NAME": "Recognition", "TABLE": {"Ref": "Table"}}},

@@ -9,22 +9,21 @@ import struct
 import sys
 from pathlib import Path
 
-import pictures
-import to_jpeg
+from common.imaging import conversion_process, picture_headers
 
 MAX_PIXELS = 30_000_000  # a forged size is believed: 60 megapixels of WebP alone take 939 MB (make bench-conversion)
-FORM = to_jpeg.FORMS["recognition"]
+FORM = conversion_process.FORMS["recognition"]
 
 
 def outcome(body: bytes) -> str:
     try:
-        pictures.check_whole(io.BytesIO(body))
+        picture_headers.check_whole(io.BytesIO(body))
         whole = "whole"
-    except pictures.PictureError as error:
+    except picture_headers.PictureError as error:
         whole = type(error).__name__
     try:
-        return f"{whole} {len(to_jpeg.convert(io.BytesIO(body), max_pixels=MAX_PIXELS, form=FORM))}"
-    except (pictures.PictureError, MemoryError) as error:
+        return f"{whole} {len(conversion_process.convert(io.BytesIO(body), max_pixels=MAX_PIXELS, form=FORM))}"
+    except (picture_headers.PictureError, MemoryError) as error:
         return f"{whole} {type(error).__name__}"
 
 
@@ -38,7 +37,7 @@ def peak_megabytes() -> int:
 
 
 if __name__ == "__main__":
-    resource.setrlimit(resource.RLIMIT_AS, (to_jpeg.MEMORY_BYTES, to_jpeg.MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_AS, (conversion_process.MEMORY_BYTES, conversion_process.MEMORY_BYTES))
     while head := sys.stdin.buffer.read(4):
         said = outcome(sys.stdin.buffer.read(struct.unpack(">I", head)[0]))
         sys.stdout.write(f"{peak_megabytes()} {said}\n")

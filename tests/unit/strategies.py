@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from recognition_event import Box, Failure, Instance, Label, RecognitionEvent
+from common.runtime.recognition_event import Box, Failure, Instance, Label, RecognitionEvent
 
 percent = st.floats(0, 100, width=32)  # as Rekognition computes them
 fraction = st.floats(-0.5, 1.5, width=32)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answers import RETRY_AFTER_CAP, Answer, retry_after
+from integration.runtime.webhooks.receiver_answers import RETRY_AFTER_CAP, Answer, retry_after
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answers import Answer
-from breaker import FAILURES, LAST_PROBE_SECONDS, Breaker, PausedError, State
+from integration.runtime.webhooks.circuit_breaker import FAILURES, LAST_PROBE_SECONDS, Breaker, PausedError, State
+from integration.runtime.webhooks.receiver_answers import Answer
 
 FINE = Answer(status=204, text="")
 DOWN = Answer(status=503, text="")

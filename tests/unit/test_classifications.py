@@ -5,9 +5,9 @@ from boto3.dynamodb.types import TypeDeserializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-import classifications
-from classifications import Classification
-from recognition_event import Box, Failure, Instance, Label
+from common.runtime.recognition_event import Box, Failure, Instance, Label
+from recognition.runtime.records import image_records
+from recognition.runtime.records.image_records import Classification
 from tests.unit.strategies import labels
 
 records = st.builds(
@@ -31,11 +31,11 @@ records = st.builds(
 
 @given(records)
 def test_a_record_reads_back_as_what_was_written(record: Classification) -> None:
-    assert classifications.from_item(classifications.to_item(record)) == record
+    assert image_records.from_item(image_records.to_item(record)) == record
 
 
 def stored(record: Classification) -> dict[str, Any]:
-    item = classifications.to_item(record)
+    item = image_records.to_item(record)
     return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
 
 

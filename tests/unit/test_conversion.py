@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-import conversion
-import pictures
-import to_jpeg
+from common.imaging import conversion_process, jpeg_conversion, picture_headers
 from tests.picture_files import FORMATS, ORIENTATIONS, encoded, quarters, scene
 
 MAX_PIXELS = 60_000_000
@@ -19,7 +17,11 @@ AS_SEEN = ["red", "grey", "grey", "blue"]
 
 def converted(body: bytes, form: str = "recognition") -> Image.Image:
     """In this process; the limits of the other one have tests of their own."""
-    return Image.open(io.BytesIO(to_jpeg.convert(io.BytesIO(body), max_pixels=MAX_PIXELS, form=to_jpeg.FORMS[form])))
+    return Image.open(
+        io.BytesIO(
+            conversion_process.convert(io.BytesIO(body), max_pixels=MAX_PIXELS, form=conversion_process.FORMS[form])
+        )
+    )
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -71,7 +73,7 @@ def test_a_picture_too_large_is_scaled_down_with_its_proportions(format: str, or
 
 
 def test_one_too_long_and_narrow_for_rekognition_is_refused() -> None:
-    with pytest.raises(pictures.TooSmallPictureError, match="too long and narrow"):
+    with pytest.raises(picture_headers.TooSmallPictureError, match="too long and narrow"):
         converted(encoded(Image.new("L", (20_000, 100)), "PNG"))
 
 
@@ -94,21 +96,21 @@ def test_a_thumbnail_is_made_of_pictures_that_rekognition_refuses_too(
 
 def test_noise_that_no_jpeg_makes_small_is_made_smaller() -> None:
     noise = Image.frombytes("RGB", (3_000, 2_600), random.Random(1).randbytes(3_000 * 2_600 * 3))
-    form = to_jpeg.FORMS["recognition"]
-    jpeg = to_jpeg.convert(io.BytesIO(encoded(noise, "BMP")), max_pixels=MAX_PIXELS, form=form)
-    assert len(jpeg) <= to_jpeg.MAX_BYTES
+    form = conversion_process.FORMS["recognition"]
+    jpeg = conversion_process.convert(io.BytesIO(encoded(noise, "BMP")), max_pixels=MAX_PIXELS, form=form)
+    assert len(jpeg) <= conversion_process.MAX_BYTES
     assert Image.open(io.BytesIO(jpeg)).size == (1_500, 1_300)
 
 
 def test_a_file_that_was_cut_off_is_damaged() -> None:
-    with pytest.raises(pictures.DamagedPictureError):
+    with pytest.raises(picture_headers.DamagedPictureError):
         converted(encoded(scene(), "WEBP")[:-40])
 
 
 def convert(path: Path, *, max_pixels: int = MAX_PIXELS, seconds: float = 20) -> bytes:
     with path.open("rb") as file:
         file.read(7)  # whoever had it before has read in it
-        return conversion.convert(file, max_pixels=max_pixels, seconds=seconds)
+        return jpeg_conversion.convert(file, max_pixels=max_pixels, seconds=seconds)
 
 
 @pytest.fixture
@@ -123,7 +125,7 @@ def test_a_process_of_its_own_converts(photo: Path) -> None:
 
 
 def test_its_refusal_comes_back_as_what_it_was(photo: Path) -> None:
-    with pytest.raises(pictures.TooLargePictureError, match="at most 0\\.01 megapixels"):
+    with pytest.raises(picture_headers.TooLargePictureError, match="at most 0\\.01 megapixels"):
         convert(photo, max_pixels=10_000)
 
 
@@ -138,13 +140,13 @@ def test_it_knows_no_credentials(photo: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setattr(subprocess, "run", listening)
     convert(photo)
-    assert given.keys() <= {*conversion.KEPT_VARIABLES, "PYTHONPATH"}
+    assert given.keys() <= {*jpeg_conversion.KEPT_VARIABLES, "PYTHONPATH"}
 
 
 DECODERS = {
     "a crash": f"import os; os.kill(os.getpid(), {signal.SIGSEGV.value})",
     "an endless loop": "import resource as r; r.setrlimit(r.RLIMIT_CPU, (1, 9))\nwhile True: pass",
-    "too much memory": f"bytearray({2 * to_jpeg.MEMORY_BYTES})",
+    "too much memory": f"bytearray({2 * conversion_process.MEMORY_BYTES})",
 }
 
 
@@ -160,9 +162,9 @@ def decoder(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("code", "error"),
     [
-        ("a crash", pictures.DamagedPictureError),
-        ("an endless loop", pictures.TooLargePictureError),
-        ("too much memory", pictures.TooLargePictureError),
+        ("a crash", picture_headers.DamagedPictureError),
+        ("an endless loop", picture_headers.TooLargePictureError),
+        ("too much memory", picture_headers.TooLargePictureError),
     ],
 )
 def test_a_decoder_gone_astray_fails_alone(
@@ -184,5 +186,5 @@ def test_a_process_that_is_ended_from_outside_is_no_fault_of_the_picture(
 
 
 def test_neither_is_a_lack_of_time(photo: Path) -> None:
-    with pytest.raises(conversion.ConversionTimeoutError):
+    with pytest.raises(jpeg_conversion.ConversionTimeoutError):
         convert(photo, seconds=0.01)

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from classifications import Classification, to_item
 from cli.cost import AmountError, bill, count, idle, settings_in_force, show, size, with_free_tier
+from common.runtime.recognition_event import Box, Instance, Label
 from common.settings import Receiver, Settings, SettingsError
-from recognition_event import Box, Instance, Label
+from recognition.runtime.records.image_records import Classification, to_item
 from tests.conftest import ROOT
 
 US = Settings(region="us-east-1")

@@ -3,8 +3,8 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-import detection
-from recognition_event import Box
+from common.runtime.recognition_event import Box
+from recognition.runtime.detection import detect_labels
 from tests.conftest import captured
 
 
@@ -18,9 +18,9 @@ class Refusing:
         raise ClientError({"Error": {"Code": self.code, "Message": "in its own words"}}, "DetectLabels")
 
 
-def detect(code: str) -> detection.Detection:
+def detect(code: str) -> detect_labels.Detection:
     rekognition = cast(Any, Refusing(code))
-    return detection.detect(rekognition, {"S3Object": {"Bucket": "images", "Name": "a.jpg"}}, {})
+    return detect_labels.detect(rekognition, {"S3Object": {"Bucket": "images", "Name": "a.jpg"}}, {})
 
 
 @pytest.mark.parametrize("code", ["ImageTooLargeException", "InvalidImageFormatException", "InvalidParameterException"])
@@ -46,7 +46,7 @@ def test_what_may_pass_is_raised(code: str) -> None:
 
 
 def test_labels_keep_confidence_parents_categories_aliases_and_boxes() -> None:
-    found = detection.from_answer(captured("detect-labels"))
+    found = detect_labels.from_answer(captured("detect-labels"))
     person, face = found.labels
     assert found.model == "3.0"
     assert person.confidence == 98.87621307373047

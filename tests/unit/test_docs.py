@@ -139,11 +139,11 @@ def test_settings_are_not_told_to_be_set_for_one_deployment(document: Path) -> N
 
 
 def test_every_error_code_is_in_the_readme_and_no_other() -> None:
-    """`gallery.py` answers its own page alone."""
+    """`serve_gallery.py` answers only its own page."""
     modules = [
         path for folder in ("api", "common", "integration", "recognition") for path in (ROOT / folder).rglob("*.py")
     ]
-    sources = "".join(path.read_text() for path in modules if path.name != "gallery.py")
+    sources = "".join(path.read_text() for path in modules if path.name != "serve_gallery.py")
     answered = set(re.findall(r'HTTPStatus\.[A-Z_]+,\s*"([A-Z]\w+)"', sources))
     answered |= set(re.findall(r'^    "[A-Z0-9_]+": \("([A-Z]\w+)",', sources, re.MULTILINE))  # API Gateway's own
     table = (ROOT / "README.md").read_text().partition("\n### Errors\n")[2].partition("\n## ")[0]

@@ -3,8 +3,8 @@ import dataclasses
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emails import MAX_BYTES, subject, text
-from recognition_event import Failure, Label, RecognitionEvent
+from common.runtime.recognition_event import Failure, Label, RecognitionEvent
+from integration.runtime.emails.email_text import MAX_BYTES, subject, text
 from tests.unit.strategies import events
 
 EVENT = RecognitionEvent(

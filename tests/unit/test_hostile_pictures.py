@@ -80,7 +80,7 @@ class Victim:
 @contextmanager
 def victim() -> Iterator[Victim]:
     program = Path(__file__).with_name("picture_victim.py")
-    path = os.pathsep.join(["common/imaging", *filter(None, sys.path)])
+    path = os.pathsep.join(filter(None, sys.path))
     with subprocess.Popen(
         [sys.executable, str(program)],
         stdin=subprocess.PIPE,

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import image_names
-from image_names import ImageNameError
+from api.runtime.uploads import image_names
+from api.runtime.uploads.image_names import ImageNameError
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import requests
 import typer
 from rich.console import Console
 
+from api.runtime.manifests.manifest_lines import Entry, Position, entries
 from cli import ingest, ingest_bucket, ingest_files, ingest_manifest, manifests
 from cli.calls import CallError
 from cli.ingest_files import (
@@ -25,8 +26,7 @@ from cli.ingest_files import (
     without_doubles,
 )
 from cli.target import Target, TargetName
-from manifest_entries import Entry, Position, entries
-from pictures import CONTENT_TYPES as TAKEN
+from common.imaging.picture_headers import CONTENT_TYPES as TAKEN
 
 TARGET = Target(
     TargetName.LOCAL, upload="http://api", labels="http://labels", deliveries="http://deliveries", api_key="key"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from manifest_entries import MAX_PIECE, Entry, Position, Rejection, entries, kind_of
+from api.runtime.manifests.manifest_lines import MAX_PIECE, Entry, Position, Rejection, entries, kind_of
 
 URL = "https://host/a.jpg"
 

@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-import pacing
+from recognition.runtime.spending import token_bucket
 
 
 class Clock:
@@ -22,19 +22,19 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(pacing, "time", made)
+    monkeypatch.setattr(token_bucket, "time", made)
     return made
 
 
 def test_beyond_a_quarter_of_a_second_calls_are_spread_evenly_whatever_the_thread(clock: Clock) -> None:
-    pace = pacing.Pace(20)
+    pace = token_bucket.Pace(20)
     with ThreadPoolExecutor(10) as pool:
         list(pool.map(lambda _: pace.wait(), range(10)))
     assert sorted(clock.slept) == pytest.approx([0, 0, 0, 0, 0, 0, 0.05, 0.1, 0.15, 0.2])
 
 
 def test_a_long_pause_saves_up_no_more_than_that(clock: Clock) -> None:
-    pace = pacing.Pace(20)
+    pace = token_bucket.Pace(20)
     for _ in range(2):
         clock.now += 3600
         clock.slept.clear()
@@ -44,7 +44,7 @@ def test_a_long_pause_saves_up_no_more_than_that(clock: Clock) -> None:
 
 
 def test_a_slow_pace_lets_no_two_calls_through_at_once(clock: Clock) -> None:
-    pace = pacing.Pace(2)
+    pace = token_bucket.Pace(2)
     for _ in range(3):
         pace.wait()
     assert clock.slept == pytest.approx([0, 0.25, 0.75])

@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-import pictures
+from common.imaging import picture_headers
 from tests.picture_files import FORMATS, ORIENTATIONS, encoded, scene
 
 MAX_PIXELS = 60_000_000
 FILES = {kind: encoded(scene(), kind) for kind in FORMATS}
 
 
-def inspect(body: bytes) -> pictures.Picture:
-    return pictures.inspect(io.BytesIO(body), max_pixels=MAX_PIXELS)
+def inspect(body: bytes) -> picture_headers.Picture:
+    return picture_headers.inspect(io.BytesIO(body), max_pixels=MAX_PIXELS)
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -33,7 +33,7 @@ def png_header(width: int, height: int) -> bytes:
 def test_every_format_is_known_with_its_size(format: str) -> None:
     picture = inspect(FILES[format])
     assert (picture.format, picture.width, picture.height) == (format, 160, 120)
-    assert picture.content_type == pictures.CONTENT_TYPES[format]
+    assert picture.content_type == picture_headers.CONTENT_TYPES[format]
     assert picture.is_recognizable == (format in {"JPEG", "PNG"})
 
 
@@ -55,24 +55,24 @@ def test_a_phones_jpeg_with_a_second_picture_behind_it_is_a_jpeg() -> None:
     buffer = io.BytesIO()
     scene().save(buffer, "MPO", save_all=True, append_images=[scene()])
     assert inspect(buffer.getvalue()).content_type == "image/jpeg"
-    pictures.check_whole(buffer)
+    picture_headers.check_whole(buffer)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>403 Forbidden</html>", b"\xff", b"%PDF-1.7", b"<svg/>", b"\0\0\1\0"])
 def test_anything_else_is_no_picture(body: bytes) -> None:
-    with pytest.raises(pictures.NoPictureError):
+    with pytest.raises(picture_headers.NoPictureError):
         inspect(body)
 
 
 @pytest.mark.parametrize("size", [(79, 100), (100, 79), (0, 100)])
 def test_pictures_too_small_for_rekognition_are_refused(size: tuple[int, int]) -> None:
-    with pytest.raises((pictures.TooSmallPictureError, pictures.DamagedPictureError)):
+    with pytest.raises((picture_headers.TooSmallPictureError, picture_headers.DamagedPictureError)):
         inspect(png_header(*size))
 
 
 def test_too_many_pixels_are_refused_by_the_header_alone() -> None:
     """They would take 4.8 GB to decode."""
-    with pytest.raises(pictures.TooLargePictureError, match="40,000 x 40,000 pixels; at most 60 megapixels"):
+    with pytest.raises(picture_headers.TooLargePictureError, match="40,000 x 40,000 pixels; at most 60 megapixels"):
         inspect(png_header(40_000, 40_000))
 
 
@@ -86,41 +86,41 @@ def test_several_frames_are_no_obstacle(format: str) -> None:
     buffer = io.BytesIO()
     scene().save(buffer, format, save_all=True, append_images=[Image.new("RGB", (160, 120), "green")])
     assert inspect(buffer.getvalue()).format == format
-    pictures.check_whole(buffer)
+    picture_headers.check_whole(buffer)
 
 
 def test_frames_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "MAX_FRAMES", 1)
+    monkeypatch.setattr(picture_headers, "MAX_FRAMES", 1)
     buffer = io.BytesIO()
     scene().save(buffer, "WEBP", save_all=True, append_images=[Image.new("RGB", (160, 120), "green")])
-    with pytest.raises(pictures.TooLargePictureError, match="2 frames"):
+    with pytest.raises(picture_headers.TooLargePictureError, match="2 frames"):
         inspect(buffer.getvalue())
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_whole_files_are_whole(format: str) -> None:
-    pictures.check_whole(io.BytesIO(FILES[format]))
+    picture_headers.check_whole(io.BytesIO(FILES[format]))
 
 
 @pytest.mark.parametrize("options", [{"progressive": True}, {"exif": encoded(scene((96, 96)))}], ids=str)
 def test_every_kind_of_jpeg_is_whole(options: dict[str, object]) -> None:
     buffer = io.BytesIO()
     scene().save(buffer, "JPEG", **options)
-    pictures.check_whole(buffer)
-    with pytest.raises(pictures.DamagedPictureError, match="truncated"):
-        pictures.check_whole(io.BytesIO(buffer.getvalue()[:-2]))
+    picture_headers.check_whole(buffer)
+    with pytest.raises(picture_headers.DamagedPictureError, match="truncated"):
+        picture_headers.check_whole(io.BytesIO(buffer.getvalue()[:-2]))
 
 
 @given(st.sampled_from(FORMATS), st.floats(0.3, 0.95))
 def test_a_file_that_was_cut_off_is_damaged(format: str, part: float) -> None:
     body = FILES[format][: int(len(FILES[format]) * part)]
-    with pytest.raises(pictures.DamagedPictureError):
-        pictures.check_whole(io.BytesIO(body))
+    with pytest.raises(picture_headers.DamagedPictureError):
+        picture_headers.check_whole(io.BytesIO(body))
 
 
 @given(st.binary(max_size=64), st.sampled_from([body[:16] for body in FILES.values()]))
 def test_no_bytes_crash_the_inspection(body: bytes, magic: bytes) -> None:
-    with contextlib.suppress(pictures.PictureError):
+    with contextlib.suppress(picture_headers.PictureError):
         inspect(magic + body)
-    with contextlib.suppress(pictures.PictureError):
-        pictures.check_whole(io.BytesIO(magic + body))
+    with contextlib.suppress(picture_headers.PictureError):
+        picture_headers.check_whole(io.BytesIO(magic + body))

@@ -4,8 +4,8 @@ import json
 import pytest
 from hypothesis import given
 
-import recognition_event
-from recognition_event import Box, EventError, Instance, Label, RecognitionEvent
+from common.runtime import recognition_event
+from common.runtime.recognition_event import Box, EventError, Instance, Label, RecognitionEvent
 from tests.unit.strategies import events
 
 

@@ -4,8 +4,8 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given, settings
 
-from recognition_event import Label, RecognitionEvent
-from recognition_xml import NAMESPACE, NOT_XML, REPLACEMENT, to_xml
+from common.runtime.recognition_event import Label, RecognitionEvent
+from integration.runtime.webhooks.recognition_xml import NAMESPACE, NOT_XML, REPLACEMENT, to_xml
 from tests.partner_documents import read
 from tests.unit.strategies import events
 

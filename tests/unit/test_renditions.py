@@ -8,12 +8,12 @@ from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from items import from_attributes
-from message_batch import RetryLaterError
-from originals import Originals
-from renditions import RenditionIndex, Renditions
-from thumbnails import Renderer
-from uploads import Change
+from common.runtime.dynamodb_items import from_attributes
+from common.runtime.message_batch import RetryLaterError
+from common.runtime.s3_events import Change
+from recognition.runtime.detection.stored_pictures import Originals
+from recognition.runtime.make_renditions import Renderer
+from recognition.runtime.renditions.rendition_store import RenditionIndex, Renditions
 
 JPEG, HEIC, NONE = b"\xff\xd8\xff", b"\0\0\0\0ftypheic", b"no picture"
 

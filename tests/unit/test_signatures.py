@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-import signatures
+from integration.runtime.webhooks import signatures
+from integration.runtime.webhooks.signatures import SecretError
 from local.receiver import verify
-from signatures import SecretError
 
 secrets = st.binary(min_size=24, max_size=64).map(lambda key: f"whsec_{base64.b64encode(key).decode()}")
 bodies = st.text(st.characters(exclude_categories=["Cs"])).map(str.encode)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
+from common.runtime.safe_fetch import InvalidUrlError, Place, SourceForbiddenError, SourceRules, is_public
 from common.settings import Settings, SettingsError
-from safe_fetch import InvalidUrlError, Place, SourceForbiddenError, SourceRules, is_public
 from tests.internet import rules
 
 # What the readers of URLs disagree about.

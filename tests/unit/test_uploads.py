@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import uploads
+from common.runtime import s3_events
 from tests.conftest import captured
 
 
 def test_a_created_object_is_a_change_with_its_key_decoded_once() -> None:
-    [change] = uploads.changes(json.dumps(captured("object-created")))
+    [change] = s3_events.changes(json.dumps(captured("object-created")))
     assert change.key == "red flower+100% ü.jpg"
     assert change.bucket == "images"
     assert change.version_id == "096fKKXTRTtl3on89fVO.nfljtsv6qko"
@@ -19,42 +19,42 @@ def test_a_created_object_is_a_change_with_its_key_decoded_once() -> None:
 
 
 def test_a_delete_marker_is_a_deletion_and_comes_later() -> None:
-    [created] = uploads.changes(json.dumps(captured("object-created")))
-    [deleted] = uploads.changes(json.dumps(captured("object-deleted")))
+    [created] = s3_events.changes(json.dumps(captured("object-created")))
+    [deleted] = s3_events.changes(json.dumps(captured("object-deleted")))
     assert deleted.deleted
     assert deleted.key == created.key
     assert created.sequencer < deleted.sequencer
 
 
 def test_the_test_event_of_s3_changes_nothing() -> None:
-    assert list(uploads.changes(json.dumps(captured("test-event")))) == []
+    assert list(s3_events.changes(json.dumps(captured("test-event")))) == []
 
 
 def test_the_end_of_an_old_version_changes_nothing() -> None:
     document = captured("object-deleted")
     document["Records"][0]["eventName"] = "ObjectRemoved:Delete"
-    assert list(uploads.changes(json.dumps(document))) == []
+    assert list(s3_events.changes(json.dumps(document))) == []
 
 
 def test_what_a_console_makes_for_a_folder_changes_nothing() -> None:
     document = captured("object-created")
     document["Records"][0]["s3"]["object"] |= {"key": "holiday/", "size": 0}
-    assert list(uploads.changes(json.dumps(document))) == []
+    assert list(s3_events.changes(json.dumps(document))) == []
 
 
 def test_a_picture_whose_name_ends_like_a_folder_comes_and_goes() -> None:
-    found: list[uploads.Change] = []
+    found: list[s3_events.Change] = []
     for event in ("object-created", "object-deleted"):
         document = captured(event)
         document["Records"][0]["s3"]["object"]["key"] = "holiday/"
-        found += uploads.changes(json.dumps(document))
+        found += s3_events.changes(json.dumps(document))
     assert [(change.key, change.deleted) for change in found] == [("holiday/", False), ("holiday/", True)]
 
 
 @pytest.mark.parametrize("body", ["", "no json", "[]", "{}", '{"Records": [{}]}', "null", '{"Records": 1}'])
 def test_anything_else_is_refused_rather_than_lost(body: str) -> None:
-    with pytest.raises(uploads.NotificationError):
-        list(uploads.changes(body))
+    with pytest.raises(s3_events.NotificationError):
+        list(s3_events.changes(body))
 
 
 @given(st.text("0123456789ABCDEF", min_size=1, max_size=24), st.text("0123456789ABCDEF", min_size=1, max_size=24))
@@ -64,7 +64,7 @@ def test_sequencers_compare_as_s3_documents_it(one: str, other: str) -> None:
     def stored(sequencer: str) -> str:
         document = captured("object-created")
         document["Records"][0]["s3"]["object"]["sequencer"] = sequencer
-        [change] = uploads.changes(json.dumps(document))
+        [change] = s3_events.changes(json.dumps(document))
         return change.sequencer
 
     length = max(len(one), len(other))

@@ -1,0 +1,202 @@
+"""What becomes of each manifest and each of its lines: one item per line, so that repetitions change nothing."""
+
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from botocore.exceptions import ClientError
+
+from api.runtime.manifests.manifest_lines import Position, Rejection
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Outcome = Literal["rejected", "stored", "unchanged", "failed"]
+
+KEPT_SECONDS = 30 * 24 * 3600
+HEADER = 0
+BATCH = 25  # DynamoDB's limit for BatchWriteItem
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One version of an object in the manifest bucket."""
+
+    key: str
+    version_id: str
+
+    @property
+    def id(self) -> str:
+        """What its items are kept under."""
+        return f"{self.key}@{self.version_id}"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a manifest was read: up to where, what was found, when (ISO 8601), and who was the last to read."""
+
+    offset: int
+    number: int
+    accepted: int
+    rejected: int
+    started_at: str
+    reader: str = ""
+    read_at: str | None = None
+    finished_at: str | None = None
+
+    @property
+    def position(self) -> Position:
+        """Where reading goes on."""
+        return Position(self.number, self.offset)
+
+    def further(self, end: Position, *, reader: str, accepted: int, rejected: int) -> "Progress":
+        """The same after some more lines."""
+        return replace(
+            self,
+            number=end.number,
+            offset=end.offset,
+            accepted=self.accepted + accepted,
+            rejected=self.rejected + rejected,
+            reader=reader,
+        )
+
+
+@dataclass(frozen=True)
+class Manifests:
+    """The table `Manifests`: under each manifest its progress (line 0) and its lines' outcomes."""
+
+    dynamodb: "DynamoDBClient"
+    table: str
+
+    def begin(self, manifest: Manifest) -> Progress:
+        """The manifest's progress; if there is none yet, its first."""
+        first = Progress(offset=0, number=0, accepted=0, rejected=0, started_at=now())
+        if self._put_new(manifest, HEADER, _attributes(first)):
+            return first
+        return self.progress(manifest)
+
+    def progress(self, manifest: Manifest) -> Progress:
+        """How far the manifest was read, which must have begun."""
+        item = self.dynamodb.get_item(TableName=self.table, Key=_key(manifest, HEADER), ConsistentRead=True)["Item"]
+        counts: dict[str, Any] = {name: int(item[name]["N"]) for name in ("offset", "number", "accepted", "rejected")}
+        names = ("started_at", "reader", "read_at", "finished_at")
+        texts: dict[str, Any] = {name: item[name]["S"] for name in names if name in item}
+        return Progress(**counts, **texts)
+
+    def advance(self, manifest: Manifest, before: Progress, after: Progress) -> bool:
+        """Note that reading went on from one place to another; false if somebody else did that in the meantime."""
+        try:
+            self.dynamodb.put_item(
+                TableName=self.table,
+                Item=_item(manifest, HEADER, _attributes(after)),
+                ConditionExpression="#offset = :offset AND attribute_not_exists(read_at)",
+                ExpressionAttributeNames={"#offset": "offset"},
+                ExpressionAttributeValues={":offset": {"N": str(before.offset)}},
+            )
+        except self.dynamodb.exceptions.ConditionalCheckFailedException:
+            return self.progress(manifest) == after  # a call that was repeated as its first answer was lost
+        return True
+
+    def finish(self, manifest: Manifest, progress: Progress) -> None:
+        """Note when the last outcome was there."""
+        self.dynamodb.put_item(TableName=self.table, Item=_item(manifest, HEADER, _attributes(progress)))
+
+    def reject(self, manifest: Manifest, rejections: Collection[Rejection]) -> None:
+        """Keep why lines were rejected."""
+        requests: list[Any] = [
+            {
+                "PutRequest": {
+                    "Item": _item(
+                        manifest, each.number, {"outcome": {"S": "rejected"}, "reason": {"S": _encodable(each.reason)}}
+                    )
+                }
+            }
+            for each in rejections
+        ]
+        while requests:
+            answer = self.dynamodb.batch_write_item(RequestItems={self.table: requests[:BATCH]})
+            # What is not processed was throttled; botocore does not see that.
+            requests[:BATCH] = left = answer["UnprocessedItems"].get(self.table, [])
+            time.sleep(0.1 if left else 0)
+
+    def has_outcome(self, manifest: Manifest, line: int) -> bool:
+        """Whether it is known what became of the line."""
+        return "Item" in self.dynamodb.get_item(
+            TableName=self.table, Key=_key(manifest, line), ProjectionExpression="line"
+        )
+
+    def settle(self, manifest: Manifest, line: int, outcome: Outcome, *, url: str = "", reason: str = "") -> None:
+        """Keep what became of the line; only the first time counts."""
+        details = {name: {"S": _encodable(text)} for name, text in (("url", url), ("reason", reason)) if text}
+        self._put_new(manifest, line, {"outcome": {"S": outcome}, **details})
+
+    def count(self, manifest: Manifest, outcome: Outcome | None = None) -> int:
+        """How many lines have this outcome, or any."""
+        return sum(page["Count"] for page in self._pages(manifest, outcome, Select="COUNT"))
+
+    def lines(self, manifest: Manifest, outcome: Outcome) -> Iterator[dict[str, Any]]:
+        """The lines that have this outcome, in their order: line, reason, and url if it was accepted."""
+        for page in self._pages(manifest, outcome):
+            for item in page["Items"]:
+                texts = {name: item[name]["S"] for name in ("url", "reason") if name in item}
+                yield {"line": int(item["line"]["N"]), **texts}
+
+    def _pages(self, manifest: Manifest, outcome: Outcome | None, **more: Any) -> Iterator[Any]:
+        if outcome is not None:
+            more["FilterExpression"] = "outcome = :outcome"
+        values = {} if outcome is None else {":outcome": {"S": outcome}}
+        return iter(
+            self.dynamodb.get_paginator("query").paginate(
+                TableName=self.table,
+                KeyConditionExpression="manifest = :manifest AND line > :header",
+                ExpressionAttributeValues={
+                    ":manifest": {"S": manifest.id},
+                    ":header": {"N": str(HEADER)},
+                    **values,
+                },
+                ConsistentRead=True,
+                **more,
+            )
+        )
+
+    def _put_new(self, manifest: Manifest, line: int, attributes: dict[str, Any]) -> bool:
+        try:
+            self.dynamodb.put_item(
+                TableName=self.table,
+                Item=_item(manifest, line, attributes),
+                ConditionExpression="attribute_not_exists(line)",
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
+
+def now() -> str:
+    """The time as reports show it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _key(manifest: Manifest, line: int) -> dict[str, Any]:
+    return {"manifest": {"S": manifest.id}, "line": {"N": str(line)}}
+
+
+def _item(manifest: Manifest, line: int, attributes: dict[str, Any]) -> dict[str, Any]:
+    expires_at = {"N": str(int(time.time()) + KEPT_SECONDS)}
+    return {**_key(manifest, line), **attributes, "expires_at": expires_at}
+
+
+def _attributes(progress: Progress) -> dict[str, Any]:
+    return {
+        name: {"N": str(value)} if isinstance(value, int) else {"S": value}
+        for name, value in asdict(progress).items()
+        if value is not None
+    }
+
+
+def _encodable(text: str) -> str:
+    """Without halves of characters, which have no UTF-8."""
+    return text.encode(errors="replace").decode()

@@ -1,0 +1,87 @@
+"""What a caller may ask of the Image Upload Service."""
+
+import re
+from dataclasses import replace
+
+from api.runtime.sources.source_urls import MAX_URL
+from api.runtime.uploads import image_names
+from common.imaging.picture_headers import CONTENT_TYPES
+from common.runtime.request_parameters import Body, Parameter
+
+MD5 = "[0-9a-f]{32}"
+PLACEHOLDER = "${filename}"
+
+
+def _file_name(text: str) -> str:
+    if PLACEHOLDER in text:
+        raise ValueError(text)
+    return text
+
+
+def _content_type(text: str) -> str:
+    if text not in CONTENT_TYPES.values():
+        raise ValueError(text)
+    return text
+
+
+def _md5(text: str) -> str:
+    if not re.fullmatch(MD5, text):
+        raise ValueError(text)
+    return text
+
+
+URL = Parameter(
+    name="url",
+    about="The picture's address.",
+    takes="the picture's address, percent-encoded",
+    schema={"type": "string", "format": "uri", "maxLength": MAX_URL},
+    read=str,
+    required=True,
+    several="send a call for each picture, or a manifest of many",
+)
+NAME = Parameter(
+    name="name",
+    about="The picture's name; without it, the last part of the URL's path.",
+    takes="a name such as holiday/img-01.jpg",
+    schema={"type": "string", "minLength": 1, "maxLength": image_names.MAX_BYTES},
+    read=str,
+)
+OVERWRITE = Parameter(
+    name="overwrite",
+    about="Replace another picture of this name.",
+    takes="true or false",
+    schema={"type": "boolean", "default": False},
+    read=lambda text: {"true": True, "false": False}[text],
+    default=False,
+)
+REFRESH = replace(OVERWRITE, name="refresh", about="Ask Rekognition again, and pay again, for the same picture.")
+FILE_NAME = replace(
+    NAME,
+    about="The picture's name.",
+    takes=f"{NAME.takes}, without {PLACEHOLDER}, which S3 would replace",
+    read=_file_name,
+    required=True,
+)
+CONTENT_TYPE = Parameter(
+    name="content_type",
+    about="The file's media type.",
+    takes=f"one of {', '.join(CONTENT_TYPES.values())}",
+    schema={"enum": list(CONTENT_TYPES.values())},
+    read=_content_type,
+    required=True,
+)
+FILE_MD5 = Parameter(
+    name="md5",
+    about="The file's MD5, which tells whether it is stored already.",
+    takes="32 hexadecimal digits in lower case",
+    schema={"type": "string", "pattern": f"^{MD5}$"},
+    read=_md5,
+)
+
+FILES = "A file goes by `sightline ingest FILE`, or by a form of POST /uploads"
+PICTURE = Body(members=(URL, NAME, OVERWRITE, REFRESH), example='{"url": "https://…"}', files=FILES)
+FILE = Body(
+    members=(FILE_NAME, CONTENT_TYPE, OVERWRITE, FILE_MD5),
+    example='{"name": "a.jpg", "content_type": "image/jpeg"}',
+    files="It answers with a form; the file is posted to the form's url, with its fields",
+)

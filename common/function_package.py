@@ -1,0 +1,65 @@
+"""Collect the files that a Lambda function's package needs: its handler, and what that imports of its own stack."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LAYERS = "common"
+"""The package that reaches functions by their layers."""
+
+
+class PackageError(RuntimeError):
+    """A handler imports what its package cannot hold; the message names both."""
+
+
+def package_files(handler_module: str) -> list[Path]:
+    """Return the files of one function's package, sorted, relative to the repository's root.
+
+    `handler_module` is a module's full name, as `recognition.runtime.list_images`. The package holds that module, every
+    module of the same stack that it imports, directly or not, and the data files that are named after one of them
+    (`list_images.openapi.json`). Modules of `common` come from layers.
+
+    Raises:
+        PackageError: a module imports the code of another stack, or code that runs on no function.
+    """
+    stack = handler_module.partition(".")[0]
+    found = {Path(stack) / "__init__.py"}
+    waiting, seen = [handler_module], set()
+    while waiting:
+        module = waiting.pop()
+        if module in seen:
+            continue
+        seen.add(module)
+        source = _source(module)
+        found.update(path.relative_to(ROOT) for path in source.parent.glob(f"{source.stem}.*"))
+        for imported in _own_imports(source):
+            if imported.startswith(f"{LAYERS}."):
+                continue
+            if not imported.startswith(f"{stack}.runtime."):
+                raise PackageError(f"{module} imports {imported}; a function may import {LAYERS} and {stack}.runtime")
+            waiting.append(imported)
+    return sorted(found)
+
+
+def _source(module: str) -> Path:
+    source = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    if not source.is_file():
+        raise PackageError(f"there is no module {module}")
+    return source
+
+
+def _own_imports(source: Path) -> Iterator[str]:
+    """Yield the full names of the repository's modules that a file imports."""
+    for node in ast.walk(ast.parse(source.read_bytes())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            parts = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [part if _is_module(part) else node.module for part in parts]
+        yield from (name for name in names if _is_module(name))
+
+
+def _is_module(name: str) -> bool:
+    return ROOT.joinpath(*name.split(".")).with_suffix(".py").is_file()

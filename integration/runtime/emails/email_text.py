@@ -1,0 +1,40 @@
+"""What an e-mail says of a batch of results."""
+
+from collections.abc import Sequence
+
+from common.runtime.recognition_event import RecognitionEvent
+
+MAX_BYTES = 250_000
+"""SNS takes 256 KB."""
+
+
+def subject(events: Sequence[RecognitionEvent]) -> str:
+    """ASCII on one line, as SNS asks for."""
+    return "Sightline: 1 image" if len(events) == 1 else f"Sightline: {len(events)} images"
+
+
+def text(events: Sequence[RecognitionEvent]) -> str:
+    """A paragraph for each image, name and source first; as many as SNS takes, and how many more there are."""
+    paragraphs: list[str] = []
+    size = 0
+    for event in events:
+        paragraph = "\n".join(map(_line, _lines(event))) + "\n"
+        size += len(paragraph.encode()) + 1
+        if size > MAX_BYTES:
+            paragraphs.append(f"… and {len(events) - len(paragraphs)} more\n")
+            break
+        paragraphs.append(paragraph)
+    return "\n".join(paragraphs)
+
+
+def _lines(event: RecognitionEvent) -> list[str]:
+    lines = [f"Image: {event.image}", f"Source: {event.source_url or f's3://{event.bucket}/{event.image}'}"]
+    if event.failure:
+        return [*lines, f"Failed: {event.failure.code}, {event.failure.message}"]
+    seen = [f"Label: {label.name}, Confidence: {label.confidence:.2f}%" for label in event.labels]
+    return lines + (seen or ["No labels"])
+
+
+def _line(text: str) -> str:
+    """On one line, whatever a name holds."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
