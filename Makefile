@@ -126,10 +126,14 @@ synth: setup ## write the templates to cdk.out, and rehearse the deployment with
 hooks: setup ## make git run format, lint and types before each commit
 	@pre-commit install
 
-.PHONY: openapi
+.PHONY: openapi settings
 openapi: setup ## update the APIs' descriptions from their code
 	@python -m common.openapi
 	@$(SHOW_CHANGES) '*.openapi.json'
+
+settings: setup ## update docs/settings.md from common/settings.py
+	@python -m common.settings_page
+	@$(SHOW_CHANGES) docs/settings.md
 
 .PHONY: bootstrap deploy destroy
 bootstrap: setup ## prepare an AWS account and Region for the first deploy

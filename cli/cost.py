@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from common.prices import MILLION, REGION, cost_of
-from common.settings import Settings, SettingsError
+from common.setting_types import SettingsError
+from common.settings import Settings
 
 GB = 1_000_000_000
 HOURS = 730

@@ -13,7 +13,8 @@ from cli import account
 from cli.account import CDK_JSON, AccountError
 from cli.cost import settings_in_force
 from cli.stacks import STACKS, ForeignStackError, Stacks
-from common.settings import DEFAULT_DEPLOYMENT, SettingsError
+from common.setting_types import SettingsError
+from common.settings import DEFAULT_DEPLOYMENT
 
 OPTIONS = {"bootstrap": [], "deploy": ["--all"], "destroy": ["--all"]}
 

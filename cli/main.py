@@ -29,7 +29,8 @@ from cli.reproject import ReprojectError
 from cli.reproject import run as run_reproject
 from cli.rotation import KeyRotationError, revoke, rotate
 from cli.target import LOCAL_AWS, Target, TargetError, TargetName, find, glimpse
-from common.settings import THIRDPARTY, Settings, SettingsError
+from common.setting_types import SettingsError
+from common.settings import THIRDPARTY, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -16,7 +16,8 @@ from cli import account
 from cli.account import AccountError, session
 from cli.api_keys import newest_key
 from cli.stacks import STACKS, ForeignStackError, Stacks
-from common.settings import DEFAULT_DEPLOYMENT, SettingsError
+from common.setting_types import SettingsError
+from common.settings import DEFAULT_DEPLOYMENT
 
 ROOT = Path(__file__).resolve().parent.parent
 

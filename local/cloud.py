@@ -25,7 +25,8 @@ from cli.account import CDK_JSON
 from cli.api_keys import newest_key
 from cli.cost import settings_in_force
 from cli.stacks import STACKS, Stacks
-from common.settings import Settings, SettingsError
+from common.setting_types import SettingsError
+from common.settings import Settings
 from local import photos
 from local.processes import Processes
 from local.rekognition.weights import WeightsError, ensure_default_model, ensure_face_weights

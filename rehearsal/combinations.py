@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from common.settings import MAILED_EVENTS, MAX_COMBINATIONS, MAX_DEPLOYMENT, MAX_RECEIVERS
+from common.setting_types import MAILED_EVENTS, MAX_COMBINATIONS, MAX_DEPLOYMENT_CHARACTERS
+from common.settings import MAX_RECEIVERS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -75,7 +76,7 @@ COMBINATIONS: dict[str, dict[str, Any]] = {
     },
     "nothing kept": {"removal_policy": "destroy", "log_retention_days": 1},
     "largest": {
-        "deployment": "d" * MAX_DEPLOYMENT,
+        "deployment": "d" * MAX_DEPLOYMENT_CHARACTERS,
         "receivers": _receivers(MAX_RECEIVERS),
         "monitoring": "full",
         "api_rate": 10_000,

@@ -14,7 +14,7 @@ from aws_cdk import App, Stack
 from aws_cdk.assertions import Match, Template
 
 from app import build_app
-from common.settings import SettingsError
+from common.setting_types import SettingsError
 from integration.runtime.webhooks.delivery_log import SHOWN
 from tests.conftest import ROOT, Templates
 

@@ -7,7 +7,8 @@ from rich.console import Console
 
 from cli.cost import AmountError, bill, count, idle, settings_in_force, show, size, with_free_tier
 from common.runtime.recognition_event import Box, Instance, Label
-from common.settings import Receiver, Settings, SettingsError
+from common.setting_types import SettingsError
+from common.settings import Receiver, Settings
 from recognition.runtime.records.image_records import Classification, to_item
 from tests.conftest import ROOT
 

@@ -1,5 +1,4 @@
 import re
-from dataclasses import fields
 from pathlib import Path
 
 from common.settings import Settings
@@ -18,4 +17,4 @@ def test_what_the_security_page_refers_to_exists() -> None:
     assert [name for name in named if f"def {name}(" not in tests] == []
     assert [file for file in files if not (ROOT / file).is_file()] == []
     assert [door for door in doors if f"\n{door}: " not in (ROOT / "Makefile").read_text()] == []
-    assert set(settings) <= {field.name for field in fields(Settings)} | {"api_key"}
+    assert set(settings) <= set(Settings.model_fields) | {"api_key"}

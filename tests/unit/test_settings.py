@@ -1,10 +1,11 @@
 import json
-from dataclasses import fields
 from typing import Any, get_args
 
 import pytest
 
-from common.settings import Architecture, Auth, Format, MonitoringLevel, Receiver, Removal, Settings, SettingsError
+from common.setting_types import Architecture, Auth, Format, MonitoringLevel, Removal, SettingsError
+from common.settings import Receiver, Settings
+from common.settings_page import PAGE, settings_page
 from rehearsal.combinations import COMBINATIONS, LINTED, context
 
 
@@ -25,6 +26,8 @@ def test_text_from_the_command_line_becomes_what_the_setting_is() -> None:
     assert settings.private_sources == ("10.0.0.1:80", "b:81")
     assert Settings.from_context({"source_ports": "80, 8080"}).source_ports == (80, 8080)
     assert Settings.from_context({"source_ports": [443]}).source_ports == (443,)
+    assert Settings.from_context({"log_retention_days": "7"}).log_retention_days == 7
+    assert Settings.from_context({"python_version": 3.12}).python_version == "3.12"
 
 
 def test_label_filters_reach_rekognition_under_its_own_names() -> None:
@@ -36,32 +39,32 @@ def test_label_filters_reach_rekognition_under_its_own_names() -> None:
     ("context", "complaint"),
     [
         ({"deployment": "two words"}, "deployment is 'two words'; it takes a letter, then letters, digits and hyphens"),
-        ({"deployment": "a" * 33}, "32 at most"),
+        ({"deployment": "a" * 33}, "at most 32"),
         ({"deployment": "2nd"}, "it takes a letter"),
         ({"deployment": "a-"}, "no hyphen at the end"),
         ({"deployment": "a\n"}, "it takes a letter"),
         ({"max_lables": 5}, "did you mean 'max_labels'"),
-        ({"api_rate": 0}, "it takes 0.1 to 10000"),
-        ({"api_rate": "nan"}, "it takes 0.1 to 10000"),
-        ({"api_burst": 0}, "it takes 1 to 5000"),
+        ({"api_rate": 0}, "it takes a number from 0.1 to 10,000"),
+        ({"api_rate": "nan"}, "it takes a number from 0.1 to 10,000"),
+        ({"api_burst": 0}, "it takes a whole number from 1 to 5,000"),
         ({"api_burst": "1.5"}, "api_burst is '1.5'"),
-        ({"api_quota": -1}, "it takes 0 to"),
-        ({"max_labels": 21}, "it takes 1 to 20"),
-        ({"max_image_megabytes": 0}, "it takes 1 to 500"),
-        ({"max_image_megapixels": 81}, "it takes 1 to 80"),
+        ({"api_quota": -1}, "it takes a whole number from 0 to 1,000,000,000"),
+        ({"max_labels": 21}, "it takes a whole number from 1 to 20"),
+        ({"max_image_megabytes": 0}, "it takes a whole number from 1 to 500"),
+        ({"max_image_megapixels": 81}, "it takes a whole number from 1 to 80"),
         ({"max_labels": "many"}, "max_labels is 'many'"),
-        ({"min_confidence": 101}, "it takes 0 to 100"),
+        ({"min_confidence": 101}, "it takes a number from 0 to 100"),
         ({"auth": "password"}, "it takes one of api_key, iam, none"),
         ({"architecture": "riscv"}, "it takes one of arm64, x86_64"),
-        ({"python_version": "2.7"}, "it takes 3.11 to 3.14"),
+        ({"python_version": "2.7"}, "it takes one of 3.11, 3.12, 3.13, 3.14"),
         ({"python_version": "3.11"}, "no wheels"),
-        ({"rekognition_tps": -1}, "it takes 0 to"),
-        ({"monthly_budget_usd": -1}, "it takes 0 to 10000000"),
-        ({"monthly_budget_usd": "nan"}, "it takes 0 to 10000000"),
+        ({"rekognition_tps": -1}, "it takes a number from 0 to 10,000"),
+        ({"monthly_budget_usd": -1}, "it takes 0, or a number from 0.001 to 10,000,000"),
+        ({"monthly_budget_usd": "nan"}, "it takes 0, or a number from 0.001 to 10,000,000"),
         ({"monthly_budget_usd": "50 USD"}, "monthly_budget_usd is '50 USD'"),
-        ({"monthly_budget_usd": "0.0009"}, "it takes 0, or the price of a call, 0.001, and more"),
+        ({"monthly_budget_usd": "0.0009"}, "less than the price of one call; it takes 0, or a number from 0.001 to"),
         ({"removal_policy": "maybe"}, "it takes one of retain, destroy"),
-        ({"fetch_workers": 1}, "it takes 2 to 1000"),
+        ({"fetch_workers": 1}, "it takes a whole number from 2 to 1,000"),
         ({"source_buckets": "s3://photos"}, "it takes names of buckets"),
         ({"log_retention_days": 8}, "it takes one of 1, 3, 5"),
         ({"private_sources": "10.0.0.1"}, "it takes host:port"),
@@ -71,10 +74,10 @@ def test_label_filters_reach_rekognition_under_its_own_names() -> None:
         ({"private_sources": "::1:80"}, "it takes host:port"),
         ({"private_sources": "host:0"}, "it takes host:port"),
         ({"private_sources": "host:65536"}, "it takes host:port"),
-        ({"source_ports": ""}, "source_ports is empty"),
-        ({"source_ports": "http"}, "source_ports is 'http'"),
-        ({"source_ports": "80,65536"}, "it takes 1 to 65535"),
-        ({"source_ports": "0"}, "it takes 1 to 65535"),
+        ({"source_ports": ""}, "source_ports has 0 entries; it takes ports from 1 to 65535"),
+        ({"source_ports": "http"}, "source_ports has 'http'"),
+        ({"source_ports": "80,65536"}, "it takes ports from 1 to 65535"),
+        ({"source_ports": "0"}, "it takes ports from 1 to 65535"),
         ({"allowed_sources": "https://example.com"}, "it takes hosts such as"),
         ({"allowed_sources": "example.com:80"}, "it takes hosts such as"),
         ({"allowed_sources": "*"}, "it takes hosts such as"),
@@ -83,7 +86,13 @@ def test_label_filters_reach_rekognition_under_its_own_names() -> None:
         ({"allowed_sources": "bücher.example"}, "xn--"),
         ({"denied_sources": "*."}, "an address or a network"),
         ({"denied_sources": "10.0.0.1/8"}, "an address or a network"),
-        ({"label_inclusion_filters": [f"Label {n}" for n in range(101)]}, "it takes at most 100"),
+        ({"log_retention_days": "many"}, "log_retention_days is 'many'; it takes one of 1, 3, 5"),
+        ({"source_buckets": 5}, "source_buckets is 5; it takes names of buckets"),
+        ({"source_buckets": '["photos"'}, "which is not JSON; it takes names of buckets"),
+        ({"receivers": 5}, "receivers is 5; it takes a JSON list"),
+        ({"receivers": ["pets"]}, "it takes name, url_parameter"),
+        ({"region": []}, "region is"),
+        ({"label_inclusion_filters": [f"Label {n}" for n in range(101)]}, "has 101 entries; it takes at most 100"),
     ],
 )
 def test_a_wrong_setting_is_refused_with_what_it_takes(context: dict[str, object], complaint: str) -> None:
@@ -113,38 +122,47 @@ def test_receivers_are_a_list_in_json_or_in_cdk_json() -> None:
     [
         ({"receivers": "pets"}, "receivers is 'pets'"),
         ({"receivers": '{"name": "pets"}'}, "receivers is"),
-        ({"receivers": [{"name": "pets"}]}, "takes name and url_parameter"),
-        ({"receivers": [{"name": "Pets", "url_parameter": "p"}]}, "'Pets' is no name"),
+        ({"receivers": [{"name": "pets"}]}, "url_parameter is missing; it takes name, url_parameter, format, labels"),
+        ({"receivers": [{"name": "Pets", "url_parameter": "p"}]}, "name is 'Pets'; it takes a-z"),
         ({"receivers": [{"name": "a", "url_parameter": "https://a"}]}, "takes the name of an SSM parameter"),
         ({"receivers": [{"name": "a", "url_parameter": "p", "format": "yaml"}]}, "xml, json"),
-        ({"receivers": [{"name": "a", "url_parameter": "p", "label": "Dog"}]}, "receivers has 'label'"),
+        (
+            {"receivers": [{"name": "a", "url_parameter": "p", "label": "Dog"}]},
+            "receivers: 'a': label is not known; it takes name",
+        ),
         ({"receivers": [{"name": "a", "url_parameter": "p"}] * 2}, "receivers has a twice"),
         ({"format": "yaml"}, "format is 'yaml'; it takes one of xml, json"),
-        ({"notify_email": "me"}, "notify_email is 'me'; it takes an address"),
-        ({"alarm_email": "me"}, "alarm_email is 'me'; it takes an address"),
-        ({"notify_labels": ["x"] * 76}, "at most 75, as an SNS filter policy holds 150 combinations"),
+        ({"notify_email": "me"}, "notify_email is 'me'; it takes an e-mail address"),
+        ({"alarm_email": "me"}, "alarm_email is 'me'; it takes an e-mail address"),
+        (
+            {"notify_labels": ["x"] * 76},
+            "has 76 entries; it takes at most 75 labels, because an SNS filter policy holds 150 combinations",
+        ),
         (
             {"receivers": [{"name": "a", "url_parameter": "p", "labels": ["x"] * 151}]},
             "'a': labels has 151 .* at most 150",
         ),
-        ({"receivers": [{"name": f"r{n}", "url_parameter": "p"} for n in range(21)]}, "at most 20, .* 500 resources"),
+        (
+            {"receivers": [{"name": f"r{n}", "url_parameter": "p"} for n in range(21)]},
+            "has 21 entries; .* at most 20 because .* 500 resources",
+        ),
         ({"receivers": [{"name": name, "url_parameter": "p"} for name in ("a1", "a-1")]}, "'a1' and 'a-1'"),
-        ({"receivers": [{"name": "a", "url_parameter": "a/b"}]}, "as in name or /path/to/name"),
-        ({"receivers": [{"name": "a", "url_parameter": "/a/"}]}, "as in name or /path/to/name"),
-        ({"receivers": [{"name": "a", "url_parameter": "/a" * 16}]}, "as in name or /path/to/name"),
-        ({"receivers": [{"name": "a", "url_parameter": "p" * 1012}]}, "as in name or /path/to/name"),
+        ({"receivers": [{"name": "a", "url_parameter": "a/b"}]}, "such as name or /path/to/name"),
+        ({"receivers": [{"name": "a", "url_parameter": "/a/"}]}, "such as name or /path/to/name"),
+        ({"receivers": [{"name": "a", "url_parameter": "/a" * 16}]}, "such as name or /path/to/name"),
+        ({"receivers": [{"name": "a", "url_parameter": "p" * 1012}]}, "such as name or /path/to/name"),
         ({"receivers": [{"name": "a", "url_parameter": "/AWS/p"}]}, "does not begin with aws or ssm"),
         ({"receivers": [{"name": "a", "url_parameter": "ssm-p"}]}, "does not begin with aws or ssm"),
-        ({"alarm_email": "me@example"}, "it takes an address"),
-        ({"alarm_email": "mé@example.com"}, "it takes an address"),
-        ({"alarm_email": f"{'m' * 65}@example.com"}, "it takes an address"),
-        ({"alarm_email": f"m@{'e' * 249}.com"}, "it takes an address"),
+        ({"alarm_email": "me@example"}, "it takes an e-mail address"),
+        ({"alarm_email": "mé@example.com"}, "it takes an e-mail address"),
+        ({"alarm_email": f"{'m' * 65}@example.com"}, "it takes an e-mail address"),
+        ({"alarm_email": f"m@{'e' * 249}.com"}, "it takes an e-mail address"),
         ({"source_buckets": "photos,photos"}, "source_buckets has photos twice"),
         ({"source_buckets": "my..photos"}, "it takes names of buckets"),
         ({"source_buckets": "192.168.5.4"}, "it takes names of buckets"),
         ({"source_buckets": "b" * 64}, "it takes names of buckets"),
-        ({"label_inclusion_filters": ["x" * 51]}, "names of at most 50 letters"),
-        ({"label_inclusion_filters": ["Dog & Cat"]}, "names of at most 50 letters"),
+        ({"label_inclusion_filters": ["x" * 51]}, "names of at most 50 letters, digits"),
+        ({"label_inclusion_filters": ["Dog & Cat"]}, "names of at most 50 letters, digits"),
     ],
 )
 def test_a_receiver_or_address_that_does_not_fit_is_named(context: dict[str, Any], complaint: str) -> None:
@@ -196,7 +214,7 @@ def test_what_aws_just_takes_is_taken() -> None:
 def test_every_setting_is_rehearsed_before_it_is_deployed() -> None:
     """With a value that is not the default; rehearsal/combinations.py says which."""
     tried = {name for settings in COMBINATIONS.values() for name in settings}
-    assert {field.name for field in fields(Settings)} - tried == {
+    assert set(Settings.model_fields) - tried == {
         "layer_platform",  # of this machine, for tests and laptops
         "label_exclusion_filters",  # as is the other half of the filters
         "label_category_inclusion_filters",
@@ -229,3 +247,12 @@ def test_a_deployment_sets_its_names_apart_and_without_one_they_are_as_documente
     assert staging.endpoints_parameter == "/sightline/staging/endpoints"
     assert staging.third_parties[0].url_parameter == "/sightline/staging/thirdparty_endpoint"
     assert len(Settings(deployment="a" * 32).named("IntegrationStack")) <= 128
+
+
+def test_the_settings_page_is_current() -> None:
+    """`make settings` generates it."""
+    assert PAGE.read_text() == settings_page()
+
+
+def test_every_setting_has_a_description() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []

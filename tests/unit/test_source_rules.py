@@ -10,7 +10,8 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
 from common.runtime.safe_fetch import InvalidUrlError, Place, SourceForbiddenError, SourceRules, is_public
-from common.settings import Settings, SettingsError
+from common.setting_types import SettingsError
+from common.settings import Settings
 from tests.internet import rules
 
 # What the readers of URLs disagree about.

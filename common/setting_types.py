@@ -1,0 +1,240 @@
+"""Define the types of settings: the values that each accepts, and the errors for all others."""
+
+import ipaddress
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from annotated_types import Ge, Le, Predicate
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+MAX_PORT = 65_535
+MAX_PARAMETER_CHARACTERS = 1_011
+MAX_ADDRESS_CHARACTERS = 254
+MAX_LABEL_FILTERS = 100
+
+MAX_DEPLOYMENT_CHARACTERS = 32
+"""Names that begin with the deployment's name must fit: a stack's name has at most 128 characters, and table names
+fill the environment of functions."""
+
+MAX_COMBINATIONS = 150
+"""The maximum of an SNS filter policy: the number of values, multiplied over the attributes.
+https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html"""
+
+MAILED_EVENTS = ("image.recognized", "image.failed")
+"""The values of another attribute in the filter policy of e-mails."""
+
+FORMER_MONITORING = {"true": "full", "on": "full", "false": "none", "off": "none"}
+"""Values of `monitoring` in earlier versions -> values of today."""
+
+_HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?", re.IGNORECASE)
+_HOSTS = "hosts such as example.com or *.example.com (other scripts as xn--…)"
+_RECEIVER = re.compile("[a-z][a-z0-9-]{0,31}")
+_DEPLOYMENT = re.compile(rf"|[a-zA-Z](?:[a-zA-Z0-9-]{{0,{MAX_DEPLOYMENT_CHARACTERS - 2}}}[a-zA-Z0-9])?")
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+_BUCKET = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+# https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html
+_PARAMETER = re.compile(r"(?!/?(aws|ssm))([a-z0-9_.-]+|(/[a-z0-9_.-]+){1,15})", re.IGNORECASE)
+# SNS accepts ASCII only. https://docs.aws.amazon.com/sns/latest/dg/sns-email-notifications.html
+_ADDRESS = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
+# https://docs.aws.amazon.com/rekognition/latest/APIReference/API_GeneralLabelsSettings.html
+_LABEL_FILTER = re.compile(r"[A-Za-z0-9àâèçñó'-_(). ]{1,50}")
+
+
+class SettingsError(Exception):
+    """A setting does not exist or has an invalid value. The message names the setting, the value and valid values.
+
+    Not a `ValueError`, because pydantic would wrap it.
+    """
+
+
+@dataclass(frozen=True)
+class Takes:
+    """Valid values in words, for error messages and docs/settings.md."""
+
+    words: str
+
+
+def _matches(pattern: re.Pattern[str], *, max_characters: int = 10_000) -> Predicate:
+    return Predicate(lambda text: bool(pattern.fullmatch(text)) and len(text) <= max_characters)
+
+
+def _is_host_pattern(text: str) -> bool:
+    return _HOST.fullmatch(text.removeprefix("*.")) is not None
+
+
+def _is_host_pattern_or_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return _is_host_pattern(text)
+    return True
+
+
+def _is_host_and_port(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    is_host = _HOST.fullmatch(host) is not None or _is_ipv6_host(host)
+    return is_host and port.isdecimal() and 0 < int(port) <= MAX_PORT
+
+
+def _is_ipv6_host(text: str) -> bool:
+    try:
+        return text == f"[{text[1:-1]}]" and ipaddress.IPv6Address(text[1:-1]).scope_id is None
+    except ValueError:
+        return False
+
+
+def from_json(value: Any) -> Any:
+    """Read text as JSON and return other values as they are.
+
+    Raises:
+        ValueError: the text is not JSON.
+    """
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except json.JSONDecodeError as error:
+        raise ValueError(f"is {value!r}, which is not JSON") from error
+
+
+def _entries(value: Any) -> list[str]:
+    """Split text into the entries of a list: as JSON if it begins with `[`, otherwise at commas."""
+    if isinstance(value, str):
+        value = from_json(value) if value.startswith("[") else value.split(",")
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"is {value!r}")  # noqa: TRY004 - pydantic does not translate a TypeError
+    return [entry for entry in (str(entry).strip() for entry in value) if entry]
+
+
+def _whole_number(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"is {value!r}") from error
+
+
+def _each_once(entries: tuple[str, ...]) -> tuple[str, ...]:
+    if twice := sorted({entry for entry in entries if entries.count(entry) > 1}):
+        raise ValueError(f"has {', '.join(twice)} twice")
+    return entries
+
+
+def _current_monitoring(value: Any) -> Any:
+    if (former := str(value).lower()) in FORMER_MONITORING:
+        raise ValueError(f"is {former}, which is now written {FORMER_MONITORING[former]}")
+    return value
+
+
+Auth = Literal["api_key", "iam", "none"]
+Architecture = Literal["arm64", "x86_64"]
+Removal = Literal["retain", "destroy"]
+Format = Literal["xml", "json"]
+MonitoringLevel = Literal["essential", "full", "none"]
+PythonVersion = Annotated[Literal["3.11", "3.12", "3.13", "3.14"], BeforeValidator(str)]
+RetentionDays = Annotated[Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365], BeforeValidator(_whole_number)]
+
+Monitoring = Annotated[MonitoringLevel, BeforeValidator(_current_monitoring)]
+DeploymentName = Annotated[
+    str,
+    _matches(_DEPLOYMENT),
+    Takes(
+        f"a letter, then letters, digits and hyphens, at most {MAX_DEPLOYMENT_CHARACTERS} characters, "
+        "and no hyphen at the end"
+    ),
+]
+ReceiverName = Annotated[str, _matches(_RECEIVER), Takes("a-z, then a-z, 0-9 and -, at most 32 characters")]
+ParameterName = Annotated[
+    str,
+    _matches(_PARAMETER, max_characters=MAX_PARAMETER_CHARACTERS),
+    Takes("the name of an SSM parameter, such as name or /path/to/name, that does not begin with aws or ssm"),
+]
+EmailAddress = Annotated[
+    str,
+    Predicate(lambda text: not text or (len(text) <= MAX_ADDRESS_CHARACTERS and bool(_ADDRESS.fullmatch(text)))),
+    Takes("an e-mail address such as me@example.com"),
+]
+Labels = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_entries),
+    Field(max_length=MAX_COMBINATIONS),
+    Takes(f"at most {MAX_COMBINATIONS} labels, the maximum of an SNS filter policy"),
+]
+MailedLabels = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_entries),
+    Field(max_length=MAX_COMBINATIONS // len(MAILED_EVENTS)),
+    Takes(
+        f"at most {MAX_COMBINATIONS // len(MAILED_EVENTS)} labels, because an SNS filter policy holds "
+        f"{MAX_COMBINATIONS} combinations and each label is combined with {len(MAILED_EVENTS)} events"
+    ),
+]
+LabelFilter = Annotated[str, _matches(_LABEL_FILTER)]
+LabelFilters = Annotated[
+    tuple[LabelFilter, ...],
+    BeforeValidator(_entries),
+    Field(max_length=MAX_LABEL_FILTERS),
+    Takes(f"at most {MAX_LABEL_FILTERS} names of at most 50 letters, digits, blanks and '-_()., as DetectLabels does"),
+]
+Port = Annotated[int, Field(ge=1, le=MAX_PORT)]
+Ports = Annotated[
+    tuple[Port, ...],
+    BeforeValidator(_entries),
+    Field(min_length=1),
+    Takes(f"ports from 1 to {MAX_PORT}, such as 80,443"),
+]
+HostPattern = Annotated[str, Predicate(_is_host_pattern), Takes(_HOSTS)]
+HostPatterns = Annotated[tuple[HostPattern, ...], BeforeValidator(_entries)]
+HostPatternOrNetwork = Annotated[
+    str, Predicate(_is_host_pattern_or_network), Takes(f"{_HOSTS}, an address or a network")
+]
+HostPatternsOrNetworks = Annotated[tuple[HostPatternOrNetwork, ...], BeforeValidator(_entries)]
+HostAndPort = Annotated[str, Predicate(_is_host_and_port), Takes("host:port, such as 127.0.0.1:8000")]
+HostsAndPorts = Annotated[tuple[HostAndPort, ...], BeforeValidator(_entries)]
+BucketName = Annotated[str, _matches(_BUCKET), Takes("names of buckets, each once")]
+BucketNames = Annotated[tuple[BucketName, ...], BeforeValidator(_entries), AfterValidator(_each_once)]
+
+
+def takes(annotation: Any, metadata: Sequence[Any] = ()) -> str:
+    """Return the valid values of a type in words; empty if it accepts any text."""
+    if words := [each.words for each in metadata if isinstance(each, Takes)]:
+        return words[0]
+    if get_origin(annotation) is Annotated:
+        inner, *more = get_args(annotation)
+        return takes(inner, [*metadata, *more])
+    if get_origin(annotation) is Literal:
+        return f"one of {', '.join(map(str, get_args(annotation)))}"
+    if get_origin(annotation) is tuple:
+        return takes(get_args(annotation)[0])
+    return _bounds(annotation, metadata)
+
+
+def _bounds(annotation: Any, metadata: Sequence[Any]) -> str:
+    flat = [part for each in metadata for part in (each.metadata if isinstance(each, FieldInfo) else [each])]
+    low = next((each.ge for each in flat if isinstance(each, Ge)), None)
+    high = next((each.le for each in flat if isinstance(each, Le)), None)
+    kind = {int: "a whole number", float: "a number"}.get(annotation, "")
+    return f"{kind} from {low:,} to {high:,}" if low is not None and high is not None else kind
+
+
+def translate(error: ValidationError, model: type[BaseModel], place: str = "") -> SettingsError:
+    """Return the first of pydantic's errors as a sentence with the setting, its value and the valid values.
+
+    `place` precedes the name of a setting within another one.
+    """
+    first = error.errors()[0]
+    name, *entry = first["loc"] or ("settings",)
+    field = model.model_fields.get(str(name))
+    if field is None or first["type"] == "missing":
+        problem = "is missing" if field else "is not known"
+        return SettingsError(f"{place}{name} {problem}; it takes {', '.join(model.model_fields)}")
+    valid = takes(field.annotation, field.metadata) or first["msg"]
+    match first["type"]:
+        case "value_error":
+            problem = str(first["ctx"]["error"])
+        case "too_long" | "too_short":
+            problem = f"has {first['ctx']['actual_length']} entries"
+        case _:
+            problem = f"{'has' if entry else 'is'} {first['input']!r}"
+    return SettingsError(f"{place}{name} {problem}; it takes {valid}")

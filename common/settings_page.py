@@ -1,0 +1,59 @@
+"""Generate docs/settings.md from the settings: `make settings`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from common.setting_types import takes
+from common.settings import Receiver, Settings
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
+
+HEAD = """\
+# Settings
+
+`make settings` generates this page from [common/settings.py](../common/settings.py).
+
+Write settings into `context` in [cdk.json](../cdk.json). Do not pass them to the CDK CLI with `-c`: the next
+`make deploy` would undo them. On a laptop, `make local LOCAL_CONTEXT="max_labels=5"` sets them for one start. A list is
+a JSON list, or text with commas between the entries.
+
+An unknown or invalid setting ends the deployment before anything changes. The message names valid values.
+"""
+
+RECEIVER_HEAD = """\
+## Members of a receiver
+
+Each entry of `receivers` has these members.
+"""
+
+
+def settings_page() -> str:
+    """Return docs/settings.md: a table of all settings, and one of a receiver's members."""
+    return f"{HEAD}\n{_table(Settings)}\n{RECEIVER_HEAD}\n{_table(Receiver)}"
+
+
+def _table(model: type[BaseModel]) -> str:
+    rows = ["| name | default | valid values | meaning |", "|---|---|---|---|"]
+    for name, field in model.model_fields.items():
+        default = "required" if field.is_required() else _default(field.get_default())
+        meaning = " ".join((field.description or "").split())
+        valid = takes(field.annotation, field.metadata)
+        rows.append(f"| `{name}` | {default} | {_escaped(valid)} | {_escaped(meaning)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _default(value: Any) -> str:
+    if value in {None, "", ()}:
+        return "none"
+    return f"`{','.join(map(str, value)) if isinstance(value, tuple) else json.dumps(value).strip(chr(34))}`"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("*.", "\\*.")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(settings_page())
