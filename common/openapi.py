@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
 ROOT = Path(__file__).resolve().parent.parent
-SERVICES = ("recognition", "api")
+SERVICES = ("recognition", "api", "integration")
 """The folders that describe an API in `openapi.py`, for the handler in `runtime/`."""
 
 Method = Literal["get", "post", "delete"]
@@ -111,6 +111,7 @@ def _routes(service: Service) -> list[Any]:
 
 def _operation(method: str, rule: re.Pattern[str]) -> tuple[Method, str]:
     path = rule.pattern.removeprefix("^").removesuffix("$").removesuffix("/*").replace("/.+", "/{image}")
+    path = re.sub(r"\(\?P<(\w+)>.*?\)(?=/|$)", r"{\1}", path)
     return method.lower(), path.replace("\\", "") or "/"  # type: ignore[return-value]
 
 

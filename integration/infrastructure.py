@@ -68,14 +68,15 @@ class IntegrationStack(Stack):
         self.secrets: dict[str, str] = {}
         deliveries, breakers = self._deliveries(), self._breakers()
         queues = {receiver.name: self._receiver(receiver, deliveries, breakers) for receiver in settings.third_parties}
+        function = self._deliveries_api(deliveries, queues)
         self.api = json_api(
             self,
             "DeliveriesService",
             name="Deliveries Service",
             description="Shows what was delivered to whom, and delivers it again.",
-            function=self._deliveries_api(deliveries, queues),
+            function=function,
             routes={"/deliveries": ["GET"], "/deliveries/{event_id}/replay": ["POST"]},
-            open_routes={},
+            open_routes={"/openapi.json": function},
             called_by_page=["/deliveries"],
             api_key=api_key,
             settings=settings,

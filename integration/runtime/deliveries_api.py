@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from common.runtime.api_errors import ApiError
 from common.runtime.aws_clients import client
 from common.runtime.environment import from_environment
-from common.runtime.http_api import REQUEST_ID, json_resolver, json_response, logger, takes
+from common.runtime.http_api import REQUEST_ID, json_file, json_resolver, json_response, logger, takes
 from common.runtime.pagination import CURSOR, LIMIT, is_key, next_link, read_key, write_key
 from common.runtime.request_parameters import Parameter
 from integration.runtime.webhooks.delivery_log import LISTED, Deliveries
@@ -34,14 +34,14 @@ def _name(text: str) -> str:
 
 IMAGE = Parameter(
     name="image",
-    about="Only deliveries of this image.",
+    about="List only deliveries of this image.",
     takes="an image's name",
     schema={"type": "string", "minLength": 1},
     read=_name,
 )
 RECEIVER = Parameter(
     name="receiver",
-    about="Only to this one, by its name in the settings.",
+    about="Deliver only to this receiver, named as in the settings.",
     takes="a receiver's name",
     schema={"type": "string", "minLength": 1},
     read=_name,
@@ -78,10 +78,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return app.resolve(event, context)
 
 
+@app.get("/openapi.json")
+@takes(app)
+def describe() -> Response[Any]:
+    """Return this description."""
+    return json_file(__file__, "deliveries_api.openapi.json")
+
+
 @app.get("/deliveries")
 @takes(app, IMAGE, LIMIT, CURSOR)
 def list_deliveries(asked: dict[str, Any]) -> Response[Any]:
-    """The deliveries, of one image or of all, newest first."""
+    """List the deliveries of one image or of all images, newest first."""
     image = asked["image"]
     start = read_key(asked["cursor"], KEY)
     if start:
@@ -93,7 +100,7 @@ def list_deliveries(asked: dict[str, Any]) -> Response[Any]:
 @app.post("/deliveries/<event_id>/replay")
 @takes(app, RECEIVER)
 def replay(asked: dict[str, Any], event_id: str) -> Response[Any]:
-    """Offer what was offered before, under the same id: to all who were offered it, or to one of them."""
+    """Deliver an event again, under its id, to every receiver that was offered it or to one of them."""
     receiver = asked["receiver"]
     queues: dict[str, str] = json.loads(_environment().queues)
     documents = {

@@ -65,6 +65,7 @@ ROUTES = [
     (list_images, "GET", "/usage"),
     (list_images, "GET", "/openapi.json"),
     (deliveries_api, "GET", "/deliveries"),
+    (deliveries_api, "GET", "/openapi.json"),
     (deliveries_api, "POST", "/deliveries/event-1/replay"),
 ]
 

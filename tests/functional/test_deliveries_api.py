@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
 import boto3
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from common.runtime.recognition_event import Label, RecognitionEvent
 from integration.runtime import deliveries_api
-from integration.runtime.webhooks.delivery_log import Deliveries
+from integration.runtime.webhooks.delivery_log import SHOWN, Deliveries
 from integration.runtime.webhooks.receiver_answers import Answer as Answered
 from tests.conftest import Templates
 from tests.functional.conftest import Answer, create_tables
@@ -87,6 +88,21 @@ def test_the_log_of_an_image_is_newest_first_and_says_what_was_answered(service:
     }
     assert [entry["event_id"] for entry in service.get().document] == ["event-3", "event-2", "event-1"]
     assert service.get(image="unknown.jpg").document == []
+
+
+def test_answers_are_as_described(service: Service) -> None:
+    service.table.record(event(1), "thirdparty", FINE)
+    service.table.wait(event(2), "thirdparty")
+    document = service.call(deliveries_api.handler, "GET", "/openapi.json").document
+    for path, method, status, answer in (
+        ("/deliveries", "get", "200", service.get()),
+        ("/deliveries/{event_id}/replay", "post", "202", service.replay("event-1")),
+        ("/deliveries/{event_id}/replay", "post", "404", service.replay("unknown")),
+    ):
+        described = document["paths"][path][method]["responses"][status]["content"]["application/json"]["schema"]
+        assert str(answer.status) == status
+        jsonschema.validate(answer.document, {**described, "components": document["components"]})
+    assert set(document["components"]["schemas"]["Delivery"]["properties"]) == set(SHOWN)
 
 
 @pytest.mark.parametrize("query", [{}, {"image": "red flower.jpg"}])

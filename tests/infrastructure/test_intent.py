@@ -343,7 +343,7 @@ def test_by_default_every_call_that_gives_or_changes_data_needs_the_one_key(temp
 OPEN = {
     "APIStack": ["/openapi.json"],
     "RekognitionStack": ["/gallery", "/gallery/{file}", "/openapi.json"],
-    "IntegrationStack": [],
+    "IntegrationStack": ["/openapi.json"],
 }
 """The paths of what needs no key, as it holds no data. Beside them there are only browsers' questions (OPTIONS)."""
 
@@ -370,7 +370,7 @@ def test_with_iam_every_call_must_be_signed(synthesize: Callable[..., Templates]
         (path(templates[place.partition("/")[0]], m["Properties"]), m["Properties"])
         for place, m in resources(templates, "AWS::ApiGateway::Method")
     ]
-    assert len([m for where, m in methods if where == "/openapi.json"]) == 2
+    assert len([m for where, m in methods if where == "/openapi.json"]) == 3
     guarded = [m for where, m in methods if where != "/openapi.json"]
     assert {(m["AuthorizationType"], m["ApiKeyRequired"]) for m in guarded} == {("AWS_IAM", False)}
     assert not list(resources(templates, "AWS::ApiGateway::UsagePlan"))

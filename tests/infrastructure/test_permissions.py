@@ -149,6 +149,7 @@ ROUTES = {
     },
     "IntegrationStack/DeliveriesApi": {
         "GET/deliveries",
+        "GET/openapi.json",
         "OPTIONS/deliveries",
         "POST/deliveries/*/replay",
     },
