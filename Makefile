@@ -127,9 +127,9 @@ hooks: setup ## make git run format, lint and types before each commit
 	@pre-commit install
 
 .PHONY: openapi settings
-openapi: setup ## update the APIs' descriptions from their code
+openapi: setup ## update the APIs' descriptions, and docs/api.md, from their code
 	@python -m common.openapi
-	@$(SHOW_CHANGES) '*.openapi.json'
+	@$(SHOW_CHANGES) '*.openapi.json' docs/api.md
 
 settings: setup ## update docs/settings.md from common/settings.py
 	@python -m common.settings_page

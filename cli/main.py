@@ -108,7 +108,7 @@ def guide(target: TargetOption = None) -> None:
         facts.append(("Gallery", found.gallery))
     option = f" --target {found.name}"
     facts.append(
-        ("API key", f"printed by `sightline key{option}`" if found.api_key else "none; see `auth` in the README")
+        ("API key", f"printed by `sightline key{option}`" if found.api_key else "none; see `auth` in docs/settings.md")
     )
     for name, fact in facts:
         out.print(f"{name:12}{fact}", markup=False)
@@ -121,7 +121,7 @@ def guide(target: TargetOption = None) -> None:
         parameter = Settings(deployment=found.deployment).thirdparty_parameter
         ending = [
             ("Cost", "nearly all is Rekognition's: $1 per 1,000 images; `sightline cost` has the rest"),
-            ("Third party", f"the SSM parameter {parameter}; the README shows how to set it"),
+            ("Third party", f"the SSM parameter {parameter}; docs/events.md shows how to set it"),
             ("Teardown", "make destroy (keeps the bucket, the table and the logs)"),
         ]
     out.print()

@@ -16,8 +16,10 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
+from common.api_reference import with_reference
+
 ROOT = Path(__file__).resolve().parent.parent
-SERVICES = ("recognition", "api", "integration")
+SERVICES = ("api", "recognition", "integration")
 """The folders that describe an API in `openapi.py`, for the handler in `runtime/`."""
 
 Method = Literal["get", "post", "delete"]
@@ -173,7 +175,14 @@ def descriptions() -> dict[Path, str]:
     return made
 
 
+def files() -> dict[Path, str]:
+    """Every file that `make openapi` writes, as it should be: path -> text. The reference follows the descriptions."""
+    made = descriptions()
+    page = ROOT / "docs/api.md"
+    return {**made, page: with_reference(page.read_text(), [json.loads(text) for text in made.values()])}
+
+
 if __name__ == "__main__":
-    for path, text in descriptions().items():
+    for path, text in files().items():
         path.write_text(text)
         print(path.relative_to(ROOT))  # noqa: T201 - says what it wrote

@@ -1,7 +1,7 @@
 """What recognition tells the world: the document `sightline.recognition/1`, one for every change of an image.
 
 It is made by recognition, carried by the labels topic and read by everybody who delivers, indexes or shows
-results. The README shows it; `tests/functional/test_contract.py` feeds one side's output to the other.
+results. docs/events.md shows it; `tests/functional/test_contract.py` feeds one side's output to the other.
 """
 
 import dataclasses

@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 
-from common.runtime.recognition_event import Failure, RecognitionEvent
-from integration.runtime.webhooks.recognition_xml import to_xml
 from local.cloud import SOURCE_BUCKET, Cloud
 from tests import partner_documents
 from tests.conftest import ROOT
@@ -27,15 +25,21 @@ README = (ROOT / "README.md").read_text()
 AWSCLI = "awscli==1.46.2"
 
 
-def blocks(language: str, text: str = README) -> list[str]:
+def blocks(language: str, text: str) -> list[str]:
     found = re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     return [block for named, block in found if named == language]
 
 
-def run_block(shell: Any, document: str, mark: str) -> str:
-    """Run the document's only block for a shell with this in it; `tests/unit/test_docs.py` looks that all are run."""
+def block_of(document: str, mark: str) -> str:
+    """Return the document's only block for a shell with this text in it. `tests/unit/test_docs.py` requires a test for
+    each block."""
     [block] = [block for block in blocks("sh", (ROOT / document).read_text()) if mark in block]
-    return str(shell(block))
+    return block
+
+
+def run_block(shell: Any, document: str, mark: str) -> str:
+    """Run such a block. Returns its output."""
+    return str(shell(block_of(document, mark)))
 
 
 @pytest.fixture
@@ -68,8 +72,7 @@ def shell(cloud: Cloud, system: System, tmp_path: Path) -> Any:
 
 
 def test_the_curl_lines_do_what_the_reader_is_told(shell: Any, system: System) -> None:
-    [block] = [block for block in blocks("sh") if "curl" in block]
-    setup, *calls = re.split(r"^# .*\n", block, flags=re.MULTILINE)
+    setup, *calls = re.split(r"^# .*\n", block_of("README.md", "curl"), flags=re.MULTILINE)
     get, post, listed, image, search = calls
     assert json.loads(shell(setup + get))["image"] == "img-01.jpg"
     assert json.loads(shell(setup + post))["image"] == "holiday/red flower.jpg"
@@ -80,8 +83,7 @@ def test_the_curl_lines_do_what_the_reader_is_told(shell: Any, system: System) -
 
 
 def test_the_aws_lines_give_addresses_and_key(shell: Any, system: System) -> None:
-    [block] = [block for block in blocks("sh") if "describe-stacks" in block]
-    upload, labels, key = shell(block).split()
+    upload, labels, key = run_block(shell, "docs/deploy.md", "describe-stacks").split()
     assert upload.startswith("https://")
     assert labels.startswith("https://")
     assert key == system.endpoints.api_key
@@ -89,28 +91,9 @@ def test_the_aws_lines_give_addresses_and_key(shell: Any, system: System) -> Non
 
 @pytest.mark.usefixtures("same_key_afterwards")
 def test_the_key_is_printed_and_rotated_as_told(shell: Any, system: System) -> None:
-    [block] = [block for block in blocks("sh") if "rotate-key" in block]
-    printed, *_, revoked = shell(block).splitlines()
+    printed, *_, revoked = run_block(shell, "docs/security.md", "rotate-key").splitlines()
     assert printed == system.endpoints.api_key
     assert revoked.endswith(" is revoked")
-
-
-def test_the_dead_letters_are_brought_back_as_told(shell: Any) -> None:
-    [block] = [block for block in blocks("sh") if "redrive" in block]
-    assert "UploadedImage: " in shell(block)
-
-
-def test_searching_showing_and_deleting_work_as_told(shell: Any, system: System) -> None:
-    system.upload(f"{system.endpoints.photos}astronaut.jpg", "img-01.jpg")
-    wait_for(lambda: system.image("img-01.jpg") and system.is_idle())
-    [block] = [block for block in blocks("sh") if "sightline search" in block]
-    assert "✓ img-01.jpg: " in shell(block)
-    wait_for(lambda: system.image("img-01.jpg") is None)
-
-
-def test_what_is_derived_is_made_anew_as_told(shell: Any) -> None:
-    [block] = [block for block in blocks("sh") if "reproject" in block]
-    assert "to be projected again" in shell(block)
 
 
 @pytest.fixture
@@ -120,6 +103,18 @@ def home(system: System, tmp_path: Path) -> Path:
     (tmp_path / "pictures" / "cat.jpg").write_bytes(picture(color="orange"))
     (tmp_path / "list.csv").write_text(f"url,name\n{system.endpoints.photos}camera.jpg,listed.jpg\n")
     return tmp_path
+
+
+@pytest.mark.usefixtures("healthy")
+def test_the_command_line_does_what_the_reader_is_told(shell: Any, system: System, home: Path) -> None:
+    system.upload(f"{system.endpoints.photos}astronaut.jpg", "img-01.jpg")
+    wait_for(lambda: system.documents("img-01.jpg") and system.is_idle())
+    block = block_of("README.md", "sightline search")
+    shown = shell(f"export HOME={home}\n{block}")
+    assert "1 stored" in shown
+    assert "✓ img-01.jpg: " in shown
+    assert shown.endswith("nothing to do\n")
+    wait_for(lambda: system.image("img-01.jpg") is None)
 
 
 def empty(system: System) -> None:
@@ -136,7 +131,7 @@ def assert_all_came_in(system: System, shown: str, *more: str) -> None:
 
 
 def test_everything_is_ingested_as_told_for_a_laptop(shell: Any, system: System, home: Path) -> None:
-    [block] = [block for block in blocks("sh") if "--prefix nasa/" in block]
+    block = block_of("docs/uploading.md", "--prefix nasa/")
     empty(system)
     shown = shell(f"unset AWS_ENDPOINT_URL AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY\nexport HOME={home}\n{block}")
     assert_all_came_in(system, shown, "nasa/astronaut.jpg")
@@ -144,7 +139,7 @@ def test_everything_is_ingested_as_told_for_a_laptop(shell: Any, system: System,
 
 def test_everything_is_ingested_as_told_for_aws(shell: Any, system: System, home: Path) -> None:
     """Through the addresses that API Gateway has on AWS, over TLS."""
-    [block] = [block for block in blocks("sh") if "--prefix holiday/ --target aws" in block]
+    block = block_of("docs/uploading.md", "--prefix holiday/ --target aws")
     empty(system)
     with api_gateway(system.endpoints.aws, home / "authority.pem") as proxy:
         trust = f"export HTTPS_PROXY={proxy} REQUESTS_CA_BUNDLE={home}/authority.pem"
@@ -153,18 +148,16 @@ def test_everything_is_ingested_as_told_for_aws(shell: Any, system: System, home
 
 
 def test_a_bucket_is_ingested_as_told(shell: Any, system: System) -> None:
-    [block] = [block for block in blocks("sh") if "ingest s3://" in block]
     system.s3().create_bucket(Bucket=SOURCE_BUCKET)
     system.s3().put_object(Bucket=SOURCE_BUCKET, Key="scans/c d.jpg", Body=picture())
-    shell(block)
+    run_block(shell, "docs/uploading.md", "ingest s3://")
     assert "c d.jpg" in system.stored()
 
 
 def test_the_third_partys_address_is_set_as_told(shell: Any, cloud: Cloud, system: System) -> None:
-    [block] = [block for block in blocks("sh") if "put-parameter" in block]
     ssm = cloud.client("ssm")
     try:
-        shown = shell(block)
+        shown = run_block(shell, "docs/events.md", "put-parameter")
         parameter = ssm.get_parameter(Name="thirdparty_endpoint")["Parameter"]
         assert parameter["Value"] == "https://partner.example.com/labels"
         old, new = re.findall(r"^whsec_\S+$", shown, re.MULTILINE)
@@ -172,15 +165,6 @@ def test_the_third_partys_address_is_set_as_told(shell: Any, cloud: Cloud, syste
     finally:
         cloud.signing_secrets.write_text(sightline(cloud, "signing-secret").stdout)
         ssm.put_parameter(Name="thirdparty_endpoint", Value=system.endpoints.partner, Type="String", Overwrite=True)
-
-
-def test_deliveries_are_shown_and_made_again_as_told(shell: Any, system: System) -> None:
-    system.upload(f"{system.endpoints.photos}astronaut.jpg", "img-01.jpg")
-    wait_for(lambda: system.documents("img-01.jpg"))
-    [block] = [block for block in blocks("sh") if "replay" in block]
-    shown = wait_for(lambda: shell(block))
-    assert "img-01.jpg" in shown
-    assert "is offered again to thirdparty" in shown
 
 
 def test_the_cost_is_estimated_as_documented(shell: Any) -> None:
@@ -212,31 +196,13 @@ def test_what_would_be_kept_is_noted_as_told(shell: Any, system: System, tmp_pat
     assert noted["IntegrationStack"]
 
 
-def test_the_documents_shown_have_the_form_of_those_that_are_sent(system: System) -> None:
-    [event], [document, failed, deleted] = blocks("json"), blocks("xml")
-    shown = json.loads(event)
-    read_event = RecognitionEvent.from_json(event)
-    assert to_xml(read_event).decode() == document.rstrip("\n")
-    for other, name in ((failed, "image.failed"), (deleted, "image.deleted")):
-        content = partner_documents.read(other)
-        failure = Failure(**content["failure"]) if "failure" in content else None
-        assert content["event"] == name
-        plain: dict[str, Any] = {
-            member: content.get(member) for member in ("event", "event_id", "image", "image_id", "bucket")
-        }
-        times = {member: content[member] for member in ("uploaded_at", "occurred_at")}
-        made = RecognitionEvent(**plain, **times, failure=failure, version_id=None, source_url=None, model=None)
-        assert to_xml(made).decode() == other.rstrip("\n")
-
+def test_what_is_sent_has_the_form_that_the_events_page_shows(system: System) -> None:
+    text = (ROOT / "docs/events.md").read_text()
     system.upload(f"{system.endpoints.photos}astronaut.jpg", "img-01.jpg")
     sent, *_ = wait_for(lambda: system.documents("img-01.jpg"))
-    assert list(partner_documents.read(sent)) == list(partner_documents.read(document))
+    assert list(partner_documents.read(sent)) == list(partner_documents.read(blocks("xml", text)[0]))
     record = wait_for(lambda: system.image("img-01.jpg"))
-    assert record["labels"][0].keys() == shown["labels"][0].keys()
-
-
-def test_the_receiver_that_is_shown_is_the_one_that_the_partner_runs() -> None:
-    assert blocks("python") == [(ROOT / "local" / "receiver.py").read_text()]
+    assert record["labels"][0].keys() == json.loads(blocks("json", text)[0])["labels"][0].keys()
 
 
 @pytest.mark.parametrize("door", sorted(set(re.findall(r"\bmake ([a-z][a-z-]+)", README))))

@@ -150,7 +150,7 @@ def test_the_documents_say_what_is_printed() -> None:
         dollars = idle_dollars(settings_in_force(ROOT / "cdk.json", [change] if change else []))
         assert [f"{amount:.2f}" for amount in dollars] == written, change
     listed, paid = idle_dollars(default)
-    idle_line = f"Idle it costs ${listed:.2f} a month at list prices, ${paid:.2f} with the free tier"
+    idle_line = f"An idle deployment costs ${listed:.2f} a month at list prices, ${paid:.2f} with the free tier"
     assert idle_line in " ".join((ROOT / "README.md").read_text().split())
 
 

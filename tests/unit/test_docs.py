@@ -23,12 +23,12 @@ ONLY_THERE = {
     "cdk diff": "reads only, what `cdk deploy` compares as well",
     'curl "$PARTNER/behaviour"': "test_commands.py calls it, and the delivery's tests post the same by `requests`",
     'eval "$(.venv/bin/sightline env --unset)"': "test_commands.py runs it",
+    'eval "$(.venv/bin/sightline env)"': "named in the text; blocks with it are run",
     "python -m local.rekognition": "tests/local start the same program, and call what fetches its models",
     "python -m benchmarks.conversion": "`make bench-conversion` runs it, with other sizes",
     "aws sqs purge-queue": "of last resort",
     "git tag": "of a release, by hand",
     "git pull": "how a newer version is got",
-    "git clone": "how a checkout is got, which the tests have",
     "aws s3 cp": "named as a way in; blocks with it are run",
     "aws lambda get-account-settings": "the embedded cloud has no limit",
     "aws service-quotas": "the same",
@@ -81,8 +81,7 @@ def test_every_shell_block_is_run() -> None:
     picked = (ROOT / "tests/e2e/test_readme.py").read_text()
     assert "local-rekognition.md" in (ROOT / "tests/local/test_rekognition_docs.py").read_text()
     for document in [document for document in DOCUMENTS if document.name != "local-rekognition.md"]:
-        found = re.findall(rf'run_block\(.+?, "{re.escape(str(document.relative_to(ROOT)))}", "([^"]+)"', picked)
-        marks = found + (re.findall(r'if "([^"]+)" in block', picked) if document.name == "README.md" else [])
+        marks = re.findall(rf'"{re.escape(str(document.relative_to(ROOT)))}", "([^"]+)"', picked)
         for language, block in fenced(document):
             if language in {"sh", "bash", "shell"}:
                 assert any(mark in block for mark in marks), f"{document.name}: nobody runs\n{block}"
@@ -118,7 +117,7 @@ def _expect_door(line: str) -> None:
 
 def _expect_command(line: str) -> None:
     _, *words = shlex.split(line.split("#", maxsplit=1)[0].replace("…", ""))
-    if not words or words == ["--version"]:
+    if not words or words in (["--version"], ["--help"]):
         return
     command = _commands().get(words[0])
     assert command, f"{line!r}: there is no such command"
@@ -138,19 +137,6 @@ def test_settings_are_not_told_to_be_set_for_one_deployment(document: Path) -> N
     assert not re.search(r"cdk deploy[^`]* -c", document.read_text())
 
 
-def test_every_error_code_is_in_the_readme_and_no_other() -> None:
-    """`serve_gallery.py` answers only its own page."""
-    modules = [
-        path for folder in ("api", "common", "integration", "recognition") for path in (ROOT / folder).rglob("*.py")
-    ]
-    sources = "".join(path.read_text() for path in modules if path.name != "serve_gallery.py")
-    answered = set(re.findall(r'HTTPStatus\.[A-Z_]+,\s*"([A-Z]\w+)"', sources))
-    answered |= set(re.findall(r'^    "[A-Z0-9_]+": \("([A-Z]\w+)",', sources, re.MULTILINE))  # API Gateway's own
-    table = (ROOT / "README.md").read_text().partition("\n### Errors\n")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| [\d, x]+ \| ([^|]+) \|", table, re.MULTILINE)
-    assert {code for row in rows for code in re.findall(r"`(\w+)`", row)} == answered
-
-
 def test_every_decision_is_listed() -> None:
     folder = ROOT / "docs/decisions"
     listed = re.findall(r"\]\(([^)]+\.md)\)", (folder / "README.md").read_text())
@@ -165,6 +151,16 @@ def test_the_newest_version_of_the_changelog_is_this_one() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_links_lead_somewhere(document: Path) -> None:
-    for link in re.findall(r"\]\(([^)\s#]+)[^)]*\)", re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL)):
-        assert "://" in link or (document.parent / link).exists(), f"{document.name} links to {link}"
+def test_links_lead_to_a_file_and_a_heading(document: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL)):
+        if "://" not in link:
+            name, _, anchor = link.partition("#")
+            target = document.parent / name if name else document
+            assert target.exists(), f"{document.name} links to {link}"
+            assert not anchor or anchor in _anchors(target), f"{document.name} links to {link}"
+
+
+def _anchors(document: Path) -> set[str]:
+    """Return the anchors that GitHub gives to the document's headings."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
