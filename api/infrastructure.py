@@ -13,20 +13,13 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from api.manifest_infrastructure import ManifestIntake
-from common.infrastructure import (
-    IMAGING,
-    RUNTIME,
-    WorkQueue,
-    acknowledge,
-    base_url,
-    grant_objects,
-    json_api,
-    log_group,
-    private_bucket,
-    python_function,
-    python_layer,
-)
-from common.monitoring import Monitoring, alarm_topic
+from common.infrastructure.apis import base_url, json_api
+from common.infrastructure.functions import log_group, python_function
+from common.infrastructure.layers import IMAGING, RUNTIME, python_layer
+from common.infrastructure.monitoring import Monitoring, alarm_topic
+from common.infrastructure.permissions import acknowledge, grant_objects
+from common.infrastructure.queues import WorkQueue
+from common.infrastructure.storage import private_bucket
 from common.settings import Settings
 
 RECOGNITION_TIMEOUT = Duration.seconds(60)
@@ -38,7 +31,7 @@ class APIStack(Stack):
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, **kwargs: Any) -> None:
         super().__init__(scope, id, description="Sightline: pictures come in", **kwargs)
-        self.image_bucket = private_bucket(self, "ImageBucket", settings=settings)
+        self.image_bucket = private_bucket(self, "ImageBucket", versioned=True, settings=settings)
         if settings.auth != "iam":
             self._let_the_gallery_upload()
         self.uploaded_image_topic, self.uploads = self._announce_changes()

@@ -5,21 +5,13 @@ import json
 from aws_cdk import CfnOutput, Duration, Size, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_notifications as notifications
 
-from common.infrastructure import (
-    WorkQueue,
-    acknowledge_wildcard,
-    grant,
-    grant_objects,
-    private_bucket,
-    python_function,
-    removal_policy,
-    send_to_itself,
-    tls_only,
-)
+from common.infrastructure.functions import python_function
+from common.infrastructure.permissions import acknowledge_wildcard, grant, grant_objects
+from common.infrastructure.queues import WorkQueue
+from common.infrastructure.storage import private_bucket, table
 from common.settings import Settings
 
 READ_TIMEOUT = Duration.minutes(5)
@@ -44,7 +36,7 @@ class ManifestIntake:
     ) -> None:
         self.stack = stack
         self.settings = settings
-        self.bucket = private_bucket(stack, "ManifestBucket", settings=settings)
+        self.bucket = private_bucket(stack, "ManifestBucket", versioned=True, settings=settings)
         self.manifests = WorkQueue(
             stack, "Manifest", topic=None, consumer_timeout=READ_TIMEOUT, max_receive_count=MAX_RECEIVE_COUNT
         )
@@ -57,7 +49,15 @@ class ManifestIntake:
         self.lines = WorkQueue(
             stack, "Fetch", topic=None, consumer_timeout=FETCH_TIMEOUT, max_receive_count=MAX_RECEIVE_COUNT
         )
-        self.table = self._table()
+        self.table = table(
+            stack,
+            "Manifests",
+            partition_key="manifest",
+            sort_key="line",
+            sort_key_type=dynamodb.AttributeType.NUMBER,
+            expires=True,
+            settings=settings,
+        )
         self._read_manifest(common_layer)
         self._fetch_images(image_bucket, [common_layer, imaging_layer])
         self._outputs()
@@ -69,20 +69,6 @@ class ManifestIntake:
             ("SourceBuckets", json.dumps(self.settings.source_buckets), "Where manifests may copy from"),
         ):
             CfnOutput(self.stack, name, value=value, description=description)
-
-    def _table(self) -> dynamodb.TableV2:
-        return dynamodb.TableV2(
-            self.stack,
-            "Manifests",
-            partition_key=dynamodb.Attribute(name="manifest", type=dynamodb.AttributeType.STRING),
-            sort_key=dynamodb.Attribute(name="line", type=dynamodb.AttributeType.NUMBER),
-            time_to_live_attribute="expires_at",
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
-            removal_policy=removal_policy(self.settings),
-            resource_policy=tls_only(),
-        )
 
     def _read_manifest(self, layer: lambda_.ILayerVersion) -> None:
         function = python_function(
@@ -102,14 +88,8 @@ class ManifestIntake:
             layers=[layer],
             settings=self.settings,
         )
-        function.add_event_source(
-            event_sources.SqsEventSource(
-                self.manifests.queue, batch_size=1, max_concurrency=READERS, report_batch_item_failures=True
-            )
-        )
-        send_to_itself(
-            function, self.manifests.queue
-        )  # a long manifest takes many calls, each of which asks for the next
+        # A long manifest takes many invocations. Each sends the message for the next one.
+        self.manifests.feeds(function, batch_size=1, max_concurrency=READERS, sends_back=True)
         self.lines.queue.grant(function, "sqs:SendMessage")
         grant_objects(function, ["s3:GetObjectVersion"], self.bucket)
         grant(function, ["s3:PutObject"], self.bucket.arn_for_objects("reports/*"))
@@ -144,14 +124,7 @@ class ManifestIntake:
             layers=layers,
             settings=self.settings,
         )
-        function.add_event_source(
-            event_sources.SqsEventSource(
-                self.lines.queue,
-                batch_size=BATCH_SIZE,
-                max_concurrency=self.settings.fetch_workers,
-                report_batch_item_failures=True,
-            )
-        )
+        self.lines.feeds(function, batch_size=BATCH_SIZE, max_concurrency=self.settings.fetch_workers)
         # GetObject is for the look at what holds a name that is taken.
         grant_objects(function, ["s3:PutObject", "s3:GetObject"], image_bucket)
         grant(function, ["dynamodb:GetItem", "dynamodb:PutItem"], self.table.table_arn)

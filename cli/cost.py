@@ -229,7 +229,7 @@ def _queues(settings: Settings) -> int:
 
 
 def _alarms(settings: Settings) -> int:
-    """As common/monitoring.py and the stacks make them."""
+    """As common/infrastructure/monitoring.py and the stacks make them."""
     if settings.monitoring == "none":
         return 0
     queues, apis = _queues(settings), 3

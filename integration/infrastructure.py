@@ -7,26 +7,18 @@ from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from common.infrastructure import (
-    RUNTIME,
-    WorkQueue,
-    acknowledge,
-    base_url,
-    grant,
-    json_api,
-    python_function,
-    python_layer,
-    removal_policy,
-    stack_arn,
-    tls_only,
-)
-from common.monitoring import Monitoring, own_metric
+from common.infrastructure.apis import base_url, json_api
+from common.infrastructure.functions import python_function
+from common.infrastructure.layers import RUNTIME, python_layer
+from common.infrastructure.monitoring import Monitoring, own_metric
+from common.infrastructure.permissions import acknowledge, grant, grant_parameter
+from common.infrastructure.queues import WorkQueue
+from common.infrastructure.storage import index, table
 from common.setting_types import MAILED_EVENTS
 from common.settings import Receiver, Settings
 
@@ -124,43 +116,30 @@ class IntegrationStack(Stack):
         return topic
 
     def _deliveries(self) -> dynamodb.TableV2:
-        """One item per event and receiver. The indexes hold what a list shows, of one image and of all."""
-
-        def index(name: str, partition: str) -> dynamodb.GlobalSecondaryIndexPropsV2:
-            others = {"image"} - {partition}
-            return dynamodb.GlobalSecondaryIndexPropsV2(
-                index_name=name,
-                partition_key=dynamodb.Attribute(name=partition, type=dynamodb.AttributeType.STRING),
-                sort_key=dynamodb.Attribute(name="occurred_at", type=dynamodb.AttributeType.STRING),
-                projection_type=dynamodb.ProjectionType.INCLUDE,
-                non_key_attributes=[*others, *SHOWN],
-            )
-
-        return dynamodb.TableV2(
+        """Create the table with one item per event and receiver. Its indexes list the deliveries of one image and of
+        all images."""
+        return table(
             self,
             "Deliveries",
-            partition_key=dynamodb.Attribute(name="event_id", type=dynamodb.AttributeType.STRING),
-            sort_key=dynamodb.Attribute(name="receiver", type=dynamodb.AttributeType.STRING),
-            time_to_live_attribute="expires_at",
-            resource_policy=tls_only(),
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
-            removal_policy=removal_policy(self.settings),
-            global_secondary_indexes=[index(IMAGE_INDEX, "image"), index(NEWEST_INDEX, "listed")],
+            partition_key="event_id",
+            sort_key="receiver",
+            expires=True,
+            indexes=[
+                index(IMAGE_INDEX, partition_key="image", sort_key="occurred_at", attributes=SHOWN),
+                index(NEWEST_INDEX, partition_key="listed", sort_key="occurred_at", attributes=["image", *SHOWN]),
+            ],
+            settings=self.settings,
         )
 
     def _breakers(self) -> dynamodb.TableV2:
-        """One item for each receiver that fails, and none for those that do not."""
-        table = dynamodb.TableV2(
+        """Create the table with one item per receiver that fails now."""
+        return table(
             self,
             "Breakers",
-            partition_key=dynamodb.Attribute(name="receiver", type=dynamodb.AttributeType.STRING),
-            resource_policy=tls_only(),
-            removal_policy=removal_policy(self.settings),
+            partition_key="receiver",
+            no_recovery_reason="Its items are minutes old; there is nothing to recover.",
+            settings=self.settings,
         )
-        acknowledge(table, {"AwsSolutions-DDB3": "What it holds is a minute old; there is nothing to recover."})
-        return table
 
     def _receiver(self, receiver: Receiver, deliveries: dynamodb.TableV2, breakers: dynamodb.TableV2) -> WorkQueue:
         """A queue, a function and a secret for each, so that none can delay, read or sign for another."""
@@ -206,16 +185,8 @@ class IntegrationStack(Stack):
                 "BREAKERS_TABLE": breakers.table_name,
             },
         )
-        function.add_event_source(
-            event_sources.SqsEventSource(
-                work.queue,
-                batch_size=10,
-                max_concurrency=self.settings.delivery_workers,
-                report_batch_item_failures=True,
-            )
-        )
-        parameter = stack_arn(self, service="ssm", resource="parameter", name=receiver.url_parameter.lstrip("/"))
-        grant(function, ["ssm:GetParameter"], parameter)
+        work.feeds(function, batch_size=10, max_concurrency=self.settings.delivery_workers)
+        grant_parameter(function, receiver.url_parameter)
         grant(function, ["secretsmanager:GetSecretValue"], secret_arn)
         grant(function, ["sqs:SendMessage"], work.dead_letter_queue.queue_arn)
         grant(function, ["dynamodb:UpdateItem"], deliveries.table_arn)
@@ -265,15 +236,7 @@ class IntegrationStack(Stack):
             timeout=EMAIL_TIMEOUT,
             environment={"EMAIL_TOPIC_ARN": topic.topic_arn, "QUEUE_URL": work.queue.queue_url},
         )
-        function.add_event_source(
-            event_sources.SqsEventSource(
-                work.queue,
-                batch_size=EMAIL_IMAGES,
-                max_batching_window=EMAIL_WINDOW,
-                max_concurrency=2,
-                report_batch_item_failures=True,
-            )
-        )
+        work.feeds(function, batch_size=EMAIL_IMAGES, max_concurrency=2)
         grant(function, ["sns:Publish"], topic.topic_arn)
         CfnOutput(self, "EmailTopicArn", value=topic.topic_arn, description="Whoever subscribes gets the e-mails")
 

@@ -20,24 +20,13 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from api.infrastructure import RECOGNITION_TIMEOUT
-from common.infrastructure import (
-    IMAGING,
-    RUNTIME,
-    WorkQueue,
-    acknowledge,
-    base_url,
-    grant,
-    grant_objects,
-    json_api,
-    know_endpoints,
-    page_layer,
-    python_function,
-    python_layer,
-    removal_policy,
-    send_to_itself,
-    tls_only,
-)
-from common.monitoring import Monitoring, own_metric
+from common.infrastructure.apis import base_url, json_api
+from common.infrastructure.functions import provide_endpoints, python_function
+from common.infrastructure.layers import IMAGING, RUNTIME, page_layer, python_layer
+from common.infrastructure.monitoring import Monitoring, own_metric
+from common.infrastructure.permissions import grant, grant_objects
+from common.infrastructure.queues import WorkQueue
+from common.infrastructure.storage import index, private_bucket, table
 from common.settings import Settings
 
 PAGE = Path(__file__).parent / "gallery"
@@ -89,12 +78,14 @@ class RekognitionStack(Stack):
             labels_topic=labels_topic,
         )
         self._budget(usage, source)
-        index = self._derived_table("LabelIndex", partition_key="label", sort_key="rank", expires=False)
-        counts = self._derived_table("LabelCounts", partition_key="shard", sort_key="label", expires=False)
-        projections = self._derived_table("Projections", partition_key="image", sort_key=None, expires=True)
-        results = self._derived_bucket("Results")  # what Rekognition said of each image, as `{image_id}.json`
-        renditions = self._derived_bucket("Renditions")  # small and displayable forms, as `{image_id}/….jpg`
-        rendition_index = self._derived_table("RenditionIndex", partition_key="image_id", sort_key=None, expires=False)
+        index = self._derived_table("LabelIndex", partition_key="label", sort_key="rank")
+        counts = self._derived_table("LabelCounts", partition_key="shard", sort_key="label")
+        projections = self._derived_table("Projections", partition_key="image", expires=True)
+        # Rekognition's answer for each image, as `{image_id}.json`.
+        results = private_bucket(self, "Results", versioned=False, settings=settings)
+        # Small and displayable forms, as `{image_id}/….jpg`.
+        renditions = private_bucket(self, "Renditions", versioned=False, settings=settings)
+        rendition_index = self._derived_table("RenditionIndex", partition_key="image_id")
         index_queue = self._project(
             labels_topic=labels_topic,
             table=table,
@@ -209,80 +200,44 @@ class RekognitionStack(Stack):
             monitoring.graph(title, own_metric(name, service=budget, statistic="Maximum"))
 
     def _classifications(self) -> dynamodb.TableV2:
-        """One item per image; the index lists those that are not deleted, newest first, in what a list shows."""
-        return dynamodb.TableV2(
+        """Create the table with one item per image. Its index lists images that are not deleted, newest first."""
+        return table(
             self,
             "Classifications",
-            partition_key=dynamodb.Attribute(name="image", type=dynamodb.AttributeType.STRING),
-            time_to_live_attribute="expires_at",
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
-            removal_policy=removal_policy(self.settings),
-            resource_policy=tls_only(),
-            global_secondary_indexes=[
-                dynamodb.GlobalSecondaryIndexPropsV2(
-                    index_name=NEWEST_INDEX,
-                    partition_key=dynamodb.Attribute(name="listed", type=dynamodb.AttributeType.STRING),
-                    sort_key=dynamodb.Attribute(name="uploaded_at", type=dynamodb.AttributeType.STRING),
-                    projection_type=dynamodb.ProjectionType.INCLUDE,
-                    non_key_attributes=["image_id", "status", "label_names", "failure", "recognized_at"],
+            partition_key="image",
+            expires=True,
+            indexes=[
+                index(
+                    NEWEST_INDEX,
+                    partition_key="listed",
+                    sort_key="uploaded_at",
+                    attributes=["image_id", "status", "label_names", "failure", "recognized_at"],
                 )
             ],
+            settings=self.settings,
         )
 
     def _recognitions(self) -> dynamodb.TableV2:
-        """What Rekognition said of each content, which is what the money went for."""
-        return dynamodb.TableV2(
-            self,
-            "Recognitions",
-            partition_key=dynamodb.Attribute(name="content", type=dynamodb.AttributeType.STRING),
-            removal_policy=removal_policy(self.settings),
-            resource_policy=tls_only(),
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
-        )
+        """Create the table with Rekognition's paid answer for each content."""
+        return table(self, "Recognitions", partition_key="content", settings=self.settings)
 
     def _usage(self) -> dynamodb.TableV2:
-        """What was spent: one item per month, and whether recognition waits for a budget."""
-        return dynamodb.TableV2(
-            self,
-            "Usage",
-            partition_key=dynamodb.Attribute(name="period", type=dynamodb.AttributeType.STRING),
-            removal_policy=removal_policy(self.settings),
-            resource_policy=tls_only(),
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
-        )
+        """Create the table with the spending of each month and the state of the budget."""
+        return table(self, "Usage", partition_key="period", settings=self.settings)
 
-    def _derived_table(self, id: str, *, partition_key: str, sort_key: str | None, expires: bool) -> dynamodb.TableV2:
-        """A table that `sightline reproject` fills anew from `Classifications`."""
-        table = dynamodb.TableV2(
+    def _derived_table(
+        self, id: str, *, partition_key: str, sort_key: str | None = None, expires: bool = False
+    ) -> dynamodb.TableV2:
+        """Create a table that `sightline reproject` rebuilds from `Classifications`."""
+        return table(
             self,
             id,
-            partition_key=dynamodb.Attribute(name=partition_key, type=dynamodb.AttributeType.STRING),
-            sort_key=dynamodb.Attribute(name=sort_key, type=dynamodb.AttributeType.STRING) if sort_key else None,
-            time_to_live_attribute="expires_at" if expires else None,
-            removal_policy=removal_policy(self.settings),
-            resource_policy=tls_only(),
+            partition_key=partition_key,
+            sort_key=sort_key,
+            expires=expires,
+            no_recovery_reason="Derived: `sightline reproject` rebuilds it.",
+            settings=self.settings,
         )
-        acknowledge(table, {"AwsSolutions-DDB3": "Derived: `sightline reproject` fills it anew."})
-        return table
-
-    def _derived_bucket(self, id: str) -> s3.Bucket:
-        """A bucket that `sightline reproject` fills anew."""
-        bucket = s3.Bucket(
-            self,
-            id,
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            enforce_ssl=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            removal_policy=removal_policy(self.settings),
-        )
-        acknowledge(bucket, {"AwsSolutions-S1": "Object-level logs are the account's choice (CloudTrail data events)."})
-        return bucket
 
     def _project(
         self,
@@ -309,14 +264,7 @@ class RekognitionStack(Stack):
                 "QUEUE_URL": work.queue.queue_url,
             },
         )
-        function.add_event_source(
-            event_sources.SqsEventSource(
-                work.queue,
-                batch_size=10,
-                max_concurrency=self.settings.index_workers,
-                report_batch_item_failures=True,
-            )
-        )
+        work.feeds(function, batch_size=10, max_concurrency=self.settings.index_workers)
         grant(function, ["dynamodb:GetItem"], table.table_arn)
         grant(function, ["dynamodb:PutItem", "dynamodb:DeleteItem"], index.table_arn)
         grant(function, ["dynamodb:UpdateItem"], counts.table_arn)
@@ -359,11 +307,8 @@ class RekognitionStack(Stack):
                 "MAX_IMAGE_PIXELS": str(self.settings.max_image_pixels),
             },
         )
-        source = event_sources.SqsEventSource(
-            uploads.queue, batch_size=BATCH_SIZE, max_concurrency=workers, report_batch_item_failures=True
-        )
-        function.add_event_source(source)
-        send_to_itself(function, uploads.queue)  # puts back what waits for another worker or for the budget
+        # Sends back messages that wait for another worker or for the budget.
+        source = uploads.feeds(function, batch_size=BATCH_SIZE, max_concurrency=workers, sends_back=True)
         grant(function, ["dynamodb:GetItem", "dynamodb:PutItem"], table.table_arn)
         grant(function, ["dynamodb:UpdateItem"], recognitions.table_arn, usage.table_arn)
         labels_topic.grant_publish(function)
@@ -431,14 +376,7 @@ class RekognitionStack(Stack):
             layers=[self.layer, self.imaging_layer],
             settings=self.settings,
         )
-        function.add_event_source(
-            event_sources.SqsEventSource(
-                work.queue,
-                batch_size=BATCH_SIZE,
-                max_concurrency=self.settings.thumbnail_workers,
-                report_batch_item_failures=True,
-            )
-        )
+        work.feeds(function, batch_size=BATCH_SIZE, max_concurrency=self.settings.thumbnail_workers)
         grant_objects(function, ["s3:GetObject", "s3:GetObjectVersion"], bucket)
         grant_objects(function, ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], renditions)
         grant(function, ["dynamodb:PutItem", "dynamodb:DeleteItem"], rendition_index.table_arn)
@@ -457,7 +395,7 @@ class RekognitionStack(Stack):
                 page_layer(self, "GalleryPage", folder=PAGE, package="gallery_page", description="The gallery's page")
             ],
         )
-        know_endpoints(function, self.settings)
+        provide_endpoints(function, self.settings)
         return function
 
     def _say_where_it_is(self, **addresses: str) -> None:

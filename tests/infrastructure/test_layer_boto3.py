@@ -11,7 +11,7 @@ import pytest
 from botocore import xform_name
 from botocore.loaders import Loader
 
-from common.infrastructure import RUNTIME, SERVICES, _build_layer
+from common.infrastructure.layers import RUNTIME, SERVICES, build_python_layer
 from common.settings import Settings
 from tests.conftest import ROOT
 
@@ -21,7 +21,7 @@ MODULES = sorted(ROOT.glob("*/runtime/**/*.py"))
 @pytest.fixture(scope="module")
 def models() -> dict[str, Any]:
     """What the layer's botocore knows of each service."""
-    data = _build_layer(RUNTIME, Settings()) / "python/botocore/data"
+    data = build_python_layer(RUNTIME, Settings()) / "python/botocore/data"
     loader = Loader(extra_search_paths=[str(data)], include_default_search_paths=False)
     assert set(loader.list_available_services("service-2")) == set(SERVICES)
     return {service: loader.load_service_model(service, "service-2") for service in SERVICES}

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from common import function_package
-from common.function_package import PackageError, package_files
+from common.infrastructure import function_package
+from common.infrastructure.function_package import PackageError, package_files
 from tests.conftest import ROOT
 
 HANDLERS = sorted(

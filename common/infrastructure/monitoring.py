@@ -16,7 +16,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IConstruct
 
-from common.infrastructure import acknowledge
+from common.infrastructure.permissions import acknowledge
 from common.settings import Settings
 
 NAMESPACE = "Sightline"

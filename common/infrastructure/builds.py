@@ -1,0 +1,43 @@
+"""Build folders that become Lambda assets, once for each content."""
+
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD_FOLDER = ROOT / ".build"
+
+
+class BuildError(RuntimeError):
+    """An asset could not be built. The message contains the output of the failed command."""
+
+
+def build_once(folder: Path, fill: Callable[[Path], None]) -> Path:
+    """Return `folder`. If it does not exist, `fill` writes its content first.
+
+    Several processes may build the same folder at the same time.
+    """
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        new = Path(temporary) / "new"
+        fill(new)
+        try:
+            new.rename(folder)
+        except OSError:  # another process was first; it wrote the same content
+            if not folder.is_dir():
+                raise
+    return folder
+
+
+def run_build_command(command: list[str], *, target: str) -> None:
+    """Run a command that builds `target`.
+
+    Raises:
+        BuildError: the command failed.
+    """
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    if done.returncode:
+        raise BuildError(f"{target} could not be built:\n{(done.stderr or done.stdout).strip()}")
