@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import botocore.session
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from botocore.utils import IMDSRegionProvider
 
+from common.runtime.caches import cached
 from common.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,7 +67,7 @@ def region(setting: str | None) -> tuple[str, str]:
     return DEFAULT_REGION, "nothing names another"
 
 
-@cache
+@cached
 def session() -> boto3.Session:
     """Make the session for the caller's account, in the Region of the deployment.
 

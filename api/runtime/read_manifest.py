@@ -12,13 +12,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -26,8 +22,9 @@ from api.runtime.manifests.manifest_lines import Entry, Rejection, entries, kind
 from api.runtime.manifests.manifest_reports import FOLDER, Reports
 from api.runtime.manifests.manifest_table import Manifest, Manifests, now
 from common.runtime.aws_clients import client
+from common.runtime.caches import cached
 from common.runtime.environment import from_environment
-from common.runtime.message_batch import MessageBatch
+from common.runtime.queue_consumer import Message, queue_consumer
 from common.runtime.s3_events import changes
 
 if TYPE_CHECKING:
@@ -169,12 +166,12 @@ class ManifestError(RuntimeError):
     """A manifest cannot be read on for now."""
 
 
-@cache
+@cached
 def _environment() -> Environment:
     return from_environment(Environment)
 
 
-@cache
+@cached
 def reader() -> Reader:
     """The one of this worker, made at its first message."""
     environment = _environment()
@@ -197,22 +194,17 @@ def _followed(manifest: Manifest) -> Manifest:
     return manifest
 
 
-@logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Lambda's entry: the messages that failed, and only those, stay in the queue."""
-    ends_at = time.monotonic() + context.get_remaining_time_in_millis() / 1000
-
-    def handle(record: SQSRecord) -> None:
-        message = json.loads(record.body)
-        if "task" in message:
-            manifest = _followed(Manifest(message["key"], message["version_id"]))
-            if message["task"] == "report":
-                reader().report(manifest, message["not_before"])
-            else:
-                reader().read(manifest, ends_at=ends_at)
-            return
-        for change in changes(record.body):
-            if not change.deleted and not change.key.startswith(FOLDER) and kind_of(change.key) and change.version_id:
-                reader().read(_followed(Manifest(change.key, change.version_id)), ends_at=ends_at)
-
-    return MessageBatch(reader().sqs, _environment().manifest_queue_url).handle(event, handle, context)
+@queue_consumer(queue_url=lambda: _environment().manifest_queue_url)
+def handler(message: Message) -> None:
+    """Read a manifest, or report on it."""
+    document = json.loads(message.body)
+    if "task" in document:
+        manifest = _followed(Manifest(document["key"], document["version_id"]))
+        if document["task"] == "report":
+            reader().report(manifest, document["not_before"])
+        else:
+            reader().read(manifest, ends_at=message.ends_at)
+        return
+    for change in changes(message.body):
+        if not change.deleted and not change.key.startswith(FOLDER) and kind_of(change.key) and change.version_id:
+            reader().read(_followed(Manifest(change.key, change.version_id)), ends_at=message.ends_at)

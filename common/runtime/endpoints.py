@@ -4,15 +4,14 @@ addresses are others, writes its own over it."""
 import json
 import os
 import re
-import time
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from urllib.parse import urlsplit
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from common.runtime.aws_clients import client
+from common.runtime.caches import cached_for
 
 KEPT_SECONDS = 60
 ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[\w./-]*)?", re.ASCII)
@@ -40,7 +39,7 @@ def endpoints() -> Endpoints:
     Raises:
         EndpointsError: they are not known; that, too, is remembered for so long.
     """
-    found = _read(int(time.monotonic() // KEPT_SECONDS))
+    found = _read()
     if isinstance(found, EndpointsError):
         raise found
     return found
@@ -52,8 +51,8 @@ def origin(address: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-@lru_cache(maxsize=1)
-def _read(minute: int) -> Endpoints | EndpointsError:  # noqa: ARG001 - after it, another look is taken
+@cached_for(KEPT_SECONDS)
+def _read() -> Endpoints | EndpointsError:
     name = os.environ["ENDPOINTS_PARAMETER"]
     ssm = client("ssm", Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "max_attempts": 2}))
     try:

@@ -104,7 +104,7 @@ class MessageBatch(BatchProcessor):
 
 
 def tried_seconds(record: SQSRecord) -> int:
-    """Seconds since the message was first received. The metric filters of common/monitoring.py compare them."""
+    """Return the seconds since the first receive. Metric filters compare them (common/infrastructure/monitoring.py)."""
     return round(time.time() - int(record.attributes.approximate_first_receive_timestamp) / 1000)
 
 

@@ -19,12 +19,13 @@ from collections.abc import Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from functools import cache
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from urllib.parse import quote, urljoin, urlsplit
 
 import certifi
+
+from common.runtime.caches import cached
 
 USER_AGENT = "Sightline/0.1 (image recognition; fetches pictures that its users name)"
 MAX_BYTES = 15 * 1024 * 1024  # Rekognition's limit for an S3 object
@@ -361,7 +362,7 @@ def _connected(place: Place, rules: SourceRules, wire: Wire) -> socket.socket:
     raise failure
 
 
-@cache
+@cached
 def _tls() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=certifi.where())
 

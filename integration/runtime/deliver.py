@@ -3,20 +3,18 @@
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.runtime.aws_clients import client
+from common.runtime.caches import cached, cached_for
 from common.runtime.environment import from_environment
-from common.runtime.message_batch import MessageBatch, RetryLaterError, backoff
+from common.runtime.message_batch import RetryLaterError, backoff
 from common.runtime.metrics import count
+from common.runtime.queue_consumer import Message, queue_consumer
 from common.runtime.recognition_event import EventError, RecognitionEvent
 from integration.runtime.webhooks import signatures
 from integration.runtime.webhooks.breaker_table import BreakerTable
@@ -64,7 +62,7 @@ class Environment:
     breakers_table: str
 
 
-@cache
+@cached
 def _environment() -> Environment:
     return from_environment(Environment)
 
@@ -127,17 +125,17 @@ class Sender:
             },
         )
 
-    def bury(self, record: SQSRecord, reason: str) -> None:
+    def bury(self, message: Message, reason: str) -> None:
         """Send a message to the dead-letter queue, with the reason; from there `sightline redrive` brings it back."""
         self.sqs.send_message(
             QueueUrl=_environment().dead_letter_queue_url,
-            MessageBody=record.body,
+            MessageBody=message.body,
             MessageAttributes={"reason": {"DataType": "String", "StringValue": reason[:REASON_CHARACTERS]}},
         )
-        logger.error("dead letter", extra={"message_id": record.message_id, "reason": reason})
+        logger.error("dead letter", extra={"message_id": message.id, "reason": reason})
 
 
-@cache
+@cached
 def _sender() -> Sender:
     environment = _environment()
     dynamodb = client("dynamodb")
@@ -153,13 +151,13 @@ def _sender() -> Sender:
     )
 
 
-@lru_cache(maxsize=1)
-def _address(_period: int) -> str | None:
+@cached_for(CACHE_SECONDS)
+def _address() -> str | None:
     return _sender().address()
 
 
-@lru_cache(maxsize=1)
-def _secrets(_period: int) -> tuple[str, ...]:
+@cached_for(CACHE_SECONDS)
+def _secrets() -> tuple[str, ...]:
     return _sender().secrets()
 
 
@@ -169,37 +167,36 @@ def _breaker_changed(is_open: bool, reason: str) -> None:
     count("BreakerOpen", int(is_open), receiver=receiver)
 
 
-def _deliver(record: SQSRecord, event: RecognitionEvent, offer: Callable[[], Answer], ends_at: float) -> None:
+def _deliver(message: Message, event: RecognitionEvent, offer: Callable[[], Answer]) -> None:
     """Offer an event once, if the receiver may be called, and remember how it went.
 
     Raises:
         RetryLaterError: it was not delivered, and stays in the queue.
     """
     sender, receiver = _sender(), _environment().receiver
-    attributes = record.attributes
+    until = time.time() + message.seconds_left - DEADLINE_SECONDS - MARGIN_SECONDS
     try:
-        answer = sender.breaker.call(offer, until=ends_at)
+        answer = sender.breaker.call(offer, until=until)
     except PausedError as pause:
-        receives = int(attributes.approximate_receive_count)
         if pause.seconds:  # else it is this invocation that has no time left
             count("BreakerOpen", receiver=receiver)
-        if time.time() - int(attributes.sent_timestamp) / 1000 > MAX_AGE_SECONDS:
+        if message.age_seconds > MAX_AGE_SECONDS:
             sender.deliveries.bury(event.event_id, receiver)
-            sender.bury(record, f"{pause}, for {MAX_AGE_SECONDS // 86_400} days")
+            sender.bury(message, f"{pause}, for {MAX_AGE_SECONDS // 86_400} days")
             return
-        if receives.bit_count() == 1:  # 1, 2, 4 …: one note may fail, and a thousand receives make ten writes
+        if message.receives.bit_count() == 1:  # 1, 2, 4 …: one note may fail, and a thousand receives make ten writes
             sender.deliveries.wait(event, receiver)
-        raise RetryLaterError(str(pause), _wait(pause.seconds, receives)) from pause
+        raise RetryLaterError(str(pause), _wait(pause.seconds, message.receives)) from pause
     count("DeliveryAttempts", receiver=receiver, outcome=answer.verdict)
     tries = sender.deliveries.record(event, receiver, answer)
     known = {"receiver": receiver, "status": answer.status}
     if answer.verdict == "delivered":
         logger.info("delivered", extra=known)
     elif answer.verdict == "rejected":
-        sender.bury(record, str(answer))
+        sender.bury(message, str(answer))
     elif tries >= MAX_ATTEMPTS:
         sender.deliveries.bury(event.event_id, receiver)
-        sender.bury(record, f"{answer}, at the last of {tries} attempts")
+        sender.bury(message, f"{answer}, at the last of {tries} attempts")
     else:
         logger.warning("not delivered", extra={**known, "reason": str(answer), "attempt": tries})
         raise RetryLaterError(str(answer), _wait(answer.retry_after, 0) if answer.retry_after else backoff(tries))
@@ -215,26 +212,27 @@ def _wait(seconds: float, receives: int) -> int:
     return max(1, math.ceil(min(longest * random.uniform(1, 1.25), LONGEST_WAIT_SECONDS)))  # noqa: S311 - no secret
 
 
-@logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Lambda's entry: the messages that were not delivered, and only those, stay in the queue."""
-    begins = time.time()
-    ends_at = begins + context.get_remaining_time_in_millis() / 1000 - DEADLINE_SECONDS - MARGIN_SECONDS
-    period = int(begins // CACHE_SECONDS)
-    address, secrets = _address(period), _secrets(period)
+Target = tuple[str | None, tuple[str, ...]]
+"""The receiver's address, if there is one, and the signing secrets."""
 
-    def handle(record: SQSRecord) -> None:
-        try:
-            document = RecognitionEvent.from_json(record.body)
-        except EventError as error:
-            _sender().bury(record, str(error))
-            return
-        logger.thread_safe_append_keys(
-            image=document.image, event_id=document.event_id, correlation_id=document.correlation_id
-        )
-        if address is None:
-            logger.warning("no address is set")
-            return
-        _deliver(record, document, lambda: _sender().offer(document, address, secrets), ends_at)
 
-    return MessageBatch(_sender().sqs, _environment().queue_url).handle(event, handle, context)
+def _target(_: Sequence[Message]) -> Target:
+    return _address(), _secrets()
+
+
+@queue_consumer(queue_url=lambda: _environment().queue_url, prepare=_target)
+def handler(message: Message, target: Target) -> None:
+    """Deliver one event. A message that is not an event goes to the dead-letter queue."""
+    address, secrets = target
+    try:
+        document = RecognitionEvent.from_json(message.body)
+    except EventError as error:
+        _sender().bury(message, str(error))
+        return
+    logger.thread_safe_append_keys(
+        image=document.image, event_id=document.event_id, correlation_id=document.correlation_id
+    )
+    if address is None:
+        logger.warning("no address is set")
+        return
+    _deliver(message, document, lambda: _sender().offer(document, address, secrets))

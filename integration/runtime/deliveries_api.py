@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.runtime.api_errors import ApiError
 from common.runtime.aws_clients import client
+from common.runtime.caches import cached
 from common.runtime.environment import from_environment
 from common.runtime.http_api import REQUEST_ID, json_file, json_resolver, json_response, logger, takes
 from common.runtime.pagination import CURSOR, LIMIT, is_key, next_link, read_key, write_key
@@ -56,17 +56,17 @@ class Environment:
     queues: str
 
 
-@cache
+@cached
 def _environment() -> Environment:
     return from_environment(Environment)
 
 
-@cache
+@cached
 def _deliveries() -> Deliveries:
     return Deliveries(client("dynamodb"), _environment().deliveries_table)
 
 
-@cache
+@cached
 def _sqs() -> "SQSClient":
     sqs: SQSClient = client("sqs")
     return sqs

@@ -7,7 +7,6 @@ not ask about. Messages wait in the queue, for 14 days at most.
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
@@ -15,6 +14,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.runtime.aws_clients import client
+from common.runtime.caches import cached
 from common.runtime.environment import from_environment
 from common.runtime.metrics import count, flush
 from recognition.runtime.spending.monthly_usage import Usage
@@ -62,17 +62,17 @@ class Valve:
                 usage.unmark_paused()
 
 
-@cache
+@cached
 def _environment() -> Environment:
     return from_environment(Environment)
 
 
-@cache
+@cached
 def _usage() -> Usage:
     return Usage(_environment().usage_table, Decimal(_environment().monthly_budget_usd))
 
 
-@cache
+@cached
 def _valve() -> Valve:
     return Valve(client("lambda"), _environment().event_source_mapping)
 

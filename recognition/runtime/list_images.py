@@ -5,7 +5,6 @@ import re
 import time
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache, lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -15,6 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.runtime.api_errors import ApiError
 from common.runtime.aws_clients import REGIONAL, client
+from common.runtime.caches import cached, cached_up_to
 from common.runtime.environment import from_environment
 from common.runtime.http_api import REQUEST_ID, json_file, json_resolver, json_response, logger, takes
 from common.runtime.pagination import CURSOR, LIMIT, MAX_LIMIT, is_key, next_link, read_key, write_key
@@ -83,33 +83,33 @@ class Environment:
     monthly_budget_usd: str
 
 
-@cache
+@cached
 def _environment() -> Environment:
     return from_environment(Environment)
 
 
-@cache
+@cached
 def _records() -> Classifications:
     return Classifications(client("dynamodb"), _environment().classifications_table)
 
 
-@cache
+@cached
 def _search() -> LabelSearch:
     environment = _environment()
     return LabelSearch(client("dynamodb"), environment.label_index_table, environment.label_counts_table)
 
 
-@cache
+@cached
 def _usage() -> Usage:
     return Usage(_environment().usage_table, Decimal(_environment().monthly_budget_usd))
 
 
-@cache
+@cached
 def _renditions() -> RenditionIndex:
     return RenditionIndex(client("dynamodb"), _environment().rendition_index_table)
 
 
-@cache
+@cached
 def _s3() -> Any:
     return client("s3", REGIONAL)
 
@@ -264,7 +264,7 @@ def _rendition_url(member: str, image_id: str, name: str, rendered: Rendered | N
     return {member: _signed(image_id, name, rendered.version, int(time.time() // PICTURE_URL_SECONDS))}
 
 
-@lru_cache(maxsize=5 * MAX_LIMIT)
+@cached_up_to(5 * MAX_LIMIT)
 def _signed(image_id: str, name: str, version: str, moment: int) -> str:  # noqa: ARG001 - then another is signed
     """Sign a rendition's URL, once in 5 minutes: signing a page of many takes a while, and a browser keeps what has the
     same URL. The version stands in it as the name of a saved file, so that another version has another URL.

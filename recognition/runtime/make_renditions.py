@@ -16,21 +16,19 @@ import dataclasses
 import tempfile
 import time
 from dataclasses import dataclass
-from functools import cache
 from http import HTTPStatus
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
 from common.imaging import picture_headers
 from common.imaging.jpeg_conversion import FormName
 from common.runtime.aws_clients import client
+from common.runtime.caches import cached
 from common.runtime.environment import from_environment
-from common.runtime.message_batch import MessageBatch, RetryLaterError
+from common.runtime.message_batch import RetryLaterError
+from common.runtime.queue_consumer import Message, queue_consumer
 from common.runtime.recognition_event import image_id
 from common.runtime.s3_events import Change, changes
 from recognition.runtime.detection.stored_pictures import Original, Originals
@@ -38,7 +36,6 @@ from recognition.runtime.renditions.rendition_store import Made, RenditionIndex,
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_sqs import SQSClient
 
 logger = Logger()
 
@@ -128,12 +125,12 @@ class Renderer:
             return Made(converted(file, "thumbnail"), display)
 
 
-@cache
+@cached
 def _environment() -> Environment:
     return from_environment(Environment)
 
 
-@cache
+@cached
 def renderer() -> Renderer:
     """The one of this worker, made at its first message."""
     environment = _environment()
@@ -151,19 +148,8 @@ def renderer() -> Renderer:
     )
 
 
-@cache
-def _sqs() -> "SQSClient":
-    sqs: SQSClient = client("sqs")
-    return sqs
-
-
-@logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Lambda's entry: the messages that failed, and only those, stay in the queue."""
-    ends_at = time.monotonic() + context.get_remaining_time_in_millis() / 1000
-
-    def handle(record: SQSRecord) -> None:
-        for change in changes(record.body):
-            renderer().handle(change, seconds=ends_at - time.monotonic())
-
-    return MessageBatch(_sqs(), _environment().queue_url).handle(event, handle, context)
+@queue_consumer(queue_url=lambda: _environment().queue_url)
+def handler(message: Message) -> None:
+    """Update the renditions of one changed object."""
+    for change in changes(message.body):
+        renderer().handle(change, seconds=message.seconds_left)

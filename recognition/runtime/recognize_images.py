@@ -6,22 +6,19 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
 from common.imaging.picture_headers import PictureError
 from common.runtime.aws_clients import client
+from common.runtime.caches import cached
 from common.runtime.correlation_ids import METADATA, well_formed
 from common.runtime.environment import from_environment
-from common.runtime.message_batch import MessageBatch
 from common.runtime.metrics import count
+from common.runtime.queue_consumer import Message, queue_consumer
 from common.runtime.recognition_event import Failure, RecognitionEvent, image_id
 from common.runtime.s3_events import Change, changes
 from recognition.runtime.detection.detect_labels import Detection, detect
@@ -35,13 +32,11 @@ if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
-    from mypy_boto3_sqs import SQSClient
 
 logger = Logger()
 
 TOMBSTONE_SECONDS = 30 * 24 * 3600
 LAST_RECEIVES = 3
-MAX_DELAY_SECONDS = 900
 
 
 @dataclass(frozen=True)
@@ -209,12 +204,12 @@ def _correlation_id(original: Original) -> str | None:
     return well_formed(original.metadata.get(METADATA)) or original.change.request_id
 
 
-@cache
+@cached
 def _environment() -> Environment:
     return from_environment(Environment)
 
 
-@cache
+@cached
 def recognizer() -> Recognizer:
     """The one of this worker, made at its first message."""
     environment = _environment()
@@ -238,37 +233,16 @@ def recognizer() -> Recognizer:
     )
 
 
-@cache
-def _sqs() -> "SQSClient":
-    sqs: SQSClient = client("sqs")
-    return sqs
-
-
-@logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Lambda's entry: the messages that failed, and only those, stay in the queue."""
-    ends_at = time.monotonic() + context.get_remaining_time_in_millis() / 1000
-
-    def handle(record: SQSRecord) -> None:
-        try:
-            for change in changes(record.body):
-                recognizer().handle(change, lease_seconds=ends_at - time.monotonic())
-        except (ClaimedError, OverBudgetError) as error:
-            if not _put_back(record, error.seconds):
-                raise
-
-    return MessageBatch(_sqs(), _environment().queue_url).handle(event, handle, context)
-
-
-def _put_back(record: SQSRecord, seconds: int) -> bool:
-    """Send a message that waits as a new one where a few more receives would end it among the dead letters."""
-    environment = _environment()
-    if int(record.attributes.approximate_receive_count) <= int(environment.max_receive_count) - LAST_RECEIVES:
-        return False
-    _sqs().send_message(
-        QueueUrl=environment.queue_url, MessageBody=record.body, DelaySeconds=min(seconds, MAX_DELAY_SECONDS)
-    )
-    return True
+@queue_consumer(queue_url=lambda: _environment().queue_url)
+def handler(message: Message) -> None:
+    """Recognize one changed object. A message that waits is sent again before it would become a dead letter."""
+    try:
+        for change in changes(message.body):
+            recognizer().handle(change, lease_seconds=message.seconds_left)
+    except (ClaimedError, OverBudgetError) as error:
+        if message.receives <= int(_environment().max_receive_count) - LAST_RECEIVES:
+            raise
+        message.send_again(error.seconds)
 
 
 def _now() -> str:

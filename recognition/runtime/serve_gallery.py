@@ -1,7 +1,6 @@
 """The gallery's page, its files, and the addresses that it asks for first. It holds no data, and may read none."""
 
 from dataclasses import asdict, dataclass
-from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
@@ -10,6 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.runtime.api_errors import ApiError
+from common.runtime.caches import cached
 from common.runtime.endpoints import EndpointsError, endpoints, origin
 from common.runtime.environment import from_environment
 from common.runtime.http_api import REQUEST_ID, json_resolver, json_response, logger
@@ -39,12 +39,12 @@ class Environment:
     auth: str
 
 
-@cache
+@cached
 def _environment() -> Environment:
     return from_environment(Environment)
 
 
-@cache
+@cached
 def _files() -> dict[str, str]:
     """The built page: name -> text. Nothing else is ever served, whatever a path says."""
     suffixes = {"html", *CONTENT_TYPES}

@@ -6,24 +6,18 @@ and everything is rebuilt by sending every image's name again.
 
 import json
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.runtime.aws_clients import client
+from common.runtime.caches import cached
 from common.runtime.environment import from_environment
-from common.runtime.message_batch import MessageBatch, RetryLaterError
+from common.runtime.message_batch import RetryLaterError
+from common.runtime.queue_consumer import Message, queue_consumer
 from common.runtime.recognition_event import RecognitionEvent
 from recognition.runtime.index.index_writer import LabelIndex, OvertakenError
 from recognition.runtime.records.image_records import Classifications
 from recognition.runtime.records.result_documents import ResultDocuments
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
 
 logger = Logger()
 
@@ -78,12 +72,12 @@ class Projector:
         raise RetryLaterError("other workers are at the same image", WAIT_SECONDS)
 
 
-@cache
+@cached
 def _environment() -> Environment:
     return from_environment(Environment)
 
 
-@cache
+@cached
 def projector() -> Projector:
     """The one of this worker, made at its first message."""
     environment = _environment()
@@ -100,20 +94,10 @@ def projector() -> Projector:
     )
 
 
-@cache
-def _sqs() -> "SQSClient":
-    sqs: SQSClient = client("sqs")
-    return sqs
-
-
-@logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Lambda's entry: the messages that failed, and only those, stay in the queue."""
-    return MessageBatch(_sqs(), _environment().queue_url).handle(event, _handle, context)
-
-
-def _handle(record: SQSRecord) -> None:
-    image, image_id, rewrite, correlation_id = read(record.body)
+@queue_consumer(queue_url=lambda: _environment().queue_url)
+def handler(message: Message) -> None:
+    """Update the index and the result document of one image."""
+    image, image_id, rewrite, correlation_id = read(message.body)
     logger.thread_safe_append_keys(image=image, correlation_id=correlation_id)
     projector().handle(image, image_id, rewrite=rewrite)
 

@@ -337,8 +337,6 @@ def worker(
     monkeypatch.setenv("DETECT_LABELS", json.dumps(PARAMETERS))
     monkeypatch.setenv("MAX_IMAGE_BYTES", str(MAX_BYTES))
     monkeypatch.setenv("MAX_IMAGE_PIXELS", str(MAX_PIXELS))
-    for cached in (recognize_images._environment, recognize_images.recognizer, recognize_images._sqs):
-        cached.cache_clear()
     made = dataclasses.replace(recognize_images.recognizer(), rekognition=rekognition)  # type: ignore[arg-type]
     monkeypatch.setattr(recognize_images, "recognizer", lambda: made)
     return made

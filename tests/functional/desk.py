@@ -93,14 +93,7 @@ def desk_fixture(
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    forget()
     return Desk(context, tables, queue_url, dead_letters_url)
-
-
-def forget() -> None:
-    """As a new worker."""
-    for cached in (deliver._environment, deliver._sender, deliver._address, deliver._secrets):
-        cached.cache_clear()
 
 
 def set_address(address: str, *, kind: Literal["String", "SecureString"] = "String") -> None:

@@ -45,8 +45,6 @@ def surroundings(records: Any, service: Service, bucket: str, monkeypatch: pytes
     monkeypatch.setenv("IMAGE_BUCKET", bucket)
     monkeypatch.setenv("MAX_IMAGE_PIXELS", "1000000")
     monkeypatch.setenv("SOURCES", json.dumps(Settings(allowed_sources=("example.com",)).sources))
-    for cached in (get_save_image._environment, get_save_image._saver, get_save_image._forms):
-        cached.cache_clear()
 
 
 Ask = Callable[..., Answer]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from common.runtime import caches
 from common.runtime.message_batch import MessageBatch
 from common.runtime.recognition_event import RecognitionEvent
 from integration.runtime import deliver
@@ -19,7 +20,7 @@ from integration.runtime.webhooks.signatures import SecretError
 from local.receiver import verify
 from tests.counted import COUNTED
 from tests.functional.conftest import emitted, kinds
-from tests.functional.desk import EVENT, SECRET, Desk, desk_fixture, forget, set_address  # noqa: F401 - a fixture
+from tests.functional.desk import EVENT, SECRET, Desk, desk_fixture, set_address  # noqa: F401 - a fixture
 from tests.partner_documents import read
 from tests.source_server import Source, serve
 
@@ -157,7 +158,7 @@ def test_a_throttling_receiver_is_left_alone_by_every_worker(desk: Desk, partner
     partner.post_status, partner.post_headers = 429, {"Retry-After": "60"}
     events = [dataclasses.replace(EVENT, event_id=str(number)).to_json() for number in range(3)]
     assert desk.hand_over(*events) == ["0", "1", "2"]
-    forget()
+    caches.clear_all()
     assert desk.hand_over(EVENT.to_json()) == ["0"]
     assert len(partner.received) == 1
     assert all(58 <= seconds <= 75 for seconds in hidden)
@@ -198,7 +199,7 @@ def test_a_receiver_that_is_down_is_counted_until_it_answers(
     assert down["BreakerOpen", "receiver=thirdparty"] == [1, 1]
     store = BreakerTable(boto3.client("dynamodb"), desk.tables["breakers"], "thirdparty")
     store.open(retry_at=time.time() - 1, interval=5, seen=store.read().retry_at)
-    forget()
+    caches.clear_all()
     partner.post_status = 200
     assert desk.hand_over(EVENT.to_json()) == []
     up = emitted(capsys)
@@ -252,7 +253,7 @@ def test_what_was_offered_before_and_waits_again_keeps_its_attempts_and_its_last
     offered = desk.item()
     assert offered["status"] == before
     open_breaker(desk)
-    forget()
+    caches.clear_all()
     assert desk.hand_over(EVENT.to_json()) == ["0"]
     assert desk.item() == {**offered, "status": "WAITING"}
 
@@ -284,7 +285,7 @@ def test_after_its_last_attempt_a_document_is_dead_and_brought_back_it_begins_an
         [(body, reason)] = desk.dead()
         assert body == EVENT.to_json()
         assert reason == "the receiver answered 500: thank you, at the last of 3 attempts"
-        forget()
+        caches.clear_all()
         BreakerTable(boto3.client("dynamodb"), desk.tables["breakers"], "thirdparty").close(seen=None)
     assert desk.item()["attempts"] == 6
 
@@ -304,9 +305,7 @@ def test_without_an_address_there_is_nobody_to_deliver_to(desk: Desk) -> None:
     assert desk.dead() == []
 
 
-def test_a_warm_worker_makes_one_write_for_a_delivery_and_reads_nothing(
-    desk: Desk, partner: Source, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_warm_worker_makes_one_write_for_a_delivery_and_reads_nothing(desk: Desk, partner: Source) -> None:
     set_address(partner.address)
     desk.hand_over(EVENT.to_json())
     calls: list[str] = []
@@ -319,7 +318,6 @@ def test_a_warm_worker_makes_one_write_for_a_delivery_and_reads_nothing(
                 calls.append(model.name)
 
         one.meta.events.register("before-call", count)
-    monkeypatch.setattr(deliver, "CACHE_SECONDS", 60)
     desk.hand_over(*[EVENT.to_json()] * 10)
     assert calls == ["UpdateItem"] * 10
 
@@ -335,7 +333,7 @@ def test_whatever_is_answered_a_document_is_taken_waiting_or_dead(
     set_address(partner.address)
     state = desk.tables["breakers"], "thirdparty"
     for status in answers:
-        forget()
+        caches.clear_all()
         BreakerTable(boto3.client("dynamodb"), *state).close(seen=None)
         partner.post_status = status
         stays = desk.hand_over(EVENT.to_json()) == ["0"]

@@ -61,8 +61,6 @@ def service(aws: None, templates: Templates, call: Callable[..., Answer], monkey
     queues = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("thirdparty", "archive")}
     monkeypatch.setenv("DELIVERIES_TABLE", table)
     monkeypatch.setenv("QUEUES", json.dumps(queues))
-    for cached in (deliveries_api._environment, deliveries_api._deliveries, deliveries_api._sqs):
-        cached.cache_clear()
     return Service(call, Deliveries(boto3.client("dynamodb"), table), queues)
 
 

@@ -1,7 +1,7 @@
 """The page is served to anybody, and no other page may call the APIs."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from api.runtime import get_save_image
-from common.runtime import endpoints
+from common.runtime import caches, endpoints
 from integration.runtime import deliveries_api
 from recognition.runtime import serve_gallery
 from tests.functional.conftest import Context
@@ -37,18 +37,16 @@ Ask = Callable[..., Reply]
 
 
 @pytest.fixture
-def written(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Any], None]]:
+def written(aws: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
     """Write the parameter."""
     monkeypatch.setenv("ENDPOINTS_PARAMETER", PARAMETER)
-    endpoints._read.cache_clear()
 
     def write(value: Any) -> None:
         text = value if isinstance(value, str) else json.dumps(value)
         boto3.client("ssm").put_parameter(Name=PARAMETER, Value=text, Type="String", Overwrite=True)
-        endpoints._read.cache_clear()
+        caches.clear_all()
 
-    yield write
-    endpoints._read.cache_clear()
+    return write
 
 
 @pytest.fixture
@@ -65,8 +63,6 @@ def ask(written: Any, context: Context, tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "secret.js").write_text("secret")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("AUTH", "api_key")
-    serve_gallery._files.cache_clear()
-    serve_gallery._environment.cache_clear()
 
     def asked(path: str, *, method: str = "GET", handler: Any = serve_gallery.handler, **headers: str) -> Reply:
         event = {

@@ -7,7 +7,7 @@ import pytest
 
 from api.runtime import get_save_image
 from common.imaging.picture_headers import CONTENT_TYPES
-from common.runtime import safe_fetch
+from common.runtime import caches, safe_fetch
 from common.settings import Settings
 from tests.counted import COUNTED
 from tests.functional.conftest import REQUEST_ID, Answer, emitted, kinds
@@ -29,8 +29,6 @@ def upload(
     monkeypatch.setenv("IMAGE_BUCKET", bucket)
     monkeypatch.setenv("MAX_IMAGE_PIXELS", "1000000")
     monkeypatch.setenv("SOURCES", json.dumps(Settings(private_sources=(source.host_and_port,)).sources))
-    for cached in (get_save_image._environment, get_save_image._saver, get_save_image._forms):
-        cached.cache_clear()
 
     def uploaded(*, body: Any = None, **query: str) -> Answer:
         if body is not None:
@@ -216,7 +214,7 @@ def test_what_goes_wrong_inside_is_a_500_that_gives_nothing_away(
     upload: Callable[..., Answer], source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IMAGE_BUCKET", "no-such-bucket")
-    get_save_image._environment.cache_clear()
+    caches.clear_all()
     answer = upload(url=f"{source.address}/photo.jpg", name="a.jpg")
     assert (answer.status, answer.document["error"]["code"]) == (500, "InternalError")
     assert "no-such-bucket" not in json.dumps(answer.document)

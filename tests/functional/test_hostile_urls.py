@@ -76,8 +76,6 @@ def ask(
         "private_sources": [start.host_and_port],
     }
     monkeypatch.setenv("SOURCES", json.dumps(rules))
-    for cached in (get_save_image._environment, get_save_image._saver):
-        cached.cache_clear()
 
     def asked(url: str) -> Answer:
         url = url.replace("{start}", start.address).replace("{port}", str(canary.port))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from moto import mock_aws
 
-from common.runtime import message_batch
+from common.runtime import caches, message_batch
 from recognition.runtime import recognize_images
 from recognition.runtime.records.image_records import Classifications
 from recognition.runtime.spending import paid_answers
@@ -117,8 +117,7 @@ class Pipeline(RuleBasedStateMachine):
         }
         self.environment = mock.patch.dict(os.environ, variables)
         self.environment.start()
-        for cached in (recognize_images._environment, recognize_images.recognizer, recognize_images._sqs):
-            cached.cache_clear()
+        caches.clear_all()
         self.rekognition = FakeRekognition()
         self.records = Classifications(boto3.client("dynamodb"), tables["classifications"])
         self.clock = Clock()
@@ -181,7 +180,8 @@ class Pipeline(RuleBasedStateMachine):
             self.moto.stop()
 
     def _handle(self, batch: list[str]) -> None:
-        made = recognize_images.recognizer.__wrapped__()
+        caches.clear_all()  # each batch goes to a new worker
+        made = recognize_images.recognizer()
         mortal = dataclasses.replace(
             made,
             originals=dataclasses.replace(made.originals, s3=Mortal(self.s3, self.crash)),  # type: ignore[arg-type]
@@ -225,7 +225,7 @@ class Pipeline(RuleBasedStateMachine):
         versions = [call["Image"]["S3Object"]["Version"] for call in self.rekognition.calls]
         calls = Counter(self.contents[version] for version in versions)
         assert all(calls[content] <= self.allowed[content] for content in calls), (calls, self.allowed)
-        assert recognize_images.recognizer.__wrapped__().usage.of_this_month().calls >= len(versions)
+        assert recognize_images.recognizer().usage.of_this_month().calls >= len(versions)
 
     def _notify(self, event: str, key: str, version: str) -> None:
         self.changes += 1

@@ -48,14 +48,6 @@ def records(tables: dict[str, str], table: str, bucket: str, monkeypatch: pytest
     monkeypatch.setenv("IMAGE_BUCKET", bucket)
     monkeypatch.setenv("RENDITIONS_BUCKET", "renditions")
     monkeypatch.setenv("RENDITION_INDEX_TABLE", tables["renditionindex"])
-    for cached in (
-        list_images._environment,
-        list_images._records,
-        list_images._search,
-        list_images._renditions,
-        list_images._s3,
-    ):
-        cached.cache_clear()
     return Classifications(boto3.client("dynamodb"), table)
 
 

@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from api.runtime import get_save_image
-from common.runtime import http_api
+from common.runtime import caches, http_api
 from common.settings import Settings
 from integration.runtime import send_email
 from recognition.runtime import list_images, update_index
@@ -29,7 +29,7 @@ from tests.functional.conftest import (
     failed,
     sqs_event,
 )
-from tests.functional.desk import EVENT, Desk, desk_fixture, forget, set_address  # noqa: F401 - a fixture
+from tests.functional.desk import EVENT, Desk, desk_fixture, set_address  # noqa: F401 - a fixture
 from tests.functional.test_manifests import Intake, intake_fixture  # noqa: F401 - a fixture
 from tests.source_server import Source, serve
 
@@ -62,8 +62,7 @@ def upload(
     bucket: str, source: Source, call: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Answer]:
     def uploaded(url: str, name: str = "a.jpg") -> Answer:
-        for cached in (get_save_image._environment, get_save_image._saver, get_save_image._forms):
-            cached.cache_clear()
+        caches.clear_all()
         return call(get_save_image.handler, "GET", "/", query={"url": url, "name": name})
 
     monkeypatch.setenv("IMAGE_BUCKET", bucket)
@@ -143,15 +142,7 @@ def test_one_id_is_in_all_that_is_said_of_an_upload(
         monkeypatch.setenv(name, tables[table])
     monkeypatch.setenv("RESULTS_BUCKET", s3.bucket)
     monkeypatch.setenv("EMAIL_TOPIC_ARN", labels_topic.arn)
-    for cached in (
-        update_index._environment,
-        update_index.projector,
-        update_index._sqs,
-        send_email._environment,
-        send_email._sns,
-        send_email._sqs,
-    ):
-        cached.cache_clear()
+    caches.clear_all()
     for document in documents:  # one by one: moto's transactions are not made for threads
         assert failed(dict(update_index.handler(sqs_event(document), context))) == []  # type: ignore[arg-type]
     assert failed(dict(send_email.handler(sqs_event(*documents), context))) == []  # type: ignore[arg-type]
@@ -202,8 +193,7 @@ def test_pictures_presigned_urls(
     monkeypatch.setenv("IMAGE_BUCKET", s3.bucket)
     monkeypatch.setenv("AWS_SESSION_TOKEN", SESSION)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers other credentials
-    for cached in (list_images._environment, list_images._records, list_images._renditions, list_images._s3):
-        cached.cache_clear()
+    caches.clear_all()
     assert deliver(s3.put("a.jpg", **{"source-url": f"https://host/a.jpg?{TOKEN}"})) == []
     shown = call(list_images.handler, "GET", "/images/a.jpg", parameters={"image": "a.jpg"})
     for part in ("X-Amz-Signature=", f"X-Amz-Security-Token={SESSION}"):
@@ -231,7 +221,7 @@ def test_deliveries_whether_taken_refused_or_impossible(
 
     def offer(address: str) -> list[str]:
         set_address(address)
-        forget()
+        caches.clear_all()
         return desk.hand_over(event.to_json())
 
     assert offer(f"{source.address}/{PASSWORD}") == []

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cli import account, deploy
+from common.runtime import caches
 
 TAG = "sightline:deployment"
 
@@ -23,15 +24,13 @@ Make = Callable[..., tuple[list[str], dict[str, str]]]
 
 
 @pytest.fixture
-def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The checkout's cdk.json."""
     path = tmp_path / "cdk.json"
     path.write_text('{"context": {}}')
     monkeypatch.setattr(account, "CDK_JSON", path)
     monkeypatch.setattr(deploy, "CDK_JSON", path)
-    account.session.cache_clear()
-    yield path
-    account.session.cache_clear()
+    return path
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def make(aws: None, context: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
 
     def made(command: str, **settings: str) -> tuple[list[str], dict[str, str]]:
         context.write_text(json.dumps({"context": settings}))
-        account.session.cache_clear()
+        caches.clear_all()
         with pytest.raises(Ran) as ran:
             deploy.main(command)
         arguments, environment = ran.value.args

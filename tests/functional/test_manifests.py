@@ -121,9 +121,6 @@ def intake_fixture(
         "MAX_IMAGE_PIXELS": "1000000",
     }.items():
         monkeypatch.setenv(name, value)
-    for cached in (read_manifest._environment, read_manifest.reader, fetch_images._environment, fetch_images.fetcher):
-        cached.cache_clear()
-    fetch_images._sqs.cache_clear()
     monkeypatch.setattr(read_manifest, "SPARE_SECONDS", -1.0)
     monkeypatch.setattr(fetch_images, "SPARE_SECONDS", -1.0)
     monkeypatch.setattr(read_manifest, "FIRST_LOOK_SECONDS", 0)

@@ -13,6 +13,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from common.runtime import queue_consumer
 from common.runtime.recognition_event import Failure, Label
 from recognition.runtime import recognize_images
 from recognition.runtime.detection.detect_labels import Detection
@@ -202,7 +203,7 @@ class RecordingSQS:
 @pytest.fixture
 def sqs(worker: Recognizer, monkeypatch: pytest.MonkeyPatch) -> RecordingSQS:
     recording = RecordingSQS()
-    monkeypatch.setattr(recognize_images, "_sqs", lambda: recording)
+    monkeypatch.setattr(queue_consumer, "sqs", lambda: recording)
     return recording
 
 

@@ -380,8 +380,6 @@ def test_the_handler_takes_events_and_reprojections_and_nothing_else(
     monkeypatch.setenv("LABEL_INDEX_TABLE", derivation.tables["labelindex"])
     monkeypatch.setenv("LABEL_COUNTS_TABLE", derivation.tables["labelcounts"])
     monkeypatch.setenv("PROJECTIONS_TABLE", derivation.tables["projections"])
-    for cached in (update_index._environment, update_index.projector, update_index._sqs):
-        cached.cache_clear()
     one, two = record("a.jpg", DOG), record("b.jpg", CAT)
     for stored in (one, two):
         derivation.put(stored)

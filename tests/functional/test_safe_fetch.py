@@ -39,14 +39,12 @@ def internet(source: Source, monkeypatch: pytest.MonkeyPatch) -> Internet:
 
 
 @pytest.fixture
-def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[trustme.CA]:
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
     """The only authority whose certificates are trusted."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     monkeypatch.setattr(certifi, "where", lambda: str(tmp_path / "authority.pem"))
-    safe_fetch._tls.cache_clear()
-    yield authority
-    safe_fetch._tls.cache_clear()
+    return authority
 
 
 def tls(certificate: trustme.LeafCert) -> ssl.SSLContext:

@@ -6,6 +6,7 @@ from typing import Any
 import boto3
 import pytest
 
+from common.runtime import caches
 from common.runtime.message_batch import MessageBatch
 from integration.runtime import send_email
 from tests.counted import COUNTED
@@ -23,8 +24,6 @@ def mails(aws: None, queue_url: str, monkeypatch: pytest.MonkeyPatch) -> Mails:
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:queue")
     monkeypatch.setenv("EMAIL_TOPIC_ARN", topic)
     monkeypatch.setenv("QUEUE_URL", queue_url)
-    for cached in (send_email._environment, send_email._sns, send_email._sqs):
-        cached.cache_clear()
 
     def mailed() -> list[dict[str, Any]]:
         messages = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages", [])
@@ -56,7 +55,7 @@ def test_a_mail_that_sns_refuses_keeps_the_whole_batch_and_it_returns_later_each
     mails: Mails, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EMAIL_TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:gone")
-    send_email._environment.cache_clear()
+    caches.clear_all()
     hidden: list[int] = []
     monkeypatch.setattr(MessageBatch, "_hide", lambda self, record, seconds: hidden.append(seconds))
     event = sqs_event(EVENT.to_json(), EVENT.to_json(), receives=3)

@@ -14,6 +14,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, HTTPClientError
 
+from common.runtime import caches
 from common.runtime.aws_clients import client
 from recognition.runtime import enforce_budget, list_images, recognize_images
 from recognition.runtime.recognize_images import Recognizer
@@ -234,8 +235,6 @@ def reader(tables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         monkeypatch.setenv(name, "none")
     monkeypatch.setenv("USAGE_TABLE", tables["usage"])
-    for cached in (list_images._environment, list_images._usage):
-        cached.cache_clear()
 
 
 def test_a_months_usage_is_shown_by_its_days(
@@ -291,8 +290,7 @@ class Minute:
     def run(self, dollars: str) -> str:
         """The mapping's state after a run with this budget."""
         self.monkeypatch.setenv("MONTHLY_BUDGET_USD", dollars)
-        for cached in (enforce_budget._environment, enforce_budget._usage):
-            cached.cache_clear()
+        caches.clear_all()
         enforce_budget.handler({}, Context())  # type: ignore[arg-type]
         return self.functions.state
 

@@ -31,8 +31,6 @@ def render(
     monkeypatch.setenv("QUEUE_URL", queue_url)
     monkeypatch.setenv("MAX_IMAGE_BYTES", str(MAX_BYTES))
     monkeypatch.setenv("MAX_IMAGE_PIXELS", "60000000")
-    for cached in (make_renditions._environment, make_renditions.renderer, make_renditions._sqs):
-        cached.cache_clear()
     return lambda *bodies: failed(dict(make_renditions.handler(sqs_event(*bodies), context)))  # type: ignore[arg-type]
 
 

@@ -20,8 +20,6 @@ def sign(bucket: str, call: Callable[..., Answer], monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("IMAGE_BUCKET", bucket)
     monkeypatch.setenv("MAX_IMAGE_PIXELS", "1000000")
     monkeypatch.setenv("SOURCES", "{}")
-    get_save_image._environment.cache_clear()
-    get_save_image._forms.cache_clear()
     return lambda body: call(get_save_image.handler, "POST", "/uploads", body=json.dumps(body))
 
 

@@ -18,7 +18,6 @@ import typer.main
 from typer.testing import CliRunner
 
 import cli.target
-from cli.account import session
 from cli.main import app
 
 ARGUMENTS = {
@@ -79,9 +78,7 @@ def aws_calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     with serve(calls) as address:
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-        session.cache_clear()
         yield calls
-    session.cache_clear()
 
 
 @pytest.fixture
@@ -210,11 +207,8 @@ PLACE = "target: aws, account 123456789012, Region us-east-1, deployment default
 
 
 @pytest.fixture
-def account(aws: None, folder: Path) -> Iterator[None]:
+def account(aws: None, folder: Path) -> None:
     """An AWS account in which nothing is deployed, as this checkout's cdk.json would have it."""
-    session.cache_clear()
-    yield
-    session.cache_clear()
 
 
 def deploy(*stacks: str, deployment: str = "default", prefix: str = "") -> None:

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,11 @@ TARGET = Target(TargetName.AWS, upload="u", labels="l", deliveries="d", api_key=
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The cdk.json of the checkout."""
     path = tmp_path / "cdk.json"
     monkeypatch.setattr(account, "CDK_JSON", path)
-    account.session.cache_clear()
-    yield path
-    account.session.cache_clear()
+    return path
 
 
 @pytest.mark.parametrize(("context", "region"), [('{"region": "eu-west-1"}', "eu-west-1"), ("{}", "us-east-1")])
