@@ -1,4 +1,4 @@
-"""From a URL to a stored picture: what the upload API and the manifests' workers have in common."""
+"""Fetch, check and store pictures from URLs, for the upload API and for manifests."""
 
 import io
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from common.runtime.safe_fetch import SourceRules
 
 @dataclass(frozen=True)
 class Upload:
-    """A picture that somebody wants fetched, and the name that it is to have."""
+    """A requested picture and its future name."""
 
     url: str
     name: str
@@ -25,7 +25,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class Saved:
-    """What was fetched, its size in bytes, and whether anything was stored."""
+    """A fetched picture, its size in bytes, and whether anything was stored."""
 
     picture: Picture
     size: int
@@ -34,17 +34,17 @@ class Saved:
 
 @dataclass(frozen=True)
 class Saver:
-    """Fetches pictures from the sources that the rules allow, checks and stores them."""
+    """Fetches pictures from allowed sources, checks them and stores them."""
 
     store: ImageStore
     rules: SourceRules
     max_pixels: int
 
     def save(self, upload: Upload) -> Saved:
-        """Fetch, check and store.
+        """Fetch, check and store a picture.
 
         Raises:
-            FetchError, PictureError, NameTakenError: what REFUSALS translates.
+            FetchError, PictureError, NameTakenError: REFUSALS translates them.
         """
         fetched = safe_fetch.fetch(upload.url, self.rules)
         body = io.BytesIO(fetched.body)
@@ -75,4 +75,4 @@ REFUSALS: dict[type[Exception], tuple[HTTPStatus, str]] = {
     picture_headers.TooLargePictureError: (HTTPStatus.UNPROCESSABLE_ENTITY, "UnusablePicture"),
     NameTakenError: (HTTPStatus.CONFLICT, "NameTaken"),
 }
-"""What can be wrong with a URL, its source, the picture or its name: status and code. All else is our fault."""
+"""Errors of a URL, its source, the picture or its name -> status and code. All other errors are our fault."""

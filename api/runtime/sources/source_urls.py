@@ -1,4 +1,4 @@
-"""Where pictures may come from: http, https and, in manifests, s3."""
+"""Check the URLs of pictures: http, https and, in manifests, s3."""
 
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -6,18 +6,19 @@ from urllib.parse import quote
 from common.runtime.safe_fetch import InvalidUrlError, Place
 
 S3_SCHEME = "s3://"
-MAX_URL = 1_800  # it is kept with the picture, and S3 keeps 2 KB of metadata
-MAX_KEY = 1024
+MAX_URL_CHARACTERS = 1_800
+"""The URL is kept in the picture's metadata, which has at most 2 KB."""
+MAX_KEY_BYTES = 1024
 
 
 def check_url(url: str) -> str:
-    """The URL, if it is one that could be fetched.
+    """Return the URL if it can be fetched.
 
     Raises:
-        InvalidUrlError: it is too long to be kept, or no URL; the message says what would do.
+        InvalidUrlError: it is too long or no URL. The message says what is valid.
     """
-    if len(url) > MAX_URL:
-        raise InvalidUrlError(f"url takes at most {MAX_URL:,} characters")
+    if len(url) > MAX_URL_CHARACTERS:
+        raise InvalidUrlError(f"url takes at most {MAX_URL_CHARACTERS:,} characters")
     Place.from_url(url)
     return url
 
@@ -31,10 +32,10 @@ class S3Object:
 
     @classmethod
     def from_url(cls, url: str) -> "S3Object":
-        """Read `s3://bucket/key`, whose key stands as it is: nothing is percent-encoded.
+        """Read `s3://bucket/key`. The key is taken as it is, without percent-decoding.
 
         Raises:
-            InvalidUrlError: it has no bucket, or no possible key.
+            InvalidUrlError: the bucket is missing, or the key is missing or invalid.
         """
         bucket, _, key = url.removeprefix(S3_SCHEME).partition("/")
         if not bucket or not key:
@@ -43,12 +44,12 @@ class S3Object:
             size = len(key.encode())
         except UnicodeEncodeError as error:
             raise InvalidUrlError("url has half a character") from error
-        if size > MAX_KEY:
-            raise InvalidUrlError(f"url has a key of {size:,} bytes; it takes at most {MAX_KEY:,}")
+        if size > MAX_KEY_BYTES:
+            raise InvalidUrlError(f"url has a key of {size:,} bytes; it takes at most {MAX_KEY_BYTES:,}")
         return cls(bucket, key)
 
     @property
     def url(self) -> str | None:
-        """Percent-encoded, as S3 keeps metadata in ASCII; None where that would be too much for it."""
+        """The URL, percent-encoded because S3 keeps metadata in ASCII. None if it is too long for metadata."""
         url = f"{S3_SCHEME}{self.bucket}/{quote(self.key)}"
-        return url if len(url) <= MAX_URL else None
+        return url if len(url) <= MAX_URL_CHARACTERS else None

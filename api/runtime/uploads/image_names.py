@@ -1,30 +1,31 @@
-"""What an image may be called. The name is its key in S3 and in DynamoDB, and part of URLs."""
+"""Check the names of images. A name is the key in S3 and in DynamoDB, and part of URLs."""
 
 import unicodedata
 from urllib.parse import unquote, urlsplit
 
-MAX_BYTES = 1024  # an S3 key
+MAX_NAME_BYTES = 1024
+"""The maximum of an S3 key."""
 
-# Control characters, halves of surrogate pairs, line and paragraph separators, and what is no character: Rekognition's
-# pattern for a key (\S.*) or SQS refuse them.
+# Control characters, halves of surrogate pairs, line and paragraph separators, and code points without a character:
+# Rekognition's pattern for a key (\S.*) or SQS refuses them.
 UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp", "Cn"})
 
 
 class ImageNameError(ValueError):
-    """A name that an image cannot have; the message says why and what would do."""
+    """An image cannot have this name. The message says why and shows a valid name."""
 
 
 def check(name: str) -> str:
-    """The name, if an image can have it.
+    """Return the name if an image can have it.
 
     Raises:
-        ImageNameError: it is empty, too long, or has a part that S3 or a URL would take for something else.
+        ImageNameError: it is empty, too long, or has a part that S3 or a URL would read differently.
     """
     if not name:
         raise ImageNameError("name is empty; it takes 1 to 1,024 bytes of UTF-8")
     if name[0].isspace() or any(unicodedata.category(character) in UNPRINTABLE for character in name):
-        raise ImageNameError("name begins with a blank or has a control character; it takes printable ones")
-    if len(name.encode()) > MAX_BYTES:
+        raise ImageNameError("name begins with a blank or has a control character; it takes printable characters")
+    if len(name.encode()) > MAX_NAME_BYTES:
         raise ImageNameError(f"name has {len(name.encode()):,} bytes of UTF-8; it takes at most 1,024")
     if any(part in {"", ".", ".."} for part in name.split("/")):
         raise ImageNameError("name has an empty, '.' or '..' part; it takes names such as holiday/img-01.jpg")
@@ -32,10 +33,10 @@ def check(name: str) -> str:
 
 
 def from_url(url: str) -> str:
-    """The last part of the URL's path, decoded.
+    """Return the last part of the URL's path, decoded.
 
     Raises:
-        ImageNameError: the path has no last part, or it is no possible name.
+        ImageNameError: the path has no last part, or that part is no valid name.
     """
     name = unquote(urlsplit(url).path.rpartition("/")[2])
     if not name:

@@ -1,15 +1,14 @@
-"""The bucket that keeps pictures as they came, byte for byte, under names that are given out once."""
+"""Store pictures byte for byte, under names that are given out once."""
 
 import functools
 import hashlib
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from api.runtime.uploads import stored_content
 from common.runtime.correlation_ids import METADATA
 
 if TYPE_CHECKING:
@@ -18,6 +17,10 @@ if TYPE_CHECKING:
 SHA256 = "sha256"
 SOURCE_URL = "source-url"
 REFRESH = "refresh"
+"""Names of metadata of stored pictures."""
+
+REFUSED_CONDITION = {"PreconditionFailed", "ConditionalRequestConflict"}
+"""S3's codes for a name that is taken, and for two conditional writes at once (409)."""
 
 
 class NameTakenError(Exception):
@@ -45,10 +48,10 @@ class ImageStore:
         refresh: bool,
         correlation_id: str,
     ) -> bool:
-        """Store the picture; whether that changed anything. The same bytes under the same name change nothing.
+        """Store a picture unless the name holds the same bytes. Returns whether anything changed.
 
-        `source_url` must be ASCII: S3 keeps it as metadata. With `refresh` the picture is stored again even if it is
-        the same, with the wish, named by a UUID, that Rekognition be asked anew.
+        `source_url` must be ASCII, because S3 keeps it as metadata. With `refresh` the picture is stored again even if
+        it is the same. A UUID in its metadata then asks for a new call of Rekognition.
 
         Raises:
             NameTakenError: the name holds other bytes, and `overwrite` is false.
@@ -71,8 +74,7 @@ class ImageStore:
             try:
                 put(IfNoneMatch="*")
             except ClientError as error:
-                # 409: two conditional writes at once; what the other one stored is looked at, once it is there.
-                if error.response["Error"]["Code"] not in {"PreconditionFailed", "ConditionalRequestConflict"}:
+                if error.response["Error"]["Code"] not in REFUSED_CONDITION:
                     raise
             else:
                 return True
@@ -80,29 +82,22 @@ class ImageStore:
                 same = self._holds(name, body, digest)
                 break
             except ClientError as error:
-                # Gone in between, or not there yet.
-                if last or not is_missing(error):
+                # The object was deleted between the two calls, or another write has not finished.
+                if last or not stored_content.is_missing(error):
                     raise
-        if same:
-            if not refresh:
-                return False
-        elif not overwrite:
+        if same and not refresh:
+            return False
+        if not same and not overwrite:
             raise NameTakenError(name)
         put()
         return True
 
     def _holds(self, name: str, body: bytes, digest: str) -> bool:
         head = self.s3.head_object(Bucket=self.bucket, Key=name)
-        # A file that came another way has no digest in its metadata, but, put in one piece, its MD5 as its tag.
+        if head["Metadata"].get(SHA256) == digest:
+            return True
+        if head["ContentLength"] != len(body):
+            return False
+        # An object that was not stored by this class has no digest in its metadata.
         md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
-        return head["Metadata"].get(SHA256) == digest or etag(head) == md5
-
-
-def etag(answer: Mapping[str, Any]) -> str:
-    """An object's tag: its MD5, if it was put in one piece, encrypted by S3 itself."""
-    return str(answer["ETag"]).strip('"')
-
-
-def is_missing(error: ClientError) -> bool:
-    """Whether S3 says that there is no such object. Without the right to list, its answer to that is 403."""
-    return error.response["ResponseMetadata"]["HTTPStatusCode"] in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+        return stored_content.md5(self.s3, self.bucket, name, head) == md5

@@ -1,12 +1,12 @@
-"""Forms by which files go straight to S3, which holds them to what was signed: name, media type, size."""
+"""Sign forms that post files directly to S3. S3 enforces the signed name, media type and size."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from api.runtime.uploads.image_store import NameTakenError, etag, is_missing
+from api.runtime.uploads import stored_content
+from api.runtime.uploads.image_store import NameTakenError
 from common.runtime.correlation_ids import METADATA
 from common.runtime.safe_fetch import MAX_BYTES
 
@@ -15,7 +15,7 @@ FORM_SECONDS = 900
 
 @dataclass(frozen=True)
 class File:
-    """What a caller wants to upload. `md5`, in hexadecimal digits, tells whether it is there already."""
+    """A file that a caller wants to upload. `md5` has hexadecimal digits; without it, the form is signed anyway."""
 
     name: str
     content_type: str
@@ -25,24 +25,24 @@ class File:
 
 @dataclass(frozen=True)
 class UploadForms:
-    """Signs forms for one bucket. `s3` must sign by version 4, for the bucket's own Region."""
+    """Signs forms for one bucket. `s3` must use Signature Version 4 and the bucket's Region."""
 
     s3: Any
     bucket: str
 
     def sign(self, file: File, correlation_id: str) -> tuple[HTTPStatus, dict[str, Any]]:
-        """A form for the file, or that its bytes are stored already.
+        """Return 201 and a form, or 200 if the name holds the same bytes.
 
-        A taken name is refused here and now, as S3's policies know no condition: of forms that are used at once, the
-        last one wins.
+        S3's form policies have no condition for existing objects. So a taken name is refused here, and of two forms
+        that are used at once the last one wins.
 
         Raises:
-            NameTakenError: the name holds something else, and `overwrite` is false.
+            NameTakenError: the name holds another picture, and `overwrite` is false.
         """
-        held = self._tag(file.name)
-        if held is not None and held == file.md5:
+        held = stored_content.head(self.s3, self.bucket, file.name)
+        if held and file.md5 and self._has_md5(file.name, held, file.md5):
             return HTTPStatus.OK, {"image": file.name, "message": f"{file.name} was stored already"}
-        if held is not None and not file.overwrite:
+        if held and not file.overwrite:
             raise NameTakenError(file.name)
         fields = {"Content-Type": file.content_type, f"x-amz-meta-{METADATA}": correlation_id}
         form = self.s3.generate_presigned_post(
@@ -60,11 +60,6 @@ class UploadForms:
             "max_bytes": MAX_BYTES,
         }
 
-    def _tag(self, name: str) -> str | None:
-        """What tells the content of the object of this name, if there is one."""
-        try:
-            return etag(self.s3.head_object(Bucket=self.bucket, Key=name))
-        except ClientError as error:
-            if is_missing(error):
-                return None
-            raise
+    def _has_md5(self, name: str, held: Mapping[str, Any], md5: str) -> bool:
+        """Compare a stored picture with a file. An object that is too large for a form is not read."""
+        return held["ContentLength"] <= MAX_BYTES and stored_content.md5(self.s3, self.bucket, name, held) == md5

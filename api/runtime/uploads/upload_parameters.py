@@ -1,9 +1,9 @@
-"""What a caller may ask of the Image Upload Service."""
+"""Declare the parameters of the Image Upload Service."""
 
 import re
 from dataclasses import replace
 
-from api.runtime.sources.source_urls import MAX_URL
+from api.runtime.sources.source_urls import MAX_URL_CHARACTERS
 from api.runtime.uploads import image_names
 from common.imaging.picture_headers import CONTENT_TYPES
 from common.runtime.request_parameters import Body, Parameter
@@ -34,16 +34,16 @@ URL = Parameter(
     name="url",
     about="The picture's address.",
     takes="the picture's address, percent-encoded",
-    schema={"type": "string", "format": "uri", "maxLength": MAX_URL},
+    schema={"type": "string", "format": "uri", "maxLength": MAX_URL_CHARACTERS},
     read=str,
     required=True,
     several="send a call for each picture, or a manifest of many",
 )
 NAME = Parameter(
     name="name",
-    about="The picture's name; without it, the last part of the URL's path.",
+    about="The picture's name. Without it, the last part of the URL's path.",
     takes="a name such as holiday/img-01.jpg",
-    schema={"type": "string", "minLength": 1, "maxLength": image_names.MAX_BYTES},
+    schema={"type": "string", "minLength": 1, "maxLength": image_names.MAX_NAME_BYTES},
     read=str,
 )
 OVERWRITE = Parameter(
@@ -72,16 +72,16 @@ CONTENT_TYPE = Parameter(
 )
 FILE_MD5 = Parameter(
     name="md5",
-    about="The file's MD5, which tells whether it is stored already.",
+    about="The file's MD5. If the stored picture has the same MD5, no upload is needed.",
     takes="32 hexadecimal digits in lower case",
     schema={"type": "string", "pattern": f"^{MD5}$"},
     read=_md5,
 )
 
-FILES = "A file goes by `sightline ingest FILE`, or by a form of POST /uploads"
+FILES = "Send a file with `sightline ingest FILE`, or with a form from POST /uploads"
 PICTURE = Body(members=(URL, NAME, OVERWRITE, REFRESH), example='{"url": "https://…"}', files=FILES)
 FILE = Body(
     members=(FILE_NAME, CONTENT_TYPE, OVERWRITE, FILE_MD5),
     example='{"name": "a.jpg", "content_type": "image/jpeg"}',
-    files="It answers with a form; the file is posted to the form's url, with its fields",
+    files="The answer is a form. Post the file to the form's url, with its fields",
 )

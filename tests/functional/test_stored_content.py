@@ -1,0 +1,97 @@
+"""The same bytes under the same name are "unchanged", however the stored object was uploaded or encrypted."""
+
+import hashlib
+from http import HTTPStatus
+from typing import Any
+
+import boto3
+import pytest
+
+from api.runtime.sources.s3_copies import Copier
+from api.runtime.sources.source_urls import S3Object
+from api.runtime.uploads.image_store import ImageStore, NameTakenError
+from api.runtime.uploads.upload_forms import File, UploadForms
+from tests.source_server import picture
+
+PART_BYTES = 5 * 1024 * 1024
+SAME = picture() + b"\0" * PART_BYTES
+OTHER = SAME[:-1] + b"\1"
+NAME = "a.jpg"
+
+
+def put_in_parts(bucket: str) -> None:
+    """Upload as `aws s3 cp` uploads large files: the ETag has a hyphen."""
+    s3 = boto3.client("s3")
+    upload = s3.create_multipart_upload(Bucket=bucket, Key=NAME)["UploadId"]
+    parts = []
+    for number, start in enumerate(range(0, len(SAME), PART_BYTES), 1):
+        body = SAME[start : start + PART_BYTES]
+        tag = s3.upload_part(Bucket=bucket, Key=NAME, UploadId=upload, PartNumber=number, Body=body)["ETag"]
+        parts.append({"PartNumber": number, "ETag": tag})
+    s3.complete_multipart_upload(
+        Bucket=bucket,
+        Key=NAME,
+        UploadId=upload,
+        MultipartUpload={"Parts": parts},  # type: ignore[typeddict-item]
+    )
+    assert "-" in s3.head_object(Bucket=bucket, Key=NAME)["ETag"]
+
+
+def put_with_kms(bucket: str) -> None:
+    """Upload with a KMS key. The ETag is then no MD5, so it must not be compared (moto's is one)."""
+    boto3.client("s3").put_object(Bucket=bucket, Key=NAME, Body=SAME, ServerSideEncryption="aws:kms")
+
+
+@pytest.fixture(params=[put_in_parts, put_with_kms], ids=["multipart", "KMS"])
+def stored(request: pytest.FixtureRequest, bucket: str) -> str:
+    request.param(bucket)
+    return bucket
+
+
+def by_url(bucket: str, body: bytes) -> bool:
+    return ImageStore(boto3.client("s3"), bucket).save(
+        name=NAME,
+        body=body,
+        content_type="image/jpeg",
+        source_url="https://example.com/a.jpg",
+        overwrite=False,
+        refresh=False,
+        correlation_id="c",
+    )
+
+
+def by_form(bucket: str, body: bytes) -> HTTPStatus:
+    file = File(NAME, "image/jpeg", overwrite=False, md5=hashlib.md5(body, usedforsecurity=False).hexdigest())
+    return UploadForms(boto3.client("s3"), bucket).sign(file, "c")[0]
+
+
+def by_copy(bucket: str, body: bytes) -> bool:
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="archive")
+    s3.put_object(Bucket="archive", Key="b.jpg", Body=body)
+    return Copier(s3, bucket, {"archive"}, 100_000_000).copy(S3Object("archive", "b.jpg"), NAME, "c")
+
+
+def test_the_same_bytes_are_unchanged_by_every_route(stored: str) -> None:
+    assert by_url(stored, SAME) is False
+    assert by_form(stored, SAME) == HTTPStatus.OK
+    assert by_copy(stored, SAME) is False
+
+
+@pytest.mark.parametrize("route", [by_url, by_form, by_copy])
+def test_other_bytes_of_the_same_size_do_not_replace_them(stored: str, route: Any) -> None:
+    with pytest.raises(NameTakenError):
+        route(stored, OTHER)
+
+
+def test_a_plain_object_is_compared_without_reading_it(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    boto3.client("s3").put_object(Bucket=bucket, Key=NAME, Body=SAME)
+    monkeypatch.setattr("api.runtime.uploads.stored_content.CHUNK_BYTES", None)
+    assert by_url(bucket, SAME) is False
+    assert by_form(bucket, SAME) == HTTPStatus.OK
+
+
+def test_an_object_that_is_too_large_for_a_form_is_not_read(stored: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.runtime.uploads.upload_forms.MAX_BYTES", len(SAME) - 1)
+    with pytest.raises(NameTakenError):
+        by_form(stored, SAME)
