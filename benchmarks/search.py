@@ -32,8 +32,8 @@ import requests
 from benchmarks.pipeline import BlindCloud, stopped
 from common.runtime.recognition_event import Label, image_id
 from local.cloud import Cloud, CloudError, Endpoints
-from recognition.runtime.index.index_writer import LabelIndex
-from recognition.runtime.records.image_records import Classification, to_item
+from recognition.runtime.index.index_writer import IndexWriter
+from recognition.runtime.records.image_records import ImageRecord, to_item
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -92,7 +92,7 @@ class Writer:
             left = self.dynamodb.batch_write_item(RequestItems=left).get("UnprocessedItems", {})
 
 
-def records(bucket: str, count: int) -> Iterator[Classification]:
+def records(bucket: str, count: int) -> Iterator[ImageRecord]:
     """So many, the same ones each time."""
     chance = random.Random(0)  # noqa: S311 - the same each time is the point
     weights = list(itertools.accumulate(1 / rank for rank in range(1, LABELS + 1)))
@@ -103,7 +103,7 @@ def records(bucket: str, count: int) -> Iterator[Classification]:
             drawn[chance.choices(range(1, LABELS + 1), cum_weights=weights)[0]] = None
         image = f"archive/{number:07}.jpg"
         moment = (start + timedelta(seconds=number)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        yield Classification(
+        yield ImageRecord(
             image=image,
             image_id=image_id(bucket, image),
             status="RECOGNIZED",
@@ -127,12 +127,12 @@ def tables(cloud: Cloud, endpoints: Endpoints) -> dict[str, str]:
     }
 
 
-def load(cloud: Cloud, named: dict[str, str], new: Iterable[Classification], writer: Writer) -> None:
+def load(cloud: Cloud, named: dict[str, str], new: Iterable[ImageRecord], writer: Writer) -> None:
     """Write records, and what `update_index` makes of them."""
-    index = LabelIndex(writer, named["LabelIndex"], named["LabelCounts"], named["Projections"])  # type: ignore[arg-type]
+    index = IndexWriter(writer, named["LabelIndex"], named["LabelCounts"], named["Projections"])  # type: ignore[arg-type]
     for number, record in enumerate(new, 1):
         writer.put(named["Classifications"], to_item(record))
-        index.bring_up(record.image, record.image_id, record, seen=None, rewrite=False)
+        index.reconcile(record.image, record.image_id, record, seen=None, rewrite=False)
         if number % 5_000 == 0:
             writer.flush()
             cloud.say(f"  {number:,} written")

@@ -7,8 +7,8 @@ from typing_extensions import TypedDict
 
 from common.openapi import Call, Service
 from common.runtime.recognition_event import Failure
-from recognition.runtime import list_images
-from recognition.runtime.records.image_records import Classification
+from recognition.runtime.records.image_documents import INTERNAL
+from recognition.runtime.records.image_records import ImageRecord
 from recognition.runtime.spending.monthly_usage import Day
 
 
@@ -61,7 +61,7 @@ class Usage(TypedDict):
 
 Image = TypedDict(  # type: ignore[misc] # the record, as `list_images` shows it
     "Image",
-    {name: kind for name, kind in get_type_hints(Classification).items() if name not in list_images.INTERNAL}
+    {name: kind for name, kind in get_type_hints(ImageRecord).items() if name not in INTERNAL}
     | {"status": Literal["RECOGNIZED", "FAILED"]}
     | {"picture_url": str, "rendition_url": NotRequired[str], "thumbnail_url": NotRequired[str]},
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from recognition.runtime.records.image_records import Classification, from_item
+from recognition.runtime.records.image_records import ImageRecord, from_item
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ def items(dynamodb: Any, table: str) -> list[dict[str, Any]]:
     ]
 
 
-def stored_records(dynamodb: Any, table: str) -> list[Classification]:
+def stored_records(dynamodb: Any, table: str) -> list[ImageRecord]:
     """All records, deleted ones too."""
     pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
     return [from_item(item) for page in pages for item in page["Items"]]
 
 
-def expected(records: Iterable[Classification]) -> Derived:
+def expected(records: Iterable[ImageRecord]) -> Derived:
     """What the records say, worked out without the code under test."""
     entries: dict[tuple[str, str], int] = {}
     documents = {}

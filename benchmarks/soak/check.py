@@ -10,7 +10,7 @@ import requests
 
 from benchmarks.soak.load import COLOURS, Load
 from local.cloud import Cloud, Endpoints
-from recognition.runtime.records.image_records import Classification
+from recognition.runtime.records.image_records import ImageRecord
 from tests.derived import Derived, expected, found, items, stored_records
 
 TIMEOUT_SECONDS = 30
@@ -28,7 +28,7 @@ class Look:
     contents: set[str]
     """The ETags of all versions that ever were."""
 
-    records: dict[str, Classification]
+    records: dict[str, ImageRecord]
     deliveries: list[dict[str, Any]]
     derived: Derived
     listed: set[str]

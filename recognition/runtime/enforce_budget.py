@@ -1,8 +1,9 @@
-"""Once a minute: stops the reading of the upload queue when the month's budget is used up, and has it go on when the
-budget was raised or removed, or the month has turned. What is spent is told to CloudWatch.
+"""Stop the upload queue while the month's budget is used up, and report the month's cost to CloudWatch. Runs every
+minute.
 
-The workers make no call beyond the budget without this; it saves them from being handed, again and again, what they may
-not ask about. Messages wait in the queue, for 14 days at most.
+The queue is read again after the budget was raised or removed, or in the next month. Workers make no call beyond the
+budget even without this function. It spares them messages that they may not handle yet. Messages wait in the queue, for
+14 days at most.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from common.runtime.aws_clients import client
 from common.runtime.caches import cached
 from common.runtime.environment import from_environment
 from common.runtime.metrics import count, flush
-from recognition.runtime.spending.monthly_usage import Usage
+from recognition.runtime.spending.monthly_usage import UsageTable
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -27,38 +28,38 @@ logger = Logger()
 
 @dataclass(frozen=True)
 class Environment:
-    """The function's variables."""
+    """The function's environment variables."""
 
     usage_table: str
     monthly_budget_usd: str
     event_source_mapping: str
     is_watched: str
-    """`true` if alarms or dashboards show the metrics: each costs as much as three alarms."""
+    """`true` if alarms or dashboards show the metrics. Each metric costs as much as three alarms."""
 
 
 @dataclass(frozen=True)
-class Valve:
-    """The event source mapping by which the upload queue is read."""
+class QueueSwitch:
+    """Turns the reading of the upload queue on and off, by its event source mapping."""
 
     functions: "LambdaClient"
     mapping: str
 
-    def set(self, usage: Usage, *, over: bool) -> None:
-        """Close it if the budget is used up; else open it, if it was closed here.
+    def set(self, usage: UsageTable, *, over_budget: bool) -> None:
+        """Turn the queue off if the budget is used up. Otherwise turn it on again if this function turned it off.
 
-        What an operator has closed by hand stays closed: there is no mark. The mark is there before the valve is
-        closed and until it is open, so that a run which ends in between is made good by the next one.
+        A queue that an operator turned off stays off, because it has no mark. The mark is set before the queue is
+        turned off and removed after it is on again, so the next run completes a run that was interrupted.
         """
         state = self.functions.get_event_source_mapping(UUID=self.mapping)["State"]
-        if over and state == "Enabled":
+        if over_budget and state == "Enabled":
             usage.mark_paused()
             self.functions.update_event_source_mapping(UUID=self.mapping, Enabled=False)
             logger.warning("the month's budget is used up: pictures wait")
-        elif not over and usage.paused():
+        elif not over_budget and usage.is_paused():
             if state == "Disabled":
                 self.functions.update_event_source_mapping(UUID=self.mapping, Enabled=True)
                 logger.info("there is a budget again: waiting pictures are recognised")
-            if state in {"Disabled", "Enabled"}:  # all others are on their way to one of these
+            if state in {"Disabled", "Enabled"}:  # every other state is a transition to one of these
                 usage.unmark_paused()
 
 
@@ -68,23 +69,23 @@ def _environment() -> Environment:
 
 
 @cached
-def _usage() -> Usage:
-    return Usage(_environment().usage_table, Decimal(_environment().monthly_budget_usd))
+def _usage() -> UsageTable:
+    return UsageTable(_environment().usage_table, Decimal(_environment().monthly_budget_usd))
 
 
 @cached
-def _valve() -> Valve:
-    return Valve(client("lambda"), _environment().event_source_mapping)
+def _queue_switch() -> QueueSwitch:
+    return QueueSwitch(client("lambda"), _environment().event_source_mapping)
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(_event: dict[str, Any], _context: LambdaContext) -> None:
     """Lambda's entry."""
-    month, most = _usage().of_this_month(), _usage().most_calls
-    over = most is not None and month.calls >= most
+    month, limit = _usage().this_month(), _usage().max_calls
+    over_budget = limit is not None and month.calls >= limit
     if _environment().is_watched == "true":
         count("MonthlyCalls", month.calls)
         count("MonthlyCost", month.cost_usd, MetricUnit.NoUnit)
-        count("BudgetExceeded", over)
+        count("BudgetExceeded", over_budget)
         flush()
-    _valve().set(_usage(), over=over)
+    _queue_switch().set(_usage(), over_budget=over_budget)

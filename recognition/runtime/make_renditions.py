@@ -1,15 +1,16 @@
-"""Keeps renditions of each picture: a small one, and one that any browser shows where the picture's own kind is not
-shown. Both are upright, and without the picture's metadata.
+"""Make the renditions of pictures: a thumbnail, and a JPEG of pictures that browsers do not show. Both are upright and
+without the picture's metadata.
 
-An event says only which object has changed. Whoever handles it looks at the object's current version (none: it was
-deleted), makes what is missing of it, and looks again; if it is another one by then, it begins anew. So events may be
-late, repeated and out of order, and several workers may be at one picture:
+An event only says that an object changed. The handler looks up the object's current version, makes the missing
+renditions, and looks again. If the version has changed by then, it starts again. So events may be late, repeated and
+out of order, and several workers may handle the same picture:
 
-- A worker lets its event go only if, after its last write, the version that it wrote of was the current one.
-- The last version's event is handled after that version came into being. What was written of another version before
-  its worker looked, that worker saw and replaced. What is written after, by one that is still at an older version, that
-  one's second look finds wrong. So the last write of all is of the last version.
-- Who ends between a write and its second look leaves the event in the queue, and the next one looks at both renditions.
+- A worker deletes its message only if the version that it wrote was current after its last write.
+- The event of the last version is handled after that version came into being. Everything that was written before its
+  worker looked is seen and replaced by that worker. A worker that writes an older version later finds it outdated at
+  its second look. So the last write of all is of the last version.
+- The message of a worker that ends between a write and its second look stays in the queue. The next worker checks both
+  renditions.
 """
 
 import dataclasses
@@ -31,24 +32,24 @@ from common.runtime.message_batch import RetryLaterError
 from common.runtime.queue_consumer import Message, queue_consumer
 from common.runtime.recognition_event import image_id
 from common.runtime.s3_events import Change, changes
-from recognition.runtime.detection.stored_pictures import Original, Originals
-from recognition.runtime.renditions.rendition_store import Made, RenditionIndex, Renditions
+from recognition.runtime.pictures.stored_pictures import StoredPicture, StoredPictures
+from recognition.runtime.renditions.rendition_store import RenditionFiles, RenditionIndex, RenditionStore
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 logger = Logger()
 
-NOT_SHOWN = {"HEIF", "TIFF"}
-"""The kinds that browsers do not show; some show HEIC."""
+NEEDS_DISPLAY = {"HEIF", "TIFF"}
+"""The formats that browsers do not show. A few browsers show HEIC."""
 
-TRIES = 5
-WAIT_SECONDS = 5
+MAX_ATTEMPTS = 5
+RETRY_SECONDS = 5
 
 
 @dataclass(frozen=True)
 class Environment:
-    """The function's variables."""
+    """The function's environment variables."""
 
     renditions_bucket: str
     rendition_index_table: str
@@ -58,33 +59,33 @@ class Environment:
 
 
 @dataclass(frozen=True)
-class Renderer:
+class RenditionUpdater:
     """Reconciles the renditions of one picture with its current version."""
 
     s3: "S3Client"
-    originals: Originals
-    renditions: Renditions
+    pictures: StoredPictures
+    renditions: RenditionStore
 
     def handle(self, change: Change, *, seconds: float) -> None:
-        """Bring the renditions up to the object as it is now, within so many seconds.
+        """Make the renditions agree with the current object, within `seconds`.
 
         Raises:
-            RetryLaterError: it kept changing, or there is too little time.
-            ClientError, BotoCoreError: for now.
+            RetryLaterError: the object kept changing, or there was too little time.
+            ClientError, BotoCoreError: a transient error.
         """
         logger.thread_safe_append_keys(image=change.key, correlation_id=change.request_id)
         ends_at = time.monotonic() + seconds
         name = image_id(change.bucket, change.key)
-        current = self._current(change)
-        for _ in range(TRIES):
+        current = self._current_version(change)
+        for _ in range(MAX_ATTEMPTS):
             seen = current
-            self._bring_up(name, change, seen, ends_at)
-            current = self._current(change)
+            self._reconcile(name, change, seen, ends_at)
+            current = self._current_version(change)
             if current == seen:
                 return
-        raise RetryLaterError("the picture kept changing", WAIT_SECONDS)
+        raise RetryLaterError("the picture kept changing", RETRY_SECONDS)
 
-    def _current(self, change: Change) -> str | None:
+    def _current_version(self, change: Change) -> str | None:
         try:
             return self.s3.head_object(Bucket=change.bucket, Key=change.key).get("VersionId", "null")
         except ClientError as error:
@@ -92,37 +93,37 @@ class Renderer:
                 raise
             return None
 
-    def _bring_up(self, name: str, change: Change, version: str | None, ends_at: float) -> None:
-        made = None
+    def _reconcile(self, name: str, change: Change, version: str | None, ends_at: float) -> None:
+        files = None
         if version is not None and self.renditions.keep(name, version):
             return
-        self.renditions.remove(name)  # while these are made, those of another version are not to be seen
+        self.renditions.remove(name)  # nobody may see another version while these are made
         if version is not None:
-            with self.originals.read(dataclasses.replace(change, version_id=version)) as original:
-                # The version may be gone by now, which the second look will see.
-                made = self._made(original, ends_at) if original else None
-        if made is not None:
-            self.renditions.put(name, str(version), made)
-        logger.info("rendered", extra={"version_id": version, "made": made is not None})
+            with self.pictures.read(dataclasses.replace(change, version_id=version)) as picture:
+                # If this version is gone by now, the second look finds it out.
+                files = self._render(picture, ends_at) if picture else None
+        if files is not None:
+            self.renditions.put(name, str(version), files)
+        logger.info("rendered", extra={"version_id": version, "made": files is not None})
 
-    def _made(self, original: Original, ends_at: float) -> Made | None:
-        """None of a picture that cannot be decoded: its record says so as well."""
+    def _render(self, picture: StoredPicture, ends_at: float) -> RenditionFiles | None:
+        """Make the renditions of a picture. Returns None if it cannot be decoded, which its record also says."""
 
-        def converted(file: IO[bytes], form: FormName) -> bytes:
-            return self.originals.jpeg(file, form=form, seconds=ends_at - time.monotonic())
+        def convert(file: IO[bytes], form: FormName) -> bytes:
+            return self.pictures.jpeg(file, form=form, seconds=ends_at - time.monotonic())
 
         try:
-            self.originals.check_size(original)
-            if picture_headers.kind_of(original.file) not in NOT_SHOWN:
-                return Made(converted(original.file, "thumbnail"), None)
-            display = converted(original.file, "display")
+            self.pictures.check_size(picture)
+            if picture_headers.kind_of(picture.file) not in NEEDS_DISPLAY:
+                return RenditionFiles(convert(picture.file, "thumbnail"), None)
+            display = convert(picture.file, "display")
         except picture_headers.PictureError as error:
             logger.info("no renditions", extra={"reason": str(error)})
             return None
-        with tempfile.TemporaryFile() as file:  # so that the picture itself is decoded once
+        with tempfile.TemporaryFile() as file:  # the picture itself is decoded only once
             file.write(display)
-            file.flush()  # another process reads it
-            return Made(converted(file, "thumbnail"), display)
+            file.flush()  # another process reads the file
+            return RenditionFiles(convert(file, "thumbnail"), display)
 
 
 @cached
@@ -131,16 +132,16 @@ def _environment() -> Environment:
 
 
 @cached
-def renderer() -> Renderer:
-    """The one of this worker, made at its first message."""
+def rendition_updater() -> RenditionUpdater:
+    """Make this worker's updater, at its first message."""
     environment = _environment()
     s3 = client("s3")
-    return Renderer(
+    return RenditionUpdater(
         s3=s3,
-        originals=Originals(
+        pictures=StoredPictures(
             s3, max_bytes=int(environment.max_image_bytes), max_pixels=int(environment.max_image_pixels)
         ),
-        renditions=Renditions(
+        renditions=RenditionStore(
             s3,
             environment.renditions_bucket,
             RenditionIndex(client("dynamodb"), environment.rendition_index_table),
@@ -152,4 +153,4 @@ def renderer() -> Renderer:
 def handler(message: Message) -> None:
     """Update the renditions of one changed object."""
     for change in changes(message.body):
-        renderer().handle(change, seconds=message.seconds_left)
+        rendition_updater().handle(change, seconds=message.seconds_left)

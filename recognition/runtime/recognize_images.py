@@ -22,11 +22,11 @@ from common.runtime.queue_consumer import Message, queue_consumer
 from common.runtime.recognition_event import Failure, RecognitionEvent, image_id
 from common.runtime.s3_events import Change, changes
 from recognition.runtime.detection.detect_labels import Detection, detect
-from recognition.runtime.detection.stored_pictures import Original, Originals
-from recognition.runtime.records.image_records import Classification, Classifications
-from recognition.runtime.spending.monthly_usage import OverBudgetError, Usage
-from recognition.runtime.spending.paid_answers import ClaimedError, Recognitions
-from recognition.runtime.spending.token_bucket import Pace
+from recognition.runtime.pictures.stored_pictures import StoredPicture, StoredPictures
+from recognition.runtime.records.image_records import ImageRecord, ImageRecords
+from recognition.runtime.spending.monthly_usage import OverBudgetError, UsageTable
+from recognition.runtime.spending.paid_answers import ClaimedError, PaidAnswers
+from recognition.runtime.spending.token_bucket import TokenBucket
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
@@ -60,13 +60,13 @@ class Environment:
 class Recognizer:
     """Turns one change of an object into one record and one announcement."""
 
-    originals: Originals
+    pictures: StoredPictures
     rekognition: "RekognitionClient"
     sns: "SNSClient"
-    records: Classifications
-    recognitions: Recognitions
-    usage: Usage
-    pace: Pace
+    records: ImageRecords
+    paid_answers: PaidAnswers
+    usage: UsageTable
+    rate: TokenBucket
     topic_arn: str
     parameters: dict[str, Any]
     fingerprint: str
@@ -93,29 +93,29 @@ class Recognizer:
         if stored.sequencer == change.sequencer:
             self._announce(stored.event())
 
-    def _recognize(self, change: Change, lease_seconds: float) -> Classification | None:
+    def _recognize(self, change: Change, lease_seconds: float) -> ImageRecord | None:
         ends_at = time.monotonic() + lease_seconds
-        with self.originals.read(change) as original:
-            if original is None:
+        with self.pictures.read(change) as picture:
+            if picture is None:
                 logger.info("the version is gone", extra={"version_id": change.version_id})
                 return None
-            logger.thread_safe_append_keys(correlation_id=_correlation_id(original))
-            return self._record(original, self._detection(original, ends_at))
+            logger.thread_safe_append_keys(correlation_id=_correlation_id(picture))
+            return self._record(picture, self._detection(picture, ends_at))
 
-    def _detection(self, original: Original, ends_at: float) -> Detection:
+    def _detection(self, picture: StoredPicture, ends_at: float) -> Detection:
         """What Rekognition says of the picture, or why it cannot be asked: that is not kept, as it costs nothing."""
         asked = False
 
         def ask() -> Detection:
             nonlocal asked
             asked = True
-            return self._ask(original, ends_at, as_it_is=as_it_is)
+            return self._ask(picture, ends_at, as_it_is=as_it_is)
 
         try:
-            as_it_is = self.originals.is_recognizable(original)
-            detection = self.recognitions.answer(
-                f"{original.sha256}#{self.fingerprint}",
-                refresh=original.metadata.get("refresh"),
+            as_it_is = self.pictures.is_recognizable(picture)
+            detection = self.paid_answers.answer(
+                f"{picture.sha256}#{self.fingerprint}",
+                refresh=picture.metadata.get("refresh"),
                 lease_seconds=ends_at - time.monotonic(),
                 ask=ask,
             )
@@ -125,19 +125,19 @@ class Recognizer:
             self.usage.count_cache_hit()
         return detection
 
-    def _ask(self, original: Original, ends_at: float, *, as_it_is: bool) -> Detection:
+    def _ask(self, picture: StoredPicture, ends_at: float, *, as_it_is: bool) -> Detection:
         if as_it_is:
-            image = self.originals.reference(original.change)
+            image = self.pictures.reference(picture.change)
         else:
-            image = self.originals.converted(original, seconds=ends_at - time.monotonic())
-        self.pace.wait()
-        with self.usage.call():
+            image = self.pictures.converted(picture, seconds=ends_at - time.monotonic())
+        self.rate.take()
+        with self.usage.count_call():
             count("Calls")
             return detect(self.rekognition, image, self.parameters)
 
-    def _record(self, original: Original, detection: Detection) -> Classification:
-        change = original.change
-        return Classification(
+    def _record(self, picture: StoredPicture, detection: Detection) -> ImageRecord:
+        change = picture.change
+        return ImageRecord(
             image=change.key,
             image_id=image_id(change.bucket, change.key),
             status="FAILED" if detection.failure else "RECOGNIZED",
@@ -147,18 +147,18 @@ class Recognizer:
             uploaded_at=change.occurred_at,
             recognized_at=_now(),
             fingerprint=self.fingerprint,
-            size=original.size,
-            source_url=original.metadata.get("source-url"),
+            size=picture.size,
+            source_url=picture.metadata.get("source-url"),
             model=detection.model,
             labels=detection.labels,
             failure=detection.failure,
             truncated=detection.truncated,
-            correlation_id=_correlation_id(original),
+            correlation_id=_correlation_id(picture),
         )
 
-    def _tombstone(self, change: Change) -> Classification:
+    def _tombstone(self, change: Change) -> ImageRecord:
         """Keeps the sequencer, so that a late event cannot bring the picture back."""
-        return Classification(
+        return ImageRecord(
             image=change.key,
             image_id=image_id(change.bucket, change.key),
             status="DELETED",
@@ -184,7 +184,7 @@ class Recognizer:
         logger.info("announced", extra={"event": event.event, "event_id": event.event_id})
 
 
-def _count(record: Classification) -> None:
+def _count(record: ImageRecord) -> None:
     if record.status == "DELETED":
         return
     count("Failed", int(record.status == "FAILED"))  # the average is their share
@@ -200,8 +200,8 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _correlation_id(original: Original) -> str | None:
-    return well_formed(original.metadata.get(METADATA)) or original.change.request_id
+def _correlation_id(picture: StoredPicture) -> str | None:
+    return well_formed(picture.metadata.get(METADATA)) or picture.change.request_id
 
 
 @cached
@@ -214,19 +214,21 @@ def recognizer() -> Recognizer:
     """The one of this worker, made at its first message."""
     environment = _environment()
     dynamodb = client("dynamodb")
-    usage = Usage(environment.usage_table, Decimal(environment.monthly_budget_usd), dynamodb)
+    usage = UsageTable(environment.usage_table, Decimal(environment.monthly_budget_usd), dynamodb)
     return Recognizer(
-        originals=Originals(
+        pictures=StoredPictures(
             client("s3"),
             max_bytes=int(environment.max_image_bytes),
             max_pixels=int(environment.max_image_pixels),
         ),
-        rekognition=usage.watch(client("rekognition", Config(retries={"mode": "adaptive", "max_attempts": 3}))),
+        rekognition=usage.count_unanswered(
+            client("rekognition", Config(retries={"mode": "adaptive", "max_attempts": 3}))
+        ),
         sns=client("sns"),
-        records=Classifications(dynamodb, environment.classifications_table),
-        recognitions=Recognitions(dynamodb, environment.recognitions_table),
+        records=ImageRecords(dynamodb, environment.classifications_table),
+        paid_answers=PaidAnswers(dynamodb, environment.recognitions_table),
         usage=usage,
-        pace=Pace(float(environment.calls_per_second)),
+        rate=TokenBucket(float(environment.calls_per_second)),
         topic_arn=environment.labels_topic_arn,
         parameters=json.loads(environment.detect_labels),
         fingerprint=hashlib.sha256(environment.detect_labels.encode()).hexdigest()[:16],

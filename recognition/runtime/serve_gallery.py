@@ -1,4 +1,4 @@
-"""The gallery's page, its files, and the addresses that it asks for first. It holds no data, and may read none."""
+"""Serve the gallery's page, its files, and the addresses that the page calls. This function may read no data."""
 
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
@@ -19,10 +19,10 @@ app = json_resolver()
 PAGE = "index.html"
 CONTENT_TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml", "txt": "text/plain"}
 
-ASK_AGAIN = {"Cache-Control": "no-cache"}
-KEEP = {"Cache-Control": "public, max-age=31536000, immutable"}  # a file's name holds a digest of its content
-LICENSES = "licenses.txt"  # its name does not
-HARDENED = {
+REVALIDATE = {"Cache-Control": "no-cache"}
+IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}  # a file's name holds a digest of its content
+LICENSES = "licenses.txt"  # the only name without a digest
+SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -34,7 +34,7 @@ HARDENED = {
 
 @dataclass(frozen=True)
 class Environment:
-    """The function's variables, beside the parameter's name."""
+    """The function's environment variables. `common.runtime.endpoints` reads the parameter's name."""
 
     auth: str
 
@@ -46,7 +46,7 @@ def _environment() -> Environment:
 
 @cached
 def _files() -> dict[str, str]:
-    """The built page: name -> text. Nothing else is ever served, whatever a path says."""
+    """Read the files of the built page by their names. Nothing else is ever served."""
     suffixes = {"html", *CONTENT_TYPES}
     found = (entry for entry in files("gallery_page").iterdir() if entry.name.rpartition(".")[2] in suffixes)
     return {entry.name: entry.read_text(encoding="utf-8") for entry in found}
@@ -60,34 +60,34 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 @app.get("/gallery")
 def show() -> Response[Any]:
-    """The page. Without its addresses it comes as well, and says what is missing."""
-    headers = {"Content-Security-Policy": _policy(), **ASK_AGAIN, **HARDENED}
+    """Show the page. If the addresses are missing, the page says so itself."""
+    headers = {"Content-Security-Policy": _policy(), **REVALIDATE, **SECURITY_HEADERS}
     return Response(HTTPStatus.OK, content_type="text/html; charset=utf-8", body=_files()[PAGE], headers=headers)
 
 
 @app.get("/gallery/endpoints.json")
 def show_endpoints() -> Response[Any]:
-    """Where the APIs and the pictures are, and whether calls need a key."""
+    """Show the addresses of the APIs and buckets, and how calls are authorised."""
     try:
         document = {**asdict(endpoints()), "auth": _environment().auth}
     except EndpointsError as error:
-        message = f"{error}; the next deployment writes it anew"
+        message = f"{error}; the next deployment writes it again"
         raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "EndpointsUnknown", message) from error
-    return json_response(HTTPStatus.OK, document, {**ASK_AGAIN, **HARDENED})
+    return json_response(HTTPStatus.OK, document, {**REVALIDATE, **SECURITY_HEADERS})
 
 
 @app.get("/gallery/<name>")
 def show_file(name: str) -> Response[Any]:
-    """What the page is made of, by names that it was built with."""
+    """Show one of the files that the page was built with."""
     kind = CONTENT_TYPES.get(name.rpartition(".")[2])
     if kind is None or name not in _files():
         raise ApiError(HTTPStatus.NOT_FOUND, "NotFound", "the page has no such file")
-    headers = {**(ASK_AGAIN if name == LICENSES else KEEP), **HARDENED}
+    headers = {**(REVALIDATE if name == LICENSES else IMMUTABLE), **SECURITY_HEADERS}
     return Response(HTTPStatus.OK, content_type=f"{kind}; charset=utf-8", body=_files()[name], headers=headers)
 
 
 def _policy() -> str:
-    """What the page may load, and whom it may call: us, and the buckets as far as the forms and the URLs lead there."""
+    """Return the page's Content-Security-Policy: it may call our APIs, and load and upload pictures."""
     try:
         known = endpoints()
         calls = {origin(known.upload), origin(known.deliveries), known.images}

@@ -1,7 +1,7 @@
-"""Brings up to an image's record what is derived from it: the label index, its counts and the result document.
+"""Make everything that is derived from a record agree with it: the label index, its counts and the result document.
 
-An event says only which image has changed; the record says how. So repeated, late and disordered messages do no harm,
-and everything is rebuilt by sending every image's name again.
+A message only says that an image changed. The handler reads the record to learn how. So repeated, late and unordered
+messages do no harm, and sending every image's name again rebuilds everything.
 """
 
 import json
@@ -15,22 +15,23 @@ from common.runtime.environment import from_environment
 from common.runtime.message_batch import RetryLaterError
 from common.runtime.queue_consumer import Message, queue_consumer
 from common.runtime.recognition_event import RecognitionEvent
-from recognition.runtime.index.index_writer import LabelIndex, OvertakenError
-from recognition.runtime.records.image_records import Classifications
+from recognition.runtime.index.index_writer import IndexWriter, OvertakenError
+from recognition.runtime.records.image_records import ImageRecords
 from recognition.runtime.records.result_documents import ResultDocuments
 
 logger = Logger()
 
 REPROJECTION = "sightline.reprojection/1"
-"""The schema of the message that has an image projected again: `{"schema", "image", "image_id"}`."""
+"""The schema of the message `{"schema", "image", "image_id"}`, which `sightline reproject` sends to rebuild an
+image."""
 
-TRIES = 5
-WAIT_SECONDS = 5
+MAX_ATTEMPTS = 5
+RETRY_SECONDS = 5
 
 
 @dataclass(frozen=True)
 class Environment:
-    """The function's variables."""
+    """The function's environment variables."""
 
     classifications_table: str
     label_index_table: str
@@ -41,35 +42,35 @@ class Environment:
 
 
 @dataclass(frozen=True)
-class Projector:
-    """Reconciles what is derived from one image's record."""
+class IndexUpdater:
+    """Reconciles everything that is derived from one image's record."""
 
-    records: Classifications
-    index: LabelIndex
+    records: ImageRecords
+    index: IndexWriter
     results: ResultDocuments
 
     def handle(self, image: str, image_id: str, *, rewrite: bool) -> None:
-        """Bring the index and the result document up to the record as it is now.
+        """Make the index and the result document agree with the current record.
 
-        The order makes it exact: of two workers at one image only one can raise the revision that both have seen, and
-        the other begins again. So the last one to succeed has read the record after all that was stored before its
-        event, and has written the document after everybody else.
+        The order of the steps makes the result exact. Of two workers at one image, only one can raise the revision
+        that both have read, and the other starts again. So the last worker that succeeds has read the record after
+        everything that was stored before its event, and has written the document after all other workers.
 
         Raises:
             RetryLaterError: other workers kept coming first.
-            ClientError, BotoCoreError: for now.
+            ClientError, BotoCoreError: a transient error.
         """
-        for _ in range(TRIES):
-            seen = self.index.look(image)
+        for _ in range(MAX_ATTEMPTS):
+            seen = self.index.read(image)
             record = self.records.get(image)
-            self.results.bring_up(image_id, record)
+            self.results.reconcile(image_id, record)
             try:
-                self.index.bring_up(image, image_id, record, seen=seen, rewrite=rewrite)
+                self.index.reconcile(image, image_id, record, seen=seen, rewrite=rewrite)
             except OvertakenError:
                 continue
             logger.info("projected", extra={"status": record.status if record else None})
             return
-        raise RetryLaterError("other workers are at the same image", WAIT_SECONDS)
+        raise RetryLaterError("other workers are updating the same image", RETRY_SECONDS)
 
 
 @cached
@@ -78,13 +79,13 @@ def _environment() -> Environment:
 
 
 @cached
-def projector() -> Projector:
-    """The one of this worker, made at its first message."""
+def index_updater() -> IndexUpdater:
+    """Make this worker's updater, at its first message."""
     environment = _environment()
     dynamodb = client("dynamodb")
-    return Projector(
-        records=Classifications(dynamodb, environment.classifications_table),
-        index=LabelIndex(
+    return IndexUpdater(
+        records=ImageRecords(dynamodb, environment.classifications_table),
+        index=IndexWriter(
             dynamodb,
             environment.label_index_table,
             environment.label_counts_table,
@@ -97,23 +98,32 @@ def projector() -> Projector:
 @queue_consumer(queue_url=lambda: _environment().queue_url)
 def handler(message: Message) -> None:
     """Update the index and the result document of one image."""
-    image, image_id, rewrite, correlation_id = read(message.body)
-    logger.thread_safe_append_keys(image=image, correlation_id=correlation_id)
-    projector().handle(image, image_id, rewrite=rewrite)
+    request = read_request(message.body)
+    logger.thread_safe_append_keys(image=request.image, correlation_id=request.correlation_id)
+    index_updater().handle(request.image, request.image_id, rewrite=request.rewrite)
 
 
-def read(body: str) -> tuple[str, str, bool, str | None]:
-    """The image that a message is about, its id, whether what is right already is to be written again, and the
-    correlation id of an event.
+@dataclass(frozen=True)
+class UpdateRequest:
+    """The image that a message is about. With `rewrite`, also entries that should be right already are written."""
+
+    image: str
+    image_id: str
+    rewrite: bool
+    correlation_id: str | None
+
+
+def read_request(body: str) -> UpdateRequest:
+    """Read a message: a recognition event, or the request of `sightline reproject`.
 
     Raises:
-        EventError: it is neither an event nor the wish for a reprojection.
+        EventError: the message is neither.
     """
     try:
         document = json.loads(body)
         if document["schema"] == REPROJECTION:
-            return str(document["image"]), str(document["image_id"]), True, None
+            return UpdateRequest(str(document["image"]), str(document["image_id"]), True, None)
     except (KeyError, TypeError, json.JSONDecodeError):
-        pass  # what it is instead is for the event's reader to say
+        pass  # RecognitionEvent.from_json names the fault
     event = RecognitionEvent.from_json(body)
-    return event.image, event.image_id, False, event.correlation_id
+    return UpdateRequest(event.image, event.image_id, False, event.correlation_id)

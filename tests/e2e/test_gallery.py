@@ -33,7 +33,7 @@ from playwright.sync_api import (
 
 from common.runtime.recognition_event import image_id
 from local import photos
-from recognition.runtime.records.image_records import Classification, to_item
+from recognition.runtime.records.image_records import ImageRecord, to_item
 from tests.conftest import ROOT
 from tests.e2e.conftest import System, wait_for
 from tests.picture_files import encoded, scene
@@ -1216,7 +1216,7 @@ def many(system: System) -> Iterator[int]:
     dynamodb, table, bucket = system.client("dynamodb"), system.endpoints.table, system.endpoints.bucket
     names = [f"gallery-many/{number:04}.jpg" for number in range(MANY)]
     records = [
-        Classification(
+        ImageRecord(
             image=name,
             image_id=image_id(bucket, name),
             status="RECOGNIZED",

@@ -15,7 +15,7 @@ import requests
 
 from common.runtime.recognition_event import Label, image_id
 from local.cloud import Cloud
-from recognition.runtime.records.image_records import Classification, to_item
+from recognition.runtime.records.image_records import ImageRecord, to_item
 from tests.derived import Derived, expected, found, stored_records
 from tests.e2e.conftest import System, wait_for
 from tests.e2e.test_commands import sightline
@@ -51,7 +51,7 @@ class Injection:
         self.chance = random.Random(6)
         self.sequence = 0
 
-    def record(self, number: int, **values: Any) -> Classification:
+    def record(self, number: int, **values: Any) -> ImageRecord:
         self.sequence += 1
         image = f"injected/{number:05}.jpg"
         plain: dict[str, Any] = {
@@ -66,14 +66,14 @@ class Injection:
             "model": "3.0",
             "labels": labels(self.chance),
         }
-        return Classification(**(plain | values))
+        return ImageRecord(**(plain | values))
 
-    def store(self, records: Sequence[Classification]) -> None:
+    def store(self, records: Sequence[ImageRecord]) -> None:
         requests_ = [{"PutRequest": {"Item": to_item(record)}} for record in records]
         for start in range(0, len(requests_), 25):
             self.dynamodb.batch_write_item(RequestItems={self.system.endpoints.table: requests_[start : start + 25]})
 
-    def announce(self, records: Sequence[Classification]) -> None:
+    def announce(self, records: Sequence[ImageRecord]) -> None:
         sqs, queue = self.system.client("sqs"), self.system.queue("IndexQueue")
         bodies = [record.event().to_json() for record in records]
         for start in range(0, len(bodies), 10):
@@ -98,7 +98,7 @@ class Injection:
             results=results,
         )
 
-    def records(self) -> list[Classification]:
+    def records(self) -> list[ImageRecord]:
         return stored_records(self.dynamodb, self.system.endpoints.table)
 
     def expect_what_the_records_say(self) -> None:

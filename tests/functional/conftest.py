@@ -19,7 +19,7 @@ from moto import mock_aws
 
 from recognition.runtime import recognize_images
 from recognition.runtime.recognize_images import Recognizer
-from recognition.runtime.records.image_records import Classification, Classifications
+from recognition.runtime.records.image_records import ImageRecord, ImageRecords
 from tests.conftest import ROOT, Templates, captured
 from tests.counted import Kind
 from tests.source_server import picture
@@ -394,5 +394,5 @@ def deliver(worker: Recognizer, context: Context) -> Callable[..., list[str]]:
 
 
 @pytest.fixture
-def records(table: str) -> Callable[[str], Classification | None]:
-    return Classifications(boto3.client("dynamodb"), table).get
+def records(table: str) -> Callable[[str], ImageRecord | None]:
+    return ImageRecords(boto3.client("dynamodb"), table).get

@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 
 from common.imaging import jpeg_conversion
-from recognition.runtime.detection import stored_pictures
-from recognition.runtime.records.image_records import Classification
+from recognition.runtime.pictures import stored_pictures
+from recognition.runtime.records.image_records import ImageRecord
 from tests.functional.conftest import MAX_BYTES, S3, FakeRekognition
 from tests.picture_files import FORMATS, encoded, quarters, scene
 
 AS_SEEN = ["red", "grey", "grey", "blue"]
-Records = Callable[[str], Classification | None]
+Records = Callable[[str], ImageRecord | None]
 Deliver = Callable[..., list[str]]
 
 

@@ -11,12 +11,12 @@ from common.runtime.recognition_event import Failure, RecognitionEvent
 from integration.runtime.webhooks.recognition_xml import to_xml
 from recognition.runtime.detection.detect_labels import from_answer
 from recognition.runtime.recognize_images import Recognizer
-from recognition.runtime.records.image_records import Classification
+from recognition.runtime.records.image_records import ImageRecord
 from tests.conftest import captured
 from tests.functional.conftest import Topic
 from tests.partner_documents import read
 
-RECORD = Classification(
+RECORD = ImageRecord(
     image="red flower+100% ü.jpg",
     image_id="edc67796-1be9-5d95-9291-4e780fc65789",
     status="RECOGNIZED",
@@ -42,16 +42,16 @@ MEMBERS = {
 
 
 @pytest.mark.parametrize("record", [RECORD, FAILED, DELETED], ids=lambda record: record.status)
-def test_what_one_stack_publishes_the_next_delivers(record: Classification, labels_topic: Topic, aws: None) -> None:
+def test_what_one_stack_publishes_the_next_delivers(record: ImageRecord, labels_topic: Topic, aws: None) -> None:
     unused: Any = None
     publisher = Recognizer(
-        originals=unused,
+        pictures=unused,
         rekognition=unused,
         sns=boto3.client("sns"),
         records=unused,
-        recognitions=unused,
+        paid_answers=unused,
         usage=unused,
-        pace=unused,
+        rate=unused,
         topic_arn=labels_topic.arn,
         parameters={},
         fingerprint="f",

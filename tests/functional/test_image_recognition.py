@@ -7,7 +7,7 @@ import pytest
 
 from recognition.runtime import recognize_images
 from recognition.runtime.recognize_images import Recognizer
-from recognition.runtime.records.image_records import Classification, Classifications
+from recognition.runtime.records.image_records import ImageRecord, ImageRecords
 from tests.conftest import captured
 from tests.functional.conftest import PARAMETERS, S3, FakeRekognition, Topic, photo
 
@@ -16,7 +16,7 @@ def test_a_new_picture_is_recognised_stored_and_announced(
     deliver: Callable[..., list[str]],
     s3: S3,
     rekognition: FakeRekognition,
-    records: Callable[[str], Classification | None],
+    records: Callable[[str], ImageRecord | None],
     labels_topic: Topic,
 ) -> None:
     name = "red flower+100% ü/日本.jpg"
@@ -49,7 +49,7 @@ def test_the_test_event_of_s3_is_nothing_to_worry_about(
 
 
 def test_one_bad_message_keeps_only_itself_in_the_queue(
-    deliver: Callable[..., list[str]], s3: S3, records: Callable[[str], Classification | None]
+    deliver: Callable[..., list[str]], s3: S3, records: Callable[[str], ImageRecord | None]
 ) -> None:
     assert deliver(s3.put("a.jpg"), "no json", s3.put("b.jpg")) == ["1"]
     assert records("a.jpg")
@@ -64,7 +64,7 @@ def test_a_picture_that_can_never_be_recognised_is_a_result(
     deliver: Callable[..., list[str]],
     s3: S3,
     rekognition: FakeRekognition,
-    records: Callable[[str], Classification | None],
+    records: Callable[[str], ImageRecord | None],
     labels_topic: Topic,
 ) -> None:
     rekognition.errors["bad.jpg"] = "InvalidImageFormatException"
@@ -83,7 +83,7 @@ def test_a_throttled_picture_stays_in_the_queue_and_is_recognised_later(
     deliver: Callable[..., list[str]],
     s3: S3,
     rekognition: FakeRekognition,
-    records: Callable[[str], Classification | None],
+    records: Callable[[str], ImageRecord | None],
     labels_topic: Topic,
 ) -> None:
     rekognition.errors["a.jpg"] = "ThrottlingException"
@@ -129,7 +129,7 @@ def test_events_out_of_order_end_as_the_object_is(
     deliver: Callable[..., list[str]],
     s3: S3,
     rekognition: FakeRekognition,
-    records: Callable[[str], Classification | None],
+    records: Callable[[str], ImageRecord | None],
     labels_topic: Topic,
 ) -> None:
     older, newer = s3.put("a.jpg"), s3.put("a.jpg")
@@ -146,7 +146,7 @@ def test_a_deleted_picture_stays_deleted_whatever_comes_late(
     deliver: Callable[..., list[str]],
     s3: S3,
     rekognition: FakeRekognition,
-    records: Callable[[str], Classification | None],
+    records: Callable[[str], ImageRecord | None],
     labels_topic: Topic,
 ) -> None:
     created, deleted = s3.put("a.jpg"), s3.delete("a.jpg")
@@ -161,11 +161,11 @@ def test_a_deleted_picture_stays_deleted_whatever_comes_late(
 
 
 def test_the_deletion_of_a_folder_hinders_nothing(
-    deliver: Callable[..., list[str]], s3: S3, table: str, records: Callable[[str], Classification | None]
+    deliver: Callable[..., list[str]], s3: S3, table: str, records: Callable[[str], ImageRecord | None]
 ) -> None:
     """Its deletion, unlike its making, cannot be told from that of a picture."""
     assert deliver(s3.notification("object-deleted", "holiday/", "marker")) == []
-    assert Classifications(boto3.client("dynamodb"), table).newest(limit=10, start=None).entries == []
+    assert ImageRecords(boto3.client("dynamodb"), table).newest(limit=10, start=None).entries == []
     assert deliver(s3.put("holiday/")) == []
     record = records("holiday/")
     assert record
@@ -173,7 +173,7 @@ def test_the_deletion_of_a_folder_hinders_nothing(
 
 
 def test_a_picture_put_again_after_its_deletion_comes_back(
-    deliver: Callable[..., list[str]], s3: S3, records: Callable[[str], Classification | None]
+    deliver: Callable[..., list[str]], s3: S3, records: Callable[[str], ImageRecord | None]
 ) -> None:
     assert deliver(s3.put("a.jpg"), s3.delete("a.jpg"), s3.put("a.jpg")) == []
     record = records("a.jpg")
@@ -183,7 +183,7 @@ def test_a_picture_put_again_after_its_deletion_comes_back(
 
 
 def test_a_version_that_is_gone_for_good_is_let_go(
-    deliver: Callable[..., list[str]], s3: S3, records: Callable[[str], Classification | None]
+    deliver: Callable[..., list[str]], s3: S3, records: Callable[[str], ImageRecord | None]
 ) -> None:
     message = s3.put("a.jpg")
     version = json.loads(message)["Records"][0]["s3"]["object"]["versionId"]

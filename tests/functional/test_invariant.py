@@ -18,7 +18,7 @@ from moto import mock_aws
 
 from common.runtime import caches, message_batch
 from recognition.runtime import recognize_images
-from recognition.runtime.records.image_records import Classifications
+from recognition.runtime.records.image_records import ImageRecords
 from recognition.runtime.spending import paid_answers
 from tests.conftest import captured
 from tests.functional.conftest import (
@@ -119,7 +119,7 @@ class Pipeline(RuleBasedStateMachine):
         self.environment.start()
         caches.clear_all()
         self.rekognition = FakeRekognition()
-        self.records = Classifications(boto3.client("dynamodb"), tables["classifications"])
+        self.records = ImageRecords(boto3.client("dynamodb"), tables["classifications"])
         self.clock = Clock()
         self.crash = Crash()
         self.queue: list[str] = []
@@ -184,18 +184,18 @@ class Pipeline(RuleBasedStateMachine):
         made = recognize_images.recognizer()
         mortal = dataclasses.replace(
             made,
-            originals=dataclasses.replace(made.originals, s3=Mortal(self.s3, self.crash)),  # type: ignore[arg-type]
+            pictures=dataclasses.replace(made.pictures, s3=Mortal(self.s3, self.crash)),  # type: ignore[arg-type]
             sns=Mortal(made.sns, self.crash),  # type: ignore[arg-type]
             rekognition=Mortal(self.rekognition, self.crash),  # type: ignore[arg-type]
-            records=Classifications(Mortal(made.records.dynamodb, self.crash), made.records.table),  # type: ignore[arg-type]
-            recognitions=type(made.recognitions)(
-                Mortal(made.recognitions.dynamodb, self.crash),  # type: ignore[arg-type]
-                made.recognitions.table,
+            records=ImageRecords(Mortal(made.records.dynamodb, self.crash), made.records.table),  # type: ignore[arg-type]
+            paid_answers=type(made.paid_answers)(
+                Mortal(made.paid_answers.dynamodb, self.crash),  # type: ignore[arg-type]
+                made.paid_answers.table,
             ),
             usage=dataclasses.replace(
                 made.usage,
                 dynamodb=Mortal(made.usage.dynamodb, self.crash),  # type: ignore[arg-type]
-                once=Mortal(made.usage.once, self.crash),  # type: ignore[arg-type]
+                without_retries=Mortal(made.usage.without_retries, self.crash),  # type: ignore[arg-type]
             ),
         )
         self.clock.now += 20  # a dead worker's claim of 30 s is met once, perhaps twice
@@ -225,7 +225,7 @@ class Pipeline(RuleBasedStateMachine):
         versions = [call["Image"]["S3Object"]["Version"] for call in self.rekognition.calls]
         calls = Counter(self.contents[version] for version in versions)
         assert all(calls[content] <= self.allowed[content] for content in calls), (calls, self.allowed)
-        assert recognize_images.recognizer().usage.of_this_month().calls >= len(versions)
+        assert recognize_images.recognizer().usage.this_month().calls >= len(versions)
 
     def _notify(self, event: str, key: str, version: str) -> None:
         self.changes += 1

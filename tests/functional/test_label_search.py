@@ -9,10 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.runtime.recognition_event import Label
-from recognition.runtime.index import index_reader
-from recognition.runtime.index.index_entries import rank, units
-from recognition.runtime.index.index_reader import LabelSearch, Match, Search
-from recognition.runtime.records.image_records import Classification
+from recognition.runtime.index import search_scan
+from recognition.runtime.index.index_entries import SHARDS, index_confidence, rank
+from recognition.runtime.index.index_reader import IndexReader
+from recognition.runtime.index.search_query import SearchQuery
+from recognition.runtime.index.search_scan import SearchHit
+from recognition.runtime.records.image_records import ImageRecord
 from tests.functional.test_projection import Derivation, derivation, record
 
 __all__ = ["derivation"]  # a fixture
@@ -24,7 +26,7 @@ LABELS = st.lists(
     unique_by=lambda label: label.name,
 )
 SEARCHES = st.builds(
-    Search,
+    SearchQuery,
     labels=st.lists(st.sampled_from(["dog", "cat", "beach"]), min_size=1, max_size=3, unique=True).map(tuple),
     match=st.sampled_from(["all", "any"]),
     exclude=st.lists(st.just("animal"), max_size=1).map(tuple),
@@ -34,9 +36,9 @@ SEARCHES = st.builds(
 )
 
 
-def confidence(search: Search, stored: Classification) -> int | None:
+def confidence(search: SearchQuery, stored: ImageRecord) -> int | None:
     """How well a record fits, without the code under test; None if not at all."""
-    found = {label.name.lower(): units(label.confidence) for label in stored.labels}
+    found = {label.name.lower(): index_confidence(label.confidence) for label in stored.labels}
     asked = [found[name] for name in search.labels if found.get(name, -1) >= search.min_confidence]
     fits = len(asked) == len(search.labels) if search.match == "all" else bool(asked)
     if not fits or any(name in found for name in search.exclude) or stored.status != "RECOGNIZED":
@@ -46,28 +48,31 @@ def confidence(search: Search, stored: Classification) -> int | None:
     return min(asked) if search.match == "all" else max(asked)
 
 
-def ranks(search: Search, records: dict[str, Classification]) -> dict[str, str]:
+def ranks(search: SearchQuery, records: dict[str, ImageRecord]) -> dict[str, str]:
     """The images that fit, and where they stand in the answer."""
     fitting = {image: confidence(search, stored) for image, stored in records.items()}
     return {image: rank(value, records[image].image_id) for image, value in fitting.items() if value is not None}
 
 
-def searcher(derivation: Derivation) -> LabelSearch:
-    return LabelSearch(derivation.dynamodb, derivation.tables["labelindex"], derivation.tables["labelcounts"])
+def searcher(derivation: Derivation) -> IndexReader:
+    return IndexReader(derivation.dynamodb, derivation.tables["labelindex"], derivation.tables["labelcounts"])
 
 
-def pages(derivation: Derivation, search: Search, limit: int, most: int = 8) -> Iterator[list[Match]]:
-    position, _ = searcher(derivation).begin(search)
-    while position:
-        page = searcher(derivation).page(search, position, limit=limit)
-        assert page.read <= most
-        assert len(page.matches) <= limit
-        yield page.matches
-        assert page.following != position
-        position = page.following  # type: ignore[assignment]
+def pages(derivation: Derivation, search: SearchQuery, limit: int, most: int = 8) -> Iterator[list[SearchHit]]:
+    cursor = None
+    while True:
+        page = searcher(derivation).page(search, cursor, limit)
+        counters = SHARDS * len(search.labels) if cursor is None and search.match == "all" else 0
+        assert page.items_read <= most + counters
+        assert len(page.hits) <= limit
+        yield page.hits
+        assert page.cursor is None or page.cursor != cursor
+        if page.cursor is None:
+            return
+        cursor = page.cursor
 
 
-def fill(derivation: Derivation, pictures: list[list[Label]]) -> dict[str, Classification]:
+def fill(derivation: Derivation, pictures: list[list[Label]]) -> dict[str, ImageRecord]:
     derivation.empty()
     records = {f"{n}.jpg": record(f"{n}.jpg", *labels, sequencer=n) for n, labels in enumerate(pictures)}
     for stored in records.values():
@@ -83,10 +88,10 @@ def fill(derivation: Derivation, pictures: list[list[Label]]) -> dict[str, Class
 )
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 def test_pages_hold_what_fits_once_best_first_and_read_little(
-    derivation: Derivation, pictures: list[list[Label]], searches: list[Search], limit: int
+    derivation: Derivation, pictures: list[list[Label]], searches: list[SearchQuery], limit: int
 ) -> None:
     records = fill(derivation, pictures)
-    with mock.patch.object(index_reader, "BLOCK", 6), mock.patch.object(index_reader, "MAX_READ", 8):
+    with mock.patch.object(search_scan, "BLOCK", 6), mock.patch.object(search_scan, "MAX_READ", 8):
         for search in searches:
             wanted = ranks(search, records)
             found = [match for page in pages(derivation, search, limit) for match in page]
@@ -104,12 +109,12 @@ def test_pages_hold_what_fits_once_best_first_and_read_little(
 )
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 def test_what_does_not_change_is_found_exactly_once_whatever_else_is_written(
-    derivation: Derivation, pictures: list[list[Label]], writes: list[tuple[int, Any]], search: Search, limit: int
+    derivation: Derivation, pictures: list[list[Label]], writes: list[tuple[int, Any]], search: SearchQuery, limit: int
 ) -> None:
     before = fill(derivation, pictures)
     after, changed, left = dict(before), set(), list(writes)
     found: list[str] = []
-    with mock.patch.object(index_reader, "BLOCK", 6), mock.patch.object(index_reader, "MAX_READ", 12):
+    with mock.patch.object(search_scan, "BLOCK", 6), mock.patch.object(search_scan, "MAX_READ", 12):
         for page in pages(derivation, search, limit, most=12):
             found += [match.item["image"] for match in page]
             if left:
@@ -130,12 +135,9 @@ def test_what_does_not_change_is_found_exactly_once_whatever_else_is_written(
 def test_the_rarest_label_is_read_and_nobody_elses_entries(derivation: Derivation) -> None:
     rare, common = Label(name="Rare", confidence=90), Label(name="Common", confidence=95)
     fill(derivation, [[common, rare] if number % 10 == 0 else [common] for number in range(30)])
-    search = Search(labels=("common", "rare"), match="all")
-    position, read = searcher(derivation).begin(search)
-    assert position.drivers == ("rare",)
-    assert read == 32
-    page = searcher(derivation).page(search, position, limit=100)
-    assert (len(page.matches), page.read, page.following) == (3, 3, None)
+    search = SearchQuery(labels=("common", "rare"), match="all")
+    page = searcher(derivation).page(search, None, limit=100)
+    assert (len(page.hits), page.items_read, page.cursor) == (3, 2 * SHARDS + 3, None)
 
 
 @pytest.mark.parametrize("limit", [1, 3, 100])
@@ -145,10 +147,13 @@ def test_labels_are_listed_with_their_counts_page_by_page(derivation: Derivation
     derivation.put(gone)
     derivation.project(gone)
     listed: list[tuple[str, int]] = []
-    after: str | None = ""
-    while after is not None:
-        page, after, read = searcher(derivation).labels("", limit=limit, after=after)
-        assert read <= 16 * limit
-        listed += page
+    cursor: str | None = None
+    while True:
+        page = searcher(derivation).labels("", cursor, limit)
+        assert page.items_read <= 16 * limit
+        listed += page.labels
+        if page.cursor is None:
+            break
+        cursor = page.cursor
     assert listed == [("Animal", 4), ("Beach", 8), ("Cat", 12), ("Dog", 15)]
-    assert searcher(derivation).labels("ca", limit=limit, after=None)[0] == [("Cat", 12)]
+    assert searcher(derivation).labels("ca", None, limit).labels == [("Cat", 12)]

@@ -7,8 +7,9 @@ import requests
 
 from common.runtime.recognition_event import Box, Failure, Instance, Label
 from recognition.runtime import list_images
-from recognition.runtime.records.image_records import Classification, Classifications
-from recognition.runtime.renditions.rendition_store import Made, RenditionIndex, Renditions
+from recognition.runtime.records.image_documents import INTERNAL
+from recognition.runtime.records.image_records import ImageRecord, ImageRecords
+from recognition.runtime.renditions.rendition_store import RenditionFiles, RenditionIndex, RenditionStore
 from tests.functional.conftest import Answer
 
 DOG = Label(
@@ -19,7 +20,7 @@ DOG = Label(
 )
 
 
-def record(image: str, minute: int, **values: object) -> Classification:
+def record(image: str, minute: int, **values: object) -> ImageRecord:
     plain: dict[str, object] = {
         "image": image,
         "image_id": f"id of {image}",
@@ -35,11 +36,11 @@ def record(image: str, minute: int, **values: object) -> Classification:
         "model": "3.0",
         "labels": (DOG,),
     }
-    return Classification(**(plain | values))  # type: ignore[arg-type]
+    return ImageRecord(**(plain | values))  # type: ignore[arg-type]
 
 
 @pytest.fixture
-def records(tables: dict[str, str], table: str, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Classifications:
+def records(tables: dict[str, str], table: str, bucket: str, monkeypatch: pytest.MonkeyPatch) -> ImageRecords:
     monkeypatch.setenv("CLASSIFICATIONS_TABLE", table)
     monkeypatch.setenv("LABEL_INDEX_TABLE", tables["labelindex"])
     monkeypatch.setenv("LABEL_COUNTS_TABLE", tables["labelcounts"])
@@ -48,18 +49,18 @@ def records(tables: dict[str, str], table: str, bucket: str, monkeypatch: pytest
     monkeypatch.setenv("IMAGE_BUCKET", bucket)
     monkeypatch.setenv("RENDITIONS_BUCKET", "renditions")
     monkeypatch.setenv("RENDITION_INDEX_TABLE", tables["renditionindex"])
-    return Classifications(boto3.client("dynamodb"), table)
+    return ImageRecords(boto3.client("dynamodb"), table)
 
 
 @pytest.fixture
-def renditions(records: Classifications, tables: dict[str, str]) -> Renditions:
+def renditions(records: ImageRecords, tables: dict[str, str]) -> RenditionStore:
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket="renditions")
-    return Renditions(s3, "renditions", RenditionIndex(boto3.client("dynamodb"), tables["renditionindex"]))
+    return RenditionStore(s3, "renditions", RenditionIndex(boto3.client("dynamodb"), tables["renditionindex"]))
 
 
 @pytest.fixture
-def get(records: Classifications, call: Callable[..., Answer]) -> Callable[..., Answer]:
+def get(records: ImageRecords, call: Callable[..., Answer]) -> Callable[..., Answer]:
     def got(path: str = "/", **query: str) -> Answer:
         parameters = {"image": path.removeprefix("/images/")} if path.startswith("/images/") else None
         return call(list_images.handler, "GET", path, query=query, parameters=parameters)
@@ -73,7 +74,7 @@ def test_an_empty_list_is_an_empty_list(get: Callable[..., Answer]) -> None:
     assert "Link" not in answer.headers
 
 
-def test_the_list_has_names_and_labels_newest_first(get: Callable[..., Answer], records: Classifications) -> None:
+def test_the_list_has_names_and_labels_newest_first(get: Callable[..., Answer], records: ImageRecords) -> None:
     records.put_if_newer(record("old.jpg", 1))
     records.put_if_newer(record("new.jpg", 3))
     records.put_if_newer(
@@ -86,13 +87,13 @@ def test_the_list_has_names_and_labels_newest_first(get: Callable[..., Answer], 
     assert answer.document[1]["failure"] == {"code": "ImageTooLargeException", "message": "m"}
 
 
-def test_deleted_images_are_not_listed_or_shown(get: Callable[..., Answer], records: Classifications) -> None:
+def test_deleted_images_are_not_listed_or_shown(get: Callable[..., Answer], records: ImageRecords) -> None:
     records.put_if_newer(record("a.jpg", 1, status="DELETED", expires_at=2_000_000_000))
     assert get().document == []
     assert get("/images/a.jpg").status == 404
 
 
-def test_following_the_links_gives_every_image_once(get: Callable[..., Answer], records: Classifications) -> None:
+def test_following_the_links_gives_every_image_once(get: Callable[..., Answer], records: ImageRecords) -> None:
     for number in range(7):
         records.put_if_newer(record(f"{number}.jpg", number % 3))  # with equal times
     seen, query, pages = [], {"limit": "3"}, 0
@@ -138,7 +139,7 @@ def test_a_made_up_cursor_is_refused(get: Callable[..., Answer], cursor: str) ->
 
 @pytest.mark.parametrize("name", ["img-01.jpg", "a/b c+d%41#?ü/日本.jpg", "100%.jpg", 'quo"te.jpg'])
 def test_an_image_is_shown_in_full_whatever_its_name(
-    get: Callable[..., Answer], records: Classifications, name: str
+    get: Callable[..., Answer], records: ImageRecords, name: str
 ) -> None:
     records.put_if_newer(record(name, 1))
     for answer in (get(f"/images/{quote(name)}"), get("/images", name=name)):
@@ -153,11 +154,11 @@ def test_an_image_is_shown_in_full_whatever_its_name(
             "instances": [{"confidence": 98.13, "box": {"left": 0.1, "top": 0.2, "width": 0.3, "height": 0.4}}],
         }
         assert answer.document["source_url"] == "https://host/a.jpg"
-        assert answer.document.keys().isdisjoint(list_images.INTERNAL)
+        assert answer.document.keys().isdisjoint(INTERNAL)
 
 
 def test_the_picture_url_opens_the_recognised_version_for_a_short_time(
-    get: Callable[..., Answer], records: Classifications
+    get: Callable[..., Answer], records: ImageRecords
 ) -> None:
     records.put_if_newer(record("a.jpg", 1))
     query = dict(parse_qsl(urlsplit(get("/images/a.jpg").document["picture_url"]).query))
@@ -178,14 +179,14 @@ def test_an_unknown_parameter_or_path_is_named(get: Callable[..., Answer]) -> No
     assert get("/elsewhere").status == 404
 
 
-def test_a_parameter_given_twice_is_refused(records: Classifications, call: Callable[..., Answer]) -> None:
+def test_a_parameter_given_twice_is_refused(records: ImageRecords, call: Callable[..., Answer]) -> None:
     answer = call(list_images.handler, "GET", "/", query=[("limit", "1"), ("limit", "2")])
     assert answer.status == 400
     assert "limit is given 2 times; it may be given once" in answer.document["error"]["message"]
 
 
 def test_deletion_leaves_a_marker_and_the_record_to_its_event(
-    get: Callable[..., Answer], records: Classifications, bucket: str, call: Callable[..., Answer]
+    get: Callable[..., Answer], records: ImageRecords, bucket: str, call: Callable[..., Answer]
 ) -> None:
     s3 = boto3.client("s3")
     name = "red flower+1.jpg"
@@ -202,7 +203,7 @@ def test_deletion_leaves_a_marker_and_the_record_to_its_event(
 
 @pytest.mark.parametrize("name", ["none.jpg", "gone.jpg", "x" * 3000])
 def test_what_is_not_there_cannot_be_deleted(
-    records: Classifications, bucket: str, call: Callable[..., Answer], name: str
+    records: ImageRecords, bucket: str, call: Callable[..., Answer], name: str
 ) -> None:
     records.put_if_newer(record("gone.jpg", 1, status="DELETED", labels=()))
     answer = call(list_images.handler, "DELETE", f"/images/{name}", parameters={"image": name})
@@ -214,11 +215,11 @@ def test_the_description_is_handed_out(get: Callable[..., Answer]) -> None:
     assert get("/openapi.json").document["openapi"].startswith("3.1")
 
 
-SHOWN, CONVERTED = Made(b"thumbnail", None), Made(b"thumbnail", b"display")
+SHOWN, CONVERTED = RenditionFiles(b"thumbnail", None), RenditionFiles(b"thumbnail", b"display")
 
 
 def test_entries_have_a_thumbnails_url_if_asked(
-    get: Callable[..., Answer], records: Classifications, renditions: Renditions
+    get: Callable[..., Answer], records: ImageRecords, renditions: RenditionStore
 ) -> None:
     """The same one each time, for a while: a browser keeps what it has under it."""
     records.put_if_newer(record("a.heic", 1))
@@ -236,7 +237,7 @@ def test_entries_have_a_thumbnails_url_if_asked(
 
 
 def test_urls_of_renditions_are_there_only_where_the_renditions_are(
-    get: Callable[..., Answer], records: Classifications, renditions: Renditions
+    get: Callable[..., Answer], records: ImageRecords, renditions: RenditionStore
 ) -> None:
     """A picture that browsers show has no larger form; another has none yet, or will never have any."""
     made = {"shown.jpg": SHOWN, "converted.heic": CONVERTED, "coming.heic": None, "page.html": None}
@@ -258,7 +259,7 @@ def test_urls_of_renditions_are_there_only_where_the_renditions_are(
 
 
 def test_a_replaced_picture_has_other_urls_of_its_own_version(
-    get: Callable[..., Answer], records: Classifications, renditions: Renditions
+    get: Callable[..., Answer], records: ImageRecords, renditions: RenditionStore
 ) -> None:
     """Under the old ones a browser keeps what it has loaded; the old renditions are not the new picture's."""
     urls = set()
@@ -273,13 +274,13 @@ def test_a_replaced_picture_has_other_urls_of_its_own_version(
 
 
 def test_the_thumbnails_of_a_page_take_a_call_for_each_hundred(
-    get: Callable[..., Answer], records: Classifications, renditions: Renditions, monkeypatch: pytest.MonkeyPatch
+    get: Callable[..., Answer], records: ImageRecords, renditions: RenditionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(205):
         records.put_if_newer(record(f"{number}.jpg", number % 60))
         renditions.index.put(f"id of {number}.jpg", "v1", display=False)
     calls: list[str] = []
-    dynamodb, s3 = list_images._renditions().dynamodb, list_images._s3()
+    dynamodb, s3 = list_images._documents().renditions.dynamodb, list_images._s3()
     for service in (dynamodb, s3):
         service.meta.events.register_last("before-call", lambda model, **_: calls.append(model.name), unique_id="seen")
     try:
@@ -291,7 +292,7 @@ def test_the_thumbnails_of_a_page_take_a_call_for_each_hundred(
     assert calls == ["Query"] + ["BatchGetItem"] * 3
 
 
-def test_the_next_page_has_thumbnails_too(get: Callable[..., Answer], records: Classifications) -> None:
+def test_the_next_page_has_thumbnails_too(get: Callable[..., Answer], records: ImageRecords) -> None:
     for number in range(2):
         records.put_if_newer(record(f"{number}.jpg", number))
     assert "thumbnails=true" in get(thumbnails="true", limit="1").headers["Link"]

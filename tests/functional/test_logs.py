@@ -16,7 +16,7 @@ from common.runtime import caches, http_api
 from common.settings import Settings
 from integration.runtime import send_email
 from recognition.runtime import list_images, update_index
-from recognition.runtime.records.image_records import Classification
+from recognition.runtime.records.image_records import ImageRecord
 from tests.conftest import Templates
 from tests.functional.conftest import (
     API_KEY,
@@ -101,7 +101,7 @@ def test_one_id_is_in_all_that_is_said_of_an_upload(
     s3: S3,
     rekognition: FakeRekognition,
     deliver: Callable[..., list[str]],
-    records: Callable[[str], Classification | None],
+    records: Callable[[str], ImageRecord | None],
     tables: dict[str, str],
     labels_topic: Topic,
     desk: Desk,

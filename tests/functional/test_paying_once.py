@@ -18,21 +18,21 @@ from common.runtime.recognition_event import Failure, Label
 from recognition.runtime import recognize_images
 from recognition.runtime.detection.detect_labels import Detection
 from recognition.runtime.recognize_images import Recognizer
-from recognition.runtime.records.image_records import Classification
-from recognition.runtime.spending.paid_answers import ClaimedError, Recognitions
+from recognition.runtime.records.image_records import ImageRecord
+from recognition.runtime.spending.paid_answers import ClaimedError, PaidAnswers
 from tests.functional.conftest import S3, Context, FakeRekognition, Topic, failed, sqs_event
 
 ANSWER = Detection(labels=(Label(name="Dog", confidence=98.13),), model="3.0", failure=None)
 
 
 @pytest.fixture
-def recognitions(tables: dict[str, str]) -> Recognitions:
-    return Recognitions(boto3.client("dynamodb"), tables["recognitions"])
+def answers(tables: dict[str, str]) -> PaidAnswers:
+    return PaidAnswers(boto3.client("dynamodb"), tables["recognitions"])
 
 
-def another(recognitions: Recognitions) -> Recognitions:
+def another(answers: PaidAnswers) -> PaidAnswers:
     """The same table, seen by another worker."""
-    return Recognitions(recognitions.dynamodb, recognitions.table)
+    return PaidAnswers(answers.dynamodb, answers.table)
 
 
 class Asked:
@@ -49,106 +49,106 @@ class Asked:
         return self.answer
 
 
-def test_a_stored_answer_is_given_to_everybody(recognitions: Recognitions) -> None:
+def test_a_stored_answer_is_given_to_everybody(answers: PaidAnswers) -> None:
     asked = Asked()
-    for reader in (recognitions, recognitions, another(recognitions)):
+    for reader in (answers, answers, another(answers)):
         assert reader.answer("c", refresh=None, lease_seconds=60, ask=asked) == ANSWER
     assert asked.times == 1
 
 
-def test_a_refusal_is_an_answer_too(recognitions: Recognitions) -> None:
+def test_a_refusal_is_an_answer_too(answers: PaidAnswers) -> None:
     refusal = Detection((), None, Failure(code="InvalidImageFormatException", message="m"))
     asked = Asked(refusal)
     for _ in range(2):
-        assert recognitions.answer("c", refresh=None, lease_seconds=60, ask=asked) == refusal
+        assert answers.answer("c", refresh=None, lease_seconds=60, ask=asked) == refusal
     assert asked.times == 1
 
 
-def test_while_one_worker_asks_another_is_told_how_long_to_wait(recognitions: Recognitions) -> None:
+def test_while_one_worker_asks_another_is_told_how_long_to_wait(answers: PaidAnswers) -> None:
     other = Asked()
 
     def meanwhile() -> Detection:
         with pytest.raises(ClaimedError) as told:
-            another(recognitions).answer("c", refresh=None, lease_seconds=60, ask=other)
+            another(answers).answer("c", refresh=None, lease_seconds=60, ask=other)
         assert told.value.seconds <= 3  # the claim is young
         return ANSWER
 
-    assert recognitions.answer("c", refresh=None, lease_seconds=60, ask=meanwhile) == ANSWER
+    assert answers.answer("c", refresh=None, lease_seconds=60, ask=meanwhile) == ANSWER
     assert other.times == 0
-    assert another(recognitions).answer("c", refresh=None, lease_seconds=60, ask=other) == ANSWER
+    assert another(answers).answer("c", refresh=None, lease_seconds=60, ask=other) == ANSWER
     assert other.times == 0
 
 
 @pytest.mark.parametrize("lease", [0.2, 8.0, 60.0, 66.5])
 def test_few_receives_are_spent_on_a_claim_that_is_never_given_back(
-    recognitions: Recognitions, lease: float, monkeypatch: pytest.MonkeyPatch
+    answers: PaidAnswers, lease: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = 1_000.0
     monkeypatch.setattr("recognition.runtime.spending.paid_answers.time.time", lambda: clock)
     with pytest.raises(SystemExit):
-        recognitions.answer("c", refresh=None, lease_seconds=lease, ask=Asked(SystemExit()))
+        answers.answer("c", refresh=None, lease_seconds=lease, ask=Asked(SystemExit()))
     for _ in range(8):
         try:
-            another(recognitions).answer("c", refresh=None, lease_seconds=lease, ask=Asked())
+            another(answers).answer("c", refresh=None, lease_seconds=lease, ask=Asked())
             break
         except ClaimedError as told:
             clock += told.seconds
     assert lease < clock - 1_000 <= lease + 2
 
 
-def test_the_claim_of_a_dead_worker_ends_with_its_lease(recognitions: Recognitions) -> None:
+def test_the_claim_of_a_dead_worker_ends_with_its_lease(answers: PaidAnswers) -> None:
     class DeadError(BaseException):
         """The worker is gone: nothing after it is run."""
 
     with pytest.raises(DeadError):
-        recognitions.answer("c", refresh=None, lease_seconds=0.2, ask=Asked(DeadError()))
+        answers.answer("c", refresh=None, lease_seconds=0.2, ask=Asked(DeadError()))
     with pytest.raises(ClaimedError):
-        another(recognitions).answer("c", refresh=None, lease_seconds=60, ask=Asked())
+        another(answers).answer("c", refresh=None, lease_seconds=60, ask=Asked())
     deadline, asked = time.monotonic() + 5, Asked()
     while True:
         try:
-            assert another(recognitions).answer("c", refresh=None, lease_seconds=60, ask=asked) == ANSWER
+            assert another(answers).answer("c", refresh=None, lease_seconds=60, ask=asked) == ANSWER
             break
         except ClaimedError:
             assert time.monotonic() < deadline
     assert asked.times == 1
 
 
-def test_a_transient_failure_gives_the_claim_back(recognitions: Recognitions) -> None:
+def test_a_transient_failure_gives_the_claim_back(answers: PaidAnswers) -> None:
     with pytest.raises(ConnectionError):
-        recognitions.answer("c", refresh=None, lease_seconds=60, ask=Asked(ConnectionError()))
-    assert another(recognitions).answer("c", refresh=None, lease_seconds=60, ask=Asked()) == ANSWER
+        answers.answer("c", refresh=None, lease_seconds=60, ask=Asked(ConnectionError()))
+    assert another(answers).answer("c", refresh=None, lease_seconds=60, ask=Asked()) == ANSWER
 
 
 def test_an_answer_that_cannot_be_stored_is_used_all_the_same(
-    recognitions: Recognitions, monkeypatch: pytest.MonkeyPatch
+    answers: PaidAnswers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is paid for; to raise would be to pay for it again."""
-    update, asked = recognitions.dynamodb.update_item, Asked()
+    update, asked = answers.dynamodb.update_item, Asked()
 
     def refuse_answers(**request: Any) -> Any:
         if "SET answer" in request["UpdateExpression"]:
             raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "m"}}, "UpdateItem")
         return update(**request)
 
-    monkeypatch.setattr(recognitions.dynamodb, "update_item", refuse_answers)
-    assert recognitions.answer("c", refresh=None, lease_seconds=60, ask=asked) == ANSWER
+    monkeypatch.setattr(answers.dynamodb, "update_item", refuse_answers)
+    assert answers.answer("c", refresh=None, lease_seconds=60, ask=asked) == ANSWER
     assert asked.times == 1
 
 
-def test_a_wish_for_a_new_answer_is_granted_once(recognitions: Recognitions) -> None:
+def test_a_wish_for_a_new_answer_is_granted_once(answers: PaidAnswers) -> None:
     asked = Asked()
     for refresh in (None, "wish 1", "wish 1", None, "wish 2", "wish 2"):
-        recognitions.answer("c", refresh=refresh, lease_seconds=60, ask=asked)
+        answers.answer("c", refresh=refresh, lease_seconds=60, ask=asked)
     assert asked.times == 3
 
 
-def test_threads_of_one_worker_that_meet_at_one_content_ask_once(recognitions: Recognitions) -> None:
+def test_threads_of_one_worker_that_meet_at_one_content_ask_once(answers: PaidAnswers) -> None:
     together, asked = threading.Barrier(8), Asked()
 
     def look(_: int) -> Detection:
         together.wait(5)
-        return recognitions.answer("c", refresh=None, lease_seconds=60, ask=asked)
+        return answers.answer("c", refresh=None, lease_seconds=60, ask=asked)
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(look, range(8))) == {ANSWER}
@@ -159,7 +159,7 @@ def test_the_same_bytes_under_other_names_cost_one_call(
     deliver: Callable[..., list[str]],
     s3: S3,
     rekognition: FakeRekognition,
-    records: Callable[[str], Classification | None],
+    records: Callable[[str], ImageRecord | None],
     labels_topic: Topic,
 ) -> None:
     names = [f"{number}.jpg" for number in range(10)]
@@ -211,7 +211,7 @@ def claim(worker: Recognizer, message: str, seconds: float) -> None:
     """Claim a message's content as another worker would, which then dies."""
     content = json.loads(message)["Records"][0]["s3"]["object"]
     body = boto3.client("s3").get_object(Bucket="images", Key=content["key"])["Body"].read()
-    another(worker.recognitions)._claim(f"{hashlib.sha256(body).hexdigest()}#{worker.fingerprint}", None, seconds)
+    another(worker.paid_answers)._claim(f"{hashlib.sha256(body).hexdigest()}#{worker.fingerprint}", None, seconds)
 
 
 def test_a_waiting_message_is_hidden_for_as_long_again_as_the_claim_is_old(

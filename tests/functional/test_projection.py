@@ -18,10 +18,10 @@ from common.runtime.message_batch import RetryLaterError
 from common.runtime.recognition_event import Box, Failure, Instance, Label, image_id
 from recognition.runtime import update_index
 from recognition.runtime.index import index_writer
-from recognition.runtime.index.index_writer import LabelIndex
-from recognition.runtime.records.image_records import Classification, Classifications, to_item
+from recognition.runtime.index.index_writer import IndexWriter
+from recognition.runtime.records.image_records import ImageRecord, ImageRecords, to_item
 from recognition.runtime.records.result_documents import ResultDocuments
-from recognition.runtime.update_index import Projector
+from recognition.runtime.update_index import IndexUpdater
 from tests.conftest import Templates
 from tests.counted import COUNTED
 from tests.derived import Derived, expected, found
@@ -41,7 +41,7 @@ MANY = tuple(
 )
 
 
-def record(image: str, *labels: Label, sequencer: int = 1, **values: Any) -> Classification:
+def record(image: str, *labels: Label, sequencer: int = 1, **values: Any) -> ImageRecord:
     plain: dict[str, Any] = {
         "image": image,
         "image_id": image_id("images", image),
@@ -55,7 +55,7 @@ def record(image: str, *labels: Label, sequencer: int = 1, **values: Any) -> Cla
         "model": "3.0",
         "labels": labels,
     }
-    return Classification(**(plain | values))
+    return ImageRecord(**(plain | values))
 
 
 @dataclasses.dataclass
@@ -67,20 +67,20 @@ class Derivation:
     dynamodb: Any = dataclasses.field(default_factory=lambda: boto3.client("dynamodb"))
     s3: Any = dataclasses.field(default_factory=lambda: boto3.client("s3"))
 
-    def worker(self, wrap: Callable[[Any], Any] = lambda client: client) -> Projector:
+    def worker(self, wrap: Callable[[Any], Any] = lambda client: client) -> IndexUpdater:
         dynamodb, s3 = wrap(self.dynamodb), wrap(self.s3)
-        return Projector(
-            records=Classifications(dynamodb, self.tables["classifications"]),
-            index=LabelIndex(
+        return IndexUpdater(
+            records=ImageRecords(dynamodb, self.tables["classifications"]),
+            index=IndexWriter(
                 dynamodb, self.tables["labelindex"], self.tables["labelcounts"], self.tables["projections"]
             ),
             results=ResultDocuments(s3, self.results),
         )
 
-    def put(self, stored: Classification) -> None:
+    def put(self, stored: ImageRecord) -> None:
         self.dynamodb.put_item(TableName=self.tables["classifications"], Item=to_item(stored))
 
-    def project(self, stored: Classification, *, rewrite: bool = False) -> None:
+    def project(self, stored: ImageRecord, *, rewrite: bool = False) -> None:
         self.worker().handle(stored.image, stored.image_id, rewrite=rewrite)
 
     def found(self) -> Derived:
@@ -268,7 +268,7 @@ def test_in_the_end_everything_derived_is_what_the_records_say(
 ) -> None:
     """Records are stored and announced; messages come doubled, late and in any order; workers die and overtake."""
     run = Run(derivation)
-    with mock.patch.object(index_writer, "MAX_ITEMS", 6):  # so that few labels take several transactions
+    with mock.patch.object(index_writer, "MAX_TRANSACTION_ITEMS", 6):  # so that few labels take several transactions
         for action, which, detail in actions:
             getattr(run, action)(which, detail)
         random.Random(seed).shuffle(run.queue)
@@ -283,8 +283,8 @@ class Run:
     def __init__(self, derivation: Derivation) -> None:
         derivation.empty()
         self.derivation = derivation
-        self.current: dict[str, Classification] = {}
-        self.queue: list[Classification] = []
+        self.current: dict[str, ImageRecord] = {}
+        self.queue: list[ImageRecord] = []
         self.changes = 0
 
     def store(self, name: str, state: tuple[str, list[Label]]) -> None:
@@ -324,12 +324,12 @@ class Run:
             self._interrupted(message, when, other)
             self.queue.remove(message)
 
-    def _interrupted(self, message: Classification, when: int, then: Callable[[], None]) -> None:
+    def _interrupted(self, message: ImageRecord, when: int, then: Callable[[], None]) -> None:
         calls: list[int] = []
         worker = self.derivation.worker(lambda client: Interrupted(client, calls, when, then))
         worker.handle(message.image, message.image_id, rewrite=False)
 
-    def _message(self, which: int) -> list[Classification]:
+    def _message(self, which: int) -> list[ImageRecord]:
         return [self.queue[which % len(self.queue)]] if self.queue else []
 
 
@@ -344,7 +344,7 @@ class Run:
     ids=["overwritten", "deleted", "created"],
 )
 def test_a_worker_that_is_overtaken_or_dies_at_any_of_its_calls_spoils_nothing(
-    derivation: Derivation, first: Classification, then: Classification, when: int
+    derivation: Derivation, first: ImageRecord, then: ImageRecord, when: int
 ) -> None:
     """The overtaking worker is done before the next call; nobody comes after the overtaken one."""
 

@@ -18,9 +18,9 @@ from common.runtime import caches
 from common.runtime.aws_clients import client
 from recognition.runtime import enforce_budget, list_images, recognize_images
 from recognition.runtime.recognize_images import Recognizer
-from recognition.runtime.records.image_records import Classification
+from recognition.runtime.records.image_records import ImageRecord
 from recognition.runtime.spending import monthly_usage
-from recognition.runtime.spending.monthly_usage import OverBudgetError, Usage
+from recognition.runtime.spending.monthly_usage import OverBudgetError, UsageTable
 from tests.counted import COUNTED
 from tests.functional.conftest import S3, Answer, Context, FakeRekognition, emitted, failed, kinds, sqs_event
 
@@ -39,13 +39,13 @@ def today(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
 
 
 @pytest.fixture
-def spending(tables: dict[str, str], today: Callable[[int, int], None]) -> Callable[[str], Usage]:
+def spending(tables: dict[str, str], today: Callable[[int, int], None]) -> Callable[[str], UsageTable]:
     """The table, as a worker with this budget sees it."""
-    return lambda dollars: Usage(tables["usage"], Decimal(dollars))
+    return lambda dollars: UsageTable(tables["usage"], Decimal(dollars))
 
 
-def counted(table: Usage) -> tuple[int, int]:
-    month = table.of_this_month()
+def counted(table: UsageTable) -> tuple[int, int]:
+    month = table.this_month()
     return month.calls, month.cache_hits
 
 
@@ -62,18 +62,18 @@ class Atomic:
 
 
 def test_many_workers_at_once_make_exactly_the_calls_that_the_budget_pays_for(
-    spending: Callable[[str], Usage],
+    spending: Callable[[str], UsageTable],
 ) -> None:
     table: Any = Atomic()
-    workers = [dataclasses.replace(spending("0.025"), dynamodb=table, once=table) for _ in range(8)]
+    workers = [dataclasses.replace(spending("0.025"), dynamodb=table, without_retries=table) for _ in range(8)]
     together, made = threading.Barrier(8), []
 
-    def work(worker: Usage) -> int:
+    def work(worker: UsageTable) -> int:
         together.wait(10)
         refused = 0
         for _ in range(8):
             try:
-                with worker.call():
+                with worker.count_call():
                     made.append(1)
             except OverBudgetError:
                 refused += 1
@@ -84,34 +84,34 @@ def test_many_workers_at_once_make_exactly_the_calls_that_the_budget_pays_for(
     assert (len(made), refused, counted(spending("0"))) == (25, 39, (25, 0))
 
 
-def test_a_refused_call_is_given_back_and_a_dead_workers_is_not(spending: Callable[[str], Usage]) -> None:
+def test_a_refused_call_is_given_back_and_a_dead_workers_is_not(spending: Callable[[str], UsageTable]) -> None:
     class DeadError(BaseException):
         """The worker is gone."""
 
     worker = spending("0.002")
     for _ in range(3):
-        with pytest.raises(ClientError), worker.call():
+        with pytest.raises(ClientError), worker.count_call():
             raise THROTTLED
     assert counted(worker) == (0, 0)
-    with pytest.raises(DeadError), worker.call():
+    with pytest.raises(DeadError), worker.count_call():
         raise DeadError
     assert counted(worker) == (1, 0)
 
 
-def test_a_call_that_cannot_be_counted_is_not_made(spending: Callable[[str], Usage]) -> None:
+def test_a_call_that_cannot_be_counted_is_not_made(spending: Callable[[str], UsageTable]) -> None:
     nowhere = dataclasses.replace(spending("0"), table="nowhere")
-    with pytest.raises(ClientError, match="ResourceNotFound"), nowhere.call():
+    with pytest.raises(ClientError, match="ResourceNotFound"), nowhere.count_call():
         pytest.fail("it was made")
     nowhere.count_cache_hit()  # which is no reason to fail
 
 
 def test_the_next_month_has_a_budget_of_its_own_and_a_raised_one_counts_at_once(
-    spending: Callable[[str], Usage], today: Callable[[int, int], None]
+    spending: Callable[[str], UsageTable], today: Callable[[int, int], None]
 ) -> None:
-    def spend(worker: Usage) -> None:
+    def spend(worker: UsageTable) -> None:
         with suppress(OverBudgetError):
             while True:
-                with worker.call():
+                with worker.count_call():
                     pass
 
     today(11, 30)
@@ -121,7 +121,7 @@ def test_the_next_month_has_a_budget_of_its_own_and_a_raised_one_counts_at_once(
     today(12, 1)
     spend(spending("0.003"))
     assert counted(spending("0")) == (3, 0)
-    assert spending("0").of_last_month().calls == 5
+    assert spending("0").last_month().calls == 5
 
 
 class Silent(BaseHTTPRequestHandler):
@@ -147,13 +147,13 @@ def silent() -> Iterator[str]:
 
 
 def test_a_request_without_an_answer_counts_each_time_it_is_sent(
-    spending: Callable[[str], Usage], silent: str, monkeypatch: pytest.MonkeyPatch
+    spending: Callable[[str], UsageTable], silent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody knows whether it is billed."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_REKOGNITION", silent)
     worker = spending("0")
-    rekognition = worker.watch(client("rekognition"))
-    with pytest.raises(HTTPClientError), worker.call():
+    rekognition = worker.count_unanswered(client("rekognition"))
+    with pytest.raises(HTTPClientError), worker.count_call():
         rekognition.detect_labels(Image={"Bytes": b"x"})
     assert len(Silent.taken) > 1
     assert counted(worker) == (len(Silent.taken), 0)
@@ -165,7 +165,7 @@ def worker_with(worker: Recognizer, monkeypatch: pytest.MonkeyPatch) -> Callable
 
     def given(dollars: str) -> None:
         table: Any = Atomic()
-        made = dataclasses.replace(worker, usage=Usage(worker.usage.table, Decimal(dollars), table, table))
+        made = dataclasses.replace(worker, usage=UsageTable(worker.usage.table, Decimal(dollars), table, table))
         monkeypatch.setattr(recognize_images, "recognizer", lambda: made)
 
     return given
@@ -177,7 +177,7 @@ def test_pictures_over_the_budget_wait_and_are_recognised_when_it_was_raised(
     worker_with: Callable[[str], None],
     s3: S3,
     rekognition: FakeRekognition,
-    records: Callable[[str], Classification | None],
+    records: Callable[[str], ImageRecord | None],
 ) -> None:
     worker_with("0.003")
     messages = [s3.put(f"{number}.jpg") for number in range(6)]
@@ -238,7 +238,7 @@ def reader(tables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_months_usage_is_shown_by_its_days(
-    spending: Callable[[str], Usage],
+    spending: Callable[[str], UsageTable],
     today: Callable[[int, int], None],
     call: Callable[..., Answer],
     reader: None,
@@ -247,7 +247,7 @@ def test_a_months_usage_is_shown_by_its_days(
     monkeypatch.setenv("MONTHLY_BUDGET_USD", "12.5")
     for month, day in ((10, 31), (11, 1), (11, 1), (11, 30)):
         today(month, day)
-        with spending("0").call():
+        with spending("0").count_call():
             pass
         spending("0").count_cache_hit()
     shown = call(list_images.handler, "GET", "/usage").document
@@ -296,29 +296,29 @@ class Minute:
 
 
 @pytest.fixture
-def minute(spending: Callable[[str], Usage], monkeypatch: pytest.MonkeyPatch) -> Minute:
+def minute(spending: Callable[[str], UsageTable], monkeypatch: pytest.MonkeyPatch) -> Minute:
     """In a month in which two calls were made."""
     for _ in range(2):
-        with spending("0").call():
+        with spending("0").count_call():
             pass
     monkeypatch.setenv("USAGE_TABLE", spending("0").table)
     monkeypatch.setenv("EVENT_SOURCE_MAPPING", "mapping")
     monkeypatch.setenv("IS_WATCHED", "true")
     functions = Functions()
-    monkeypatch.setattr(enforce_budget, "_valve", lambda: enforce_budget.Valve(functions, "mapping"))  # type: ignore[arg-type]
+    monkeypatch.setattr(enforce_budget, "_queue_switch", lambda: enforce_budget.QueueSwitch(functions, "mapping"))  # type: ignore[arg-type]
     return Minute(functions, monkeypatch)
 
 
 def test_the_queue_is_read_until_the_budget_is_used_up_and_again_when_there_is_one(
-    minute: Minute, today: Callable[[int, int], None], spending: Callable[[str], Usage]
+    minute: Minute, today: Callable[[int, int], None], spending: Callable[[str], UsageTable]
 ) -> None:
     assert minute.run("0") == "Enabled"  # no budget
     assert minute.run("0.003") == "Enabled"
-    assert not spending("0").paused()
+    assert not spending("0").is_paused()
     assert [minute.run("0.002"), minute.run("0.002")] == ["Disabled", "Disabled"]
-    assert spending("0").paused()
+    assert spending("0").is_paused()
     assert minute.run("0.003") == "Enabled"  # raised
-    assert not spending("0").paused()
+    assert not spending("0").is_paused()
     assert [minute.run("0.002"), minute.run("0.0")] == ["Disabled", "Enabled"]  # removed
     assert minute.run("0.002") == "Disabled"
     today(12, 1)  # the month has turned

@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from cli.reproject import Places, _announcement, _unseen
-from recognition.runtime.records.image_records import Classification
+from recognition.runtime.records.image_records import ImageRecord
 from tests.functional.conftest import S3, FakeRekognition
 
 
@@ -17,7 +17,7 @@ def test_what_the_records_do_not_say_of_the_objects_is_told_again(
     s3: S3,
     tables: dict[str, str],
     rekognition: FakeRekognition,
-    records: Callable[[str], Classification | None],
+    records: Callable[[str], ImageRecord | None],
 ) -> None:
     places = Places(tables["classifications"], "", "", "", s3.bucket, "")
     known = [s3.put(name) for name in ("same.jpg", "overwritten.jpg", "deleted.jpg", "back.jpg", "gone.jpg")]
@@ -59,7 +59,7 @@ def test_what_changes_meanwhile_stays_as_it_became(
     deliver: Callable[..., list[str]],
     s3: S3,
     tables: dict[str, str],
-    records: Callable[[str], Classification | None],
+    records: Callable[[str], ImageRecord | None],
     moment: str,
 ) -> None:
     """After S3 was listed, after the records were read, or after it was told."""

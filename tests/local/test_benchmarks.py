@@ -21,7 +21,7 @@ from benchmarks.soak.load import Load
 from benchmarks.soak.sampling import Sampler
 from common.runtime.recognition_event import Label
 from local.cloud import Cloud, Endpoints
-from recognition.runtime.records.image_records import Classification
+from recognition.runtime.records.image_records import ImageRecord
 from tests.derived import Derived, expected
 
 TEMPLATE = {
@@ -184,10 +184,10 @@ def test_the_index_that_is_searched_is_what_project_would_have_written(tmp_path:
     assert counts == derived.counts
 
 
-def record(image: str, version: str, status: Any = "RECOGNIZED") -> Classification:
+def record(image: str, version: str, status: Any = "RECOGNIZED") -> ImageRecord:
     labels = (Label(name="red", confidence=99.5, parents=("colour",)),) if status == "RECOGNIZED" else ()
     times: dict[str, Any] = {"uploaded_at": "2026-11-20T09:30:00.000Z", "recognized_at": "2026-11-20T09:30:01.000Z"}
-    return Classification(
+    return ImageRecord(
         image=image, image_id=f"id of {image}", status=status, bucket="b", sequencer="1", fingerprint="f",
         version_id=version, labels=labels, **times,
     )  # fmt: skip

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from common.runtime.recognition_event import Box, Failure, Instance, Label
 from recognition.runtime.records import image_records
-from recognition.runtime.records.image_records import Classification
+from recognition.runtime.records.image_records import ImageRecord
 from tests.unit.strategies import labels
 
 records = st.builds(
-    Classification,
+    ImageRecord,
     image=st.text(min_size=1, max_size=20),
     image_id=st.uuids().map(str),
     status=st.sampled_from(["RECOGNIZED", "FAILED", "DELETED"]),
@@ -30,21 +30,21 @@ records = st.builds(
 
 
 @given(records)
-def test_a_record_reads_back_as_what_was_written(record: Classification) -> None:
+def test_a_record_reads_back_as_what_was_written(record: ImageRecord) -> None:
     assert image_records.from_item(image_records.to_item(record)) == record
 
 
-def stored(record: Classification) -> dict[str, Any]:
+def stored(record: ImageRecord) -> dict[str, Any]:
     item = image_records.to_item(record)
     return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
 
 
-def person(*, instances: int) -> Classification:
+def person(*, instances: int) -> ImageRecord:
     box = Box(left=0.1, top=0.2, width=0.3, height=0.4)
     label = Label(
         name="Person", confidence=98.87621307373047, instances=(Instance(confidence=98.5, box=box),) * instances
     )
-    return Classification(
+    return ImageRecord(
         image="a.jpg",
         image_id="id",
         status="RECOGNIZED",

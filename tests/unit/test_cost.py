@@ -9,7 +9,7 @@ from cli.cost import AmountError, bill, count, idle, settings_in_force, show, si
 from common.runtime.recognition_event import Box, Instance, Label
 from common.setting_types import SettingsError
 from common.settings import Receiver, Settings
-from recognition.runtime.records.image_records import Classification, to_item
+from recognition.runtime.records.image_records import ImageRecord, to_item
 from tests.conftest import ROOT
 
 US = Settings(region="us-east-1")
@@ -89,7 +89,7 @@ def test_records_are_no_larger_than_estimated() -> None:
         )
         for number in range(10)
     )  # fmt: skip
-    record = Classification(
+    record = ImageRecord(
         image="holiday/red flower.jpg", image_id="edc67796-1be9-5d95-9291-4e780fc65789", status="RECOGNIZED",
         bucket="apistack-imagebucket97210811-d66cacf49cdbd", sequencer="0" * 64, uploaded_at="2026-11-20T09:30:00.123Z",
         recognized_at="2026-11-20T09:30:01.456Z", fingerprint="f" * 64, model="3.0", labels=labels,

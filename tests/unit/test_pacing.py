@@ -27,24 +27,24 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_beyond_a_quarter_of_a_second_calls_are_spread_evenly_whatever_the_thread(clock: Clock) -> None:
-    pace = token_bucket.Pace(20)
+    bucket = token_bucket.TokenBucket(20)
     with ThreadPoolExecutor(10) as pool:
-        list(pool.map(lambda _: pace.wait(), range(10)))
+        list(pool.map(lambda _: bucket.take(), range(10)))
     assert sorted(clock.slept) == pytest.approx([0, 0, 0, 0, 0, 0, 0.05, 0.1, 0.15, 0.2])
 
 
 def test_a_long_pause_saves_up_no_more_than_that(clock: Clock) -> None:
-    pace = token_bucket.Pace(20)
+    bucket = token_bucket.TokenBucket(20)
     for _ in range(2):
         clock.now += 3600
         clock.slept.clear()
         for _ in range(8):
-            pace.wait()
+            bucket.take()
         assert clock.slept == pytest.approx([0, 0, 0, 0, 0, 0, 0.05, 0.1])
 
 
 def test_a_slow_pace_lets_no_two_calls_through_at_once(clock: Clock) -> None:
-    pace = token_bucket.Pace(2)
+    bucket = token_bucket.TokenBucket(2)
     for _ in range(3):
-        pace.wait()
+        bucket.take()
     assert clock.slept == pytest.approx([0, 0.25, 0.75])

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from common.runtime.dynamodb_items import from_attributes
 from common.runtime.message_batch import RetryLaterError
 from common.runtime.s3_events import Change
-from recognition.runtime.detection.stored_pictures import Originals
-from recognition.runtime.make_renditions import Renderer
-from recognition.runtime.renditions.rendition_store import RenditionIndex, Renditions
+from recognition.runtime.make_renditions import RenditionUpdater
+from recognition.runtime.pictures.stored_pictures import StoredPictures
+from recognition.runtime.renditions.rendition_store import RenditionIndex, RenditionStore
 
 JPEG, HEIC, NONE = b"\xff\xd8\xff", b"\0\0\0\0ftypheic", b"no picture"
 
@@ -65,10 +65,10 @@ class World:
             return
         self.events -= 1
         try:
-            originals = Undecoded(self, 1000, 1000)  # type: ignore[arg-type]
-            renditions = Renditions(self, "renditions", RenditionIndex(self, "index"))  # type: ignore[arg-type]
-            renderer = Renderer(self, originals, renditions)  # type: ignore[arg-type]
-            renderer.handle(CHANGE, seconds=60)
+            pictures = Undecoded(self, 1000, 1000)  # type: ignore[arg-type]
+            renditions = RenditionStore(self, "renditions", RenditionIndex(self, "index"))  # type: ignore[arg-type]
+            rendition_updater = RenditionUpdater(self, pictures, renditions)  # type: ignore[arg-type]
+            rendition_updater.handle(CHANGE, seconds=60)
         except (DeathError, RetryLaterError):
             self.events += 1
 
@@ -104,7 +104,7 @@ class World:
         self.entered.pop(from_attributes(Key)["image_id"], None)
 
 
-class Undecoded(Originals):
+class Undecoded(StoredPictures):
     """Makes of a picture what says of which it is."""
 
     def jpeg(self, file: IO[bytes], *, form: str, seconds: float) -> bytes:

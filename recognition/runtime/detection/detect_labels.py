@@ -1,4 +1,4 @@
-"""Asking Amazon Rekognition what is in a picture, and which of its refusals are final."""
+"""Call Amazon Rekognition's DetectLabels, and tell final refusals from transient errors."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
         LabelTypeDef,
     )
 
-PERMANENT = frozenset({"ImageTooLargeException", "InvalidImageFormatException", "InvalidParameterException"})
-"""Errors that the picture itself causes (`InvalidParameterException`: a side under 80 pixels), so that asking
-again is no use. All others may pass: `InvalidS3ObjectException` and `AccessDeniedException` too, which also
-stand for a missing permission. Source: the API reference of DetectLabels."""
+FINAL_ERRORS = frozenset({"ImageTooLargeException", "InvalidImageFormatException", "InvalidParameterException"})
+"""Errors that the picture itself causes (`InvalidParameterException`: a side is under 80 pixels). A second call gives
+the same answer. All other errors may pass. `InvalidS3ObjectException` and `AccessDeniedException` belong to these,
+because they also stand for a missing permission. Source: the API reference of DetectLabels."""
 
 
 @dataclass(frozen=True)
 class Detection:
-    """Rekognition's answer: labels and the version of its model, or why there can be none.
+    """Rekognition's answer: the labels and the version of its model, or the failure.
 
-    `truncated`: the instances were left out, because there were too many to be stored.
+    `truncated` is True if the instances were left out because they were too large to store.
     """
 
     labels: tuple[Label, ...]
@@ -39,20 +39,20 @@ def detect(rekognition: "RekognitionClient", image: "ImageTypeDef", parameters: 
     """Call DetectLabels on a picture.
 
     Raises:
-        ClientError, BotoCoreError: for now; asking again may succeed.
+        ClientError, BotoCoreError: a transient error; another call may succeed.
     """
     try:
         answer = rekognition.detect_labels(Image=image, **parameters)
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        if code not in PERMANENT:
+        if code not in FINAL_ERRORS:
             raise
         return Detection((), None, Failure(code=code, message=error.response["Error"]["Message"]))
     return from_answer(answer)
 
 
 def from_answer(answer: "DetectLabelsResponseTypeDef") -> Detection:
-    """Rekognition's answer in our terms."""
+    """Translate an answer of DetectLabels."""
     return Detection(tuple(_label(label) for label in answer["Labels"]), answer["LabelModelVersion"], None)
 
 

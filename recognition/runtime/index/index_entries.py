@@ -1,7 +1,8 @@
-"""The shape of the label index: under which names an image is found, and where its entries stand.
+"""Define the terms under which an image is found, and the keys of the label index.
 
-Three tables are derived from the records. `LabelIndex` has one entry for each image and name, the surest first;
-`LabelCounts` has the number of images of each name, in shards; `Projections` has what of an image stands in both.
+Three tables are derived from the records. `LabelIndex` has one entry for each image and term, the surest first.
+`LabelCounts` has the number of images of each term, in shards. `Projections` has the state of each image in the other
+two.
 """
 
 from collections.abc import Mapping
@@ -11,78 +12,80 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 if TYPE_CHECKING:
-    from recognition.runtime.records.image_records import Classification
+    from recognition.runtime.records.image_records import ImageRecord
 
 SHARDS = 16
-SURE = 1_000_000
-"""A confidence of 100 %: confidences are whole ten-thousandths of a per cent, cut off, so that they compare exactly."""
+MAX_CONFIDENCE = 1_000_000
+"""A confidence of 100 %. Confidences are cut off to whole ten-thousandths of a per cent, so that they compare
+exactly."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Name:
-    """A name under which an image is found: in Rekognition's spelling, and how sure that is."""
+class Term:
+    """A name under which an image is found, in Rekognition's spelling, with the confidence of the image's label."""
 
     spelling: str
     confidence: int
 
 
 def fold(name: str) -> str:
-    """The form in which names are compared."""
+    """Return the form in which terms are compared."""
     return name.casefold()
 
 
-def units(per_cent: float) -> int:
-    """A confidence as the index keeps it."""
-    return min(SURE, max(0, int(Decimal(str(per_cent)) * (SURE // 100))))
+def index_confidence(per_cent: float) -> int:
+    """Convert a confidence from per cent to the units of MAX_CONFIDENCE."""
+    return min(MAX_CONFIDENCE, max(0, int(Decimal(str(per_cent)) * (MAX_CONFIDENCE // 100))))
 
 
 def rank(confidence: int, image_id: str) -> str:
-    """Where an entry stands under its name: the surest first, in an order that is the same under every name."""
-    return f"{SURE - confidence:07d}#{image_id}"
+    """Return the sort key of an entry. The surest entry comes first, in the same order under every term."""
+    return f"{MAX_CONFIDENCE - confidence:07d}#{image_id}"
 
 
 def last_rank(confidence: int) -> str:
-    """Where the entries of this confidence end, under every name."""
-    return f"{rank(confidence, '')}~"  # behind all UUIDs
+    """Return a rank behind all entries of this confidence."""
+    return f"{rank(confidence, '')}~"  # `~` sorts behind every UUID
 
 
-def names(record: "Classification | None") -> dict[str, Name]:
-    """What an image is found under: its labels, their parents and aliases, each at the highest confidence.
+def terms(record: "ImageRecord | None") -> dict[str, Term]:
+    """Return the terms of an image by their folded names: labels, parents and aliases, each at its highest confidence.
 
-    Nothing for an image that is deleted, failed or gone.
+    An image without labels (deleted, failed or without a record) has no terms.
     """
-    found: dict[str, Name] = {}
+    found: dict[str, Term] = {}
     for label in record.labels if record and record.status == "RECOGNIZED" else ():
-        confidence = units(label.confidence)
+        confidence = index_confidence(label.confidence)
         for spelling in filter(None, (label.name, *label.parents, *label.aliases)):
             known = found.get(fold(spelling))
             if known is None or known.confidence < confidence:
-                found[fold(spelling)] = Name(spelling=known.spelling if known else spelling, confidence=confidence)
+                found[fold(spelling)] = Term(spelling=known.spelling if known else spelling, confidence=confidence)
     return found
 
 
 def entry_key(name: str, confidence: int, image_id: str) -> dict[str, Any]:
-    """The key of an entry in `LabelIndex`."""
+    """Return the key of an entry in `LabelIndex`."""
     return {"label": {"S": name}, "rank": {"S": rank(confidence, image_id)}}
 
 
-def entry(record: "Classification", found: Mapping[str, Name]) -> dict[str, Any]:
-    """What all entries of an image hold beside their keys: what a list shows, and all names with their confidences."""
+def entry(record: "ImageRecord", found: Mapping[str, Term]) -> dict[str, Any]:
+    """Return the attributes that all entries of an image share: the members of a list, and the terms' confidences."""
     return {
         "image": record.image,
         "image_id": record.image_id,
         "uploaded_at": record.uploaded_at,
         "recognized_at": record.recognized_at,
         "label_names": [label.name for label in record.labels],
-        "confidences": {name: found[name].confidence for name in found},
+        "confidences": {name: term.confidence for name, term in found.items()},
     }
 
 
 def shard(image_id: str) -> str:
-    """The shard that counts an image: so that images of one label seldom meet at one counter."""
+    """Return the shard that counts an image. With several shards, images of one label seldom update the same
+    counter."""
     return str(UUID(image_id).int % SHARDS)
 
 
 def count_key(name: str, shard: str) -> dict[str, Any]:
-    """The key of a counter in `LabelCounts`."""
+    """Return the key of a counter in `LabelCounts`."""
     return {"shard": {"S": shard}, "label": {"S": name}}

@@ -1,4 +1,4 @@
-"""Bringing the label index up to an image's record, in transactions that leave it exact whatever happens in between."""
+"""Make the label index agree with an image's record, in transactions that keep it exact after any interruption."""
 
 import hashlib
 import json
@@ -12,33 +12,34 @@ from botocore.exceptions import ClientError
 
 from common.runtime.dynamodb_items import from_attributes, to_attributes
 from common.runtime.message_batch import RetryLaterError
-from recognition.runtime.index.index_entries import Name, count_key, entry, entry_key, names, shard
-from recognition.runtime.records.image_records import Classification
+from recognition.runtime.index.index_entries import Term, count_key, entry, entry_key, shard, terms
+from recognition.runtime.records.image_records import ImageRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-MAX_ITEMS = 100  # of a transaction
-TRIES = 6
+MAX_TRANSACTION_ITEMS = 100
+MAX_ATTEMPTS = 6
 FIRST_WAIT_SECONDS = 0.02
-WAIT_SECONDS = 5
-TOMBSTONE_SECONDS = 30 * 24 * 3600
-PASSING = frozenset({"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
-"""What an item of a cancelled transaction says if the same transaction may succeed the next time."""
+RETRY_SECONDS = 5
+EMPTY_STATE_SECONDS = 30 * 24 * 3600
+TRANSIENT_REASONS = frozenset({"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+"""Reasons of a cancelled transaction that may succeed at the next attempt. `None` stands for an item without a
+fault."""
 
 Step = tuple[str, int | None, list[dict[str, Any]]]
-"""A name, its confidence afterwards (None: it is no longer there), and the writes that make it so."""
+"""A term, its confidence afterwards (None if the term is removed), and the writes that get it there."""
 
 
 class OvertakenError(Exception):
-    """Something else has brought the index up to this image since it was looked at."""
+    """Another worker has updated the index for this image since its state was read."""
 
 
 @dataclass(frozen=True)
-class Projection:
-    """What of an image stands in the index: its names with their confidences, and a digest of its entries' content.
+class IndexedImage:
+    """The state of an image in the index: its terms with their confidences, and a digest of its entries' content.
 
-    Without the digest the entries are of more than one content. `revision` counts the transactions.
+    The digest is missing while the entries have different contents. `revision` counts the transactions.
     """
 
     image_id: str
@@ -48,43 +49,44 @@ class Projection:
 
 
 @dataclass(frozen=True)
-class LabelIndex:
-    """The three tables, as `update_index` writes them."""
+class IndexWriter:
+    """Writes the tables `LabelIndex`, `LabelCounts` and `Projections`."""
 
     dynamodb: "DynamoDBClient"
     index: str
     counts: str
     projections: str
 
-    def look(self, image: str) -> Projection | None:
-        """What of the image stands in the index, as of the last transaction."""
+    def read(self, image: str) -> IndexedImage | None:
+        """Read the state of an image after the last transaction."""
         answer = self.dynamodb.get_item(TableName=self.projections, Key={"image": {"S": image}}, ConsistentRead=True)
         if "Item" not in answer:
             return None
         item = from_attributes(answer["Item"])
-        return Projection(item["image_id"], item["revision"], item["confidences"], item.get("content"))
+        return IndexedImage(item["image_id"], item["revision"], item["confidences"], item.get("content"))
 
-    def bring_up(
-        self, image: str, image_id: str, record: Classification | None, *, seen: Projection | None, rewrite: bool
+    def reconcile(
+        self, image: str, image_id: str, record: ImageRecord | None, *, seen: IndexedImage | None, rewrite: bool
     ) -> None:
-        """Make the image's entries and counts what the record says, given what was seen there before it was read.
+        """Make the image's entries and counts agree with its record.
 
-        One transaction, or several where more than a hundred items change; after each of them counts, entries and
-        projection agree. The revision is always raised, so that whoever looked earlier must look again.
-        `rewrite`: also write the entries anew that should be there already.
+        `seen` is the image's state in the index, read before the record. The change is one transaction, or several if
+        more than a hundred items change. After each of them, counts, entries and state agree. The revision always
+        grows, so a worker that read the state earlier has to read it again. With `rewrite`, also the entries that
+        should be right already are written.
 
         Raises:
-            OvertakenError: look again.
-            RetryLaterError: other images' transactions kept touching the same counters.
-            ClientError, BotoCoreError: for now.
+            OvertakenError: read the state again.
+            RetryLaterError: other images' transactions kept updating the same counters.
+            ClientError, BotoCoreError: a transient error.
         """
-        now = seen or Projection(image_id, 0, {}, None)
+        now = seen or IndexedImage(image_id, 0, {}, None)
         content, steps = self._steps(image_id, record, now, rewrite=rewrite)
         while True:
-            batch = list(_first(steps, MAX_ITEMS - 1))
+            batch = list(_first(steps, MAX_TRANSACTION_ITEMS - 1))
             steps = steps[len(batch) :]
             confidences = {**now.confidences, **{name: value for name, value, _ in batch}}
-            after = Projection(
+            after = IndexedImage(
                 image_id,
                 now.revision + 1,
                 {name: value for name, value in confidences.items() if value is not None},
@@ -97,9 +99,9 @@ class LabelIndex:
             now = after
 
     def _steps(
-        self, image_id: str, record: Classification | None, now: Projection, *, rewrite: bool
+        self, image_id: str, record: ImageRecord | None, now: IndexedImage, *, rewrite: bool
     ) -> tuple[str, list[Step]]:
-        found = names(record)
+        found = terms(record)
         shared = to_attributes(entry(record, found)) if record and found else {}
         content = hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()[:16]
         counter = shard(image_id)
@@ -122,8 +124,8 @@ class LabelIndex:
     def _delete(self, name: str, confidence: int, image_id: str) -> dict[str, Any]:
         return {"Delete": {"TableName": self.index, "Key": entry_key(name, confidence, image_id)}}
 
-    def _count(self, name: str, added: Name | None, counter: str) -> dict[str, Any]:
-        """One image more under the name, or one less."""
+    def _count(self, name: str, added: Term | None, counter: str) -> dict[str, Any]:
+        """Count one more image under a term, or one fewer."""
         values: dict[str, Any] = {":change": 1 if added else -1}
         expression = "ADD images :change"
         if added:
@@ -138,15 +140,15 @@ class LabelIndex:
             }
         }
 
-    def _mark(self, image: str, before: Projection, after: Projection) -> dict[str, Any]:
+    def _mark(self, image: str, before: IndexedImage, after: IndexedImage) -> dict[str, Any]:
         item = {
             "image": image,
             "image_id": after.image_id,
             "revision": after.revision,
             "confidences": after.confidences,
             "content": after.content,
-            # Kept for as long as a worker could still believe that there was none.
-            "expires_at": None if after.confidences else int(time.time()) + TOMBSTONE_SECONDS,
+            # Kept while a worker may still remember that there was no item.
+            "expires_at": None if after.confidences else int(time.time()) + EMPTY_STATE_SECONDS,
         }
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(image)"}
         if before.revision:
@@ -157,24 +159,24 @@ class LabelIndex:
         return {"Put": {"TableName": self.projections, "Item": to_attributes(item), **condition}}
 
     def _commit(self, writes: list[dict[str, Any]]) -> None:
-        for attempt in range(TRIES):
+        for attempt in range(MAX_ATTEMPTS):
             try:
-                # botocore adds a token, so that its own repetition of a call does nothing twice.
+                # botocore adds a token, so its own repetition of a call has no second effect.
                 self.dynamodb.transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
             except ClientError as error:
                 reasons = {reason["Code"] for reason in error.response.get("CancellationReasons", [])}
                 if "ConditionalCheckFailed" in reasons:
                     raise OvertakenError from error
-                if not reasons or not reasons <= PASSING:
+                if not reasons or not reasons <= TRANSIENT_REASONS:
                     raise
             else:
                 return
             time.sleep(random.uniform(0, FIRST_WAIT_SECONDS * 2**attempt))  # noqa: S311 - no secret
-        raise RetryLaterError("other transactions kept touching the same counters", WAIT_SECONDS)
+        raise RetryLaterError("other transactions kept updating the same counters", RETRY_SECONDS)
 
 
 def _first(steps: list[Step], items: int) -> Iterator[Step]:
-    """As many steps as fit into one transaction."""
+    """Yield as many steps as fit into one transaction."""
     for step in steps:
         items -= len(step[2])
         if items < 0:

@@ -1,25 +1,23 @@
-"""What a caller may ask of lists and searches, and the cursors with which one goes on."""
+"""Declare the parameters of lists and searches."""
 
-import hashlib
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from common.runtime.api_errors import bad_request
-from common.runtime.pagination import is_key, made_up, read_cursor, write_cursor
+from common.runtime.pagination import is_key
 from common.runtime.request_parameters import Parameter
-from recognition.runtime.index.index_entries import SURE, fold, last_rank
-from recognition.runtime.index.index_reader import Position, Search
+from recognition.runtime.index.index_entries import MAX_CONFIDENCE, fold
+from recognition.runtime.index.search_query import SearchQuery
 
 MAX_LABELS = 10
-MAX_LABEL = 200
-RANK = re.compile(r"\d{7}#[0-9a-f-]{36}")
+MAX_LABEL_CHARACTERS = 200
 MOMENT = "a date such as 2026-11-20, or a time such as 2026-11-20T09:30:00Z, with %2B for a +"
 
 
 def _label(text: str) -> str:
-    if not 0 < len(text) <= MAX_LABEL or not is_key(fold(text)):
+    if not 0 < len(text) <= MAX_LABEL_CHARACTERS or not is_key(fold(text)):
         raise ValueError(text)
     return fold(text)
 
@@ -39,8 +37,8 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 
 def _per_cent(text: str) -> int:
     found = re.fullmatch(r"(\d{1,3})(?:\.(\d{1,4}))?", text, re.ASCII)
-    value = int(found[1]) * (SURE // 100) + int((found[2] or "").ljust(4, "0")) if found else -1
-    if not 0 <= value <= SURE:
+    value = int(found[1]) * (MAX_CONFIDENCE // 100) + int((found[2] or "").ljust(4, "0")) if found else -1
+    if not 0 <= value <= MAX_CONFIDENCE:
         raise ValueError(text)
     return value
 
@@ -50,7 +48,7 @@ def _since(text: str) -> str:
 
 
 def _until(text: str) -> str:
-    """What comes after it: a date holds its whole day, a time its millisecond."""
+    """Return the end of a date's day, or of a time's millisecond."""
     return _moment(text)[1]
 
 
@@ -70,7 +68,7 @@ def _moment(text: str) -> tuple[str, str]:
 
 
 def _written(moment: datetime) -> str:
-    """As the records have it."""
+    """Write a time as the records have it."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -84,24 +82,24 @@ NAME = Parameter(
 )
 PREFIX = Parameter(
     name="prefix",
-    about="What the names begin with; case does not matter.",
-    takes=f"the beginning of a label, at most {MAX_LABEL} characters",
-    schema={"type": "string", "maxLength": MAX_LABEL},
+    about="The beginning of the labels. Case does not matter.",
+    takes=f"the beginning of a label, at most {MAX_LABEL_CHARACTERS} characters",
+    schema={"type": "string", "maxLength": MAX_LABEL_CHARACTERS},
     read=_prefix,
     default="",
 )
 LABEL = Parameter(
     name="label",
-    about="A label, or one of its parents or aliases; case does not matter.",
-    takes=f"a label, 1 to {MAX_LABEL} characters",
-    schema={"type": "string", "minLength": 1, "maxLength": MAX_LABEL},
+    about="A label, or one of its parents or aliases. Case does not matter.",
+    takes=f"a label, 1 to {MAX_LABEL_CHARACTERS} characters",
+    schema={"type": "string", "minLength": 1, "maxLength": MAX_LABEL_CHARACTERS},
     read=_label,
     required=True,
     most=MAX_LABELS,
 )
 MATCH = Parameter(
     name="match",
-    about="Whether all of the labels must be there, or any of them.",
+    about="Find images with all of the labels, or with any of them.",
     takes="all or any",
     schema={"enum": ["all", "any"], "default": "all"},
     read=_one_of("all", "any"),
@@ -109,7 +107,7 @@ MATCH = Parameter(
 )
 EXCLUDE = Parameter(
     name="exclude",
-    about="A label that must not be there, however sure.",
+    about="Leave out images with this label, at any confidence.",
     takes=LABEL.takes,
     schema=LABEL.schema,
     read=_label,
@@ -117,7 +115,7 @@ EXCLUDE = Parameter(
 )
 MIN_CONFIDENCE = Parameter(
     name="min_confidence",
-    about="How sure each of the labels that count must be, in per cent.",
+    about="The lowest confidence at which a label counts, in per cent.",
     takes="a number from 0 to 100 with at most four decimals",
     schema={"type": "number", "minimum": 0, "maximum": 100, "multipleOf": 0.0001, "default": 0},
     read=_per_cent,
@@ -125,21 +123,21 @@ MIN_CONFIDENCE = Parameter(
 )
 FROM = Parameter(
     name="from",
-    about="Images uploaded at this time or later (UTC, unless it says otherwise).",
+    about="Find images uploaded at this time or later. The time is in UTC unless it names another zone.",
     takes=MOMENT,
     schema={"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]},
     read=_since,
 )
 TO = Parameter(
     name="to",
-    about="Images uploaded at this time or earlier; a date has its whole day.",
+    about="Find images uploaded at this time or earlier. A date includes its whole day.",
     takes=MOMENT,
     schema=FROM.schema,
     read=_until,
 )
 THUMBNAILS = Parameter(
     name="thumbnails",
-    about="Adds a short-lived URL of the thumbnail, a small JPEG, to each entry that has one by now.",
+    about="Add a short-lived URL of the thumbnail, a small JPEG, to each entry that has a thumbnail.",
     takes="true or false",
     schema={"type": "boolean", "default": False},
     read=lambda text: {"true": True, "false": False}[text],
@@ -147,15 +145,15 @@ THUMBNAILS = Parameter(
 )
 
 
-def search_of(values: dict[str, Any]) -> Search:
-    """What is asked.
+def search_query(values: dict[str, Any]) -> SearchQuery:
+    """Build the search from the values of its parameters.
 
     Raises:
-        ApiError: 400, the times are the wrong way round.
+        ApiError: 400, `to` is before `from`.
     """
     if values["from"] and values["to"] and values["to"] <= values["from"]:
         raise bad_request("to is before from; it takes a later time")
-    return Search(
+    return SearchQuery(
         labels=tuple(dict.fromkeys(values["label"])),
         match=values["match"],
         exclude=values["exclude"],
@@ -163,50 +161,3 @@ def search_of(values: dict[str, Any]) -> Search:
         since=values["from"],
         until=values["to"],
     )
-
-
-def label_cursor(prefix: str, after: str) -> str:
-    """Where the list of labels goes on."""
-    return write_cursor(_digest(prefix), after)
-
-
-def read_label(cursor: str | None, prefix: str) -> str | None:
-    """The last label of the page before.
-
-    Raises:
-        ApiError: 400, the cursor is not one of ours, or of another prefix.
-    """
-    if cursor is None:
-        return None
-    digest, after = read_cursor(cursor, 2)
-    if digest != _digest(prefix) or not is_key(after) or not after.startswith(prefix):
-        raise made_up()
-    return str(after)
-
-
-def search_cursor(search: Search, position: Position) -> str:
-    """Where a search goes on."""
-    driver = search.labels.index(position.drivers[0])
-    return write_cursor(_digest(search), driver, position.start, position.after, position.end)
-
-
-def read_position(cursor: str, search: Search) -> Position:
-    """Where the search goes on.
-
-    Raises:
-        ApiError: 400, the cursor is not one of ours, or of another search.
-    """
-    digest, driver, *places = read_cursor(cursor, 5)
-    if digest != _digest(search) or type(driver) is not int or driver not in range(len(search.labels)):
-        raise made_up()
-    if any(place is not None and not (isinstance(place, str) and RANK.fullmatch(place)) for place in places):
-        raise made_up()
-    start, after, end = places
-    if start and start > min(filter(None, (last_rank(search.min_confidence), end))):
-        raise made_up()  # DynamoDB refuses to begin behind the end
-    drivers = search.labels if search.match == "any" else (search.labels[driver],)
-    return Position(drivers=drivers, start=start, after=after, end=end)
-
-
-def _digest(asked: Any) -> str:
-    return hashlib.sha256(repr(asked).encode()).hexdigest()[:12]

@@ -1,7 +1,6 @@
-"""The table of results: one item per image, as it was last seen."""
+"""Read and write the table `Classifications`: one record for each image."""
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,8 +14,8 @@ from common.runtime.recognition_event import (
     RecognitionEvent,
     event_id,
     label_from,
-    without_instances,
 )
+from recognition.runtime.records.item_size import fit_into_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
 Status = Literal["RECOGNIZED", "FAILED", "DELETED"]
 
 NEWEST_INDEX = "newest"
-LISTED = "image"  # the one partition of the index; deleted images are not in it
-MAX_BYTES = 350_000  # an item may have 400 KB
+LISTED = "image"
+"""The only partition of the index `newest`. Deleted images are not in it."""
 
 EVENTS: dict[Status, EventName] = {
     "RECOGNIZED": "image.recognized",
@@ -35,10 +34,10 @@ EVENTS: dict[Status, EventName] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Classification:
-    """What is known of an image: Rekognition's answer to the version that `sequencer` stands for.
+class ImageRecord:
+    """Rekognition's answer for one image, and the version of the object that it was given for.
 
-    Times are ISO 8601 in UTC, `size` is in bytes, `expires_at` (of the deleted) in seconds since 1970.
+    Times are ISO 8601 in UTC. `size` is in bytes. Only deleted images have `expires_at`, in seconds since 1970.
     """
 
     image: str
@@ -60,7 +59,7 @@ class Classification:
     correlation_id: str | None = None
 
     def event(self) -> RecognitionEvent:
-        """The announcement of this state; the same state gives the same announcement."""
+        """Return the event that announces this record. The same record always gives the same event."""
         name = EVENTS[self.status]
         return RecognitionEvent(
             event=name,
@@ -87,29 +86,29 @@ class Classification:
 
 
 @dataclass(frozen=True)
-class Page:
-    """Part of a list, and the key from which it goes on."""
+class RecordPage:
+    """One page of the list of images, and the key after which the next page begins."""
 
     entries: list[dict[str, Any]]
     last_key: dict[str, str] | None
 
 
 @dataclass(frozen=True)
-class Classifications:
-    """The table."""
+class ImageRecords:
+    """The table `Classifications`."""
 
     dynamodb: "DynamoDBClient"
     table: str
 
-    def get(self, image: str) -> Classification | None:
-        """The image's record, deleted or not, as of the last write."""
+    def get(self, image: str) -> ImageRecord | None:
+        """Read the image's record, also of a deleted image, with a consistent read."""
         answer = self.dynamodb.get_item(TableName=self.table, Key={"image": {"S": image}}, ConsistentRead=True)
         return from_item(answer["Item"]) if "Item" in answer else None
 
-    def put_if_newer(self, record: Classification) -> Classification:
-        """Store the record unless a later change of the image is there; what the table then holds.
+    def put_if_newer(self, record: ImageRecord) -> ImageRecord:
+        """Store the record unless the table holds one of the same or a later change. Returns the stored record.
 
-        One conditional write. A record of the same change stays as it is, so repeating changes nothing.
+        Makes one conditional write, so a repetition changes nothing.
         """
         try:
             self.dynamodb.put_item(
@@ -122,11 +121,11 @@ class Classifications:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
-            return from_item(error.response["Item"])  # type: ignore[typeddict-item] # as asked for
+            return from_item(error.response["Item"])  # type: ignore[typeddict-item] # requested above
         return record
 
-    def newest(self, *, limit: int, start: dict[str, str] | None) -> Page:
-        """The next `limit` entries of the list of images, newest first; from the index, never a scan."""
+    def newest(self, *, limit: int, start: dict[str, str] | None) -> RecordPage:
+        """Query the next `limit` images, newest first."""
         entries: list[dict[str, Any]] = []
         last_key = to_attributes(start) if start else None
         while True:
@@ -142,28 +141,25 @@ class Classifications:
             entries += [from_attributes(item) for item in answer["Items"]]
             last_key = answer.get("LastEvaluatedKey")
             if not last_key or len(entries) >= limit:
-                return Page(entries, from_attributes(last_key) if last_key else None)
+                return RecordPage(entries, from_attributes(last_key) if last_key else None)
 
 
-def to_item(record: Classification) -> dict[str, Any]:
-    """The record as DynamoDB keeps it.
+def to_item(record: ImageRecord) -> dict[str, Any]:
+    """Convert a record to a DynamoDB item.
 
-    Boxes are left out, and `truncated` says so, where the item would come near DynamoDB's limit.
+    A record that is too large for an item loses its labels' instances, and gets `truncated`.
     """
-    values = dataclasses.asdict(record)
-    if len(json.dumps(values).encode()) > MAX_BYTES:
-        bare = dataclasses.replace(record, labels=without_instances(record.labels), truncated=True)
-        values = dataclasses.asdict(bare)
+    values = dataclasses.asdict(fit_into_item(record))
     if record.status != "DELETED":
         values |= {"listed": LISTED, "label_names": [label.name for label in record.labels]}
     return to_attributes(values)
 
 
-def from_item(item: dict[str, Any]) -> Classification:
-    """The record that an item holds."""
+def from_item(item: dict[str, Any]) -> ImageRecord:
+    """Convert a DynamoDB item to a record."""
     values = from_attributes(item)
-    values = {f.name: values[f.name] for f in dataclasses.fields(Classification) if f.name in values}
+    values = {f.name: values[f.name] for f in dataclasses.fields(ImageRecord) if f.name in values}
     values["labels"] = tuple(label_from(label) for label in values["labels"])
     if "failure" in values:
         values["failure"] = Failure(**values["failure"])
-    return Classification(**values)
+    return ImageRecord(**values)

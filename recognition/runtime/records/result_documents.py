@@ -1,10 +1,10 @@
-"""`{image_id}.json` in the results bucket: what Rekognition said of each image, in its own words."""
+"""Write `{image_id}.json` to the results bucket: Rekognition's answer for each image, in Rekognition's own terms."""
 
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from recognition.runtime.records.image_records import Classification
+from recognition.runtime.records.image_records import ImageRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ResultDocuments:
-    """The bucket."""
+    """The results bucket."""
 
     s3: "S3Client"
     bucket: str
 
-    def bring_up(self, image_id: str, record: Classification | None) -> None:
-        """Write the image's document anew, or remove it if the image is deleted, failed or gone."""
+    def reconcile(self, image_id: str, record: ImageRecord | None) -> None:
+        """Write the image's document, or remove it if the image has no labels: deleted, failed or without a record."""
         key = f"{image_id}.json"
         if record is None or record.status != "RECOGNIZED":
             self.s3.delete_object(Bucket=self.bucket, Key=key)
             return
-        body = json.dumps(document(record), ensure_ascii=False).encode()
+        body = json.dumps(result_document(record), ensure_ascii=False).encode()
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
 
 
-def document(record: Classification) -> dict[str, Any]:
-    """The document: `{"image_id", "labels": [{"Name", "Confidence", "Instances", "Parents"}]}`."""
+def result_document(record: ImageRecord) -> dict[str, Any]:
+    """Return `{"image_id", "labels": [{"Name", "Confidence", "Instances", "Parents"}]}`."""
     return {"image_id": record.image_id, "labels": [_label(label) for label in record.labels]}
 
 

@@ -1,8 +1,9 @@
-"""The forms of a picture that browsers are shown: `{image_id}/thumbnail.jpg`, and `{image_id}/display.jpg` where they
-cannot show the picture itself. Each knows the version of the picture that it was made of.
+"""Store the renditions of pictures: `{image_id}/thumbnail.jpg`, and `{image_id}/display.jpg` if browsers cannot show
+the picture itself.
 
-The index says which images have renditions, so that a list of a thousand images asks S3 for none of them. An entry is
-written after the files and removed before them: what it names is there.
+Each rendition has the picture's version in its metadata. A table says which images have renditions, so a list of a
+thousand images needs no call of S3. A table item is written after the files and removed before them, so every file
+that it names exists.
 """
 
 from collections.abc import Iterable
@@ -21,21 +22,22 @@ if TYPE_CHECKING:
 THUMBNAIL = "thumbnail.jpg"
 DISPLAY = "display.jpg"
 
-KEPT = "private, max-age=60"
-"""Afterwards a browser asks whether it has changed, which is a small answer: the picture may be another one by then."""
+CACHE_CONTROL = "private, max-age=60"
+"""After a minute a browser asks if the file has changed. The answer is small, and the picture may have been
+replaced."""
 
 
 @dataclass(frozen=True)
-class Made:
-    """A picture's renditions, JPEG; `display` only where a browser needs it."""
+class RenditionFiles:
+    """The renditions of a picture, as JPEG. `display` is None if browsers show the picture itself."""
 
     thumbnail: bytes
     display: bytes | None
 
 
 @dataclass(frozen=True)
-class Rendered:
-    """The renditions that an image has: the version of the picture that they show, and their files' names."""
+class RenditionSet:
+    """The renditions that an image has: the picture's version that they show, and their files' names."""
 
     version: str
     names: frozenset[str]
@@ -43,40 +45,41 @@ class Rendered:
 
 @dataclass(frozen=True)
 class RenditionIndex:
-    """The table: one item for each image that has renditions."""
+    """The table `RenditionIndex`: one item for each image that has renditions."""
 
     dynamodb: "DynamoDBClient"
     table: str
 
-    def find(self, image_ids: Iterable[str]) -> dict[str, Rendered]:
-        """The renditions of those images that have any, by their ids; a call for each hundred images."""
+    def find(self, image_ids: Iterable[str]) -> dict[str, RenditionSet]:
+        """Read the renditions of several images, with one call for each hundred. Images without renditions are left
+        out."""
         keys = [to_attributes({"image_id": image_id}) for image_id in dict.fromkeys(image_ids)]
         items = [from_attributes(item) for item in get_items(self.dynamodb, self.table, keys)]
-        return {item["image_id"]: Rendered(item["version"], frozenset(item["names"])) for item in items}
+        return {item["image_id"]: RenditionSet(item["version"], frozenset(item["names"])) for item in items}
 
     def put(self, image_id: str, version: str, *, display: bool) -> None:
-        """Say that the image's files are there."""
+        """Record that the image's files exist."""
         names = [THUMBNAIL, DISPLAY] if display else [THUMBNAIL]
         item = {"image_id": image_id, "version": version, "names": names}
         self.dynamodb.put_item(TableName=self.table, Item=to_attributes(item))
 
     def remove(self, image_id: str) -> None:
-        """Say that the image has no files."""
+        """Record that the image has no files."""
         self.dynamodb.delete_item(TableName=self.table, Key=to_attributes({"image_id": image_id}))
 
 
 @dataclass(frozen=True)
-class Renditions:
-    """The bucket and its index."""
+class RenditionStore:
+    """The renditions bucket and its table."""
 
     s3: "S3Client"
     bucket: str
     index: RenditionIndex
 
     def keep(self, image_id: str, version: str) -> bool:
-        """Enter the files into the index if they were made of this version and are complete. Returns whether they were.
+        """Record the files in the table if they are complete and show this version. Returns True if they do.
 
-        The index is written even where it should say so already: files may be older than the index.
+        The table is written even if it should be right already, because files may be older than the table.
         """
         thumbnail = self._metadata(image_id, THUMBNAIL)
         if thumbnail is None or thumbnail.get("version") != version:
@@ -88,15 +91,16 @@ class Renditions:
         self.index.put(image_id, version, display=has_display)
         return True
 
-    def put(self, image_id: str, version: str, made: Made) -> None:
-        """Add what was removed before. The thumbnail comes last, as it says of both that they are there."""
-        if made.display is not None:
-            self._put(image_id, DISPLAY, made.display, {"version": version})
-        self._put(image_id, THUMBNAIL, made.thumbnail, {"version": version, "display": "yes" if made.display else "no"})
-        self.index.put(image_id, version, display=made.display is not None)
+    def put(self, image_id: str, version: str, files: RenditionFiles) -> None:
+        """Store new renditions. The thumbnail comes last, because its metadata says that both files exist."""
+        if files.display is not None:
+            self._put(image_id, DISPLAY, files.display, {"version": version})
+        has_display = "yes" if files.display else "no"
+        self._put(image_id, THUMBNAIL, files.thumbnail, {"version": version, "display": has_display})
+        self.index.put(image_id, version, display=files.display is not None)
 
     def remove(self, image_id: str) -> None:
-        """Leave nothing of the image."""
+        """Remove all renditions of an image."""
         self.index.remove(image_id)
         for name in (THUMBNAIL, DISPLAY):
             self.s3.delete_object(Bucket=self.bucket, Key=f"{image_id}/{name}")
@@ -115,6 +119,6 @@ class Renditions:
             Key=f"{image_id}/{name}",
             Body=jpeg,
             ContentType="image/jpeg",
-            CacheControl=KEPT,
+            CacheControl=CACHE_CONTROL,
             Metadata=metadata,
         )

@@ -1,7 +1,7 @@
-"""The table of what was spent: calls to Rekognition, answers that cost nothing, and how many calls a month may have.
+"""Count Rekognition's calls in the table `Usage`, and refuse calls that exceed the month's budget.
 
-One item per month, in UTC, with a counter for each of its days, so that one conditional write counts a call or finds
-that there may be none. Whatever fails, no more calls are billed than are counted.
+The table has one item for each month, in UTC, with a counter for each day. One conditional write counts a call or finds
+that the budget is used up. Whatever fails, at least as many calls are counted as are billed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
 
 logger = Logger()
 
-WAIT_SECONDS = 30
+OVER_BUDGET_SECONDS = 30
 """How long a message stays hidden while the budget is used up. `enforce_budget` stops the queue within a minute."""
 
 PAUSE = "pause"
-"""The key of the item that is there while it is `enforce_budget` that has stopped the reading of the queue."""
+"""The key of the item that exists while `enforce_budget` has stopped the upload queue."""
 
-ONCE = Config(retries={"total_max_attempts": 1})
+WITHOUT_RETRIES = Config(retries={"total_max_attempts": 1})
 
 
 class OverBudgetError(RetryLaterError):
-    """The month's calls are used up."""
+    """The month's budget pays for no further call."""
 
     def __init__(self) -> None:
-        super().__init__("the month's budget is used up", WAIT_SECONDS)
+        super().__init__("the month's budget is used up", OVER_BUDGET_SECONDS)
 
 
 @dataclass(frozen=True)
 class Day:
-    """What was counted on a day, such as 2026-11-21: calls, answers that cost nothing, US dollars spent and saved."""
+    """Counts of one day, such as 2026-11-21: calls, cached answers, US dollars spent and saved."""
 
     day: str
     calls: int
@@ -55,7 +55,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Month:
-    """What was counted in a month, such as 2026-11, and on each of its days up to today."""
+    """Counts of one month, such as 2026-11, and of each of its days up to today."""
 
     month: str
     calls: int
@@ -66,31 +66,31 @@ class Month:
 
 
 @dataclass(frozen=True)
-class Usage:
-    """The table, and a month's budget in US dollars, of which 0 is none."""
+class UsageTable:
+    """The table `Usage`. `budget` is in US dollars a month; 0 means no budget."""
 
     table: str
     budget: Decimal
     dynamodb: "DynamoDBClient" = field(default_factory=lambda: client("dynamodb"))
-    once: "DynamoDBClient" = field(default_factory=lambda: client("dynamodb", ONCE))
-    """For what must not be counted twice where the first answer was lost."""
+    without_retries: "DynamoDBClient" = field(default_factory=lambda: client("dynamodb", WITHOUT_RETRIES))
+    """For counts that must not be repeated after a lost answer."""
 
     @property
-    def most_calls(self) -> int | None:
-        """How many calls a month may have, if there is a budget."""
+    def max_calls(self) -> int | None:
+        """The calls that the budget pays for in a month. None without a budget."""
         return calls_for(self.budget) if self.budget else None
 
     @contextmanager
-    def call(self) -> Iterator[None]:
-        """Count a call before the block makes it. A refusal that the block raises takes it back.
+    def count_call(self) -> Iterator[None]:
+        """Count a call before the block makes it. An AWS error in the block takes the count back.
 
         Raises:
-            OverBudgetError: the month may have no more; nothing is counted, and the block not entered.
-            ClientError, BotoCoreError: it could not be counted, and the block is not entered; or the block's own.
+            OverBudgetError: the budget is used up. The call is not counted, and the block does not run. ClientError,
+                BotoCoreError: the call could not be counted and the block does not run, or the block's own error.
         """
         moment = _now()
         try:
-            self._add(self.dynamodb, moment, "calls", 1, most=self.most_calls)
+            self._add(self.dynamodb, moment, "calls", 1, limit=self.max_calls)
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
@@ -101,42 +101,42 @@ class Usage:
             self._add_once(moment, "calls", -1)
             raise
 
-    def watch(self, rekognition: "RekognitionClient") -> "RekognitionClient":
-        """The client, whose requests without an answer are counted from now on, as each of them may be billed."""
+    def count_unanswered(self, rekognition: "RekognitionClient") -> "RekognitionClient":
+        """Count each request of this client that gets no answer, because AWS may bill it. Returns the client."""
         rekognition.meta.events.register("needs-retry.rekognition.DetectLabels", self._unanswered)
         return rekognition
 
     def _unanswered(self, caught_exception: Exception | None = None, **_: Any) -> None:
         """Called by botocore after every request."""
-        if isinstance(caught_exception, HTTPClientError):  # with others, such as ConnectTimeoutError, nothing was sent
+        if isinstance(caught_exception, HTTPClientError):  # other errors, such as ConnectTimeoutError, send nothing
             self._add_once(_now(), "calls", 1)
 
     def count_cache_hit(self) -> None:
         """Count an answer that cost nothing."""
         self._add_once(_now(), "hits", 1)
 
-    def of(self, month: str) -> Month:
-        """What was counted in a month."""
-        return counted(month, self._item(month), today=f"{_now():%Y-%m-%d}")
+    def month(self, month: str) -> Month:
+        """Read the counts of a month, such as 2026-11."""
+        return month_from_item(month, self._item(month), today=f"{_now():%Y-%m-%d}")
 
-    def of_this_month(self) -> Month:
-        """What was counted in this month."""
-        return self.of(f"{_now():%Y-%m}")
+    def this_month(self) -> Month:
+        """Read the counts of this month."""
+        return self.month(f"{_now():%Y-%m}")
 
-    def of_last_month(self) -> Month:
-        """What was counted in the month before this one."""
-        return self.of(f"{_now().replace(day=1) - timedelta(days=1):%Y-%m}")
+    def last_month(self) -> Month:
+        """Read the counts of the month before this one."""
+        return self.month(f"{_now().replace(day=1) - timedelta(days=1):%Y-%m}")
 
-    def paused(self) -> bool:
-        """Whether it is `enforce_budget` that has stopped the reading of the queue."""
+    def is_paused(self) -> bool:
+        """Return True if `enforce_budget` has stopped the upload queue."""
         return bool(self._item(PAUSE))
 
     def mark_paused(self) -> None:
-        """Keep in mind that it is."""
+        """Record that `enforce_budget` stops the queue."""
         self.dynamodb.put_item(TableName=self.table, Item=to_attributes({"period": PAUSE, "since": f"{_now():%FT%TZ}"}))
 
     def unmark_paused(self) -> None:
-        """Forget it."""
+        """Record that the queue is read again."""
         self.dynamodb.delete_item(TableName=self.table, Key={"period": {"S": PAUSE}})
 
     def _item(self, period: str) -> dict[str, Any]:
@@ -144,38 +144,38 @@ class Usage:
         return from_attributes(answer.get("Item", {}))
 
     def _add(
-        self, dynamodb: "DynamoDBClient", moment: datetime, counter: str, number: int, *, most: int | None = None
+        self, dynamodb: "DynamoDBClient", moment: datetime, counter: str, number: int, *, limit: int | None = None
     ) -> None:
-        limit: Any = {"ConditionExpression": "attribute_not_exists(#month) OR #month < :most"}
+        condition: Any = {"ConditionExpression": "attribute_not_exists(#month) OR #month < :limit"}
         dynamodb.update_item(
             TableName=self.table,
             Key={"period": {"S": f"{moment:%Y-%m}"}},
             UpdateExpression="ADD #month :number, #day :number",
             ExpressionAttributeNames={"#month": counter, "#day": f"{counter}_{moment:%d}"},
-            ExpressionAttributeValues=to_attributes({":number": number, ":most": most}),
-            **(limit if most is not None else {}),
+            ExpressionAttributeValues=to_attributes({":number": number, ":limit": limit}),
+            **(condition if limit is not None else {}),
         )
 
     def _add_once(self, moment: datetime, counter: str, number: int) -> None:
-        """Count, without harm to what is being done if that fails."""
+        """Add to a counter. A failure is logged and does not disturb the caller."""
         try:
-            self._add(self.once, moment, counter, number)
+            self._add(self.without_retries, moment, counter, number)
         except (BotoCoreError, ClientError):
             logger.warning("usage was not counted", extra={"counter": counter, "number": number}, exc_info=True)
 
 
-def counted(month: str, item: Mapping[str, int], *, today: str) -> Month:
-    """What a month's item holds. A day's price is the one of the month's tier that it fell into."""
+def month_from_item(month: str, item: Mapping[str, int], *, today: str) -> Month:
+    """Convert a month's item. Each call of a day is priced by the tier that the month had reached."""
     days = []
     calls = hits = 0
     cost = saved = Decimal(0)
     moment = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
     while f"{moment:%Y-%m}" == month and (day := f"{moment:%Y-%m-%d}") <= today:
-        of_day = item.get(f"calls_{moment:%d}", 0), item.get(f"hits_{moment:%d}", 0)
-        calls, hits = calls + of_day[0], hits + of_day[1]
-        before, cost = cost, cost_of(calls)
+        day_calls, day_hits = item.get(f"calls_{moment:%d}", 0), item.get(f"hits_{moment:%d}", 0)
+        calls, hits = calls + day_calls, hits + day_hits
+        cost_before, cost = cost, cost_of(calls)
         saved_before, saved = saved, cost_of(calls + hits) - cost
-        days.append(Day(day, *of_day, float(cost - before), float(saved - saved_before)))
+        days.append(Day(day, day_calls, day_hits, float(cost - cost_before), float(saved - saved_before)))
         moment += timedelta(days=1)
     return Month(month, calls, hits, float(cost), float(saved), tuple(days))
 

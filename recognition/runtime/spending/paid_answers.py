@@ -1,10 +1,10 @@
-"""The table of what Rekognition said: one item per content and settings, so that nothing is paid for twice.
+"""Keep Rekognition's answers in the table `Recognitions`, so that no content is paid for twice.
 
-An item holds a short claim while a call is under way, and the answer afterwards. Answers stay.
+The table has one item for each combination of content and settings. The item holds a short claim while a call is in
+progress, and the answer afterwards. Answers do not expire.
 """
 
 import dataclasses
-import json
 import threading
 import time
 import uuid
@@ -20,24 +20,23 @@ from botocore.exceptions import BotoCoreError, ClientError
 from common.runtime.dynamodb_items import from_attributes, to_attributes
 from common.runtime.message_batch import RetryLaterError
 from common.runtime.metrics import count
-from common.runtime.recognition_event import Failure, label_from, without_instances
+from common.runtime.recognition_event import Failure, label_from
 from recognition.runtime.detection.detect_labels import Detection
+from recognition.runtime.records.item_size import fit_into_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 logger = Logger()
 
-MAX_BYTES = 350_000  # an item may have 400 KB
-
 
 class ClaimedError(RetryLaterError):
-    """Another worker asks about the same content; its answer may be there after the seconds that this says."""
+    """Another worker is asking about the same content. `seconds` says when to look for its answer."""
 
 
 @dataclass(frozen=True)
-class Recognitions:
-    """The table. Threads of one worker that meet at one content wait for each other."""
+class PaidAnswers:
+    """The table `Recognitions`. Threads of one worker that need the same content wait for each other."""
 
     dynamodb: "DynamoDBClient"
     table: str
@@ -48,14 +47,15 @@ class Recognitions:
     def answer(
         self, content: str, *, refresh: str | None, lease_seconds: float, ask: Callable[[], Detection]
     ) -> Detection:
-        """The stored answer for a content, or a new one from `ask`, which is called by nobody else meanwhile.
+        """Return the stored answer for a content. Without one, call `ask` and store its answer.
 
-        `refresh` names a wish for a new answer: one given for the same wish counts as stored, older ones do not.
-        The claim ends after `lease_seconds`, when a worker that died in between cannot come back any more.
+        While `ask` runs, no other worker asks about this content. `refresh` identifies a request for a new answer: a
+        stored answer counts only if the same request produced it. The claim of a worker that died ends after
+        `lease_seconds`.
 
         Raises:
             ClaimedError: another worker is asking.
-            whatever `ask` raises; the claim is given back.
+            Exception: any error of `ask`. The claim is released.
         """
         with self._lock(content):
             if stored := self._claim(content, refresh, lease_seconds):
@@ -69,7 +69,7 @@ class Recognitions:
             try:
                 self._store(content, refresh, detection)
             except (BotoCoreError, ClientError):
-                # It is paid for: whoever asks next pays again, but not the one who has it in hand.
+                # The answer is paid for and still used. Only a later request for this content pays again.
                 logger.exception("an answer could not be stored", extra={"content": content})
             return detection
 
@@ -79,7 +79,7 @@ class Recognitions:
             return lock
 
     def _claim(self, content: str, refresh: str | None, lease_seconds: float) -> Detection | None:
-        """Claim the content with one conditional write, or find the answer that makes it needless."""
+        """Claim the content with one conditional write. Returns the stored answer if there is one."""
         now = time.time()
         values = {":now": now, ":until": now + lease_seconds, ":worker": self.worker, ":refresh": refresh}
         unanswered = "attribute_not_exists(answer)"
@@ -99,23 +99,26 @@ class Recognitions:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
-            item = from_attributes(error.response["Item"])  # type: ignore[typeddict-item] # as asked for
+            item = from_attributes(error.response["Item"])  # type: ignore[typeddict-item] # requested above
             if "answer" in item and (not refresh or item.get("refresh") == refresh):
                 return _detection(item["answer"])
-            raise ClaimedError("another worker asks about the same content", _wait(item, now, lease_seconds)) from error
+            raise ClaimedError(
+                "another worker is asking about the same content", _retry_seconds(item, now, lease_seconds)
+            ) from error
         return None
 
     def _store(self, content: str, refresh: str | None, detection: Detection) -> None:
-        also = ", refresh = :refresh" if refresh else ""
+        set_refresh = ", refresh = :refresh" if refresh else ""
+        answer = dataclasses.asdict(fit_into_item(detection))
         self.dynamodb.update_item(
             TableName=self.table,
             Key={"content": {"S": content}},
-            UpdateExpression=f"SET answer = :answer{also} REMOVE claimed_until, worker",
-            ExpressionAttributeValues=to_attributes({":answer": _document(detection), ":refresh": refresh}),
+            UpdateExpression=f"SET answer = :answer{set_refresh} REMOVE claimed_until, worker",
+            ExpressionAttributeValues=to_attributes({":answer": answer, ":refresh": refresh}),
         )
 
     def _release(self, content: str) -> None:
-        """Give the claim back, so that the next try need not wait for its end; it would end anyway."""
+        """Remove our claim, so that the next attempt does not have to wait for its end."""
         try:
             self.dynamodb.update_item(
                 TableName=self.table,
@@ -129,21 +132,15 @@ class Recognitions:
                 raise
 
 
-def _wait(item: dict[str, Any], now: float, lease_seconds: float) -> int:
-    """Seconds, a little more than the claim is old: most calls take one second, and after a dead worker few looks do.
+def _retry_seconds(item: dict[str, Any], now: float, lease_seconds: float) -> int:
+    """Return the seconds until a message should look at a claim again: the claim's age, rounded up, and one more.
 
-    Not longer than to the claim's end. That worker is taken to have claimed for as long as this one would have.
+    Most calls take one second, so the first look comes soon. After a worker died, few receives are used up. The
+    result never exceeds the rest of the claim by more than two seconds. The other worker's lease is assumed to be as
+    long as ours.
     """
     left = max(0.0, float(item["claimed_until"]) - now)
     return ceil(min(left, max(1.0, lease_seconds - left))) + 1
-
-
-def _document(detection: Detection) -> dict[str, Any]:
-    document = dataclasses.asdict(detection)
-    if len(json.dumps(document).encode()) > MAX_BYTES:
-        bare = dataclasses.replace(detection, labels=without_instances(detection.labels), truncated=True)
-        document = dataclasses.asdict(bare)
-    return document
 
 
 def _detection(document: dict[str, Any]) -> Detection:

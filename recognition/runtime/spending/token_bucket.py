@@ -1,23 +1,24 @@
-"""Keeping to a rate of calls."""
+"""Limit the rate of calls."""
 
 import threading
 import time
 
 BURST_SECONDS = 0.25
-"""How much of its rate a bucket holds: about what a call takes. With less, a worker could not make up for the time in
-which a batch's last answers are waited for; with more, workers that rested would together burst over the quota."""
+"""The bucket holds the calls of this many seconds, which is about the duration of one call. A smaller bucket would
+not let a worker catch up after it waited for the last answers of a batch. With a larger one, workers that were idle
+would together exceed the quota."""
 
 
-class Pace:
-    """A token bucket: at most `calls_per_second` calls of all threads together, and a quarter of a second's more."""
+class TokenBucket:
+    """Admits `calls_per_second` calls of all threads together, and a burst of BURST_SECONDS."""
 
     def __init__(self, calls_per_second: float) -> None:
         self._interval = 1 / calls_per_second
         self._lock = threading.Lock()
         self._next = 0.0
 
-    def wait(self) -> None:
-        """Return when it is the caller's turn."""
+    def take(self) -> None:
+        """Sleep until the caller may make one call."""
         with self._lock:
             now = time.monotonic()
             turn = max(self._next, now - BURST_SECONDS)

@@ -1,4 +1,4 @@
-"""Pictures as they lie in the bucket, and the form in which Rekognition takes them."""
+"""Read pictures from the image bucket and prepare them for Rekognition."""
 
 import hashlib
 import re
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 HTTP_NOT_FOUND = 404
-CHUNK = 1024 * 1024
-IN_MEMORY = 4 * 1024 * 1024
-"""What of a picture is kept in memory while it is worked on; larger ones are in a file."""
+CHUNK_BYTES = 1024 * 1024
+MAX_MEMORY_BYTES = 4 * 1024 * 1024
+"""A picture larger than this is kept in a temporary file."""
 
 MAX_REFERENCE_BYTES = 15 * 1024 * 1024  # Rekognition's limit for an S3 object
-REFERENCE_NAME = re.compile(r"\S.*")  # Rekognition's own pattern of an S3 object's name
+REFERENCE_NAME = re.compile(r"\S.*")  # Rekognition's own pattern for an S3 object's name
 RESERVED_SECONDS = 15
-"""What a worker needs after a conversion to ask, store and announce."""
+"""Time that a worker needs after a conversion to call Rekognition, store the result and announce it."""
 
 RETRY_SECONDS = 5
 
 
 @dataclass(frozen=True)
-class Original:
-    """One version of an object: its bytes, and what came with them. `size` in bytes."""
+class StoredPicture:
+    """The bytes of one version of an object, its size in bytes and its metadata."""
 
     change: Change
     file: IO[bytes]
@@ -45,8 +45,8 @@ class Original:
 
 
 @dataclass(frozen=True)
-class Originals:
-    """Reads objects once, and turns those that Rekognition does not take into what it takes."""
+class StoredPictures:
+    """Reads each object once and converts the ones that Rekognition does not take."""
 
     s3: "S3Client"
     max_bytes: int
@@ -54,10 +54,10 @@ class Originals:
     _converting: Any = field(default_factory=threading.Lock)
 
     @contextmanager
-    def read(self, change: Change) -> Iterator[Original | None]:
-        """The version that a change names, until the block ends; None if it is gone for good.
+    def read(self, change: Change) -> Iterator[StoredPicture | None]:
+        """Read the version that `change` names. Yields None if this version no longer exists.
 
-        A picture of more than `max_bytes` is not read; its `sha256` is empty.
+        An object larger than `max_bytes` is not read, and its `sha256` is empty.
         """
         version = {"VersionId": change.version_id} if change.version_id else {}
         try:
@@ -68,65 +68,65 @@ class Originals:
             yield None
             return
         digest = hashlib.sha256()
-        with closing(answer["Body"]) as body, tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as file:
+        with closing(answer["Body"]) as body, tempfile.SpooledTemporaryFile(max_size=MAX_MEMORY_BYTES) as file:
             size = answer["ContentLength"]
             if size <= self.max_bytes:
-                for chunk in body.iter_chunks(CHUNK):
+                for chunk in body.iter_chunks(CHUNK_BYTES):
                     digest.update(chunk)
                     file.write(chunk)
             sha256 = digest.hexdigest() if size <= self.max_bytes else ""
-            yield Original(change, file, size, sha256, answer["Metadata"])
+            yield StoredPicture(change, file, size, sha256, answer["Metadata"])
 
-    def is_recognizable(self, original: Original) -> bool:
-        """Whether Rekognition takes the object as it is.
+    def is_recognizable(self, picture: StoredPicture) -> bool:
+        """Return True if Rekognition takes the object without a conversion.
 
         Raises:
-            picture_headers.PictureError: it cannot be recognised, by what is known before it is decoded.
+            picture_headers.PictureError: the header shows that the picture cannot be recognised.
         """
-        self.check_size(original)
-        if picture_headers.kind_of(original.file) not in {"JPEG", "PNG"}:
-            return False  # what else there is to say of it is said by the process that converts it
-        picture = picture_headers.inspect(original.file, max_pixels=self.max_pixels)
+        self.check_size(picture)
+        if picture_headers.kind_of(picture.file) not in {"JPEG", "PNG"}:
+            return False  # the conversion finds everything else that is wrong
+        header = picture_headers.inspect(picture.file, max_pixels=self.max_pixels)
         return (
-            picture.is_recognizable
-            and original.size <= MAX_REFERENCE_BYTES
-            and REFERENCE_NAME.fullmatch(original.change.key) is not None
+            header.is_recognizable
+            and picture.size <= MAX_REFERENCE_BYTES
+            and REFERENCE_NAME.fullmatch(picture.change.key) is not None
         )
 
-    def check_size(self, original: Original) -> None:
-        """See that it was read.
+    def check_size(self, picture: StoredPicture) -> None:
+        """Refuse a picture that was too large to read.
 
         Raises:
             picture_headers.TooLargePictureError
         """
-        if original.size > self.max_bytes:
+        if picture.size > self.max_bytes:
             limit = f"{self.max_bytes / 1024 / 1024:g} MB"
             raise picture_headers.TooLargePictureError(
-                f"the picture has {original.size:,} bytes; at most {limit} are taken"
+                f"the picture has {picture.size:,} bytes; at most {limit} are taken"
             )
 
     def reference(self, change: Change) -> "ImageTypeDef":
-        """DetectLabels' `Image` for an object that it takes as it is."""
+        """Return DetectLabels' `Image` for an object that Rekognition reads from S3."""
         version = {"Version": change.version_id} if change.version_id else {}
         return {"S3Object": {"Bucket": change.bucket, "Name": change.key, **version}}  # type: ignore[typeddict-item]
 
-    def converted(self, original: Original, *, seconds: float) -> "ImageTypeDef":
-        """DetectLabels' `Image` for all others: a JPEG made from the object.
+    def converted(self, picture: StoredPicture, *, seconds: float) -> "ImageTypeDef":
+        """Return DetectLabels' `Image` with a JPEG made from the picture.
 
         Raises:
-            picture_headers.PictureError: it cannot be decoded.
-            RetryLaterError: there are not enough of the `seconds` left for it.
+            picture_headers.PictureError: the picture cannot be decoded.
+            RetryLaterError: `seconds` are too few for the conversion.
         """
-        return {"Bytes": self.jpeg(original.file, form="recognition", seconds=seconds)}
+        return {"Bytes": self.jpeg(picture.file, form="recognition", seconds=seconds)}
 
     def jpeg(self, file: IO[bytes], *, form: jpeg_conversion.FormName, seconds: float) -> bytes:
-        """A picture as a JPEG.
+        """Convert a picture to a JPEG.
 
-        One at a time, as each takes a whole processor, and memory for all its pixels.
+        Conversions run one at a time: each needs a whole processor, and memory for all pixels.
 
         Raises:
-            picture_headers.PictureError: it cannot be decoded.
-            RetryLaterError: there are not enough of the `seconds` left for it.
+            picture_headers.PictureError: the picture cannot be decoded.
+            RetryLaterError: `seconds` are too few for the conversion.
         """
         patience = max(0.0, seconds - RESERVED_SECONDS)
         ends_at = time.monotonic() + patience

@@ -1,0 +1,167 @@
+"""Read index entries until the next page of a search is certain."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from common.runtime.dynamodb_items import from_attributes, to_attributes
+from recognition.runtime.index.index_entries import last_rank, rank
+from recognition.runtime.index.search_cursors import SearchPosition
+from recognition.runtime.index.search_query import SearchQuery, filter_expression
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+MAX_READ = 2_000
+"""The largest number of entries that are read for one page."""
+
+BLOCK = 1_500
+"""The number of entries in a block, within which the order is exact. The rest of MAX_READ is for entries that are
+written into the block between two pages."""
+
+
+@dataclass(frozen=True)
+class SearchHit:
+    """An image that fits: its entry, the entry's rank in the driver's list, and the rank and confidence in the
+    search."""
+
+    item: dict[str, Any]
+    entry_rank: str
+    rank: str
+    confidence: int
+
+
+@dataclass
+class EntryReader:
+    """Reads the entries of one term, the surest first."""
+
+    dynamodb: "DynamoDBClient"
+    table: str
+    name: str
+    query: SearchQuery
+    reached: str | None
+    """The rank of the last entry that was read."""
+    end: str
+    exhausted: bool = False
+    items_read: int = 0
+
+    def read(self, limit: int) -> list[dict[str, Any]]:
+        """Read the next `limit` entries. Returns those that fit the query."""
+        condition, names, values = filter_expression(self.query, self.name)
+        more: dict[str, Any] = {"FilterExpression": condition} if condition else {}
+        if self.reached:
+            more["ExclusiveStartKey"] = to_attributes({"label": self.name, "rank": self.reached})
+        answer = self.dynamodb.query(
+            TableName=self.table,
+            KeyConditionExpression="#label = :label AND #rank <= :end",
+            ExpressionAttributeNames={"#label": "label", "#rank": "rank", **names},
+            ExpressionAttributeValues=to_attributes({":label": self.name, ":end": self.end, **values}),
+            Limit=limit,
+            **more,
+        )
+        self.items_read += answer["ScannedCount"]
+        last = answer.get("LastEvaluatedKey")
+        self.exhausted = last is None
+        if last:
+            self.reached = last["rank"]["S"]
+        return [from_attributes(item) for item in answer["Items"]]
+
+
+@dataclass
+class SearchScan:
+    """Reads the entries of one or several terms for one page.
+
+    The entries of a term are sorted by its own confidence. A hit is certain once its rank is not behind the last entry
+    that was read, because all unread entries rank behind that. A search for all of several labels may need more than
+    BLOCK entries for a certain hit. Then the scan ends with this block, the block is shown in its order, and the next
+    block begins behind it.
+    """
+
+    query: SearchQuery
+    position: SearchPosition
+    readers: list[EntryReader]
+    hits: list[SearchHit] = field(default_factory=list)
+
+    @classmethod
+    def begin(
+        cls, dynamodb: "DynamoDBClient", table: str, query: SearchQuery, position: SearchPosition
+    ) -> "SearchScan":
+        """Make a scan that has read nothing yet."""
+        end = last_rank(query.min_confidence)
+        if position.end:
+            end = min(end, position.end)
+        readers = [EntryReader(dynamodb, table, name, query, position.start, end) for name in position.drivers]
+        return cls(query, position, readers)
+
+    @property
+    def items_read(self) -> int:
+        """The number of entries that were read."""
+        return sum(reader.items_read for reader in self.readers)
+
+    @property
+    def frontier(self) -> str | None:
+        """The rank up to which every term's entries were read. None if there are no more entries."""
+        return min((reader.reached or "" for reader in self._open_readers()), default=None)
+
+    @property
+    def left(self) -> int:
+        """The number of entries that the scan may still read."""
+        return (MAX_READ if self.position.end else BLOCK) - self.items_read
+
+    @property
+    def is_block(self) -> bool:
+        """True if the scan ended with a full block."""
+        return self.left <= 0 and len(self.readers) == 1
+
+    def certain(self) -> list[SearchHit]:
+        """Return the hits that no unread entry can precede, best first."""
+        frontier = self.frontier
+        if frontier is None or self.is_block:
+            return sorted(self.hits, key=lambda hit: hit.rank)
+        return sorted((hit for hit in self.hits if hit.rank <= frontier), key=lambda hit: hit.rank)
+
+    def run(self, limit: int) -> None:
+        """Read until `limit` hits are certain, the scan may read no more, or there are no more entries."""
+        size, largest = limit // len(self.readers) + 1, BLOCK // len(self.readers)
+        while self._open_readers() and self.left > 0 and len(self.certain()) < limit:
+            reader = min(self._open_readers(), key=lambda reader: reader.reached or "")
+            part = min(size, self.left)
+            items = reader.read(part)
+            # With several terms a larger part would read the other lists further than necessary.
+            if len(self.readers) == 1 or 2 * len(items) < part:
+                size = min(2 * size, largest)
+            self.hits += self._hits(reader.name, items)
+
+    def next_position(self, page: list[SearchHit]) -> SearchPosition | None:
+        """Return the position behind a page of certain hits. None if the search is complete."""
+        shown = {hit.rank for hit in page}
+        first = min((hit.entry_rank for hit in self.hits if hit.rank not in shown), default=None)
+        frontier = self.frontier
+        if first is None or (frontier is not None and not self.is_block and first > frontier):
+            start = frontier or self.position.end
+            return SearchPosition(drivers=self.position.drivers, start=start) if start else None
+        return SearchPosition(
+            drivers=self.position.drivers,
+            start=max((hit.entry_rank for hit in page if hit.entry_rank < first), default=self.position.start),
+            after=page[-1].rank if page else self.position.after,
+            end=self.position.end or (frontier if self.is_block else None),
+        )
+
+    def _open_readers(self) -> list[EntryReader]:
+        return [reader for reader in self.readers if not reader.exhausted]
+
+    def _hits(self, name: str, items: list[dict[str, Any]]) -> Iterator[SearchHit]:
+        for item in items:
+            confidence = self._confidence(name, item["confidences"])
+            if confidence is None:
+                continue
+            hit = SearchHit(item, item["rank"], rank(confidence, item["image_id"]), confidence)
+            if self.position.after is None or hit.rank > self.position.after:
+                yield hit
+
+    def _confidence(self, name: str, confidences: dict[str, int]) -> int | None:
+        """Return the confidence of an entry of `name` in the search. None if another entry stands for the image."""
+        if self.query.match == "all":
+            return min(confidences[label] for label in self.query.labels)
+        surest = max(self.position.drivers, key=lambda label: confidences.get(label, -1))
+        return confidences[name] if name == surest else None

@@ -1,0 +1,57 @@
+"""Show images as JSON documents: one image with everything, or the entries of a list."""
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from recognition.runtime.pictures.picture_urls import PictureUrls
+from recognition.runtime.records.image_records import ImageRecord
+from recognition.runtime.renditions.rendition_store import DISPLAY, THUMBNAIL, RenditionIndex, RenditionSet
+
+INTERNAL = {"sequencer", "fingerprint", "expires_at"}
+"""Members of a record that the API does not show."""
+
+
+@dataclass(frozen=True)
+class ImageDocuments:
+    """Makes the documents, with signed URLs."""
+
+    urls: PictureUrls
+    renditions: RenditionIndex
+
+    def image(self, record: ImageRecord) -> dict[str, Any]:
+        """Return everything about one image, with URLs of the picture and of its renditions."""
+        rendered = self.renditions.find([record.image_id]).get(record.image_id)
+        if rendered and rendered.version != (record.version_id or "null"):
+            rendered = None  # they show another version than the one that was recognised
+        return {
+            **{name: value for name, value in dataclasses.asdict(record).items() if name not in INTERNAL},
+            "picture_url": self.urls.picture(record.bucket, record.image, record.version_id),
+            **self._rendition_url("rendition_url", record.image_id, DISPLAY, rendered),
+            **self._rendition_url("thumbnail_url", record.image_id, THUMBNAIL, rendered),
+        }
+
+    def entries(self, items: Iterable[dict[str, Any]], *, thumbnails: bool) -> list[dict[str, Any]]:
+        """Return the entries of a list. With `thumbnails`, each entry that has a thumbnail gets its URL."""
+        items = list(items)
+        rendered = self.renditions.find(item["image_id"] for item in items) if thumbnails else {}
+        return [
+            {
+                "image": item["image"],
+                "labels": item["label_names"],
+                "status": item["status"],
+                "image_id": item["image_id"],
+                "failure": item.get("failure"),
+                "uploaded_at": item["uploaded_at"],
+                "recognized_at": item["recognized_at"],
+                **self._rendition_url("thumbnail_url", item["image_id"], THUMBNAIL, rendered.get(item["image_id"])),
+            }
+            for item in items
+        ]
+
+    def _rendition_url(self, member: str, image_id: str, name: str, rendered: RenditionSet | None) -> dict[str, str]:
+        """Return `member` with the rendition's URL, or nothing if the image has no such rendition."""
+        if rendered is None or name not in rendered.names:
+            return {}
+        return {member: self.urls.rendition(image_id, name, rendered.version)}

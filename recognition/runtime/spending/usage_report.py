@@ -1,0 +1,41 @@
+"""Show what Rekognition cost: the answer of `GET /usage`."""
+
+import dataclasses
+import re
+from typing import Any
+
+from common.runtime.request_parameters import Parameter
+from recognition.runtime.spending.monthly_usage import UsageTable
+
+REPORT_DAYS = 31
+MONTH_PATTERN = r"20[0-9]{2}-(0[1-9]|1[0-2])"
+
+
+def _month(text: str) -> str:
+    if not re.fullmatch(MONTH_PATTERN, text):
+        raise ValueError(text)
+    return text
+
+
+MONTH = Parameter(
+    name="month",
+    about="The month, in UTC. Without it: this month, and the days before it.",
+    takes="a month, as in 2026-11",
+    schema={"type": "string", "pattern": f"^{MONTH_PATTERN}$"},
+    read=_month,
+)
+
+
+def usage_report(usage: UsageTable, month: str | None) -> dict[str, Any]:
+    """Return the counts of a month and of its days, newest first.
+
+    Without a month, returns the counts of this month and the last REPORT_DAYS days.
+    """
+    counts = usage.month(month) if month else usage.this_month()
+    days = counts.days if month else (usage.last_month().days + counts.days)[-REPORT_DAYS:]
+    return {
+        **dataclasses.asdict(counts),
+        "budget_usd": float(usage.budget) if usage.budget else None,
+        "paused": usage.is_paused(),
+        "days": [dataclasses.asdict(day) for day in reversed(days)],
+    }
