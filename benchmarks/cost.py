@@ -30,7 +30,7 @@ from benchmarks.pipeline import (
     pictures,
     stopped,
 )
-from cli.redrive import dead_letter_queues
+from cli.queues import work_queues
 from cli.target import local_target
 from local.cloud import Cloud, CloudError, Endpoints
 
@@ -81,7 +81,7 @@ def _send(cloud: Cloud, endpoints: Endpoints, numbers: Sequence[int]) -> None:
     with ThreadPoolExecutor(UPLOADERS) as pool:
         list(pool.map(upload, numbers))
     sqs = cloud.client("sqs")
-    queues = [queue.source_url for queue in dead_letter_queues(local_target(vars(endpoints)))]
+    queues = [queue.url for queue in work_queues(local_target(vars(endpoints)))]
     deadline = time.monotonic() + PATIENCE_SECONDS + len(numbers)
     while waiting := sum(_depth(sqs, queue) for queue in queues):
         if time.monotonic() > deadline:

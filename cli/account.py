@@ -1,6 +1,5 @@
-"""Where on AWS the commands and `make deploy` work: in which account, Region and deployment, all found out here."""
+"""The AWS account and Region that commands and `make deploy` use."""
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,52 +10,48 @@ import botocore.session
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from botocore.utils import IMDSRegionProvider
 
+from cli.checkout import CDK_JSON, read_context
 from common.runtime.caches import cached
 from common.settings import Settings
-
-ROOT = Path(__file__).resolve().parent.parent
-
-CDK_JSON = ROOT / "cdk.json"
-"""What is deployed from here: its settings name the deployment and, if it is fixed, the Region."""
 
 REGION_VARIABLES = ("AWS_REGION", "AMAZON_REGION", "AWS_DEFAULT_REGION", "AMAZON_DEFAULT_REGION")
 PROFILE_VARIABLES = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]
 DEFAULT_REGION = "us-east-1"
 EC2_MARKS = {"/sys/devices/virtual/dmi/id/board_asset_tag": "i-", "/sys/hypervisor/uuid": "ec2"}
-"""Files that tell an EC2 instance, and how they begin there."""
+"""Files that identify an EC2 instance, and the beginning that they have there."""
 
-EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
-WRONG = {"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "AuthFailure"}
+EXPIRED_CODES = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+WRONG_CODES = {"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "AuthFailure"}
 
-SHELL = "SIGHTLINE_SHELL"
-"""The variable by which `sightline env` marks a shell whose AWS variables are the embedded cloud's."""
+SHELL_VARIABLE = "SIGHTLINE_SHELL"
+"""`sightline env` sets it in a shell together with the embedded cloud's AWS variables."""
 
 
 class AccountError(RuntimeError):
-    """AWS must not be asked from here; the message says what to do."""
+    """This shell must not call AWS. The message says what to do."""
 
 
-def settings() -> Settings:
-    """Read which deployment cdk.json is about, and in which Region.
+def deployed_settings() -> Settings:
+    """Read the deployment's name and Region from cdk.json.
 
     Raises:
-        SettingsError: its name cannot be one.
+        SettingsError: the name or the Region is not valid.
     """
-    context = json.loads(CDK_JSON.read_text())["context"]
+    context = read_context(CDK_JSON)
     return Settings.from_context({name: context[name] for name in ("deployment", "region") if name in context})
 
 
 def region(setting: str | None) -> tuple[str, str]:
-    """Return the Region and what names it, in the order of the CDK CLI.
+    """Return the Region and its source, in the CDK CLI's order of precedence.
 
-    https://github.com/aws/aws-cdk-cli, toolkit-lib/lib/api/aws-auth/awscli-compatible.ts; tests compare it.
+    https://github.com/aws/aws-cdk-cli, toolkit-lib/lib/api/aws-auth/awscli-compatible.ts; tests compare both.
     """
     if setting:
         return setting, "the setting `region`"
     for name in REGION_VARIABLES:
         if found := os.environ.get(name):
             return found, name
-    session = _core()
+    session = _core_session()
     profile = session.get_config_variable("profile") or "default"
     profiles = session.full_config["profiles"]
     for name in (profile, "default"):
@@ -64,52 +59,53 @@ def region(setting: str | None) -> tuple[str, str]:
             return found, f"the profile {name}"
     if _is_ec2() and (found := IMDSRegionProvider(session).provide()):
         return found, "this EC2 instance"
-    return DEFAULT_REGION, "nothing names another"
+    return DEFAULT_REGION, "the default"
 
 
 @cached
 def session() -> boto3.Session:
-    """Make the session for the caller's account, in the Region of the deployment.
+    """Create the session for the caller's account, in the deployment's Region.
 
     Raises:
-        AccountError: this shell's AWS variables lead to the embedded cloud.
-        SettingsError: the deployment's name cannot be one.
+        AccountError: this shell's AWS variables point to the embedded cloud.
+        SettingsError: the deployment's name is not valid.
     """
-    if os.environ.get(SHELL) == "local":
+    if os.environ.get(SHELL_VARIABLE) == "local":
         raise AccountError(
-            "this shell's AWS variables lead to the laptop, as `sightline env` has set them. For the laptop, start a "
-            "local system with `make local-up`. For AWS, open another shell, or take them back with "
+            "`sightline env` has set this shell's AWS variables to the local system. For the local system, run "
+            "`make local-up`. For AWS, open another shell, or unset the variables with "
             'eval "$(.venv/bin/sightline env --unset)"'
         )
-    return boto3.Session(botocore_session=_core(), region_name=region(settings().region)[0])
+    return boto3.Session(botocore_session=_core_session(), region_name=region(deployed_settings().region)[0])
 
 
 def caller() -> str:
-    """Ask AWS which account the credentials are for.
+    """Return the account id of the credentials.
 
     Raises:
-        BotoCoreError, ClientError: they are missing, wrong or expired, or AWS does not answer.
+        BotoCoreError, ClientError: the credentials are missing, wrong or expired, or AWS does not answer.
     """
     account: str = session().client("sts").get_caller_identity()["Account"]
     return account
 
 
 def explain(error: Exception) -> str:
-    """Say in one line why AWS was not asked or did not answer, and what to do."""
+    """Return one line that says why AWS could not be called, and what to do."""
     code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
     if isinstance(error, NoCredentialsError):
         return "there are no AWS credentials: set AWS_PROFILE, or run `aws configure` or `aws sso login`"
-    if code in EXPIRED:
-        return "the AWS credentials have expired: renew them, as with `aws sso login`"
-    if code in WRONG:
-        return f"AWS does not accept the credentials ({code}): see AWS_PROFILE and AWS_ACCESS_KEY_ID"
+    if code in EXPIRED_CODES:
+        return "the AWS credentials have expired: renew them, for example with `aws sso login`"
+    if code in WRONG_CODES:
+        return f"AWS does not accept the credentials ({code}): check AWS_PROFILE and AWS_ACCESS_KEY_ID"
+    line = " ".join(str(error).split())
     if isinstance(error, EndpointConnectionError):
-        return f"{' '.join(str(error).split())}: is the Region right, and the network there?"
-    return " ".join(str(error).split())
+        return f"{line}: check the Region and the network"
+    return line
 
 
-def _core() -> botocore.session.Session:
-    """Make a botocore session that takes the profile that the CDK CLI takes, where both variables are set."""
+def _core_session() -> botocore.session.Session:
+    """Create a botocore session that chooses the profile as the CDK CLI does if both variables are set."""
     variables: dict[str, tuple[Any, Any, Any, Callable[[Any], Any] | None]] = {
         "profile": (None, PROFILE_VARIABLES, None, None)
     }

@@ -1,4 +1,4 @@
-"""The keys that the APIs admit, through their usage plans."""
+"""The API keys that the APIs accept through their usage plans."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from cli.stacks import Stacks
 
 @dataclass(frozen=True, order=True)
 class Key:
-    """A key that some usage plan knows. `plans` are how many do."""
+    """A key of at least one usage plan. `plans` is the number of plans that accept it."""
 
     made_at: datetime
     name: str
@@ -19,24 +19,24 @@ class Key:
 
 
 def newest_key(stacks: Stacks) -> str | None:
-    """Return the value of the newest key that the stacks' own plans know; None without one, or if none is asked for."""
+    """Return the value of the newest usable key, or None if there is none or the APIs need none."""
     plans = usage_plans(stacks)
     key = newest(all_keys(stacks, plans), plans)
     return key.value if key else None
 
 
 def newest(keys: list[Key], plans: list[str]) -> Key | None:
-    """The newest of those that are enabled and that all plans know."""
+    """Return the newest key that is enabled and that all plans accept."""
     return max((key for key in keys if key.enabled and key.plans == len(plans)), default=None)
 
 
 def usage_plans(stacks: Stacks) -> list[str]:
-    """The ids of the APIs' plans; none where the APIs ask for no key."""
+    """Return the ids of the APIs' usage plans; [] if the APIs need no key."""
     return [resource["PhysicalResourceId"] for resource in stacks.resources("AWS::ApiGateway::UsagePlan")]
 
 
 def all_keys(stacks: Stacks, plans: list[str]) -> list[Key]:
-    """Those that any of the plans knows."""
+    """Return every key that at least one plan accepts."""
     gateway = stacks.client("apigateway")
     pages = gateway.get_paginator("get_usage_plan_keys")
     ids = [key["id"] for plan in plans for page in pages.paginate(usagePlanId=plan) for key in page["items"]]

@@ -1,6 +1,6 @@
-"""`python -m cli.deploy bootstrap|deploy|destroy`: says where, looks whose stacks are there, then runs the CDK CLI.
+"""`python -m cli.deploy bootstrap|deploy|destroy`: shows the destination, checks the stacks there, runs the CDK CLI.
 
-Behind `make bootstrap`, `make deploy` and `make destroy`.
+`make bootstrap`, `make deploy` and `make destroy` call it.
 """
 
 import os
@@ -10,8 +10,8 @@ from typing import NoReturn
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import account
-from cli.account import CDK_JSON, AccountError
-from cli.cost import settings_in_force
+from cli.account import AccountError
+from cli.checkout import CDK_JSON, settings_in_force
 from cli.stacks import STACKS, ForeignStackError, Stacks
 from common.setting_types import SettingsError
 from common.settings import DEFAULT_DEPLOYMENT
@@ -20,9 +20,13 @@ OPTIONS = {"bootstrap": [], "deploy": ["--all"], "destroy": ["--all"]}
 
 
 def main(command: str) -> NoReturn:
-    """Run the CDK CLI in the account, Region and deployment that are printed before it, unless something forbids it."""
+    """Run the CDK CLI for exactly the account, Region and deployment that are printed first.
+
+    Ends with one line if a setting is not valid, AWS cannot be called, or a stack there is not this deployment's.
+    """
     try:
-        settings = settings_in_force(CDK_JSON, [])  # all of them: a misspelt one is better told now than after a minute
+        # Reads all settings: a misspelt one is reported now and not after a minute.
+        settings = settings_in_force(CDK_JSON, [])
         region, source = account.region(settings.region)
         number = account.caller()
         print(f"account     {number}{_endpoint()}")
@@ -32,15 +36,15 @@ def main(command: str) -> NoReturn:
             stacks = Stacks(account.session().client, settings.deployment)
             for stack in STACKS:
                 found = stacks.describe(stack)
-                print(f"stack       {stacks.name(stack)}: {found['StackStatus'] if found else 'not there'}")
+                print(f"stack       {stacks.name(stack)}: {found['StackStatus'] if found else 'not deployed'}")
         environment = _environment(region)
     except (BotoCoreError, ClientError, AccountError, ForeignStackError, SettingsError) as error:
         sys.exit(f"✗ {account.explain(error)}")
     arguments = [*OPTIONS[command], "--no-notices"]
     if command == "bootstrap":
         arguments.append(f"aws://{number}/{region}")
-        os.chdir("/")  # beside a cdk.json the app is synthesized for nothing
-    else:  # what was printed holds, whatever else gives the app a context
+        os.chdir("/")  # beside a cdk.json, the CDK CLI would synthesize the app for nothing
+    else:  # these hold even if something else sets a context
         arguments += ["-c", f"deployment={settings.deployment}", "-c", f"region={region}"]
     print(flush=True)
     os.execvpe("cdk", ["cdk", command, *arguments], environment)  # noqa: S606, S607 - make puts it on the PATH
@@ -52,7 +56,7 @@ def _endpoint() -> str:
 
 
 def _environment(region: str) -> dict[str, str]:
-    """Return what the CDK CLI gets: this Region and these credentials, so that it finds no others."""
+    """Return the CDK CLI's environment, with this Region and these credentials, so that it finds no others."""
     kept = {name: value for name, value in os.environ.items() if name not in account.PROFILE_VARIABLES}
     credentials = account.session().get_credentials().get_frozen_credentials()  # type: ignore[union-attr]
     given = {

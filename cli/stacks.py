@@ -1,4 +1,4 @@
-"""What CloudFormation made: the stacks of one deployment."""
+"""The CloudFormation stacks of one deployment."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,33 +9,33 @@ from botocore.exceptions import ClientError
 from common.settings import Settings
 
 STACKS = ("APIStack", "RekognitionStack", "IntegrationStack")
-"""Their names in the app. CloudFormation knows them under these too, unless the setting `deployment` is set."""
+"""Their names in the app. CloudFormation adds the setting `deployment` in front, if it is set."""
 
 MakeClient = Callable[[Any], Any]
-"""Makes boto3 clients of a system's services, by the service's name."""
+"""Creates the boto3 client of a service, such as `sqs`."""
 
 
 class ForeignStackError(RuntimeError):
-    """A stack of the name is not this deployment's; the message says what to do."""
+    """A stack of this name belongs to something else. The message says what to do."""
 
 
 @dataclass(frozen=True)
 class Stacks:
-    """The stacks of a deployment, and no others."""
+    """The stacks of one deployment, and no others."""
 
     client: MakeClient
     deployment: str = ""
 
     def name(self, stack: str) -> str:
-        """Return CloudFormation's name of one of the stacks."""
+        """Return a stack's name in CloudFormation."""
         return Settings(deployment=self.deployment).named(stack)
 
     def describe(self, stack: str) -> dict[str, Any] | None:
-        """Return CloudFormation's description of one of the stacks, or None if there is none.
+        """Return CloudFormation's description of a stack, or None if there is no such stack.
 
         Raises:
-            ForeignStackError: there is one of this name, which is not tagged as this deployment's.
-            BotoCoreError, ClientError: CloudFormation refused the call, or did not answer.
+            ForeignStackError: the stack does not have this deployment's tag.
+            BotoCoreError, ClientError: CloudFormation refused the call or did not answer.
         """
         try:
             [found] = self.client("cloudformation").describe_stacks(StackName=self.name(stack))["Stacks"]
@@ -48,20 +48,20 @@ class Stacks:
         return described
 
     def expect_own(self, description: dict[str, Any]) -> None:
-        """Return if the stack that CloudFormation describes is this deployment's.
+        """Check that a stack has this deployment's tag.
 
         Raises:
-            ForeignStackError: it is not.
+            ForeignStackError: it does not.
         """
         [(key, value)] = Settings(deployment=self.deployment).tags.items()
         if {"Key": key, "Value": value} not in description.get("Tags", []):
             raise ForeignStackError(
                 f"the stack {description['StackName']} is not this deployment's: it has no tag {key}={value}. "
-                'Set another name, as "deployment": "staging", in the context of cdk.json; docs/upgrade.md tells more'
+                'Set another name, such as "deployment": "staging", in the context of cdk.json; see docs/upgrade.md'
             )
 
     def outputs(self, stack: str) -> dict[str, str]:
-        """Return the outputs of one of the stacks; none if it is not there.
+        """Return a stack's outputs, or {} if there is no such stack.
 
         Raises:
             as `describe`
@@ -70,7 +70,7 @@ class Stacks:
         return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
 
     def resources(self, kind: str) -> Iterator[dict[str, Any]]:
-        """Yield CloudFormation's summaries of all the stacks' resources of a type."""
+        """Yield CloudFormation's summaries of all resources of one type, such as `AWS::SQS::Queue`."""
         pages = self.client("cloudformation").get_paginator("list_stack_resources")
         for stack in STACKS:
             for page in pages.paginate(StackName=self.name(stack)):

@@ -1,10 +1,14 @@
-"""The running system that a command talks to: on AWS, or the embedded cloud of this checkout."""
+"""The running system that a command talks to: on AWS, or this checkout's embedded cloud.
+
+A `Target` holds the system's addresses and API key, reads the stacks' outputs and creates boto3 clients.
+"""
 
 import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +19,19 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cli import account
 from cli.account import AccountError, session
 from cli.api_keys import newest_key
+from cli.checkout import ROOT
 from cli.stacks import STACKS, ForeignStackError, Stacks
 from common.setting_types import SettingsError
 from common.settings import DEFAULT_DEPLOYMENT
 
-ROOT = Path(__file__).resolve().parent.parent
-
 LOCAL_FOLDER = Path(os.environ.get("SIGHTLINE_LOCAL") or ROOT / ".local")
-"""Where the embedded cloud keeps its state, logs and addresses: this checkout's, unless the variable names another."""
+"""The embedded cloud's state, logs and addresses. SIGHTLINE_LOCAL names another folder than this checkout's."""
 
 ENDPOINTS = LOCAL_FOLDER / "endpoints.json"
-"""Registers an embedded cloud as running: written when it is up, removed when it is stopped."""
+"""The addresses of a running embedded cloud. The file exists from the end of its start to the beginning of its stop."""
 
 PROCESSES = LOCAL_FOLDER / "processes.json"
-"""Names the processes that were started for it."""
-
+"""The processes of the embedded cloud."""
 
 LOCAL_AWS = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -37,7 +39,7 @@ LOCAL_AWS = {
     "AWS_REGION": "us-east-1",
     "AWS_DEFAULT_REGION": "us-east-1",
 }
-"""The embedded cloud's own credentials and Region, as variables of the AWS CLI and SDKs."""
+"""The embedded cloud's credentials and Region, as variables of the AWS CLI and SDKs."""
 
 
 class TargetName(StrEnum):
@@ -48,43 +50,60 @@ class TargetName(StrEnum):
 
 
 class TargetError(RuntimeError):
-    """The system cannot be found; the message says what to do."""
+    """The system cannot be found. The message says what to do."""
+
+
+class MissingOutputError(LookupError):
+    """No stack has an output of this name, for example because its stack is not deployed."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """Addresses without a slash at the end, and the key, where there is one."""
+    """A running system. URLs have no slash at the end; an optional value is None where the system has no such thing."""
 
     name: TargetName
-    upload: str
-    labels: str
-    deliveries: str
+    upload_url: str
+    labels_url: str
+    deliveries_url: str
     api_key: str | None
-    photo: str | None = None
-    """The address of a picture to try it with, where there is one."""
-    gallery: str | None = None
-    """The page's address, where there is one."""
-    images: str | None = None
-    """The bucket of pictures, if it is known."""
-    manifests: str | None = None
-    """The bucket of manifests, if it is known."""
-    partner: str | None = None
-    """The laptop's third party; None on AWS."""
-    aws: str | None = None
-    """Where the embedded cloud stands in for AWS; None on AWS itself."""
+    photo_url: str | None = None
+    """A sample picture."""
+    gallery_url: str | None = None
+    image_bucket: str | None = None
+    manifest_bucket: str | None = None
+    partner_url: str | None = None
+    """The local system's third party."""
+    aws_url: str | None = None
+    """The embedded cloud's endpoint for AWS services; None on AWS."""
+    rekognition_url: str | None = None
+    """The local Rekognition; None on AWS."""
     deployment: str = ""
-    """The setting `deployment` of the system."""
+    """The setting `deployment`."""
     account: str | None = None
-    """The account on AWS, where it is known."""
 
     @property
     def stacks(self) -> Stacks:
-        """The stacks of the system."""
+        """The system's stacks."""
         return Stacks(self.client, self.deployment)
 
+    @cached_property
+    def outputs(self) -> dict[str, str]:
+        """The outputs of all stacks that exist."""
+        return {name: value for stack in STACKS for name, value in self.stacks.outputs(stack).items()}
+
+    def output(self, name: str) -> str:
+        """Return an output of one of the stacks.
+
+        Raises:
+            MissingOutputError: no stack has it.
+        """
+        if name not in self.outputs:
+            raise MissingOutputError(f"no stack has the output {name}")
+        return self.outputs[name]
+
     @property
-    def place(self) -> str:
-        """Tell which system this is, for whoever is about to change it."""
+    def description(self) -> str:
+        """The system's account, Region and deployment, for whoever is about to change it."""
         parts: list[str] = [self.name]
         if self.name is TargetName.AWS:
             parts += [f"account {self.account}"] if self.account else []
@@ -95,66 +114,59 @@ class Target:
         return ", ".join(parts)
 
     def client(self, service: Any) -> Any:
-        """A boto3 client of the target's services."""
-        if self.aws is None:
+        """Create the boto3 client of one of the system's services."""
+        if self.aws_url is None:
             return session().client(service)
         return boto3.client(
             service,
-            config=Config(proxies={}),  # it is on loopback
-            endpoint_url=self.aws,
+            config=Config(proxies={}),  # the endpoint is on loopback
+            endpoint_url=self.aws_url,
             region_name=LOCAL_AWS["AWS_REGION"],
             aws_access_key_id=LOCAL_AWS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=LOCAL_AWS["AWS_SECRET_ACCESS_KEY"],
         )
 
 
-def find(name: TargetName | None) -> Target:
-    """Return the target asked for; without a name the embedded cloud if one is registered, else AWS.
+def find(name: TargetName | None, *, may_be_incomplete: bool = False) -> Target:
+    """Return the system of this name. Without a name: the embedded cloud if one is registered, else AWS.
+
+    With `may_be_incomplete`, addresses of missing stacks are empty and refused calls are ignored.
 
     Raises:
         TargetError: there is no such system, or it is not up.
     """
-    return _local() if _is_local(name) else _on_aws()
-
-
-def glimpse(name: TargetName | None) -> Target:
-    """Return the same in whatever state it is: what is missing on AWS has no address.
-
-    Raises:
-        TargetError: the embedded cloud is meant, and is not up.
-    """
-    if _is_local(name):
+    # If a local system is registered, no command goes to AWS unasked.
+    if name is TargetName.LOCAL or (name is None and _is_registered()):
         return _local()
-    return _on_aws(BotoCoreError, ClientError)
+    return _on_aws(*((BotoCoreError, ClientError) if may_be_incomplete else ()))
 
 
-def _is_local(name: TargetName | None) -> bool:
-    """Return True if the embedded cloud is asked for, or registered: then no command goes to AWS unasked."""
-    return name is TargetName.LOCAL or (name is None and (ENDPOINTS.exists() or PROCESSES.exists()))
+def _is_registered() -> bool:
+    return ENDPOINTS.exists() or PROCESSES.exists()
 
 
 def _local() -> Target:
-    """Return the embedded cloud if it is up. How fast it answers does not matter.
+    """Return the embedded cloud if its processes run, however slowly it answers.
 
     Raises:
         TargetError: it is not up.
     """
-    if not (ENDPOINTS.exists() or PROCESSES.exists()):
+    if not _is_registered():
         raise TargetError("no local system is running; start one with `make local-up`")
-    way_out = f"`make local-up` starts it, `make local-down` ends it, and `--target {TargetName.AWS}` leads to AWS"
+    way_out = f"`make local-up` starts it, `make local-down` ends it, and `--target {TargetName.AWS}` selects AWS"
     try:
-        if ended := _ended():
-            raise TargetError(f"the local system is not up, though registered: {', '.join(ended)} ended; {way_out}")
+        if ended := _ended_processes():
+            raise TargetError(f"the local system is registered but not up: {', '.join(ended)} ended; {way_out}")
         return local_target(json.loads(ENDPOINTS.read_text()))
     except FileNotFoundError as error:
         raise TargetError(
-            f"the local system is being started; wait until it is up. If nothing starts it, {way_out}"
+            f"the local system is still starting; wait for it. If nothing starts it, {way_out}"
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TargetError(f"what is registered in {LOCAL_FOLDER} cannot be read; {way_out}") from error
+        raise TargetError(f"the files in {LOCAL_FOLDER} that register it cannot be read; {way_out}") from error
 
 
-def _ended() -> list[str]:
+def _ended_processes() -> list[str]:
     """Return the names of the embedded cloud's processes that are not alive."""
     from local.processes import Processes  # noqa: PLC0415 - psutil comes with the embedded cloud
 
@@ -163,63 +175,69 @@ def _ended() -> list[str]:
 
 
 def local_target(endpoints: dict[str, str]) -> Target:
-    """The embedded cloud whose endpoints.json this is."""
+    """Return the embedded cloud of an endpoints.json."""
     return Target(
         TargetName.LOCAL,
         endpoints["upload"],
         endpoints["labels"],
         endpoints["deliveries"],
         endpoints["api_key"],
-        photo=f"{endpoints['photos']}astronaut.jpg",
-        gallery=endpoints.get("gallery"),
-        images=endpoints["bucket"],
-        manifests=endpoints["manifests"],
-        partner=endpoints["partner"].rstrip("/"),
-        aws=endpoints["aws"],
+        photo_url=f"{endpoints['photos']}astronaut.jpg",
+        gallery_url=endpoints.get("gallery"),
+        image_bucket=endpoints["bucket"],
+        manifest_bucket=endpoints["manifests"],
+        partner_url=endpoints["partner"].rstrip("/"),
+        aws_url=endpoints["aws"],
+        rekognition_url=endpoints["rekognition"],
         deployment=endpoints.get("deployment", ""),
     )
 
 
 def _on_aws(*tolerated: type[Exception]) -> Target:
-    """Return the system on AWS: all of it, or what can be seen despite errors that are tolerated."""
-    outputs: dict[str, str] = {}
-    account_id = key = None
+    """Return the complete system on AWS; with tolerated errors, as much of it as can be seen.
+
+    Raises:
+        TargetError: something is missing, or AWS cannot be called.
+    """
     try:
-        deployment = account.settings().deployment
+        deployment = account.deployed_settings().deployment
         stacks = Stacks(session().client, deployment)
         where = f"Region {session().region_name}, deployment {deployment or DEFAULT_DEPLOYMENT}"
+        described = []
         for stack in STACKS:
             with suppress(*tolerated):
                 if found := stacks.describe(stack):
-                    account_id = found["StackId"].split(":")[4]
-                    outputs |= {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+                    described.append(found)
                 elif not tolerated:
                     missing = f"there is no stack {stacks.name(stack)} on AWS ({where})"
-                    raise TargetError(f"{missing}; `make deploy` makes it")
-        addresses = [outputs.get(f"{api}Endpoint", "") for api in ("Upload", "Labels", "Deliveries")]
-        if not (all(addresses) or tolerated):
-            raise TargetError(f"the stacks on AWS ({where}) are incomplete; `sightline doctor` tells more")
+                    raise TargetError(f"{missing}; `make deploy` creates it")
+        outputs = {
+            entry["OutputKey"]: entry["OutputValue"] for stack in described for entry in stack.get("Outputs", [])
+        }
+        upload, labels, deliveries = (outputs.get(f"{api}Endpoint", "") for api in ("Upload", "Labels", "Deliveries"))
+        if not (tolerated or (upload and labels and deliveries)):
+            raise TargetError(f"the stacks on AWS ({where}) are incomplete; `sightline doctor` shows more")
+        key = None
         with suppress(*tolerated):
             key = newest_key(stacks) if "ApiKeyId" in outputs else None
     except (BotoCoreError, ClientError, SettingsError, AccountError, ForeignStackError) as error:
         raise TargetError(account.explain(error)) from error
-    upload, labels, deliveries = addresses
     return Target(
         TargetName.AWS,
         upload,
         labels,
         deliveries,
         key,
-        gallery=outputs.get("GalleryAddress"),
-        images=outputs.get("ImageBucketName"),
-        manifests=outputs.get("ManifestBucketName"),
+        gallery_url=outputs.get("GalleryAddress"),
+        image_bucket=outputs.get("ImageBucketName"),
+        manifest_bucket=outputs.get("ManifestBucketName"),
         deployment=deployment,
-        account=account_id,
+        account=described[0]["StackId"].split(":")[4] if described else None,
     )
 
 
 def remember_key(target: Target, key: str) -> None:
-    """Write the key that is in use into the embedded cloud's endpoints.json."""
+    """Write a new API key into the embedded cloud's endpoints.json. On AWS, keys are found through the usage plans."""
     if target.name is TargetName.LOCAL:
         endpoints = json.loads(ENDPOINTS.read_text())
         ENDPOINTS.write_text(json.dumps(endpoints | {"api_key": key}, indent=2) + "\n")

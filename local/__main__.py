@@ -20,8 +20,8 @@ from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 
-from cli.cost import settings_in_force
-from cli.main import curl_lines
+from cli.checkout import settings_in_force
+from cli.commands.guide import curl_lines
 from cli.target import LOCAL_FOLDER, local_target
 from common.setting_types import SettingsError
 from common.settings import Settings

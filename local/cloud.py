@@ -21,9 +21,8 @@ import boto3
 import requests
 import trustme
 
-from cli.account import CDK_JSON
 from cli.api_keys import newest_key
-from cli.cost import settings_in_force
+from cli.checkout import CDK_JSON, settings_in_force
 from cli.stacks import STACKS, Stacks
 from common.setting_types import SettingsError
 from common.settings import Settings

@@ -29,7 +29,7 @@ from benchmarks.soak.check import calls, look, seconds_to_labels, violations
 from benchmarks.soak.faults import Faults, impatient
 from benchmarks.soak.load import Load
 from benchmarks.soak.sampling import Sampler, percentiles, plot, slope, write_csv
-from cli.redrive import dead_letter_queues
+from cli.queues import work_queues
 from cli.target import LOCAL_FOLDER, local_target
 from local.cloud import Cloud, CloudError, Endpoints
 from tests.local.onnx_models import colour_classifier
@@ -57,8 +57,8 @@ class Soak:
         self.seconds, self.rate, self.seed = seconds, rate, seed
         self.stopping = threading.Event()
         self.began = time.monotonic()
-        self.queues = dead_letter_queues(local_target(asdict(endpoints)))
-        self.sampler = Sampler(cloud, endpoints, {queue.name: queue.source_url for queue in self.queues})
+        self.queues = work_queues(local_target(asdict(endpoints)))
+        self.sampler = Sampler(cloud, endpoints, {queue.name: queue.url for queue in self.queues})
         self.load = Load(endpoints, cloud.photos, f"soak-{seed}/", random.Random(chance.random()), self.clock)  # noqa: S311
         self.faults = Faults(cloud, endpoints, random.Random(chance.random()), patient=seconds >= PATIENT_SECONDS)  # noqa: S311
         stacks = cloud.client("cloudformation").describe_stacks()["Stacks"]
@@ -162,8 +162,8 @@ class Soak:
         while (waiting := {name: n for name, n in self.sampler.depths().items() if n}) and time.monotonic() < deadline:
             time.sleep(0.5)
         found = [f"after {REST_SECONDS} s {n} messages wait in {name}" for name, n in waiting.items()]
-        dead = dead_letter_queues(local_target(asdict(self.endpoints)))
-        return found + [f"{queue.count} dead letters in {queue.name}" for queue in dead if queue.count]
+        dead = work_queues(local_target(asdict(self.endpoints)))
+        return found + [f"{queue.dead_letters} dead letters in {queue.name}" for queue in dead if queue.dead_letters]
 
     def _was_calm(self, at: float, seconds: float) -> bool:
         """Whether nothing was wrong from an upload to its labels, nor in the seconds before."""

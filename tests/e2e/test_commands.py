@@ -67,7 +67,7 @@ def test_what_env_prints_leads_aws_tools_and_the_partners_calls_to_the_laptop(cl
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-2:] == ["refused", "left: "]
-    assert done.stderr.count("this shell's AWS variables lead to the laptop") == 2
+    assert done.stderr.count("`sightline env` has set this shell's AWS variables to the local system") == 2
 
 
 def test_a_listing_in_a_pipe_is_a_line_for_each_image(cloud: Cloud, system: System) -> None:
@@ -78,7 +78,7 @@ def test_a_listing_in_a_pipe_is_a_line_for_each_image(cloud: Cloud, system: Syst
     listed = sightline(cloud, "list", "--limit", "2").stdout.splitlines()
     assert sorted(line.split("\t")[0] for line in listed) == names
     shown = sightline(cloud, "list", "--limit", "1")
-    assert "there are more than these 1" in shown.stderr
+    assert "there are more than 1" in shown.stderr
     labels = json.loads(sightline(cloud, "labels", "--json").stdout)
     assert labels == sorted(labels, key=lambda entry: str(entry["label"]))
     first = labels[0]

@@ -162,7 +162,7 @@ def test_poison_is_dead_after_one_attempt_and_a_replay_after_the_fix_delivers_it
 
     behave()
     replayed = sightline(cloud, "replay", entry["event_id"])
-    assert replayed.stdout == f"{entry['event_id']} is offered again to thirdparty\n"
+    assert replayed.stdout == f"{entry['event_id']} will be delivered again to thirdparty\n"
     wait_for(lambda: _ids(system).count(poison.event_id) == 1)
 
     def in_the_log() -> tuple[str, int]:

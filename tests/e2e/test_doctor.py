@@ -1,4 +1,4 @@
-"""`sightline doctor` names what was broken, and nothing while nothing is."""
+"""`sightline doctor` names each fault, and finds nothing in a healthy deployment."""
 
 import json
 from contextlib import ExitStack
@@ -13,7 +13,7 @@ from tests.e2e.test_commands import sightline
 
 
 def findings(cloud: Cloud) -> dict[str, str]:
-    """The lines with a cross: check -> text."""
+    """Return the findings: check -> text."""
     done = sightline(cloud, "doctor", "--json")
     lines = [line for line in json.loads(done.stdout) if line["state"] == "finding"]
     assert done.returncode == bool(lines), done.stderr
@@ -44,11 +44,11 @@ def test_a_key_that_is_disabled_is_named_once(cloud: Cloud, healthy: System) -> 
     [key] = [k for k in gateway.get_api_keys(includeValues=True)["items"] if k["value"] == healthy.endpoints.api_key]
     disable = {"op": "replace", "path": "/enabled", "value": "false"}
     gateway.update_api_key(apiKey=key["id"], patchOperations=[disable])
-    assert findings(cloud) == {"key": "the one that the commands use is disabled"}
+    assert findings(cloud) == {"key": "the key that the commands use is disabled"}
 
 
 def plant(system: System, mend: ExitStack) -> None:
-    """Five faults, each with what takes it back."""
+    """Create five faults, and register how to undo each."""
     ssm, sqs, functions = (system.client(service) for service in ("ssm", "sqs", "lambda"))
     s3, sns = system.s3(), system.client("sns")
 

@@ -193,7 +193,7 @@ def test_reprojection_ends_equal_and_lets_vanish_what_has_no_record(injection: I
 
     injection.remove()
     gone = sightline(cloud, "reproject")
-    assert f"{RECORDS - RECORDS // 2:,}  to be removed" in gone.stdout, gone.stdout
+    assert f"{RECORDS - RECORDS // 2:,}  index entries without a record, to remove" in gone.stdout, gone.stdout
     injection.expect_what_the_records_say()
     assert not [entry for entry in injection.derived().entries if entry[2].startswith("injected/")]
 
@@ -205,7 +205,7 @@ def test_what_has_no_record_is_recognised_again(system: System, cloud: Cloud, in
     wait_for(system.is_idle)
     injection.dynamodb.delete_item(TableName=system.endpoints.table, Key={"image": {"S": name}})
     again = sightline(cloud, "reproject", "--missing")
-    assert " 1  unlike their records, to be recognised or removed" in again.stdout, again.stdout + again.stderr
+    assert " 1  objects unlike their records, to recognise or remove" in again.stdout, again.stdout + again.stderr
     back = wait_for(lambda: system.image(name))
     assert (back["version_id"], back["labels"]) == (record["version_id"], record["labels"])
 

@@ -113,7 +113,7 @@ def test_the_command_line_does_what_the_reader_is_told(shell: Any, system: Syste
     shown = shell(f"export HOME={home}\n{block}")
     assert "1 stored" in shown
     assert "✓ img-01.jpg: " in shown
-    assert shown.endswith("nothing to do\n")
+    assert shown.endswith("no findings\n")
     wait_for(lambda: system.image("img-01.jpg") is None)
 
 
@@ -180,12 +180,12 @@ def test_what_was_spent_is_shown_as_told(shell: Any) -> None:
 
 @pytest.mark.usefixtures("healthy")
 def test_the_runbook_looks_and_brings_back_as_told(shell: Any, system: System) -> None:
-    assert run_block(shell, "docs/operations.md", "sightline doctor").endswith("nothing to do\n")
+    assert run_block(shell, "docs/operations.md", "sightline doctor").endswith("no findings\n")
     assert "UploadedImage: no messages" in run_block(shell, "docs/operations.md", "sightline redrive")
-    assert "to be projected again" in run_block(shell, "docs/operations.md", "sightline reproject")
+    assert "images to rebuild" in run_block(shell, "docs/operations.md", "sightline reproject")
     system.upload(f"{system.endpoints.photos}astronaut.jpg", "img-01.jpg")
     wait_for(lambda: system.documents("img-01.jpg"))
-    assert "is offered again to" in run_block(shell, "docs/operations.md", "sightline replay")
+    assert "will be delivered again to" in run_block(shell, "docs/operations.md", "sightline replay")
 
 
 def test_what_would_be_kept_is_noted_as_told(shell: Any, system: System, tmp_path: Path) -> None:

@@ -13,8 +13,13 @@ import requests
 import trustme
 from typer.testing import CliRunner
 
-from cli import calls, doctor, rotation
-from cli.calls import CallError, call
+from cli import api_client
+from cli.api_client import CallError, call
+from cli.commands import rotate_key
+from cli.doctor import apis
+from cli.doctor.deployment import Deployment
+from cli.doctor.finding import State
+from cli.doctor.receivers import check_receiver_url
 from cli.main import app
 from cli.target import Target, TargetName
 from tests.source_server import Source, serve
@@ -27,7 +32,7 @@ def server() -> Iterator[Source]:
 
 
 def target(name: TargetName, key: str | None) -> Target:
-    return Target(name, upload="", labels="", deliveries="", api_key=key)
+    return Target(name, upload_url="", labels_url="", deliveries_url="", api_key=key)
 
 
 def test_with_a_key_the_call_carries_it(server: Source) -> None:
@@ -43,7 +48,7 @@ def test_without_a_key_it_is_signed_by_the_callers_credentials(server: Source) -
     assert "/us-east-1/execute-api/aws4_request" in headers["authorization"]
 
 
-def test_an_error_is_told_in_the_services_words_or_by_its_status(server: Source) -> None:
+def test_an_error_is_reported_in_the_services_words_or_by_its_status(server: Source) -> None:
     server.post_status = 503
     with pytest.raises(CallError, match="503 Service Unavailable"):
         call(target(TargetName.LOCAL, "k"), "POST", server.address)
@@ -85,12 +90,12 @@ ANSWERS: dict[str, Any] = {
     "POST /uploads": {},
     "HEAD /": {},
 }
-"""What each command asks of the APIs, and an answer."""
+"""The calls of each command, with an answer."""
 
 
 @pytest.fixture
 def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
-    """A system behind TLS, by an authority that REQUESTS_CA_BUNDLE alone names."""
+    """A system behind TLS, with an authority that only REQUESTS_CA_BUNDLE names."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -109,7 +114,7 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
 
     class Server(ThreadingHTTPServer):
         def handle_error(self, *_: object) -> None:
-            """Of clients that do not trust it."""
+            """Ignore clients that do not trust it."""
 
     authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
@@ -121,8 +126,7 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "authority.pem"))
     base = f"https://127.0.0.1:{server.server_address[1]}"
     running = Target(TargetName.AWS, base, base, base, "key")
-    monkeypatch.setattr("cli.main.find", lambda name: running)
-    monkeypatch.setattr("cli.ingest.find", lambda name: running)
+    monkeypatch.setattr("cli.options.find", lambda name, **_: running)
     yield running
     server.shutdown()
     server.server_close()
@@ -143,7 +147,7 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
-def test_every_command_trusts_whom_the_environment_names(
+def test_every_command_trusts_the_authority_that_the_environment_names(
     system: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -157,14 +161,14 @@ def test_every_command_trusts_whom_the_environment_names(
     assert "its certificate is not trusted; REQUESTS_CA_BUNDLE names" in refused.output
 
 
-def test_so_do_the_doctor_and_the_rotation(system: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_key", lambda patient: iter(()))
-    looks = [*doctor._apis(doctor.Patient(system)), doctor._reached("partner", "address", system.labels)]
-    assert [look.text for look in looks if look.state is not doctor.State.GOOD] == []
-    rotation._wait_until_admitted(system, "new")
+def test_the_doctor_and_the_rotation_trust_it_too(system: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apis, "check_key", lambda deployment: iter(()))
+    found = [*apis.check_apis(Deployment(system)), check_receiver_url("partner", "address", system.labels_url)]
+    assert [finding.text for finding in found if finding.state is not State.GOOD] == []
+    rotate_key._wait_until_admitted(system, "new")
 
 
-def test_an_authority_that_is_not_there_is_told(server: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_authority_is_reported(server: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")
     with pytest.raises(CallError, match=r"cannot be called: .* invalid path: /nowhere\.pem"):
         call(target(TargetName.LOCAL, "k"), "GET", "https://127.0.0.1:1/")
@@ -185,14 +189,14 @@ def test_the_embedded_clouds_services_are_asked_without_a_proxy(monkeypatch: pyt
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     with serve() as emulator:
         emulator.post_body = b'{"QueueUrls": ["http://q"]}'
-        system = replace(target(TargetName.LOCAL, "k"), aws=emulator.address)
+        system = replace(target(TargetName.LOCAL, "k"), aws_url=emulator.address)
         assert system.client("sqs").list_queues()["QueueUrls"] == ["http://q"]
 
 
-def test_a_listing_is_followed_until_there_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_is_followed_until_there_are_enough_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def answer(session: calls.Session, method: str, address: str, **_: Any) -> requests.Response:
+    def answer(session: api_client.Session, method: str, address: str, **_: Any) -> requests.Response:
         asked.append(address)
         page = requests.Response()
         page.status_code = 200
@@ -200,8 +204,8 @@ def test_a_listing_is_followed_until_there_is_enough(monkeypatch: pytest.MonkeyP
         page.headers["Link"] = '<?label=red+rose&label=b&limit=2&cursor=x%2Fy>; rel="next"'
         return page
 
-    monkeypatch.setattr(calls.Session, "request", answer)
-    found = calls.entries(target(TargetName.AWS, "k"), "https://api/search", {"label": ["red rose", "b"]}, 2)
+    monkeypatch.setattr(api_client.Session, "request", answer)
+    found = api_client.entries(target(TargetName.AWS, "k"), "https://api/search", {"label": ["red rose", "b"]}, 2)
     assert found == [{"n": 1}] * 2
     assert asked == [
         "https://api/search?label=red%20rose&label=b&limit=2",

@@ -1,4 +1,4 @@
-"""`sightline ingest` of manifest files, with S3 and DynamoDB by moto, and reports written here as the system does."""
+"""`sightline ingest` of manifest files, with moto's S3 and DynamoDB. The tests write the reports."""
 
 import io
 import json
@@ -11,8 +11,10 @@ import pytest
 import typer
 from rich.console import Console
 
-from cli import ingest_manifest, manifests
-from cli.manifests import Sent, System
+from api.runtime.manifests.manifest_table import Manifest
+from cli import output
+from cli.ingest import manifest_files, manifests
+from cli.ingest.manifests import ManifestSystem
 from cli.target import Target, TargetName
 
 BUCKET = "manifests"
@@ -20,35 +22,34 @@ LINES = b"url,name\nhttps://host/a.jpg,\nhttps://host/b.jpg,\nnonsense,\n"
 
 
 def target(name: TargetName) -> Target:
-    return Target(name, upload="", labels="", deliveries="", api_key=None)
+    return Target(name, upload_url="", labels_url="", deliveries_url="", api_key=None)
 
 
 @dataclass
 class Desk:
-    """A command line before a manifest bucket."""
+    """A command line with a manifest bucket."""
 
     path: Path
-    printed: io.StringIO = field(default_factory=io.StringIO)
-    said: io.StringIO = field(default_factory=io.StringIO)
+    stdout: io.StringIO = field(default_factory=io.StringIO)
+    stderr: io.StringIO = field(default_factory=io.StringIO)
 
     def ingest(
         self, name: TargetName = TargetName.LOCAL, *, wait: bool = True, as_json: bool = False, yes: bool = False
     ) -> int:
-        """The exit code."""
-        out, err = (Console(file=file, width=80, soft_wrap=True) for file in (self.printed, self.said))
+        """Ingest the manifest. Returns the exit code."""
         try:
-            ingest_manifest.run(target(name), [self.path], yes=yes, wait=wait, as_json=as_json, out=out, err=err)
+            manifest_files.ingest_manifests(target(name), [self.path], yes=yes, wait=wait, as_json=as_json)
         except typer.Exit as ended:
             return ended.exit_code
         return 0
 
     def manifests(self) -> list[Any]:
-        """The versions of manifests, newest first."""
+        """Return the versions of manifests, newest first."""
         found = boto3.client("s3").list_object_versions(Bucket=BUCKET).get("Versions", [])
         return [version for version in found if not version["Key"].startswith("reports/")]
 
     def report(self, manifest: Any, **more: Any) -> None:
-        """Write a report, as the system does."""
+        """Write a report as the system does."""
         document = {
             "version_id": manifest["VersionId"],
             "status": "done",
@@ -77,18 +78,22 @@ def desk(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
             {"AttributeName": "line", "AttributeType": "N"},
         ],
     )
-    system = System(BUCKET, "lines", frozenset(), 5)
-    monkeypatch.setattr(System, "of", lambda _: system)
+    monkeypatch.setattr(ManifestSystem, "of", lambda found: ManifestSystem(found, BUCKET, "lines", frozenset(), 5))
     monkeypatch.setattr(Target, "client", lambda self, service: boto3.client(service))
     path = tmp_path / "my list.csv"
     path.write_bytes(LINES)
-    return Desk(path)
+    desk = Desk(path)
+    out, err = (Console(file=file, width=80, soft_wrap=True) for file in (desk.stdout, desk.stderr))
+    for module in (output, manifests, manifest_files):
+        monkeypatch.setattr(module, "out", out, raising=False)
+        monkeypatch.setattr(module, "err", err, raising=False)
+    return desk
 
 
 def while_it_waits(monkeypatch: pytest.MonkeyPatch, *happenings: Any) -> None:
-    """What happens between one look for the report and the next."""
+    """Let things happen while the command waits for the report."""
     left = list(happenings)
-    monkeypatch.setattr("cli.manifests.time.sleep", lambda seconds: left.pop(0)())
+    monkeypatch.setattr("cli.ingest.manifests.time.sleep", lambda seconds: left.pop(0)())
 
 
 def test_a_manifest_is_followed_to_its_report(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +109,7 @@ def test_a_manifest_is_followed_to_its_report(desk: Desk, monkeypatch: pytest.Mo
 
     while_it_waits(monkeypatch, running, done)
     assert desk.ingest() == 1
-    text = desk.printed.getvalue()
+    text = desk.stdout.getvalue()
     assert "1 stored, 1 unchanged, 0 pending, 1 rejected, 1 failed\n" in text
     assert f"  rejected: {desk.path}, line 4: no URL\n" in text
     assert f"  failed: {desk.path}, line 3 https://host/b.jpg: the source answered 404\n" in text
@@ -114,16 +119,16 @@ def test_a_manifest_is_followed_to_its_report(desk: Desk, monkeypatch: pytest.Mo
     assert boto3.client("s3").get_object(Bucket=BUCKET, Key=manifest["Key"])["Body"].read() == LINES
 
 
-def test_its_result_as_json_has_every_line_that_became_no_image(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_result_as_json_lists_every_line_that_became_no_image(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = [{"line": number, "url": "https://host/b.jpg", "reason": "404"} for number in range(100)]
     while_it_waits(monkeypatch, lambda: desk.report(desk.manifests()[0], failed=failed))
     assert desk.ingest(as_json=True) == 1
-    document = json.loads(desk.printed.getvalue())
+    document = json.loads(desk.stdout.getvalue())
     assert (document["stored"], document["failed"], len(document["problems"])) == (1, 100, 100)
     assert document["problems"][0] == {"manifest": str(desk.path), "outcome": "failed", **failed[0]}
 
 
-def test_interrupted_it_says_how_to_look_later_and_the_same_command_goes_on(
+def test_an_interrupt_shows_how_to_follow_later_and_the_same_command_continues(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt() -> None:
@@ -131,43 +136,42 @@ def test_interrupted_it_says_how_to_look_later_and_the_same_command_goes_on(
 
     while_it_waits(monkeypatch, interrupt)
     assert desk.ingest() == 130
-    assert f"  .venv/bin/sightline ingest '{desk.path}'\n" in desk.said.getvalue()
+    assert f"  .venv/bin/sightline ingest '{desk.path}'\n" in desk.stderr.getvalue()
     while_it_waits(monkeypatch, lambda: desk.report(desk.manifests()[0]))
     assert desk.ingest() == 0
-    assert f"{desk.path} is on its way already" in desk.said.getvalue()
+    assert f"{desk.path} is being read already" in desk.stderr.getvalue()
     assert len(desk.manifests()) == 1
 
 
-def test_a_manifest_that_is_done_is_done_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sources that failed may answer now; what is stored already is not stored twice."""
+def test_a_finished_manifest_is_read_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources that failed may answer now. Stored pictures are not stored twice."""
     while_it_waits(monkeypatch, *[lambda: desk.report(desk.manifests()[0])] * 2)
     assert desk.ingest() == 0
     assert desk.ingest() == 0
     assert len(desk.manifests()) == 2
 
 
-def test_on_aws_it_says_what_it_may_cost_and_asks(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_aws_it_shows_the_cost_and_asks(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(typer, "confirm", lambda question, err: False)
     assert desk.ingest(TargetName.AWS) == 1
-    assert "at most 4 pictures in" in desk.said.getvalue()
-    assert "at most $0.00" in desk.said.getvalue()
+    assert "at most 3 pictures in" in desk.stderr.getvalue()
+    assert "at most $0.00" in desk.stderr.getvalue()
     assert desk.manifests() == []
     assert desk.ingest(TargetName.AWS, yes=True, wait=False) == 0
-    assert "4 pictures are on their way; when they are done, reports will be at\n  s3://" in desk.printed.getvalue()
+    assert "3 pictures will be stored; afterwards the reports will be at\n  s3://" in desk.stdout.getvalue()
 
 
 def test_an_empty_or_unreadable_manifest_is_named(desk: Desk) -> None:
     desk.path.write_text("\n")
-    with pytest.raises(ingest_manifest.ManifestError, match="is empty"):
+    with pytest.raises(manifest_files.ManifestError, match="is empty"):
         desk.ingest()
     desk.path.unlink()
-    with pytest.raises(ingest_manifest.ManifestError, match=r"my list\.csv: No such file"):
+    with pytest.raises(manifest_files.ManifestError, match=r"my list\.csv: No such file"):
         desk.ingest()
 
 
-def test_the_report_of_another_version_is_not_taken_for_it(desk: Desk) -> None:
+def test_the_report_of_another_version_is_not_used(desk: Desk) -> None:
     desk.report({"Key": "a.csv", "VersionId": "old"})
-    system, s3 = System.of(target(TargetName.LOCAL)), boto3.client("s3")
-    sent = Sent("a.csv", "a.csv", "new", 1)
-    assert manifests.final_report(s3, system, sent.key, sent.version_id) is None
-    assert manifests.final_report(s3, system, sent.key, "old")
+    s3 = boto3.client("s3")
+    assert manifests.final_report(s3, BUCKET, Manifest("a.csv", "new")) is None
+    assert manifests.final_report(s3, BUCKET, Manifest("a.csv", "old"))

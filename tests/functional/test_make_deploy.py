@@ -1,4 +1,4 @@
-"""What `make deploy`, `make destroy` and `make bootstrap` do before the CDK CLI runs, with moto's AWS."""
+"""`make deploy`, `make destroy` and `make bootstrap` before they run the CDK CLI, with moto's AWS."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from common.runtime import caches
 TAG = "sightline:deployment"
 
 
-class Ran(Exception):  # noqa: N818 - no error
+class Ran(Exception):  # noqa: N818 - not an error
     """The CDK CLI would run now."""
 
 
@@ -35,7 +35,7 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def make(aws: None, context: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
-    """Run a door: the CDK CLI's arguments and environment."""
+    """Run a command. Returns the arguments and environment of the CDK CLI."""
 
     def execute(file: str, arguments: list[str], environment: dict[str, str]) -> None:
         raise Ran(arguments, environment)
@@ -59,7 +59,7 @@ def stack(name: str, **tags: str) -> None:
     boto3.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template), Tags=given)
 
 
-def test_it_says_where_and_what_is_there_before_it_deploys_exactly_there(
+def test_it_prints_the_destination_and_its_stacks_and_deploys_exactly_there(
     make: Make, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack("staging-APIStack", sightline_deployment="staging")
@@ -70,8 +70,8 @@ def test_it_says_where_and_what_is_there_before_it_deploys_exactly_there(
         "Region      us-east-1 (AWS_REGION)",
         "deployment  staging",
         "stack       staging-APIStack: CREATE_COMPLETE",
-        "stack       staging-RekognitionStack: not there",
-        "stack       staging-IntegrationStack: not there",
+        "stack       staging-RekognitionStack: not deployed",
+        "stack       staging-IntegrationStack: not deployed",
         "",
     ]
     assert arguments == ["cdk", "deploy", "--all", "--no-notices", "-c", "deployment=staging", "-c", "region=us-east-1"]
@@ -79,7 +79,7 @@ def test_it_says_where_and_what_is_there_before_it_deploys_exactly_there(
     assert environment["AWS_ACCESS_KEY_ID"] == os.environ["AWS_ACCESS_KEY_ID"]
 
 
-def test_of_three_regions_the_settings_own_is_taken_and_named(
+def test_the_region_of_the_settings_has_precedence_and_is_named(
     make: Make, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
@@ -88,22 +88,22 @@ def test_of_three_regions_the_settings_own_is_taken_and_named(
     assert "Region      eu-west-3 (the setting `region`)" in capsys.readouterr().out
     assert arguments[-1] == "aws://123456789012/eu-west-3"
     assert environment["AWS_REGION"] == "eu-west-3"
-    assert account.session().region_name == "eu-west-3"  # where the commands look
+    assert account.session().region_name == "eu-west-3"  # the commands use it too
 
 
-def test_without_any_region_it_names_the_one_that_is_taken(
+def test_without_any_region_the_default_is_used_and_named(
     make: Make, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_REGION")
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     arguments, environment = make("deploy")
-    assert "Region      us-east-1 (nothing names another)" in capsys.readouterr().out
+    assert "Region      us-east-1 (the default)" in capsys.readouterr().out
     assert (arguments[-1], environment["AWS_REGION"]) == ("region=us-east-1", "us-east-1")
 
 
 @pytest.mark.parametrize("tags", [{}, {"sightline_deployment": "staging"}, {"owner": "somebody"}])
 @pytest.mark.parametrize("command", ["deploy", "destroy"])
-def test_a_stack_of_somebody_else_is_not_touched(
+def test_a_stack_of_another_owner_is_not_touched(
     make: Make, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str, tags: dict[str, str]
 ) -> None:
     stack("RekognitionStack", **tags)
@@ -124,32 +124,32 @@ def failing(code: str) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "message"),
     [
         ("ExpiredToken", "✗ the AWS credentials have expired"),
         ("InvalidClientTokenId", "✗ AWS does not accept the credentials (InvalidClientTokenId)"),
         ("AccessDenied", "✗ An error occurred (AccessDenied) when calling the GetCallerIdentity operation: two lines"),
     ],
 )
-def test_credentials_that_do_not_do_are_told_in_one_line(
-    make: Make, monkeypatch: pytest.MonkeyPatch, code: str, told: str
+def test_unusable_credentials_are_reported_in_one_line(
+    make: Make, monkeypatch: pytest.MonkeyPatch, code: str, message: str
 ) -> None:
     monkeypatch.setattr("botocore.client.BaseClient._make_api_call", failing(code))
     with pytest.raises(SystemExit) as refused:
         deploy.main("deploy")
-    assert str(refused.value.code).startswith(told)
+    assert str(refused.value.code).startswith(message)
 
 
 @pytest.mark.parametrize(
-    ("environment", "told"),
+    ("environment", "message"),
     [
         ({"AWS_PROFILE": "nobody"}, "✗ The config profile (nobody) could not be found"),
         ({"AWS_EC2_METADATA_DISABLED": "true"}, "✗ there are no AWS credentials: set AWS_PROFILE"),
         ({"AWS_REGION": "no region"}, "✗ Provided region_name 'no region' doesn't match a supported format."),
     ],
 )
-def test_so_is_what_is_missing_or_wrong_around_them(
-    make: Make, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], told: str
+def test_a_missing_or_wrong_profile_or_region_is_reported_in_one_line(
+    make: Make, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], message: str
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
@@ -157,16 +157,16 @@ def test_so_is_what_is_missing_or_wrong_around_them(
         monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as refused:
         deploy.main("deploy")
-    assert str(refused.value.code).startswith(told)
+    assert str(refused.value.code).startswith(message)
 
 
-def test_a_setting_that_cannot_be_is_told_before_aws_is_asked(context: Path) -> None:
+def test_an_invalid_setting_is_reported_before_aws_is_called(context: Path) -> None:
     context.write_text('{"context": {"deployment": "two words"}}')
     with pytest.raises(SystemExit, match="✗ deployment is 'two words'; it takes a letter"):
         deploy.main("deploy")
 
 
-def test_a_shell_that_was_set_up_for_the_laptop_deploys_nothing(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shell_with_the_local_systems_variables_deploys_nothing(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGHTLINE_SHELL", "local")
-    with pytest.raises(SystemExit, match="✗ this shell's AWS variables lead to the laptop"):
+    with pytest.raises(SystemExit, match="✗ `sightline env` has set this shell's AWS variables"):
         deploy.main("deploy")

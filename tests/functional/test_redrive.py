@@ -1,4 +1,4 @@
-"""Moto's SQS has no move tasks: for the embedded cloud it is made to answer as that does, for AWS they are faked."""
+"""`sightline redrive`. Moto's SQS has no move tasks: it stands for the embedded cloud's; those of AWS are faked."""
 
 import io
 import json
@@ -15,9 +15,10 @@ from botocore.validate import validate_parameters
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-import cli.redrive
+from cli import message_moves, output
+from cli.commands.redrive import describe
 from cli.main import app
-from cli.redrive import dead_letter_queues, describe
+from cli.queues import work_queues
 from cli.target import Target, TargetName
 from common.runtime.message_batch import MessageBatch, logger
 from tests.conftest import Templates, captured
@@ -29,7 +30,7 @@ COMPLETED = {"Status": "COMPLETED", "StartedTimestamp": 2, "ApproximateNumberOfM
 
 @dataclass
 class EmbeddedSqs:
-    """Moto's SQS, which knows move tasks as little as the embedded cloud's."""
+    """Moto's SQS, with the embedded cloud's answer about move tasks."""
 
     moto: Any
     sent: int = 0
@@ -50,7 +51,7 @@ class EmbeddedSqs:
 
 @dataclass
 class AwsSqs:
-    """Moto's SQS with a move task that is seen in these states, one for each look; None is Ctrl-C."""
+    """Moto's SQS with a move task that has these states, one for each call; None is Ctrl-C."""
 
     moto: Any
     states: list[dict[str, Any] | None]
@@ -82,7 +83,7 @@ class AwsSqs:
 
 
 class FakeLambda:
-    """Every queue has one function."""
+    """Each queue has the same function."""
 
     def list_event_source_mappings(self, **_: Any) -> Any:
         return {"EventSourceMappings": [{"FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:Worker"}]}
@@ -101,7 +102,7 @@ class FakeTarget(Target):
 
 @pytest.fixture
 def target(aws: None, templates: Templates, monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
-    """The queues as the templates have them, on the embedded cloud."""
+    """A system on the embedded cloud with the queues of the templates."""
     for stack, template in templates.items():
         queues = {name: r for name, r in template["Resources"].items() if r["Type"] == "AWS::SQS::Queue"}
         body = json.dumps({"Resources": {**queues, "Topic": {"Type": "AWS::SNS::Topic"}}})
@@ -110,8 +111,8 @@ def target(aws: None, templates: Templates, monkeypatch: pytest.MonkeyPatch) -> 
     boto3.client("logs").create_log_stream(logGroupName="worker-logs", logStreamName="one")
     clients = {"sqs": EmbeddedSqs(boto3.client("sqs")), "lambda": FakeLambda()}
     target = FakeTarget(TargetName.LOCAL, "upload", "labels", "deliveries", "key", clients=clients)
-    monkeypatch.setattr("cli.main.find", lambda name: target)
-    monkeypatch.setattr(cli.redrive, "POLL_SECONDS", 0)
+    monkeypatch.setattr("cli.options.find", lambda name, **_: target)
+    monkeypatch.setattr(message_moves, "POLL_SECONDS", 0)
     return target
 
 
@@ -123,18 +124,18 @@ class Pair:
     name: str = "UploadedImage"
 
     def url(self, *, dead: bool) -> str:
-        [found] = [queue for queue in dead_letter_queues(self.target) if queue.name == self.name]
-        return found.url if dead else found.source_url
+        [found] = [queue for queue in work_queues(self.target) if queue.name == self.name]
+        return found.dead_letters_url if dead else found.url
 
     def put(self, body: str, **attributes: Any) -> str:
-        """Put a dead message; its id."""
+        """Put a dead letter. Returns its id."""
         sent = boto3.client("sqs").send_message(
             QueueUrl=self.url(dead=True), MessageBody=body, MessageAttributes=attributes
         )
         return sent["MessageId"]
 
     def take(self, *, dead: bool) -> list[Any]:
-        """The messages that a consumer would get."""
+        """Receive messages as a consumer does."""
         taken = boto3.client("sqs").receive_message(
             QueueUrl=self.url(dead=dead), MaxNumberOfMessages=10, MessageAttributeNames=["All"]
         )
@@ -156,7 +157,9 @@ def redrive(*arguments: str, answer: str = "") -> Result:
 def on_aws(target: FakeTarget, *states: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch) -> AwsSqs:
     sqs = AwsSqs(boto3.client("sqs"), list(states))
     clients = {**target.clients, "sqs": sqs}
-    monkeypatch.setattr("cli.main.find", lambda name: FakeTarget(TargetName.AWS, "u", "l", "d", "k", clients=clients))
+    monkeypatch.setattr(
+        "cli.options.find", lambda name, **_: FakeTarget(TargetName.AWS, "u", "l", "d", "k", clients=clients)
+    )
     return sqs
 
 
@@ -165,12 +168,12 @@ def log(line: str) -> None:
     boto3.client("logs").put_log_events(logGroupName="worker-logs", logStreamName="one", logEvents=[event])
 
 
-def test_a_message_that_says_why_it_is_dead_is_believed(uploads: Pair) -> None:
+def test_a_message_with_its_own_reason_is_shown_with_it(uploads: Pair) -> None:
     uploads.put("{}", reason={"DataType": "String", "StringValue": "the receiver answered 400: no \u202esuch thing"})
-    assert "\n    the receiver answered 400: no  such thing\n" in redrive("uploadedimage", answer="n").output
+    assert "\n    the receiver answered 400: no <U+202E>such thing\n" in redrive("uploadedimage", answer="n").output
 
 
-def test_where_nothing_is_dead_it_says_so_of_every_queue(target: FakeTarget) -> None:
+def test_queues_without_dead_letters_are_listed_as_empty(target: FakeTarget) -> None:
     shown = redrive()
     assert shown.exit_code == 0
     assert "UploadedImage: no messages\n" in shown.stdout
@@ -182,25 +185,25 @@ def test_an_unknown_queue_is_one_clear_line_that_names_the_known_ones(target: Fa
     refused = redrive("[red]x")
     assert refused.exit_code == 1
     line = refused.stderr.splitlines()[-1]
-    assert line.startswith("✗ there is no queue '[red]x'; there are ")
+    assert line.startswith("✗ there is no queue '[red]x'; the queues are ")
     assert "Labels" in line
     assert "UploadedImage" in line
 
 
 @pytest.mark.parametrize("rate", ["0", "501", "fast"])
-def test_a_rate_that_sqs_does_not_know_is_refused(rate: str) -> None:
+def test_a_rate_outside_the_limits_of_sqs_is_refused(rate: str) -> None:
     assert redrive("--rate", rate).exit_code == 2
 
 
-def test_it_shows_how_many_how_old_and_which_images(uploads: Pair) -> None:
+def test_it_shows_number_age_and_images_of_the_messages(uploads: Pair) -> None:
     uploads.put(json.dumps(captured("object-created")))
     uploads.put('{"schema": "sightline.recognition/1", "image": "a :dog: [b].jpg"}')
     shown = redrive("uploadedimage", answer="n\n")
     assert shown.exit_code == 0
-    assert re.search(r"UploadedImage: 2 messages, the oldest at least \d s old\n", shown.stdout)
+    assert re.search(r"UploadedImage: 2 messages, the oldest of a sample is \d s old\n", shown.stdout)
     assert "\n  red flower+100% ü.jpg\n" in shown.stdout
     assert "\n  a :dog: [b].jpg\n" in shown.stdout
-    assert "receive count 1 with this look" in shown.stdout
+    assert "received 1 times including now" in shown.stdout
     assert "\n    see the logs of Worker\n" in shown.stdout
     assert "Labels" not in shown.stdout
 
@@ -214,15 +217,17 @@ def test_more_than_a_sample_is_only_counted(uploads: Pair) -> None:
     assert "… and 2 more" in shown
 
 
-def test_a_look_takes_nothing_away(uploads: Pair) -> None:
+def test_showing_messages_leaves_them_where_they_are(uploads: Pair) -> None:
     uploads.put("no json")
     assert redrive(answer="n\n").exit_code == 0
     assert uploads.bodies(dead=False) == []
     assert uploads.bodies(dead=True) == ["no json"]
 
 
-def test_the_reason_is_what_the_handlers_log(uploads: Pair, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The line that a handler really writes about a message is found again by the message's id."""
+def test_the_reason_is_the_one_that_the_handler_logged(
+    uploads: Pair, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line that a handler really writes is found by the message's id."""
     event = sqs_event("no json")
     event["Records"][0]["messageId"] = uploads.put("no json")
     written = io.StringIO()
@@ -236,10 +241,10 @@ def test_the_reason_is_what_the_handlers_log(uploads: Pair, context: Context, mo
     log(json.dumps({"message_id": str(uuid.uuid4()), "reason": "of another message"}))
     for line in written.getvalue().splitlines():
         log(line)
-    assert "\n    ValueError: [bold]the last  [31mreason\n" in redrive(answer="n\n").stdout
+    assert "\n    ValueError: [bold]the last<U+000A><U+001B>[31mreason\n" in redrive(answer="n\n").stdout
 
 
-def test_who_may_not_read_the_logs_is_told_where_they_are(uploads: Pair) -> None:
+def test_callers_who_may_not_read_the_logs_are_told_where_they_are(uploads: Pair) -> None:
     uploads.put("no json")
     boto3.client("logs").delete_log_group(logGroupName="worker-logs")
     moved = redrive("--yes")
@@ -250,16 +255,15 @@ def test_who_may_not_read_the_logs_is_told_where_they_are(uploads: Pair) -> None
 @pytest.mark.parametrize(
     ("body", "shown"),
     [
-        ("no\x1b[2Jjson\r\n\u202etxt", "no [2Jjson   txt"),
         ("x" * 100, "x" * 80),
         ('{"Records": []}', '{"Records": []}'),
         ('{"Records": [{"s3": {"object": {"key": 5}}}]}', '{"Records": [{"s3": {"object": {"key": 5}}}]}'),
-        ('{"Records": [{"s3": {"object": {"key": "a%1B%5B2J.jpg"}}}]}', "a [2J.jpg"),
-        ('{"schema": "sightline.recognition/1", "image": "\\ud83d"}', " "),
+        ('{"Records": [{"s3": {"object": {"key": "a%1B%5B2J.jpg"}}}]}', "a\x1b[2J.jpg"),
+        ('{"schema": "sightline.recognition/1", "image": "\\ud83d"}', "\ud83d"),
         ("[" * 200_000, "[" * 80),
     ],
 )
-def test_no_body_can_do_more_than_be_shown(body: str, shown: str) -> None:
+def test_a_message_is_described_by_its_image_else_by_its_beginning(body: str, shown: str) -> None:
     assert describe(body) == shown
 
 
@@ -284,11 +288,11 @@ def test_more_than_one_receive_gives_are_moved(uploads: Pair) -> None:
     assert uploads.take(dead=True) == []
 
 
-def test_without_a_name_each_queue_that_has_messages_is_offered(target: FakeTarget, uploads: Pair) -> None:
+def test_without_a_name_it_asks_about_each_queue_with_messages(target: FakeTarget, uploads: Pair) -> None:
     labels = Pair(target, "Labels")
     uploads.put("one")
     labels.put("two")
-    first, *_ = [queue.name for queue in dead_letter_queues(target) if queue.count]
+    first, *_ = [queue.name for queue in work_queues(target) if queue.dead_letters]
     moved = redrive(answer="y\nn\n")
     assert moved.exit_code == 0
     assert moved.stderr.count("back to") == 2
@@ -302,7 +306,7 @@ def test_without_an_answer_nothing_is_moved(uploads: Pair) -> None:
     assert uploads.bodies(dead=True) == ["one"]
 
 
-def test_a_message_that_cannot_be_sent_stays_where_it_is(uploads: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_that_cannot_be_sent_stays_a_dead_letter(uploads: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     uploads.put("one")
     uploads.put("two")
 
@@ -314,11 +318,11 @@ def test_a_message_that_cannot_be_sent_stays_where_it_is(uploads: Pair, monkeypa
     assert failed.exit_code == 1
     line = failed.stderr.splitlines()[-1]
     assert "AccessDenied" in line
-    assert "UploadedImage: 0 of 2 messages moved back; what was not is still in the dead-letter queue" in line
+    assert "UploadedImage: 0 of 2 messages moved back; the others are still in the dead-letter queue" in line
     assert uploads.bodies(dead=True) == ["one", "two"]
 
 
-def test_an_interrupt_says_how_many_went_and_gives_the_others_back(target: FakeTarget, uploads: Pair) -> None:
+def test_an_interrupt_reports_the_number_moved_and_gives_the_others_back(target: FakeTarget, uploads: Pair) -> None:
     for number in range(3):
         uploads.put(str(number))
     target.clients["sqs"].interrupt_after = 1
@@ -330,11 +334,12 @@ def test_an_interrupt_says_how_many_went_and_gives_the_others_back(target: FakeT
     assert sorted(gone + left) == ["0", "1", "2"]
 
 
-def test_on_a_terminal_a_bar_shows_how_far_it_is(target: FakeTarget, uploads: Pair) -> None:
+def test_a_terminal_shows_a_progress_bar(uploads: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     uploads.put("one")
-    out, err = Console(file=io.StringIO()), Console(file=io.StringIO(), force_terminal=True, width=100)
-    cli.redrive.run(target, None, rate=500, yes=True, out=out, err=err)
-    assert "1/1" in err.file.getvalue()  # type: ignore[attr-defined]
+    shown = io.StringIO()
+    monkeypatch.setattr(output, "err", Console(file=shown, force_terminal=True, width=100))
+    assert redrive("--yes").exit_code == 0
+    assert "1/1" in shown.getvalue()
 
 
 def test_on_aws_sqs_moves_them_at_the_given_rate(
@@ -346,11 +351,11 @@ def test_on_aws_sqs_moves_them_at_the_given_rate(
     moved = redrive("--rate", "42", answer="y\n")
     assert moved.exit_code == 0
     where = "aws, Region us-east-1, deployment default"
-    question = f"Move 2 messages back to UploadedImage ({where}), to be handled again? AWS bills what that takes."
+    question = f"Move 2 messages back to UploadedImage ({where}), to be handled again? AWS bills the work."
     assert question in moved.stderr
     assert moved.stdout.endswith("UploadedImage: 2 messages moved back\n")
-    [queue] = [queue for queue in dead_letter_queues(target) if queue.name == "UploadedImage"]
-    request = {"SourceArn": queue.arn, "DestinationArn": queue.source_arn, "MaxNumberOfMessagesPerSecond": 42}
+    [queue] = [queue for queue in work_queues(target) if queue.name == "UploadedImage"]
+    request = {"SourceArn": queue.dead_letters_arn, "DestinationArn": queue.arn, "MaxNumberOfMessagesPerSecond": 42}
     assert sqs.started == [request]
     assert sqs.states == []
 
@@ -366,7 +371,7 @@ def test_the_end_of_an_earlier_move_is_not_taken_for_the_end_of_this_one(
     assert sqs.states == []
 
 
-def test_a_move_that_sqs_gives_up_tells_its_reason(
+def test_a_move_that_sqs_ends_early_is_reported_with_its_reason(
     target: FakeTarget, uploads: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uploads.put("one")

@@ -1,8 +1,8 @@
-"""The key's rotation, with moto's API Gateway; CloudFormation, which moto has without usage plans, is faked."""
+"""The rotation of the API key, with moto's API Gateway. CloudFormation is faked: moto's has no usage plans."""
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -13,9 +13,9 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner, Result
 
-import cli.rotation
 import cli.target
 from cli.api_keys import newest_key
+from cli.commands import rotate_key
 from cli.main import app
 from cli.stacks import STACKS
 from cli.target import Target, TargetName
@@ -23,7 +23,7 @@ from cli.target import Target, TargetName
 
 @dataclass
 class FakeCloudFormation:
-    """Knows both APIs' usage plans."""
+    """The usage plans of the APIs."""
 
     plans: dict[str, str]
 
@@ -41,7 +41,7 @@ class FakeCloudFormation:
 
 @dataclass
 class Gateway:
-    """An API that admits the keys that moto has enabled, a few requests late."""
+    """An API that accepts the keys that are enabled in moto, a few requests late."""
 
     address: str = ""
     late: int = 0
@@ -86,20 +86,20 @@ class FakeTarget(Target):
 
 @pytest.fixture
 def target(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
-    """A system on AWS as it was just deployed: one key, which all plans know."""
+    """A new deployment on AWS: one key, which all plans accept."""
     made = boto3.client("apigateway")
     plans = {stack: made.create_usage_plan(name=stack)["id"] for stack in STACKS}
     target = FakeTarget(
         TargetName.AWS, gateway.address, f"{gateway.address}/labels", f"{gateway.address}/deliveries", None, plans=plans
     )
-    monkeypatch.setattr("cli.main.find", lambda name: target)
-    monkeypatch.setattr(cli.rotation, "POLL_SECONDS", 0)
+    monkeypatch.setattr("cli.options.find", lambda name, **_: target)
+    monkeypatch.setattr(rotate_key, "POLL_SECONDS", 0)
     add_key(target, "APISt-ApiKe-x")
     return target
 
 
 def add_key(target: FakeTarget, name: str, *, plans: int = 3, enabled: bool = True) -> str:
-    """A key that so many plans know; its value."""
+    """Create a key that so many plans accept. Returns its value."""
     made = boto3.client("apigateway")
     key = made.create_api_key(name=name, enabled=enabled)
     for plan in list(target.plans.values())[:plans]:
@@ -108,7 +108,7 @@ def add_key(target: FakeTarget, name: str, *, plans: int = 3, enabled: bool = Tr
 
 
 def enabled() -> set[str]:
-    """The names of the keys that are."""
+    """Return the names of the enabled keys."""
     return {key["name"] for key in boto3.client("apigateway").get_api_keys()["items"] if key["enabled"]}
 
 
@@ -116,7 +116,7 @@ def sightline(*arguments: str, answer: str = "") -> Result:
     return CliRunner().invoke(app, [*arguments], input=answer)
 
 
-def test_a_new_key_is_used_while_the_old_one_works_on(target: FakeTarget, gateway: Gateway) -> None:
+def test_a_new_key_is_used_and_the_old_one_still_works(target: FakeTarget, gateway: Gateway) -> None:
     old = newest_key(target.stacks)
     rotated = sightline("rotate-key")
     assert rotated.exit_code == 0, rotated.output
@@ -142,11 +142,11 @@ def test_a_key_that_is_not_admitted_in_time_revokes_nothing(
     target: FakeTarget, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gateway.late = 10_000
-    monkeypatch.setattr(cli.rotation, "ADMISSION_SECONDS", 0)
+    monkeypatch.setattr(rotate_key, "ADMISSION_SECONDS", 0)
     for arguments in (["rotate-key"], ["rotate-key", "--revoke", "--yes"]):
         refused = sightline(*arguments)
         assert refused.exit_code == 1
-        assert "does not admit the newest key yet; the old one still works" in refused.stderr
+        assert "does not accept the newest key yet; the old key still works" in refused.stderr
     assert len(enabled()) == 2
 
 
@@ -166,7 +166,7 @@ def test_revoking_leaves_the_newest_key_alone(target: FakeTarget) -> None:
     assert "is the only key" in again.stdout
 
 
-def test_it_asks_before_it_revokes_and_names_what(target: FakeTarget) -> None:
+def test_it_names_the_keys_and_asks_before_it_revokes_them(target: FakeTarget) -> None:
     sightline("rotate-key")
     refused = sightline("rotate-key", "--revoke", answer="n\n")
     assert refused.exit_code == 0
@@ -189,25 +189,25 @@ def test_only_a_key_that_is_enabled_and_known_to_all_apis_is_used(target: FakeTa
     assert used == stack_key["value"]
 
 
-def test_where_all_keys_are_disabled_a_new_one_can_be_made(target: FakeTarget) -> None:
+def test_if_all_keys_are_disabled_a_new_one_can_be_created(target: FakeTarget) -> None:
     gateway = boto3.client("apigateway")
     [key] = gateway.get_api_keys()["items"]
     gateway.update_api_key(apiKey=key["id"], patchOperations=[{"op": "replace", "path": "/enabled", "value": "false"}])
     assert newest_key(target.stacks) is None
-    assert "no key would be left" in sightline("rotate-key", "--revoke", "--yes").stderr
+    assert "no usable key would remain" in sightline("rotate-key", "--revoke", "--yes").stderr
     assert sightline("rotate-key").exit_code == 0
     assert newest_key(target.stacks)
 
 
 @pytest.mark.parametrize("arguments", [["rotate-key"], ["rotate-key", "--revoke"]])
-def test_a_system_that_asks_for_no_key_has_none_to_rotate(target: FakeTarget, arguments: list[str]) -> None:
+def test_a_system_without_keys_has_none_to_rotate(target: FakeTarget, arguments: list[str]) -> None:
     target.plans.clear()
     refused = sightline(*arguments)
     assert refused.exit_code == 1
-    assert refused.stderr.endswith("✗ the system asks for no key: its setting `auth` is iam or none\n")
+    assert refused.stderr.endswith("✗ the APIs need no key: the setting `auth` is iam or none\n")
 
 
-def test_a_refused_call_says_so_and_that_the_old_key_is_in_use(
+def test_a_refused_call_is_reported_and_the_old_key_still_works(
     target: FakeTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = newest_key(target.stacks)
@@ -222,30 +222,30 @@ def test_a_refused_call_says_so_and_that_the_old_key_is_in_use(
         refused = sightline("rotate-key")
     assert refused.exit_code == 1
     assert "AccessDenied" in refused.stderr
-    assert "The old key is in use" in refused.stderr
+    assert "The old key still works" in refused.stderr
     assert newest_key(target.stacks) == old
 
 
 def test_key_prints_the_key_alone(target: FakeTarget, monkeypatch: pytest.MonkeyPatch) -> None:
     keyed = FakeTarget(TargetName.AWS, "u", "l", "d", "the-key", plans=target.plans)
-    monkeypatch.setattr("cli.main.find", lambda name: keyed)
+    monkeypatch.setattr("cli.options.find", lambda name, **_: keyed)
     printed = sightline("key")
     assert (printed.stdout, printed.stderr) == ("the-key\n", "target: aws, Region us-east-1, deployment default\n")
 
 
-def test_key_says_what_to_do_where_there_is_none(target: FakeTarget) -> None:
+def test_key_says_what_to_do_if_there_is_none(target: FakeTarget) -> None:
     printed = sightline("key")
     assert (printed.exit_code, printed.stdout) == (1, "")
-    assert "`sightline rotate-key` makes one" in printed.stderr
+    assert "`sightline rotate-key` creates one" in printed.stderr
 
 
 def test_the_embedded_clouds_addresses_name_the_new_key(
     target: FakeTarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoints = tmp_path / "endpoints.json"
-    endpoints.write_text(json.dumps({"upload": target.upload, "api_key": "old"}))
+    endpoints.write_text(json.dumps({"upload": target.upload_url, "api_key": "old"}))
     monkeypatch.setattr(cli.target, "ENDPOINTS", endpoints)
-    here = FakeTarget(TargetName.LOCAL, target.upload, target.labels, target.deliveries, "old", plans=target.plans)
-    monkeypatch.setattr("cli.main.find", lambda name: here)
+    here = replace(target, name=TargetName.LOCAL, api_key="old")
+    monkeypatch.setattr("cli.options.find", lambda name, **_: here)
     assert sightline("rotate-key").exit_code == 0
-    assert json.loads(endpoints.read_text()) == {"upload": target.upload, "api_key": newest_key(target.stacks)}
+    assert json.loads(endpoints.read_text()) == {"upload": target.upload_url, "api_key": newest_key(target.stacks)}

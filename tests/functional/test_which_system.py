@@ -1,4 +1,4 @@
-"""Which system a command talks to: with a local system registered, never AWS without being told so."""
+"""The system that a command uses: while a local system is registered, AWS only with --target aws."""
 
 import json
 import os
@@ -14,11 +14,11 @@ from typing import Any
 import boto3
 import psutil
 import pytest
-import typer.main
 from typer.testing import CliRunner
 
 import cli.target
-from cli.main import app
+from cli.main import COMMANDS as LISTED
+from cli.main import app, load
 
 ARGUMENTS = {
     "delete": ["a.jpg", "--yes"],
@@ -31,13 +31,14 @@ ARGUMENTS = {
 }
 COMMANDS = [
     name
-    for name, command in typer.main.get_command(app).commands.items()  # type: ignore[attr-defined]
-    if any("--target" in parameter.opts for parameter in command.params)
+    for panel in LISTED.values()
+    for name in panel
+    if any("--target" in parameter.opts for parameter in load(name).params)
 ]
 
 
 class Server(BaseHTTPRequestHandler):
-    """Answers every call with an empty document, after a while, and notes it."""
+    """Answers every call with a document, after a pause, and records it."""
 
     def __init__(self, seen: list[str], seconds: float, *arguments: object) -> None:
         self.seen, self.seconds = seen, seconds
@@ -73,7 +74,7 @@ def serve(seen: list[str], seconds: float = 0) -> Iterator[str]:
 
 @pytest.fixture
 def aws_calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """What AWS was asked."""
+    """The calls that AWS received."""
     calls: list[str] = []
     with serve(calls) as address:
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
@@ -90,13 +91,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def register(folder: Path, address: str) -> None:
-    """As the launcher does when the system is up."""
+    """Register a system as the launcher does when it is up."""
     names = ("upload", "labels", "deliveries", "aws", "photos", "partner", "rekognition", "bucket", "manifests")
     (folder / "endpoints.json").write_text(json.dumps(dict.fromkeys(names, address) | {"api_key": "k"}))
 
 
 def start(folder: Path, **seconds_ago: float) -> None:
-    """Note processes that started so long before this one; 0 makes it this one, which is alive."""
+    """Register processes that started so long before this one; 0 means this one, which is alive."""
     started = psutil.Process().create_time()
     entries = {name: {"pid": os.getpid(), "started": started - ago} for name, ago in seconds_ago.items()}
     (folder / "processes.json").write_text(json.dumps(entries))
@@ -121,8 +122,8 @@ def test_a_local_system_that_died_is_no_reason_to_go_to_aws(folder: Path, aws_ca
     done = CliRunner().invoke(app, [command, *ARGUMENTS.get(command, [])])
     assert done.exit_code == 1
     assert done.stderr == (
-        "✗ the local system is not up, though registered: emulator ended; `make local-up` starts it, "
-        "`make local-down` ends it, and `--target aws` leads to AWS\n"
+        "✗ the local system is registered but not up: emulator ended; `make local-up` starts it, "
+        "`make local-down` ends it, and `--target aws` selects AWS\n"
     )
     assert aws_calls == []
 
@@ -150,7 +151,7 @@ def of_another_version(folder: Path) -> None:
 
 
 STATES = {
-    half_started: "is being started; wait until it is up",
+    half_started: "is still starting; wait for it",
     rebooted_while_it_started: "emulator ended",
     without_processes: "all processes ended",
     cut_off: "cannot be read",
@@ -159,18 +160,18 @@ STATES = {
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_local_system_that_is_not_up_is_told_with_the_ways_out(
+def test_a_local_system_that_is_not_up_is_reported_with_the_ways_out(
     folder: Path, aws_calls: list[str], state: object
 ) -> None:
     state(folder)  # type: ignore[operator]
     done = CliRunner().invoke(app, ["delete", "a.jpg", "--yes"])
     assert done.exit_code == 1
     assert STATES[state] in done.stderr  # type: ignore[index]
-    assert "`make local-down` ends it, and `--target aws` leads to AWS" in done.stderr
+    assert "`make local-down` ends it, and `--target aws` selects AWS" in done.stderr
     assert aws_calls == []
 
 
-def test_aws_is_asked_where_no_local_system_is_registered_or_when_told_so(folder: Path, aws_calls: list[str]) -> None:
+def test_aws_is_used_without_a_local_system_or_when_it_is_the_target(folder: Path, aws_calls: list[str]) -> None:
     CliRunner().invoke(app, ["search", "dog"])
     assert len(aws_calls) == 1
     register(folder, "http://127.0.0.1:1")
@@ -178,22 +179,22 @@ def test_aws_is_asked_where_no_local_system_is_registered_or_when_told_so(folder
     assert len(aws_calls) == 2
 
 
-def test_a_local_system_that_is_asked_for_and_not_there_can_be_started(folder: Path, aws_calls: list[str]) -> None:
+def test_a_missing_local_system_can_be_started(folder: Path, aws_calls: list[str]) -> None:
     done = CliRunner().invoke(app, ["search", "dog", "--target", "local"])
     assert done.stderr == "✗ no local system is running; start one with `make local-up`\n"
     assert aws_calls == []
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_shell_that_was_set_up_for_the_laptop_does_not_lead_to_aws(
+def test_a_shell_with_the_local_systems_variables_does_not_call_aws(
     folder: Path, aws_calls: list[str], monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    """Its endpoint and credentials are the laptop's, so calls would go there, or be refused by AWS strangely."""
+    """Its endpoint and credentials are the local system's: AWS would not get the calls, or refuse them."""
     monkeypatch.setenv("SIGHTLINE_SHELL", "local")
     for option in ([], ["--target", "aws"]):
         done = CliRunner().invoke(app, [command, *ARGUMENTS.get(command, []), *option])
         assert done.exit_code == 1
-        assert "this shell's AWS variables lead to the laptop" in done.stderr
+        assert "`sightline env` has set this shell's AWS variables to the local system" in done.stderr
         assert len(done.stderr.splitlines()) == 1
     assert aws_calls == []
 
@@ -208,11 +209,11 @@ PLACE = "target: aws, account 123456789012, Region us-east-1, deployment default
 
 @pytest.fixture
 def account(aws: None, folder: Path) -> None:
-    """An AWS account in which nothing is deployed, as this checkout's cdk.json would have it."""
+    """An empty AWS account."""
 
 
 def deploy(*stacks: str, deployment: str = "default", prefix: str = "") -> None:
-    """What CloudFormation knows of a deployment whose addresses do not answer."""
+    """Create the stacks of a deployment; its addresses do not answer."""
     for stack in stacks:
         outputs = {name: {"Value": "http://127.0.0.1:1" if "Endpoint" in name else name} for name in OUTPUTS[stack]}
         outputs |= {"SourceBuckets": {"Value": "[]"}, "SigningSecretArns": {"Value": '{"thirdparty": "arn:s"}'}}
@@ -224,7 +225,7 @@ def deploy(*stacks: str, deployment: str = "default", prefix: str = "") -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_tells_account_region_and_deployment_before_it_does_anything(account: None, command: str) -> None:
+def test_every_command_prints_account_region_and_deployment_first(account: None, command: str) -> None:
     deploy(*OUTPUTS)
     done = CliRunner().invoke(app, [command, *ARGUMENTS.get(command, [])])
     assert done.stderr.startswith(PLACE)
@@ -232,7 +233,7 @@ def test_every_command_tells_account_region_and_deployment_before_it_does_anythi
 
 
 @pytest.mark.parametrize("command", ["delete", "signing-secret"])
-def test_questions_name_them_as_well(account: None, command: str) -> None:
+def test_questions_name_them_too(account: None, command: str) -> None:
     deploy(*OUTPUTS)
     arguments = {"delete": ["a.jpg"], "signing-secret": ["--rotate"]}[command]
     done = CliRunner().invoke(app, [command, *arguments])
@@ -248,7 +249,7 @@ def test_the_system_is_the_one_that_cdk_json_names(
     (tmp_path / "cdk.json").write_text('{"context": {"deployment": "staging"}}')
     monkeypatch.setattr("cli.account.CDK_JSON", tmp_path / "cdk.json")
     found = cli.target.find(None)
-    assert found.place == "aws, account 123456789012, Region us-east-1, deployment staging"
+    assert found.description == "aws, account 123456789012, Region us-east-1, deployment staging"
     assert found.stacks.outputs("RekognitionStack")["LabelsEndpoint"] == "http://127.0.0.1:1"
     assert {found.stacks.name(stack) for stack in OUTPUTS} == {f"staging-{stack}" for stack in OUTPUTS}
     printed = CliRunner().invoke(app, ["guide"])
@@ -257,7 +258,7 @@ def test_the_system_is_the_one_that_cdk_json_names(
 
 @pytest.mark.parametrize("deployment", ["", "staging"])
 @pytest.mark.parametrize("command", COMMANDS)
-def test_stacks_of_somebody_else_are_refused(account: None, command: str, deployment: str) -> None:
+def test_stacks_of_another_owner_are_refused(account: None, command: str, deployment: str) -> None:
     deploy("APIStack", "IntegrationStack")
     deploy("RekognitionStack", deployment=deployment)
     done = CliRunner().invoke(app, [command, *ARGUMENTS.get(command, [])])
@@ -268,11 +269,11 @@ def test_stacks_of_somebody_else_are_refused(account: None, command: str, deploy
     assert done.stdout == ""
 
 
-def test_what_is_not_deployed_is_said_with_the_place_where_it_was_looked_for(account: None) -> None:
+def test_a_missing_stack_is_reported_with_the_place_where_it_was_expected(account: None) -> None:
     deploy("APIStack")
     done = CliRunner().invoke(app, ["usage"])
     assert done.stderr == (
-        "✗ there is no stack RekognitionStack on AWS (Region us-east-1, deployment default); `make deploy` makes it\n"
+        "✗ there is no stack RekognitionStack on AWS (Region us-east-1, deployment default); `make deploy` creates it\n"
     )
 
 
@@ -284,18 +285,18 @@ def test_stacks_without_their_addresses_are_incomplete(account: None) -> None:
         Tags=[{"Key": "sightline:deployment", "Value": "default"}],
     )
     done = CliRunner().invoke(app, ["usage"])
-    assert "are incomplete; `sightline doctor` tells more" in done.stderr
+    assert "are incomplete; `sightline doctor` shows more" in done.stderr
 
 
-def test_the_doctor_looks_at_what_there_is(account: None) -> None:
+def test_the_doctor_examines_an_incomplete_deployment(account: None) -> None:
     deploy("APIStack")
     done = CliRunner().invoke(app, ["doctor"])
     assert "stack: APIStack: CREATE_COMPLETE" in done.stdout
-    assert "stack: RekognitionStack is not there" in done.stdout
+    assert "stack: RekognitionStack is not deployed" in done.stdout
 
 
-def test_another_deployments_key_is_not_taken(account: None) -> None:
-    """The plans that admit keys are found through the deployment's own stacks."""
+def test_the_key_of_another_deployment_is_not_used(account: None) -> None:
+    """The usage plans are found through the deployment's own stacks."""
     made = boto3.client("apigateway")
     plan = made.create_usage_plan(name="another's")["id"]
     key = made.create_api_key(name="another's", enabled=True)

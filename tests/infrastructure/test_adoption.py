@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cli.kept import IDENTIFIERS
+from cli.commands.kept import IDENTIFIERS
 from cli.stacks import STACKS
 from tests.conftest import Templates
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cli.cost import BUDGET, BUDGET_METRICS, idle
+from cli.cost.bill import BUDGET, BUDGET_METRICS, idle_bill
 from common.settings import Settings
 from tests.conftest import ROOT, Templates
 from tests.counted import COUNTED
@@ -30,7 +30,7 @@ def test_what_is_paid_without_a_picture_is_counted(
     synthesize: Callable[..., Templates], settings: dict[str, Any]
 ) -> None:
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    counted = {line.unit: int(line.count) for line in idle(Settings.from_context({**context, **settings}))}
+    counted = {line.unit: int(line.count) for line in idle_bill(Settings.from_context({**context, **settings}))}
     # What is synthesized is kept by its settings, which a list cannot be.
     texts = {name: json.dumps(value) if isinstance(value, list) else value for name, value in settings.items()}
     resources = [r for stack in synthesize(**texts).values() for r in stack["Resources"].values()]
@@ -39,8 +39,8 @@ def test_what_is_paid_without_a_picture_is_counted(
     assert {unit: counted.get(unit, 0) for unit in units} == {
         unit: made[f"AWS::{kind}"] for unit, kind in units.items()
     }
-    [polls] = [line for line in idle(Settings.from_context({**context, **settings})) if line.service == "SQS"]
-    assert polls.what == f"polls of {made['AWS::Lambda::EventSourceMapping']} empty queues"
+    [polls] = [line for line in idle_bill(Settings.from_context({**context, **settings})) if line.service == "SQS"]
+    assert polls.item == f"polls of {made['AWS::Lambda::EventSourceMapping']} empty queues"
 
     functions = [r["Properties"] for r in resources if r["Type"] == "AWS::Lambda::Function"]
     [budget] = [

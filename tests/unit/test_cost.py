@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cli.cost import AmountError, bill, count, idle, settings_in_force, show, size, with_free_tier
+from cli.checkout import settings_in_force
+from cli.commands import cost as command
+from cli.cost.amounts import MAX_IMAGE_BYTES, AmountError, read_count, read_size
+from cli.cost.bill import bill, idle_bill
 from common.runtime.recognition_event import Box, Instance, Label
 from common.setting_types import SettingsError
 from common.settings import Receiver, Settings
@@ -19,13 +22,13 @@ US = Settings(region="us-east-1")
     ("text", "number"), [("1e6", 1_000_000), ("1_000_000", 1_000_000), ("1,000,000", 1_000_000), ("7", 7)]
 )
 def test_numbers_of_images_are_read_as_people_write_them(text: str, number: int) -> None:
-    assert count(text) == number
+    assert read_count(text) == number
 
 
 @pytest.mark.parametrize("text", ["", "many", "0", "-5", "1.5", "nan", "inf", "1e13", "1e6 images"])
-def test_what_is_no_number_of_images_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(AmountError, match="as in 250000, 250_000 or 1e6"):
-        count(text)
+def test_any_other_number_of_images_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(AmountError, match="such as 250000, 250_000 or 1e6"):
+        read_count(text)
 
 
 @pytest.mark.parametrize(
@@ -40,20 +43,27 @@ def test_what_is_no_number_of_images_is_refused_with_an_example(text: str) -> No
     ],
 )
 def test_sizes_are_read_with_their_units(text: str, number: int) -> None:
-    assert size(text) == number
+    assert read_size(text) == number
 
 
 @pytest.mark.parametrize("text", ["", "big", "3GB", "-1kB", "0", "600MB", "1.2.3MB", "kB", "1e99kB"])
-def test_what_is_no_size_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(AmountError, match=r"write .*, as in 300kB or 1\.5MB"):
-        size(text)
+def test_any_other_size_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(AmountError, match=r"write .*, such as 300kB or 1\.5MB"):
+        read_size(text)
+
+
+def test_the_largest_size_is_the_largest_that_the_settings_allow() -> None:
+    megabytes = MAX_IMAGE_BYTES // 1024**2
+    assert Settings(max_image_megabytes=megabytes).max_image_megabytes == megabytes
+    with pytest.raises(SettingsError):
+        Settings(max_image_megabytes=megabytes + 1)
 
 
 def cost(service: str, images: int = 1_000_000, settings: Settings = US) -> float:
     return sum(line.cost for line in bill(images, 300_000, settings) if line.service == service)
 
 
-def test_rekognition_is_nearly_all_of_it_and_comes_in_tiers() -> None:
+def test_rekognition_is_most_of_the_bill_and_has_tiers() -> None:
     total = sum(line.cost for line in bill(1_000_000, 300_000, US))
     assert cost("Rekognition") == 1000
     assert 1000 < total < 1150
@@ -70,7 +80,7 @@ def test_settings_change_the_bill() -> None:
     assert cost("CloudWatch", settings=Settings(log_retention_days=365)) > cost("CloudWatch")
 
 
-def test_settings_are_those_of_cdk_json_with_what_the_command_changes(tmp_path: Path) -> None:
+def test_settings_are_those_of_cdk_json_with_the_changes_of_the_command_line(tmp_path: Path) -> None:
     path = tmp_path / "cdk.json"
     path.write_text('{"context": {"max_labels": 7, "auth": "iam"}}')
     found = settings_in_force(path, ["max_labels=5", "region=eu-west-1"])
@@ -80,7 +90,7 @@ def test_settings_are_those_of_cdk_json_with_what_the_command_changes(tmp_path: 
 
 
 def test_records_are_no_larger_than_estimated() -> None:
-    """Ten labels of a photograph, each with parents, and half of them with boxes, in DynamoDB's own measure."""
+    """The record has ten labels, each with parents, half of them with boxes, in DynamoDB's own measure."""
     box = Instance(confidence=98.87654, box=Box(left=0.3512345, top=0.1612345, width=0.1812345, height=0.1812345))
     labels = tuple(
         Label(
@@ -94,12 +104,12 @@ def test_records_are_no_larger_than_estimated() -> None:
         bucket="apistack-imagebucket97210811-d66cacf49cdbd", sequencer="0" * 64, uploaded_at="2026-11-20T09:30:00.123Z",
         recognized_at="2026-11-20T09:30:01.456Z", fingerprint="f" * 64, model="3.0", labels=labels,
     )  # fmt: skip
-    [units] = [line.count for line in bill(1, 300_000, US) if line.what == "record"]
+    [units] = [line.count for line in bill(1, 300_000, US) if line.item == "record"]
     assert measured(to_item(record)) / 1024 <= units - 1  # one is the list's
 
 
 def measured(value: object) -> float:
-    """Names and values in bytes, by DynamoDB's rules: half a byte a digit, three and one each for containers."""
+    """Return bytes by DynamoDB's rules: half a byte for a digit; three for a container, and one for each entry."""
     if isinstance(value, dict) and len(value) == 1 and (kind := next(iter(value))) in {"S", "N", "L", "M", "B", "BOOL"}:
         content = value[kind]
         if kind == "N":
@@ -114,15 +124,18 @@ def measured(value: object) -> float:
 
 
 def shown(images: int, image_bytes: int, settings: Settings) -> str:
+    """Return the output at 80 columns."""
     text = io.StringIO()
-    show(images, image_bytes, settings, Console(file=text, width=150))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(command, "out", Console(file=text, width=80, soft_wrap=True, highlight=False))
+        command.show(images, image_bytes, settings)
     return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
 
 
 def idle_dollars(settings: Settings) -> tuple[float, float]:
-    """By list price, and with the free tier."""
-    lines = idle(settings)
-    return sum(line.cost for line in lines), sum(map(with_free_tier, lines))
+    """Return the cost by list price, and with the free tier."""
+    lines = idle_bill(settings)
+    return sum(line.cost for line in lines), sum(line.free_tier_cost for line in lines)
 
 
 def test_by_default_an_idle_deployment_costs_at_most_four_dollars_and_two_with_the_free_tier() -> None:
@@ -130,17 +143,17 @@ def test_by_default_an_idle_deployment_costs_at_most_four_dollars_and_two_with_t
     listed, paid = idle_dollars(default)
     assert 0 < paid <= 2
     assert paid < listed <= 4
-    assert set(idle(default)) <= set(bill(1, 1, default))
+    assert set(idle_bill(default)) <= set(bill(1, 1, default))
 
 
-def test_the_free_tier_takes_off_no_more_than_it_has() -> None:
-    alarms, dashboards, secrets = [line for line in idle(Settings(monitoring="full")) if line.unit.endswith("s")][-3:]
-    assert (alarms.count, round(with_free_tier(alarms), 2)) == (52, 4.2)
-    assert (dashboards.count, with_free_tier(dashboards)) == (3, 0)
-    assert (secrets.count, with_free_tier(secrets)) == (1, 0.4)
+def test_the_free_tier_pays_for_no_more_than_its_amounts() -> None:
+    alarms, dashboards, secrets = idle_bill(Settings(monitoring="full"))[-3:]
+    assert (alarms.count, round(alarms.free_tier_cost, 2)) == (52, 4.2)
+    assert (dashboards.count, dashboards.free_tier_cost) == (3, 0)
+    assert (secrets.count, secrets.free_tier_cost) == (1, 0.4)
 
 
-def test_the_documents_say_what_is_printed() -> None:
+def test_the_documents_show_what_is_printed() -> None:
     default = settings_in_force(ROOT / "cdk.json", [])
     printed, document = shown(1_000_000, 300_000, default), (ROOT / "docs/cost.md").read_text()
     assert f"```\n{printed}```" in document, printed
@@ -154,9 +167,10 @@ def test_the_documents_say_what_is_printed() -> None:
     assert idle_line in " ".join((ROOT / "README.md").read_text().split())
 
 
-def test_the_table_ends_with_the_total_the_time_and_a_word_on_other_regions() -> None:
+def test_the_estimate_ends_with_the_total_the_time_and_a_hint_about_other_regions() -> None:
     text = shown(1_000_000, 300_000, Settings(region="eu-central-1"))
-    assert "Together US $ 1,1" in text
-    assert "after a year of this 164.48 a month" in text  # with its backups
+    assert "Total: $1,1" in text
+    assert "$164.48 a month after a year" in text  # with backups
     assert "takes 55.6 hours at 5 calls a second" in text
-    assert "eu-central-1 has prices of its own" in text
+    assert "eu-central-1 has others" in text
+    assert max(map(len, text.splitlines())) <= 80

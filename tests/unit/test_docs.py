@@ -4,12 +4,14 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
-import typer.main
+from typer.core import TyperCommand
 
-from cli.main import VARIABLES, app
+from cli.commands.env import VARIABLES
+from cli.main import COMMANDS, load
 from tests.conftest import ROOT
 
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])
@@ -127,8 +129,9 @@ def _expect_command(line: str) -> None:
         assert not option.startswith("-") or option in known, f"{line!r}: {option} is unknown"
 
 
-def _commands() -> dict[str, typer.core.TyperCommand]:
-    return typer.main.get_command(app).commands  # type: ignore[attr-defined,no-any-return]
+@cache
+def _commands() -> dict[str, TyperCommand]:
+    return {name: load(name) for panel in COMMANDS.values() for name in panel}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

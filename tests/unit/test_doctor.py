@@ -1,4 +1,4 @@
-"""What the doctor says of what only AWS can show, with AWS' answers made up."""
+"""The doctor's findings about services that only AWS has, with made-up answers of AWS."""
 
 import io
 import json
@@ -8,10 +8,14 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+import typer
 from botocore.exceptions import ClientError, NoCredentialsError
 from rich.console import Console
 
-from cli.doctor import Seen, State, examine, run
+from cli.commands import doctor
+from cli.doctor.examination import examine
+from cli.doctor.finding import Finding, State
 from cli.target import Target, TargetName
 
 OUTPUTS = {
@@ -24,7 +28,7 @@ TAGS = [{"Key": "sightline:deployment", "Value": "default"}]
 
 
 class GoneError(ClientError):
-    """Something that is not there."""
+    """The answer about a resource that does not exist."""
 
     def __init__(self) -> None:
         super().__init__({"Error": {"Code": "ResourceNotFoundException", "Message": "not there"}}, "Describe")
@@ -45,7 +49,7 @@ def stacks(status: str, **more: str) -> Callable[..., Any]:
 
 @dataclass(frozen=True)
 class Deployment(Target):
-    """One whose services answer as told; what is not told they do not know."""
+    """A system with the given answers of its services, and no others."""
 
     services: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -65,12 +69,12 @@ def deployment(status: str = "UPDATE_COMPLETE", services: dict[str, dict[str, An
         "list_stack_resources": lambda **_: {"StackResourceSummaries": []},
     }
     return Deployment(
-        TargetName.AWS, upload="u", labels="l", deliveries="d", api_key="k",
+        TargetName.AWS, upload_url="u", labels_url="l", deliveries_url="d", api_key="k",
         services={"cloudformation": cloudformation, **(services or {})},
     )  # fmt: skip
 
 
-def seen(target: Target, check: str) -> list[Seen]:
+def findings(target: Target, check: str) -> list[Finding]:
     return [found for name, found in examine(target) if name == check]
 
 
@@ -81,25 +85,25 @@ def quota(value: float) -> dict[str, Any]:
 
 
 def test_a_quota_below_the_settings_is_a_finding_that_names_both() -> None:
-    [found] = seen(deployment(services={"service-quotas": quota(5)}), "Rekognition's quota")
+    [found] = findings(deployment(services={"service-quotas": quota(5)}), "Rekognition's quota")
     assert (found.state, found.text) == (
-        State.FINDING,
-        "5 calls of DetectLabels a second are allowed, and the settings take 50",
+        State.PROBLEM,
+        "5 calls of DetectLabels a second are allowed, but the settings assume 50",
     )
     assert '"rekognition_tps": 5` into the context of cdk.json' in found.fix
-    [found] = seen(deployment(services={"service-quotas": quota(50)}), "Rekognition's quota")
+    [found] = findings(deployment(services={"service-quotas": quota(50)}), "Rekognition's quota")
     assert found.state is State.GOOD
 
 
-def test_without_a_quota_of_its_own_the_account_has_awss_default() -> None:
+def test_an_account_without_its_own_quota_has_the_default_of_aws() -> None:
     none: dict[str, Any] = {"list_service_quotas": lambda **_: {"Quotas": []}}
     default = {"list_aws_default_service_quotas": quota(25)["list_service_quotas"]}
-    [found] = seen(deployment(services={"service-quotas": none | default}), "Rekognition's quota")
+    [found] = findings(deployment(services={"service-quotas": none | default}), "Rekognition's quota")
     assert found.text.startswith("25 calls")
 
 
-def executions(allowed: int, *workers: int) -> Seen:
-    """The doctor's word on an account that allows so many, and on queues with so many workers."""
+def executions(allowed: int, *workers: int) -> Finding:
+    """Examine an account that allows so many executions, and queues with so many workers."""
     listed = [
         {"ResourceType": "AWS::Lambda::EventSourceMapping", "PhysicalResourceId": str(n), "LogicalResourceId": "M"}
         for n in range(len(workers))
@@ -121,29 +125,30 @@ def executions(allowed: int, *workers: int) -> Seen:
         "get_event_source_mapping": mapping,
         "get_account_settings": lambda: {"AccountLimit": limits},
     }
-    [found] = seen(deployment(services={"cloudformation": cloudformation, "lambda": functions}), "Lambda's quota")
+    [found] = findings(deployment(services={"cloudformation": cloudformation, "lambda": functions}), "Lambda's quota")
     return found
 
 
-def test_a_new_account_is_told_what_its_ten_executions_mean_and_how_to_have_more() -> None:
+def test_a_new_accounts_ten_executions_are_explained_with_the_way_to_more() -> None:
     found = executions(10, 2, 2, 2, 2, 2, 2)
-    assert (found.state, found.text) == (
-        State.FINDING,
-        "10 executions at once, of which workers take up to 12: while all are taken, APIs answer 500 and messages wait",
+    assert found.state is State.PROBLEM
+    assert found.text == (
+        "10 concurrent executions are allowed, and workers use up to 12: while all are in use, APIs answer 500 and "
+        "messages wait"
     )
     assert "--service-code lambda --quota-code L-B99A9384 --desired-value 1000;" in found.fix
-    assert executions(21, 2, 2, 2, 2, 2, 2).state is State.FINDING  # nine for the APIs
+    assert executions(21, 2, 2, 2, 2, 2, 2).state is State.PROBLEM  # nine for the APIs
     assert executions(22, 2, 2, 2, 2, 2, 2).state is State.GOOD
-    assert executions(14, 2, 0, 2).text.endswith("workers take up to 4")  # one mapping is gone
+    assert executions(14, 2, 0, 2).text.endswith("workers use up to 4")  # one mapping is gone
 
 
-def test_a_look_that_is_refused_is_said_and_hinders_no_other() -> None:
+def test_a_refused_call_is_a_finding_and_the_other_checks_go_on() -> None:
     everything = list(examine(deployment(services={"service-quotas": {"list_service_quotas": refused}})))
     [found] = [entry for name, entry in everything if name == "Rekognition's quota"]
-    assert found.state is State.FINDING
+    assert found.state is State.PROBLEM
     assert found.text.startswith("could not be checked: ")
     assert "AccessDeniedException" in found.text
-    assert ("stack", Seen(State.GOOD, "APIStack: UPDATE_COMPLETE")) in everything
+    assert ("stack", Finding(State.GOOD, "APIStack: UPDATE_COMPLETE")) in everything
     assert {name for name, _ in everything} >= {"key", "API", "bucket", "mapping", "queue", "signing secret"}
 
 
@@ -152,34 +157,34 @@ def test_an_unknown_caller_is_the_only_finding() -> None:
         raise NoCredentialsError
 
     [(name, found)] = examine(deployment(services={"sts": {"get_caller_identity": unknown}}))
-    assert (name, found.state) == ("credentials", State.FINDING)
+    assert (name, found.state) == ("credentials", State.PROBLEM)
 
 
 def test_a_mail_address_that_was_not_confirmed_is_named() -> None:
     subscription = {"Protocol": "email", "Endpoint": "me@example.com", "SubscriptionArn": "PendingConfirmation"}
     sns = {"list_subscriptions_by_topic": lambda **_: {"Subscriptions": [subscription]}}
-    found, _ = seen(deployment(services={"sns": sns}), "e-mail")
-    assert found.state is State.FINDING
+    found, _ = findings(deployment(services={"sns": sns}), "e-mail")
+    assert found.state is State.PROBLEM
     assert found.text == "me@example.com has not confirmed the subscription to results"
 
 
-def test_alarms_that_reach_nobody_any_more_are_a_finding_only_if_they_should_reach_somebody() -> None:
-    def look(*subscriptions: str) -> Seen:
+def test_alarms_without_subscribers_are_a_finding_if_a_stack_subscribed_somebody() -> None:
+    def look(*subscriptions: str) -> Finding:
         listed = [{"ResourceType": "AWS::SNS::Subscription", "LogicalResourceId": name} for name in subscriptions]
         cloudformation: dict[str, Any] = {
             "describe_stacks": stacks("UPDATE_COMPLETE", AlarmTopicArn="arn:aws:sns:us-east-1:1:alarms"),
             "list_stack_resources": lambda **_: {"StackResourceSummaries": listed},
         }
         sns: dict[str, Any] = {"list_subscriptions_by_topic": lambda **_: {"Subscriptions": []}}
-        return seen(deployment(services={"cloudformation": cloudformation, "sns": sns}), "e-mail")[-1]
+        return findings(deployment(services={"cloudformation": cloudformation, "sns": sns}), "e-mail")[-1]
 
-    assert look("EmailTopicmeexamplecom1") == Seen(State.GOOD, "alarms are mailed to nobody (alarm_email)")
+    assert look("EmailTopicmeexamplecom1") == Finding(State.GOOD, "alarms are mailed to nobody (alarm_email)")
     found = look("AlarmTopicopsexamplecom2")
-    assert (found.state, found.text) == (State.FINDING, "nobody is subscribed to alarms any more")
+    assert (found.state, found.text) == (State.PROBLEM, "nobody is subscribed to alarms any more")
     assert "--topic-arn arn:aws:sns:us-east-1:1:alarms" in found.fix
 
 
-def test_an_alarm_that_is_raised_is_a_finding_with_its_own_words() -> None:
+def test_a_raised_alarm_is_a_finding_with_its_own_description() -> None:
     alarm = {"AlarmName": "DeadLetters", "StateReason": "1 datapoint was above 0", "AlarmDescription": "see there"}
     listed = {"ResourceType": "AWS::CloudWatch::Alarm", "PhysicalResourceId": "DeadLetters", "LogicalResourceId": "D"}
     cloudformation: dict[str, Any] = {
@@ -187,38 +192,47 @@ def test_an_alarm_that_is_raised_is_a_finding_with_its_own_words() -> None:
         "list_stack_resources": lambda **_: {"StackResourceSummaries": [listed]},
     }
     cloudwatch = {"describe_alarms": lambda **_: {"MetricAlarms": [alarm]}}
-    [found] = seen(deployment(services={"cloudformation": cloudformation, "cloudwatch": cloudwatch}), "alarm")
-    assert found == Seen(State.FINDING, "DeadLetters: 1 datapoint was above 0", "see there")
+    [found] = findings(deployment(services={"cloudformation": cloudformation, "cloudwatch": cloudwatch}), "alarm")
+    assert found == Finding(State.PROBLEM, "DeadLetters: 1 datapoint was above 0", "see there")
 
 
-def test_a_secret_that_is_about_to_go_can_be_had_back() -> None:
+def test_a_secret_that_is_scheduled_for_deletion_can_be_restored() -> None:
     manager = {"describe_secret": lambda **_: {"DeletedDate": datetime(2026, 11, 21, tzinfo=UTC)}}
-    [found] = seen(deployment(services={"secretsmanager": manager}), "signing secret")
+    [found] = findings(deployment(services={"secretsmanager": manager}), "signing secret")
     assert "restore-secret --secret-id arn:aws:secretsmanager:us-east-1:1:secret:s" in found.fix
 
 
-def test_stacks_that_failed_or_are_not_there_are_findings_and_what_is_theirs_is_not_looked_at() -> None:
-    assert {found.state for found in seen(deployment("UPDATE_ROLLBACK_COMPLETE"), "stack")} == {State.FINDING}
+def test_failed_and_missing_stacks_are_findings_and_their_parts_are_not_examined() -> None:
+    assert {found.state for found in findings(deployment("UPDATE_ROLLBACK_COMPLETE"), "stack")} == {State.PROBLEM}
     nothing = {"describe_stacks": no_stack, "list_stack_resources": no_stack}
     everything = list(examine(deployment(services={"cloudformation": nothing})))
-    assert [entry.text for name, entry in everything if entry.state is State.FINDING] == [
-        "APIStack is not there",
-        "RekognitionStack is not there",
-        "IntegrationStack is not there",
+    assert [entry.text for name, entry in everything if entry.state is State.PROBLEM] == [
+        "APIStack is not deployed",
+        "RekognitionStack is not deployed",
+        "IntegrationStack is not deployed",
     ]
 
 
-def test_json_holds_each_line_and_the_findings_are_counted() -> None:
+def test_json_holds_each_line_and_findings_end_with_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
     text = io.StringIO()
-    count = run(deployment("ROLLBACK_FAILED"), as_json=True, out=Console(file=text))
+    monkeypatch.setattr(doctor, "out", Console(file=text))
+    monkeypatch.setattr(doctor, "open_target", lambda *_, **__: deployment("ROLLBACK_FAILED"))
+    with pytest.raises(typer.Exit) as ended:
+        doctor.command(as_json=True)
+    assert ended.value.exit_code == 1
     lines = json.loads(text.getvalue())
-    assert count == sum(line["state"] == "finding" for line in lines) >= 3
+    assert sum(line["state"] == "finding" for line in lines) >= 3
     assert all(line["fix"] for line in lines if line["state"] == "finding")
 
 
-def test_a_pause_of_the_budget_is_told_from_one_that_is_over_and_from_a_mapping_that_somebody_disabled() -> None:
+def test_a_pause_of_the_budget_differs_from_one_that_is_over_and_from_a_disabled_mapping() -> None:
     mapping = {"State": "Disabled", "EventSourceArn": "arn:queue", "FunctionArn": "arn:recognition"}
-    variables = {"EVENT_SOURCE_MAPPING": "m", "USAGE_TABLE": "usage", "MONTHLY_BUDGET_USD": "0.002"}
+    variables = {
+        "POWERTOOLS_SERVICE_NAME": "Budget",
+        "EVENT_SOURCE_MAPPING": "m",
+        "USAGE_TABLE": "usage",
+        "MONTHLY_BUDGET_USD": "0.002",
+    }
     listed = [
         {"ResourceType": "AWS::Lambda::EventSourceMapping", "PhysicalResourceId": "m", "LogicalResourceId": "M"},
         {"ResourceType": "AWS::Lambda::Function", "PhysicalResourceId": "f", "LogicalResourceId": "F"},
@@ -229,7 +243,7 @@ def test_a_pause_of_the_budget_is_told_from_one_that_is_over_and_from_a_mapping_
     }
     functions: dict[str, Any] = {
         "get_event_source_mapping": lambda **_: mapping,
-        "get_function_configuration": lambda **_: {"Environment": {"Variables": variables}},
+        "get_function_configuration": lambda **_: {"FunctionName": "f", "Environment": {"Variables": variables}},
     }
 
     def text(**items: dict[str, Any]) -> str:
@@ -239,17 +253,20 @@ def test_a_pause_of_the_budget_is_told_from_one_that_is_over_and_from_a_mapping_
             return {"Item": item} if item else {}
 
         services = {"cloudformation": cloudformation, "lambda": functions, "dynamodb": {"get_item": get_item}}
-        found, *_ = seen(deployment(services=services), "mapping")
-        return found.text.removeprefix("recognition gets nothing of queue: ")
+        found, *_ = findings(deployment(services=services), "mapping")
+        return found.text.removeprefix("recognition receives nothing from queue: ")
+
+    def spent(calls: int) -> dict[str, Any]:
+        return {name: {"N": str(calls)} for name in ("calls", f"calls_{datetime.now(UTC):%d}")}
 
     pause = {"period": {"S": "pause"}}
-    assert text(pause=pause, month={"calls": {"N": "2"}}) == "the month's budget is used up"
-    assert text(pause=pause, month={"calls": {"N": "1"}}) == "the budget's pause is over, and was not ended"
-    assert text(pause=pause) == "the budget's pause is over, and was not ended"  # the month has turned
-    assert text(month={"calls": {"N": "2"}}) == "Disabled"
+    assert text(pause=pause, month=spent(2)) == "this month's budget is used up"
+    assert text(pause=pause, month=spent(1)) == "the budget's pause is over, but was not ended"
+    assert text(pause=pause) == "the budget's pause is over, but was not ended"  # the month has turned
+    assert text(month=spent(2)) == "Disabled"
 
 
-def test_a_schedule_that_looks_at_the_budget_no_more_is_named() -> None:
+def test_a_missing_or_disabled_schedule_of_the_budget_is_named() -> None:
     listed = {
         "ResourceType": "AWS::Events::Rule",
         "PhysicalResourceId": "R",
@@ -263,9 +280,9 @@ def test_a_schedule_that_looks_at_the_budget_no_more_is_named() -> None:
     def gone(**_: Any) -> Any:
         raise GoneError
 
-    def budget(describe_rule: Callable[..., Any]) -> Seen:
+    def budget(describe_rule: Callable[..., Any]) -> Finding:
         services = {"cloudformation": cloudformation, "events": {"describe_rule": describe_rule}}
-        [found] = seen(deployment(services=services), "budget")
+        [found] = findings(deployment(services=services), "budget")
         return found
 
     disabled = budget(lambda **_: {"State": "DISABLED"})

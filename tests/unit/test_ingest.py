@@ -1,3 +1,5 @@
+"""What `sightline ingest` takes, sends and prints."""
+
 import io
 import json
 import os
@@ -11,35 +13,33 @@ import typer
 from rich.console import Console
 
 from api.runtime.manifests.manifest_lines import Entry, Position, entries
-from cli import ingest, ingest_bucket, ingest_files, ingest_manifest, manifests
-from cli.calls import CallError
-from cli.ingest_files import (
-    CONTENT_TYPES,
-    Address,
-    File,
-    Outcome,
-    Recognitions,
-    Result,
-    Source,
-    Uploads,
-    found_in,
-    without_doubles,
-)
+from cli import output
+from cli.api_client import CallError
+from cli.commands import ingest
+from cli.ingest import buckets, manifest_files, manifests, recognitions, uploads
+from cli.ingest.picture_names import CONTENT_TYPES
+from cli.ingest.recognitions import Recognitions
+from cli.ingest.sources import Address, File, Outcome, Result, Source, find_sources, without_duplicates
+from cli.ingest.uploads import Uploads
 from cli.target import Target, TargetName
 from common.imaging.picture_headers import CONTENT_TYPES as TAKEN
 
 TARGET = Target(
-    TargetName.LOCAL, upload="http://api", labels="http://labels", deliveries="http://deliveries", api_key="key"
+    TargetName.LOCAL,
+    upload_url="http://api",
+    labels_url="http://labels",
+    deliveries_url="http://deliveries",
+    api_key="key",
 )
 
 
-def test_what_is_taken_for_a_picture_is_what_the_system_takes() -> None:
+def test_the_media_types_of_files_are_those_that_the_system_takes() -> None:
     assert set(CONTENT_TYPES.values()) == set(TAKEN.values())
 
 
 def found(*arguments: Path | str, prefix: str = "") -> tuple[list[str], dict[str, str]]:
-    """The names that are taken, and what is not, with the reason."""
-    entries = list(without_doubles(found_in(map(str, arguments), prefix)))
+    """Return the names that are taken, and the reason for each file that is left out."""
+    entries = list(without_duplicates(find_sources(map(str, arguments), prefix)))
     taken = [entry.name for entry in entries if not isinstance(entry, Result)]
     return taken, {entry.source: entry.reason for entry in entries if isinstance(entry, Result)}
 
@@ -54,12 +54,14 @@ def test_a_folders_files_are_named_as_in_there_and_the_rest_has_a_reason(tmp_pat
     assert taken == ["x/b.jpg", "x/link.jpg", "x/a/c.jpg"]
     assert left == {
         f"{tmp_path}/.git": "a hidden folder",
-        f"{tmp_path}/loop": "a link to a folder; name it itself to have it taken",
+        f"{tmp_path}/loop": "a link to a folder; to ingest it, name it itself",
         f"{tmp_path}/a/.hidden.jpg": "hidden",
     }
 
 
-def test_what_is_named_itself_is_taken_whatever_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hidden_files_and_links_are_taken_if_they_are_arguments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "a.jpg").touch()
     (tmp_path / ".hidden.jpg").touch()
@@ -69,16 +71,16 @@ def test_what_is_named_itself_is_taken_whatever_it_is(tmp_path: Path, monkeypatc
     (tmp_path / "nowhere.jpg").symlink_to("none")
     assert found("~/.hidden.jpg", "link", "./real/a.jpg", "nowhere.jpg")[0] == [".hidden.jpg", "a.jpg", "nowhere.jpg"]
     url = "https://example.com/dir/a b%2Fc.jpg?size=1"
-    assert list(found_in([url], "x/")) == [Address("https://example.com/dir/a%20b%2Fc.jpg?size=1", "x/a b/c.jpg")]
+    assert list(find_sources([url], "x/")) == [Address("https://example.com/dir/a%20b%2Fc.jpg?size=1", "x/a b/c.jpg")]
 
 
 @pytest.mark.parametrize("argument", ["none", "*.jpg", "", "~nobody-of-this-name/a.jpg"])
-def test_what_is_not_there_is_named(argument: str) -> None:
+def test_a_missing_file_is_named(argument: str) -> None:
     with pytest.raises(FileNotFoundError):
-        list(found_in([argument], ""))
+        list(find_sources([argument], ""))
 
 
-def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_folder_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "locked").mkdir()
     (tmp_path / "a.jpg").touch()
     scandir = os.scandir
@@ -93,7 +95,7 @@ def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytes
 
 
 def test_of_two_files_of_one_name_the_second_is_refused(tmp_path: Path) -> None:
-    """Sent at once, the last one would win without a word."""
+    """Sent together, the last one would win without a message."""
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.jpg").touch()
@@ -104,7 +106,7 @@ def test_of_two_files_of_one_name_the_second_is_refused(tmp_path: Path) -> None:
 
 
 class Api:
-    """A session that answers as it is told, and keeps what it was asked."""
+    """A session with the given answers, which records its requests."""
 
     def __init__(self, *answers: tuple[int, Any, dict[str, str]]) -> None:
         self.answers = list(answers)
@@ -135,18 +137,16 @@ MD5 = "03d59e663c1af9ac33a9949d1193505a"  # of b"some"
         ((409, {"error": {"message": "'a.jpg' holds another picture"}}, {}), None, Outcome.REFUSED, "holds another"),
         ((403, "?", {}), None, Outcome.REFUSED, "403"),
         ((201, FORM, {}), (204, "", {"ETag": f'"{MD5}"'}), Outcome.STORED, ""),
-        ((201, FORM, {}), (204, "", {"ETag": '"0"'}), Outcome.UNSENT, "not what was sent"),
+        ((201, FORM, {}), (204, "", {"ETag": '"0"'}), Outcome.UNSENT, "other bytes than were sent"),
         ((201, FORM, {}), (403, "expired", {}), Outcome.REFUSED, "S3 answered 403"),
     ],
 )
-def test_each_answer_is_told_as_what_it_means(
-    tmp_path: Path, signed: Any, posted: Any, outcome: Outcome, reason: str
-) -> None:
+def test_each_answer_has_its_outcome(tmp_path: Path, signed: Any, posted: Any, outcome: Outcome, reason: str) -> None:
     (tmp_path / "a.jpg").write_bytes(b"some")
-    uploads = Uploads(TARGET, 1, overwrite=False)
+    sender = Uploads(TARGET, 1, overwrite=False)
     api = Api(signed, posted)
-    uploads._session = api  # type: ignore[assignment]
-    result = uploads.send(File(tmp_path / "a.jpg", "a.jpg"))
+    sender._session = api  # type: ignore[assignment]
+    result = sender.send(File(tmp_path / "a.jpg", "a.jpg"))
     assert (result.outcome, reason in result.reason) == (outcome, True)
     assert api.asked[0][1]["json"] == {
         "name": "a.jpg",
@@ -157,7 +157,7 @@ def test_each_answer_is_told_as_what_it_means(
     assert len(api.asked) == 1 + (posted is not None)
 
 
-def test_what_cannot_be_sent_is_not_sent_and_has_a_reason(tmp_path: Path) -> None:
+def test_files_that_cannot_be_sent_have_a_reason(tmp_path: Path) -> None:
     for name in ("empty.jpg", "notes.txt", "list.csv"):
         (tmp_path / name).touch()
     with (tmp_path / "huge.jpg").open("wb") as file:
@@ -165,18 +165,18 @@ def test_what_cannot_be_sent_is_not_sent_and_has_a_reason(tmp_path: Path) -> Non
     os.mkfifo(tmp_path / "pipe.jpg")
     (tmp_path / "nowhere.jpg").symlink_to(tmp_path / "none")
     (tmp_path / "circle.jpg").symlink_to(tmp_path / "circle.jpg")
-    uploads = Uploads(TARGET, 1, overwrite=False)
+    sender = Uploads(TARGET, 1, overwrite=False)
     names = ("empty.jpg", "notes.txt", "list.csv", "huge.jpg", "gone.jpg", "pipe.jpg", "nowhere.jpg")
-    results = [uploads.send(File(tmp_path / name, name)) for name in names]
-    results.append(uploads.send(File(Path(os.fsdecode(b"there/caf\xe9.jpg")), os.fsdecode(b"caf\xe9.jpg"))))
+    results = [sender.send(File(tmp_path / name, name)) for name in names]
+    results.append(sender.send(File(Path(os.fsdecode(b"there/caf\xe9.jpg")), os.fsdecode(b"caf\xe9.jpg"))))
     assert [(result.name, result.outcome, result.reason.partition(";")[0]) for result in results] == [
         ("empty.jpg", Outcome.REFUSED, "it is empty"),
-        ("notes.txt", Outcome.SKIPPED, "no picture by its name"),
-        ("list.csv", Outcome.SKIPPED, "no picture by its name"),
+        ("notes.txt", Outcome.SKIPPED, "not a picture by its name"),
+        ("list.csv", Outcome.SKIPPED, "not a picture by its name"),
         ("huge.jpg", Outcome.REFUSED, "it has 15,728,641 bytes"),
         ("gone.jpg", Outcome.UNSENT, "No such file or directory"),
         ("pipe.jpg", Outcome.SKIPPED, "neither a file nor a folder"),
-        ("nowhere.jpg", Outcome.UNSENT, "a link that leads nowhere"),
+        ("nowhere.jpg", Outcome.UNSENT, "a broken link"),
         ("caf\ufffd.jpg", Outcome.REFUSED, "its name is not UTF-8"),
     ]
     assert results[-1].source == "there/caf\ufffd.jpg"
@@ -193,7 +193,7 @@ URL = Address("https://example.com/a.jpg", "x/a.jpg")
         (502, {"error": {"message": "the source answered 404"}}, Outcome.REFUSED, "the source answered 404"),
     ],
 )
-def test_a_url_is_stored_through_the_api_or_its_refusal_is_told(
+def test_a_url_is_stored_by_the_api_or_refused_with_its_reason(
     monkeypatch: pytest.MonkeyPatch, status: int, document: Any, outcome: Outcome, reason: str
 ) -> None:
     asked: list[Any] = []
@@ -206,7 +206,7 @@ def test_a_url_is_stored_through_the_api_or_its_refusal_is_told(
             raise CallError(document["error"]["message"], status)
         return answer
 
-    monkeypatch.setattr(ingest_files, "call", call)
+    monkeypatch.setattr(uploads, "call", call)
     result = Uploads(TARGET, 1, overwrite=True).send(URL)
     assert (result.outcome, result.reason) == (outcome, reason)
     assert asked == [("POST", "http://api/images", {"url": URL.url, "name": "x/a.jpg", "overwrite": True})]
@@ -214,10 +214,10 @@ def test_a_url_is_stored_through_the_api_or_its_refusal_is_told(
 
 @pytest.mark.parametrize("prefix", ["", "x/"])
 def test_a_url_without_a_file_name_needs_a_prefix(prefix: str) -> None:
-    [address] = found_in(["https://example.com/"], prefix)
+    [address] = find_sources(["https://example.com/"], prefix)
     assert isinstance(address, Address)
     result = Uploads(TARGET, 1, overwrite=False).send(address)
-    assert (result.outcome, result.reason[:27]) == (Outcome.REFUSED, "the URL has no file name; -")
+    assert (result.outcome, result.reason[:27]) == (Outcome.REFUSED, "the URL has no file name; a")
 
 
 RECORD = {"status": "RECOGNIZED", "correlation_id": "new", "failure": None}
@@ -232,7 +232,7 @@ FAILED = {**RECORD, "status": "FAILED", "failure": {"code": "InvalidImage", "mes
         (None, [{**FAILED, "correlation_id": "old"}], Outcome.FAILED, "InvalidImage: no picture"),
     ],
 )
-def test_waiting_ends_with_the_record_of_what_was_sent(
+def test_waiting_ends_with_the_record_of_the_sent_picture(
     monkeypatch: pytest.MonkeyPatch, request_id: str | None, records: list[Any], outcome: Outcome, reason: str
 ) -> None:
     def image(target: Target, name: str, session: Any) -> Any:
@@ -240,26 +240,26 @@ def test_waiting_ends_with_the_record_of_what_was_sent(
             raise CallError("there is no image of this name", 404)
         return record
 
-    monkeypatch.setattr("cli.images.image", image)
-    monkeypatch.setattr("cli.ingest_files.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("cli.images.read_image", image)
+    monkeypatch.setattr("cli.ingest.recognitions.time.sleep", lambda seconds: None)
     result = Recognitions(TARGET, 1).wait(Result("a.jpg", "a.jpg", Outcome.STORED, request_id=request_id))
     assert (result.outcome, result.reason, records) == (outcome, reason, [])
 
 
 @pytest.mark.parametrize(("status", "reason"), [(404, "nothing was recognised for 5 minutes"), (403, "no")])
-def test_waiting_does_not_last_for_ever(monkeypatch: pytest.MonkeyPatch, status: int, reason: str) -> None:
+def test_waiting_ends_if_nothing_is_recognised(monkeypatch: pytest.MonkeyPatch, status: int, reason: str) -> None:
     def image(target: Target, name: str, session: Any) -> Any:
         raise CallError("no", status)
 
-    monkeypatch.setattr("cli.images.image", image)
-    monkeypatch.setattr(ingest_files, "PATIENCE_SECONDS", 0.1)
-    monkeypatch.setattr(ingest_files, "FIRST_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("cli.images.read_image", image)
+    monkeypatch.setattr(recognitions, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(recognitions, "FIRST_PAUSE_SECONDS", 0.01)
     result = Recognitions(TARGET, 1).wait(Result("a.jpg", "a.jpg", Outcome.STORED, request_id="1"))
     assert (result.outcome, result.reason[: len(reason)]) == (Outcome.PENDING, reason)
 
 
 class Interrupted:
-    """Stands for uploads of which the third is interrupted."""
+    """Uploads that are interrupted at the third file."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
         pass
@@ -270,32 +270,32 @@ class Interrupted:
         return Result.of(source, Outcome.STORED)
 
 
-def test_an_interrupt_says_how_far_it_came_and_how_to_go_on(
+def test_an_interrupt_shows_the_progress_and_how_to_continue(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ingest, "err", Console(soft_wrap=True))
     monkeypatch.setattr(ingest, "Uploads", Interrupted)
     files = [File(Path(str(number)), str(number)) for number in range(5)]
     with pytest.raises(typer.Exit) as ended:
-        ingest._store(TARGET, files, 1, overwrite=False, wait=True)
+        ingest.send_all(TARGET, files, 1, overwrite=False)
     assert ended.value.exit_code == 130
-    assert "of 5 files; the same command goes on from there" in capsys.readouterr().out
+    assert "of 5 files; the same command continues" in capsys.readouterr().out
 
 
-def test_everything_that_was_not_stored_is_shown_with_its_reason_and_what_failed_last(
+def test_every_file_that_was_not_stored_is_shown_with_its_reason_and_failures_last(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest, "out", Console(soft_wrap=True, highlight=False, width=80))
+    monkeypatch.setattr(output, "out", Console(soft_wrap=True, highlight=False, width=80))
     long = "long/" * 40
-    results = [Result(f"{number}.txt", "", Outcome.SKIPPED, "no picture by its name") for number in range(50)]
+    results = [Result(f"{number}.txt", "", Outcome.SKIPPED, "not a picture by its name") for number in range(50)]
     results += [Result(f"{long}b.jpg", "b.jpg", Outcome.FAILED, "InvalidImage: no picture")]
     results += [Result("a.jpg", "a.jpg", Outcome.STORED)]
-    ingest._show(results, as_json=False)
+    ingest.show_results(results, as_json=False)
     text = capsys.readouterr().out.splitlines()
-    assert text[:3] == ["1 stored", "50 skipped", "  0.txt: no picture by its name"]
+    assert text[:3] == ["1 stored", "50 skipped", "  0.txt: not a picture by its name"]
     assert text[-2:] == ["1 FAILED", f"  {long}b.jpg: InvalidImage: no picture"]
     assert len(text) == 1 + 51 + 2
-    ingest._show(results, as_json=True)
+    ingest.show_results(results, as_json=True)
     document = json.loads(capsys.readouterr().out)
     assert (document["stored"], document["skipped"], document["failed"], document["unsent"]) == (1, 50, 1, 0)
     assert len(document["problems"]) == 51
@@ -310,36 +310,28 @@ def test_everything_that_was_not_stored_is_shown_with_its_reason_and_what_failed
 @pytest.mark.parametrize(
     ("name", "body", "lines"),
     [
-        ("a.csv", b"url,name\nhttps://a/b.jpg,\n\n", 2),
+        ("a.csv", b"url,name\nhttps://a/b.jpg,\nno URL\n\n", 2),
         ("a.jsonl", b'{"url": "https://a/b.jpg"}', 1),
         ("a.json", b'[{"url": "https://a/b.jpg"}, {"url": "https://a/c.jpg"}]', 2),
         ("a.json", b'{"url": "https://a/b.jpg"}', 1),
-        ("a.json", b"[", 1),
+        ("a.json", b"[", 0),
     ],
 )
-def test_a_manifests_pictures_are_counted_at_the_most(name: str, body: bytes, lines: int) -> None:
-    assert ingest_manifest.lines(Path(name), body) == lines
+def test_a_manifests_lines_are_counted_as_the_system_reads_them(name: str, body: bytes, lines: int) -> None:
+    assert manifest_files.count_lines(Path(name), body) == lines
 
 
-def test_manifests_are_taken_as_such_only_among_themselves(tmp_path: Path) -> None:
-    """Beside pictures a .json is more likely what a camera or an archive says of one."""
+def test_manifests_are_recognised_only_without_other_files(tmp_path: Path) -> None:
+    """A .json beside pictures is more likely to be metadata of a camera or an archive."""
     for name in ("a.csv", "b.JSON", "c.jpg"):
         (tmp_path / name).touch()
     paths = {name: str(tmp_path / name) for name in ("a.csv", "b.JSON", "c.jpg")}
-    assert ingest._manifests([paths["a.csv"], paths["b.JSON"]]) == [tmp_path / "a.csv", tmp_path / "b.JSON"]
-    assert ingest._manifests([paths["a.csv"], paths["c.jpg"]]) == []
-    assert ingest._manifests([str(tmp_path)]) == []
+    assert ingest.manifests_of([paths["a.csv"], paths["b.JSON"]]) == [tmp_path / "a.csv", tmp_path / "b.JSON"]
+    assert ingest.manifests_of([paths["a.csv"], paths["c.jpg"]]) == []
+    assert ingest.manifests_of([str(tmp_path)]) == []
 
 
-@pytest.mark.parametrize(
-    ("pictures", "dollars"),
-    [(0, 0), (1_000, 1), (1_000_000, 1_000), (2_000_000, 1_800), (6_000_000, 1_000 + 3_200 + 600)],
-)
-def test_the_price_falls_with_the_number(pictures: int, dollars: float) -> None:
-    assert manifests.cost(pictures) == pytest.approx(dollars)
-
-
-def test_a_duration_is_told_in_hours() -> None:
+def test_a_duration_is_shown_in_hours_and_minutes() -> None:
     assert [manifests.duration(seconds) for seconds in (3, 600, 200_000)] == [
         "less than a minute",
         "10 min",
@@ -348,7 +340,7 @@ def test_a_duration_is_told_in_hours() -> None:
 
 
 class Bucket:
-    """Lists these keys."""
+    """A bucket with these keys."""
 
     def __init__(self, *keys: str) -> None:
         self.keys = keys
@@ -365,11 +357,11 @@ class Bucket:
             yield None
 
 
-def test_manifests_of_a_bucket_are_ones_that_the_system_reads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest_bucket, "MAX_LINES", 2)
+def test_the_system_reads_the_manifests_of_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buckets, "MAX_LINES", 2)
     keys = ("2026/a b.jpg", "2026/deep/ü.HEIC", "2026/notes.txt", "2026/c.png")
     with ExitStack() as files:
-        listing = ingest_bucket.look(Bucket(*keys), "archive", "2026/", "x/", files)  # type: ignore[arg-type]
+        listing = buckets.list_pictures(Bucket(*keys), "archive", "2026/", "x/", files)  # type: ignore[arg-type]
         assert (listing.pictures, listing.others, len(listing.files)) == (3, 1, 2)
         found: list[Any] = []
         for manifest in listing.files:
@@ -381,5 +373,5 @@ def test_manifests_of_a_bucket_are_ones_that_the_system_reads(monkeypatch: pytes
         ("s3://archive/2026/c.png", "x/c.png"),
     ]
     with ExitStack() as files:
-        empty = ingest_bucket.look(Bucket(), "archive", "", "", files)  # type: ignore[arg-type]
+        empty = buckets.list_pictures(Bucket(), "archive", "", "", files)  # type: ignore[arg-type]
     assert empty.pictures == 0

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cli.kept import KeptError, kept
+from cli.commands.kept import KeptError, kept
 from cli.stacks import Stacks
 
 
@@ -26,7 +26,7 @@ MAPPING = {"ImageBucket1": {"BucketName": "stack-imagebucket1"}, "Manifests2": {
 
 @dataclass
 class CloudFormation:
-    """Knows two deleted stacks of the name, with what they left, and none that is there."""
+    """Knows two deleted stacks of the name, with what each left, and no stack that exists."""
 
     left: dict[str, list[dict[str, str]]]
     tags: dict[str, str]
@@ -60,28 +60,28 @@ def of(
     return kept(Stacks(lambda _: fake), stack)
 
 
-def test_a_deleted_stack_has_kept_what_was_not_deleted() -> None:
+def test_a_deleted_stack_has_left_what_was_not_deleted() -> None:
     assert of([], LEFT, "APIStack") == MAPPING
     assert of(LEFT, [LEFT[3]], "APIStack") == MAPPING
 
 
-def test_of_several_that_kept_something_one_has_to_be_named() -> None:
-    """The newer one may be a deployment by mistake, whose tables are empty."""
+def test_if_several_stacks_left_something_the_user_names_one() -> None:
+    """The newer stack may be an accidental deployment with empty tables."""
     other = [left("AWS::S3::Bucket", "Empty5")]
     with pytest.raises(KeptError) as refused:
         of(LEFT, other, "APIStack")
     assert str(refused.value).splitlines()[1:] == [
-        "  2026-01-01 00:00 to 2026-01-09 00:00, kept 2: id of the older one",
-        "  2026-02-01 00:00 to 2026-02-09 00:00, kept 1: id of the newer one",
+        "  2026-01-01 00:00 to 2026-01-09 00:00, left 2: id of the older one",
+        "  2026-02-01 00:00 to 2026-02-09 00:00, left 1: id of the newer one",
     ]
     assert of(LEFT, other, IDS[0]) == MAPPING
 
 
-def test_a_stack_that_never_was_is_named() -> None:
+def test_an_unknown_stack_is_named() -> None:
     with pytest.raises(KeptError, match="there is no stack Nope"):
         of([], [], "Nope")
 
 
-def test_what_another_deployment_or_somebody_else_left_is_not_named() -> None:
+def test_resources_of_other_deployments_are_left_out() -> None:
     other = [left("AWS::S3::Bucket", "Empty5")]
     assert of(LEFT, other, "APIStack", tag="somebody else's") == MAPPING

@@ -3,10 +3,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from cli import account, calls
+from cli import account
+from cli.api_client import _Admission
 from cli.target import Target, TargetName
 
-TARGET = Target(TargetName.AWS, upload="u", labels="l", deliveries="d", api_key=None)
+TARGET = Target(TargetName.AWS, upload_url="u", labels_url="l", deliveries_url="d", api_key=None)
 
 
 @pytest.fixture
@@ -18,10 +19,10 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(("context", "region"), [('{"region": "eu-west-1"}', "eu-west-1"), ("{}", "us-east-1")])
-def test_the_system_is_in_the_region_that_cdk_json_names_else_in_the_credentials_own(
+def test_calls_go_to_the_region_of_cdk_json_else_to_that_of_the_credentials(
     settings: Path, context: str, region: str
 ) -> None:
     settings.write_text(f'{{"context": {context}}}')
     assert TARGET.client("sqs").meta.region_name == region
-    request = requests.Request("GET", "https://host/", auth=calls._Admission(TARGET)).prepare()
+    request = requests.Request("GET", "https://host/", auth=_Admission(TARGET)).prepare()
     assert f"/{region}/execute-api/aws4_request" in str(request.headers["Authorization"])

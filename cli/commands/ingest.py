@@ -1,0 +1,167 @@
+"""`sightline ingest`: stores pictures from files, folders, URLs, manifests and buckets."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from api.runtime.sources.source_urls import S3_SCHEME
+from cli.ingest.buckets import BucketError, ingest_bucket
+from cli.ingest.manifest_files import ManifestError, ingest_manifests
+from cli.ingest.picture_names import MANIFEST_SUFFIXES, suffix
+from cli.ingest.recognitions import Recognitions
+from cli.ingest.sources import Outcome, Result, Source, find_sources, reason_of, without_duplicates
+from cli.ingest.uploads import Uploads
+from cli.options import TargetOption, open_target
+from cli.output import err, fail, failing_on, out, progress_bar, say
+from cli.target import Target
+
+GOOD_OUTCOMES = {Outcome.STORED, Outcome.UNCHANGED, Outcome.SKIPPED}
+"""With any other outcome the exit code is 1."""
+
+Item = TypeVar("Item")
+
+
+def command(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files, folders and URLs; or manifests (.csv, .jsonl, .json); or one s3://bucket/prefix.",
+            show_default=False,
+        ),
+    ],
+    *,
+    prefix: Annotated[str, typer.Option(help="Beginning of the images' names, such as holiday/.")] = "",
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Number of files at once.")] = 8,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace other pictures of these names.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Copy a bucket, or on AWS a manifest, without asking.")] = False,
+    wait: Annotated[
+        bool, typer.Option(help="Wait until files are recognised, and manifests and buckets are stored.")
+    ] = True,
+    target: TargetOption = None,
+) -> None:
+    """Store pictures from files, folders, URLs, lists or a bucket.
+
+    Files in a folder keep their paths in it as names. Files that are left out and pictures that FAILED are listed with
+    their reasons. The same command again sends what is missing.
+    """
+    found = open_target(target)
+    with failing_on(BucketError, ManifestError):
+        if any(source.startswith(S3_SCHEME) for source in sources):
+            if len(sources) > 1 or overwrite:
+                fail("give a bucket alone and without --overwrite, as in sightline ingest s3://bucket/prefix")
+            ingest_bucket(found, sources[0], prefix, yes=yes, wait=wait, as_json=as_json)
+        elif manifests := manifests_of(sources):
+            if prefix or overwrite:
+                fail("a manifest names its pictures itself and replaces none: leave out --prefix and --overwrite")
+            ingest_manifests(found, manifests, yes=yes, wait=wait, as_json=as_json)
+        else:
+            _ingest_files(found, _entries(sources, prefix), workers, overwrite=overwrite, wait=wait, as_json=as_json)
+
+
+def manifests_of(sources: Sequence[str]) -> list[Path]:
+    """Return the files if all of them are manifests: a .json among other files is more likely to be metadata."""
+    paths = [Path(source) for source in sources]
+    return paths if all(suffix(path) in MANIFEST_SUFFIXES and path.is_file() for path in paths) else []
+
+
+def _entries(sources: Sequence[str], prefix: str) -> list[Source | Result]:
+    try:
+        return list(without_duplicates(find_sources(sources, prefix)))
+    except FileNotFoundError as error:
+        fail(f"there is no file or folder {error.args[0]!r}")
+    except OSError as error:
+        fail(f"{error.filename}: {reason_of(error)}")
+
+
+def _ingest_files(
+    target: Target, entries: Sequence[Source | Result], workers: int, *, overwrite: bool, wait: bool, as_json: bool
+) -> None:
+    """Send files and URLs, wait for their recognition, and print the results.
+
+    Raises:
+        typer.Exit: it was interrupted, or not all became images.
+    """
+    results = send_all(target, entries, workers, overwrite=overwrite)
+    if wait:
+        results = _wait_for_all(target, results, workers)
+    results.sort(key=lambda result: result.source)
+    show_results(results, as_json=as_json)
+    if not wait and any(result.is_stored for result in results):
+        err.print("`sightline list` shows which are recognised; without --no-wait this command waits for it")
+    if any(result.outcome not in GOOD_OUTCOMES for result in results):
+        raise typer.Exit(1)
+
+
+def send_all(target: Target, entries: Sequence[Source | Result], workers: int, *, overwrite: bool) -> list[Result]:
+    """Send all sources, several at once.
+
+    Raises:
+        typer.Exit: it was interrupted.
+    """
+    uploads = Uploads(target, workers, overwrite=overwrite)
+    sources = [entry for entry in entries if not isinstance(entry, Result)]
+    sent: list[Result] = []
+    try:
+        _in_parallel("sent", uploads.send, sources, workers, sent.append)
+    except KeyboardInterrupt as interrupt:
+        err.print(f"interrupted after {len(sent):,} of {len(sources):,} files; the same command continues")
+        raise typer.Exit(130) from interrupt
+    return sent + [entry for entry in entries if isinstance(entry, Result)]
+
+
+def _wait_for_all(target: Target, results: Sequence[Result], workers: int) -> list[Result]:
+    recognitions, recognised = Recognitions(target, workers), list[Result]()
+    stored = [result for result in results if result.is_stored]
+    try:
+        _in_parallel("recognised", recognitions.wait, stored, workers, recognised.append)
+    except KeyboardInterrupt as interrupt:
+        recognitions.stop()
+        err.print(
+            f"interrupted: all files are sent, and {len(recognised):,} of {len(stored):,} are recognised. "
+            "`sightline list` shows the others, and the same command waits for them"
+        )
+        raise typer.Exit(130) from interrupt
+    return recognised + [result for result in results if not result.is_stored]
+
+
+def _in_parallel(
+    description: str,
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    workers: int,
+    done: Callable[[Result], None],
+) -> None:
+    """Do the work with each item, several at once, and show the progress."""
+    pool = ThreadPoolExecutor(workers)
+    with progress_bar() as progress:
+        bar = progress.add_task(description, total=len(items))
+        try:
+            for future in as_completed([pool.submit(work, item) for item in items]):
+                done(future.result())
+                progress.advance(bar)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def show_results(results: Sequence[Result], *, as_json: bool) -> None:
+    """Print the number of each outcome, and the reasons of all files that were not stored."""
+    counts = Counter(result.outcome for result in results)
+    if as_json:
+        problems = [
+            {"file": each.source, "name": each.name, "outcome": each.outcome.name.lower(), "reason": each.reason}
+            for each in results
+            if each.reason
+        ]
+        out.print_json(data={**{each.name.lower(): counts[each] for each in Outcome}, "problems": problems})
+        return
+    for outcome in Outcome:
+        if counts[outcome] or outcome is Outcome.STORED:
+            out.print(f"{counts[outcome]:,} {outcome}")
+        for result in results:
+            if result.outcome is outcome and result.reason:
+                say(f"  {result.source}: {result.reason}")

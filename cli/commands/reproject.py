@@ -1,0 +1,198 @@
+"""`sightline reproject`: rebuilds everything that is derived from the records.
+
+Sends the name of every image to the queues of the functions that derive it. With --missing, also announces objects that
+differ from their records to the recognition queue.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cli.options import TargetOption, open_target
+from cli.output import confirmed, failing_on, out, progress_bar
+from cli.record_differences import Item, RecordComparison, batches, read_records
+from cli.s3_notifications import CREATED, notification
+from cli.target import MissingOutputError, Target, TargetName
+from recognition.runtime.records.image_records import NEWEST_INDEX
+from recognition.runtime.update_index import REPROJECTION
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+SENDERS = 8
+MESSAGES_PER_BATCH = 10  # SendMessageBatch's limit
+ITEMS_PER_BATCH = 100  # BatchGetItem's limit
+SEND_ATTEMPTS = 3
+
+DOLLARS_PER_MILLION = 29.0
+"""The approximate cost of rebuilding a million images; docs/scale.md lists its parts."""
+
+
+class ReprojectError(RuntimeError):
+    """Images could not be read or sent. The message says why."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """The resources that a rebuild reads and writes."""
+
+    records: str
+    projections: str
+    index_queue: str
+    thumbnail_queue: str
+    bucket: str
+    uploads_queue: str
+
+    @classmethod
+    def of(cls, target: Target) -> "Places":
+        """Read them from the stacks' outputs."""
+        return cls(
+            records=target.output("ClassificationsTableName"),
+            projections=target.output("ProjectionsTableName"),
+            index_queue=target.output("IndexQueueUrl"),
+            thumbnail_queue=target.output("ThumbnailQueueUrl"),
+            bucket=target.output("ImageBucketName"),
+            uploads_queue=target.output("UploadQueueUrl"),
+        )
+
+
+def command(
+    missing: Annotated[
+        bool,
+        typer.Option("--missing", help="Also process objects that differ from their records: new, changed or gone."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it on AWS without asking.")] = False,
+    target: TargetOption = None,
+) -> None:
+    """Rebuild what is derived from the records.
+
+    That is the label index, its counts, the result documents and the thumbnails.
+    """
+    found = open_target(target)
+    with failing_on(ReprojectError):
+        try:
+            places = Places.of(found)
+            if yes or found.name is TargetName.LOCAL or confirmed(_question(found, places, missing=missing)):
+                _rebuild(found, places, missing=missing)
+        except (BotoCoreError, ClientError, MissingOutputError) as error:
+            raise ReprojectError(f"{type(error).__name__}: {error}; messages sent so far do no harm") from error
+
+
+def _question(target: Target, places: Places, *, missing: bool) -> str:
+    count = _item_count(target, places.records)
+    also = "; each object that differs from its record is recognised, at Rekognition's price" if missing else ""
+    cost = f"${count * DOLLARS_PER_MILLION / 1e6:,.2f}"
+    return f"Rebuild what is derived from about {count:,} images ({target.description}), for about {cost}{also}?"
+
+
+def _item_count(target: Target, table: str) -> int:
+    """Return the approximate number of items of a table. DynamoDB updates it every six hours."""
+    return int(target.client("dynamodb").describe_table(TableName=table)["Table"]["ItemCount"])
+
+
+def _rebuild(target: Target, places: Places, *, missing: bool) -> None:
+    dynamodb, sqs = target.client("dynamodb"), target.client("sqs")
+    derive = {places.index_queue: _index_message, places.thumbnail_queue: _thumbnail_message(places.bucket)}
+    with progress_bar() as progress:
+        bar = progress.add_task("images", total=_item_count(target, places.records))
+
+        def advance(count: int) -> None:
+            progress.advance(bar, count)
+
+        listed = send_messages(sqs, derive, _listed(dynamodb, places), advance)
+        progress.reset(bar, description="index entries without a record", total=None)
+        orphans = send_messages(sqs, derive, _orphans(dynamodb, places), advance)
+        differing = None
+        if missing:
+            progress.reset(bar, description="objects unlike their records", total=None)
+            announce = dict.fromkeys((places.uploads_queue, places.thumbnail_queue), str)
+            differing = send_messages(sqs, announce, _differences(target, places), advance)
+    out.print(f"{listed:8,}  images to rebuild")
+    out.print(f"{orphans:8,}  index entries without a record, to remove")
+    if differing is not None:
+        out.print(f"{differing:8,}  objects unlike their records, to recognise or remove")
+
+
+def _differences(target: Target, places: Places) -> Iterator[str]:
+    dynamodb = target.client("dynamodb")
+    comparison = RecordComparison(target.client("s3"), dynamodb, places.bucket, places.records)
+    yield from comparison.differing_objects()
+    yield from comparison.missing_objects(item["image"]["S"] for item in _listed(dynamodb, places))
+
+
+def _listed(dynamodb: Any, places: Places) -> Iterator[Item]:
+    pages = dynamodb.get_paginator("scan").paginate(
+        TableName=places.records, IndexName=NEWEST_INDEX, ProjectionExpression="image, image_id"
+    )
+    for page in pages:
+        yield from page["Items"]
+
+
+def _orphans(dynamodb: Any, places: Places) -> Iterator[Item]:
+    """Yield what the index holds of images without a record, or with a deleted one."""
+    pages = dynamodb.get_paginator("scan").paginate(
+        TableName=places.projections,
+        ProjectionExpression="image, image_id",
+        FilterExpression="attribute_not_exists(expires_at)",  # the others have nothing in the index
+        ConsistentRead=True,
+    )
+    for batch in batches((item for page in pages for item in page["Items"]), ITEMS_PER_BATCH):
+        records = read_records(dynamodb, places.records, [item["image"]["S"] for item in batch])
+        for item in batch:
+            record = records.get(item["image"]["S"])
+            if record is None or record["status"]["S"] == "DELETED":
+                yield item
+
+
+def _index_message(item: Item) -> str:
+    """Return the message that makes `update_index` rebuild an image."""
+    return json.dumps({"schema": REPROJECTION, "image": item["image"]["S"], "image_id": item["image_id"]["S"]})
+
+
+def _thumbnail_message(bucket: str) -> Callable[[Item], str]:
+    return lambda item: notification(bucket, item["image"]["S"], CREATED, datetime.now(UTC))
+
+
+def send_messages(
+    sqs: "SQSClient",
+    messages: Mapping[str, Callable[[Any], str]],
+    items: Iterable[Any],
+    advance: Callable[[int], None],
+) -> int:
+    """Send a message about each item to each queue, several batches at a time. Returns the number of items.
+
+    `messages` has a function for each queue's URL, which makes the message from the item.
+
+    Raises:
+        ReprojectError: SQS refused messages.
+    """
+
+    def send(batch: tuple[Any, ...]) -> int:
+        for queue, message in messages.items():
+            _send_batch(sqs, queue, [message(item) for item in batch])
+        advance(len(batch))
+        return len(batch)
+
+    total = 0
+    with ThreadPoolExecutor(SENDERS) as pool:
+        # A window at a time, so that a million items need not fit into memory.
+        for window in batches(batches(items, MESSAGES_PER_BATCH), 4 * SENDERS):
+            total += sum(pool.map(send, window))
+    return total
+
+
+def _send_batch(sqs: "SQSClient", queue: str, bodies: list[str]) -> None:
+    left = {str(number): body for number, body in enumerate(bodies)}
+    for _ in range(SEND_ATTEMPTS):
+        entries = [{"Id": number, "MessageBody": body} for number, body in left.items()]
+        answer = sqs.send_message_batch(QueueUrl=queue, Entries=entries)  # type: ignore[arg-type]
+        left = {failure["Id"]: left[failure["Id"]] for failure in answer.get("Failed", [])}
+        if not left:
+            return
+    raise ReprojectError(f"SQS refused {len(left)} messages: {answer['Failed'][0].get('Message')}")

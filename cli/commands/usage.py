@@ -1,0 +1,48 @@
+"""`sightline usage`: what was spent on Rekognition."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from cli.api_client import CallError, call
+from cli.options import JsonOption, TargetOption, open_target
+from cli.output import failing_on, out
+from cli.target import TargetName
+
+NOT_BILLED = "Nothing was billed: this system runs on your machine. AWS would have billed these amounts."
+
+
+def command(
+    month: Annotated[
+        str | None, typer.Option(help="A month, such as 2026-11. Default: this month and the last 31 days.")
+    ] = None,
+    as_json: JsonOption = False,
+    target: TargetOption = None,
+) -> None:
+    """Show calls to Rekognition and their cost. The same picture is paid for only once: the rest is saved."""
+    found = open_target(target)
+    with failing_on(CallError):
+        usage = call(found, "GET", f"{found.labels_url}/usage", query={"month": month}).json()
+    if as_json:
+        out.print_json(data=usage)
+    else:
+        show(usage, billed=found.name is TargetName.AWS)
+
+
+def show(usage: dict[str, Any], *, billed: bool) -> None:
+    """Print the month, and each day that has calls or saved calls."""
+    table = Table("", "calls", "cost", "calls saved", "saved", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    days = [day for day in usage["days"] if day["calls"] or day["cache_hits"]]
+    for name, line in [(usage["month"], usage), *((day["day"], day) for day in days)]:
+        cost, saved = f"${line['cost_usd']:,.3f}", f"${line['saved_usd']:,.3f}"
+        table.add_row(name, f"{line['calls']:,}", cost, f"{line['cache_hits']:,}", saved)
+    out.print(table)
+    if not billed:
+        out.print(NOT_BILLED)
+    if usage["budget_usd"] is not None:
+        out.print(f"budget: ${usage['budget_usd']:,} a month")
+    if usage["paused"]:
+        out.print("[yellow]pictures wait[/yellow] until next month, or until you deploy a larger monthly_budget_usd")

@@ -1,0 +1,66 @@
+"""Examines the notifications that start all work: from the buckets to their topic and queues."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from cli.doctor.deployment import Deployment
+from cli.doctor.finding import Finding, good, problem
+from cli.ingest.picture_names import MANIFEST_SUFFIXES
+
+WANTED_EVENTS = {"s3:ObjectCreated:*", "s3:ObjectRemoved:*"}
+PROCESS_MISSED = "then run `sightline reproject --missing` for what was missed"
+
+
+def check_notifications(deployment: Deployment) -> Iterator[Finding]:
+    """Report whether both buckets announce their changes, and whether the queue of uploads receives them."""
+    topic = deployment.physical_id("AWS::SNS::Topic", "UploadedImageTopic")
+    yield _image_bucket(deployment, topic)
+    yield _subscription(deployment, topic)
+    yield _manifest_bucket(deployment)
+
+
+def _image_bucket(deployment: Deployment, topic: str) -> Finding:
+    bucket = deployment.target.output("ImageBucketName")
+    configured = deployment.client("s3").get_bucket_notification_configuration(Bucket=bucket)
+    entries = [entry for entry in configured.get("TopicConfigurations", []) if entry["TopicArn"] == topic]
+    announced = {event for entry in entries for event in entry["Events"]}
+    if announced >= WANTED_EVENTS:
+        return good("the image bucket announces new and deleted objects")
+    configuration = json.dumps({"TopicConfigurations": [{"TopicArn": topic, "Events": sorted(WANTED_EVENTS)}]})
+    return problem(
+        f"the image bucket does not announce {' and '.join(sorted(WANTED_EVENTS - announced))}",
+        f"aws s3api put-bucket-notification-configuration --bucket {bucket} --notification-configuration "
+        f"'{configuration}'; {PROCESS_MISSED}",
+    )
+
+
+def _subscription(deployment: Deployment, topic: str) -> Finding:
+    queue = deployment.target.output("UploadQueueUrl").rpartition("/")[2]
+    pages = deployment.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+    if any(entry["Endpoint"].endswith(f":{queue}") for page in pages for entry in page["Subscriptions"]):
+        return good("the queue of uploads receives its topic's messages")
+    return problem(
+        "the queue of uploads does not receive its topic's messages",
+        f"undo the drift of its stack, which CloudFormation's drift detection shows; {PROCESS_MISSED}",
+    )
+
+
+def _manifest_bucket(deployment: Deployment) -> Finding:
+    bucket = deployment.target.output("ManifestBucketName")
+    configured = deployment.client("s3").get_bucket_notification_configuration(Bucket=bucket)
+    missing = _unannounced(configured.get("QueueConfigurations", []))
+    if not missing:
+        return good("the manifest bucket announces manifests")
+    return problem(
+        f"the manifest bucket does not announce {', '.join(missing)}",
+        "restore its notification, which CloudFormation's drift detection shows, and upload the manifests again",
+    )
+
+
+def _unannounced(entries: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the suffixes of manifests that no entry announces. An entry without rules announces every object."""
+    rules = [entry.get("Filter", {}).get("Key", {}).get("FilterRules", []) for entry in entries]
+    if any(not each for each in rules):
+        return []
+    return sorted(MANIFEST_SUFFIXES - {rule["Value"] for each in rules for rule in each})

@@ -1,0 +1,67 @@
+"""Examines the account's quotas: of Rekognition's calls and of Lambda's concurrent executions."""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from cli.doctor.deployment import Deployment
+from cli.doctor.finding import Finding, good, problem, unchecked
+
+API_EXECUTIONS = 10
+"""Executions that should be left for the APIs: their callers get errors, while messages can wait."""
+
+
+def check_rekognition_quota(deployment: Deployment) -> Iterator[Finding]:
+    """Report whether the account may make as many calls as the settings assume."""
+    if not deployment.is_on_aws:
+        yield unchecked("the local Rekognition has no quota")
+        return
+    used = float(deployment.target.output("CallsPerSecond"))
+    allowed = _allowed_calls(deployment.client("service-quotas"))
+    if allowed is None:
+        yield problem(
+            "Service Quotas has no quota of DetectLabels in this Region",
+            "check that Rekognition is available in this Region; it must be the bucket's Region",
+        )
+    elif allowed < used:
+        yield problem(
+            f"{allowed:g} calls of DetectLabels a second are allowed, but the settings assume {used:g}",
+            f'ask for more in Service Quotas, or put `"rekognition_tps": {allowed:g}` into the context of cdk.json and '
+            "`make deploy`; throttled pictures wait",
+        )
+    else:
+        yield good(f"{allowed:g} calls of DetectLabels a second are allowed, and the settings assume {used:g}")
+
+
+def _allowed_calls(quotas: Any) -> float | None:
+    """Return the account's own quota of calls a second, else AWS's default."""
+    for operation in ("list_service_quotas", "list_aws_default_service_quotas"):
+        for page in quotas.get_paginator(operation).paginate(ServiceCode="rekognition"):
+            for quota in page["Quotas"]:
+                if re.search(r"\bDetectLabels\b", quota["QuotaName"]):
+                    return float(quota["Value"])
+    return None
+
+
+def check_lambda_quota(deployment: Deployment) -> Iterator[Finding]:
+    """Report whether the account allows enough concurrent executions for all workers and the APIs."""
+    if not deployment.is_on_aws:
+        yield unchecked("the embedded cloud has no limit")
+        return
+    functions = deployment.client("lambda")
+    workers = 0
+    for mapping in deployment.resources("AWS::Lambda::EventSourceMapping"):
+        with suppress(functions.exceptions.ResourceNotFoundException):  # check_mappings reports it
+            found = functions.get_event_source_mapping(UUID=mapping["PhysicalResourceId"])
+            workers += found["ScalingConfig"]["MaximumConcurrency"]
+    allowed = functions.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]
+    text = f"{allowed:,} concurrent executions are allowed, and workers use up to {workers}"
+    if allowed >= workers + API_EXECUTIONS:
+        yield good(text)
+    else:
+        yield problem(
+            f"{text}: while all are in use, APIs answer 500 and messages wait",
+            "aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 "
+            "--desired-value 1000; what to expect until then: docs/operations.md, “A new account”",
+        )

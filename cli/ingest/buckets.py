@@ -1,0 +1,104 @@
+"""Ingests the pictures of an existing bucket: writes manifests that name them, and S3 copies them."""
+
+import json
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import IO, TYPE_CHECKING
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from api.runtime.manifests.manifest_table import Manifest
+from api.runtime.sources.source_urls import S3_SCHEME
+from cli.ingest import manifests
+from cli.ingest.manifests import ManifestSystem, SentManifest
+from cli.ingest.picture_names import CONTENT_TYPES, suffix
+from cli.output import confirmed, err, plural
+from cli.target import MissingOutputError, Target
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+MAX_LINES = 100_000
+"""Of one manifest."""
+
+
+class BucketError(RuntimeError):
+    """A bucket cannot be ingested. The message says what to do."""
+
+
+@dataclass
+class Listing:
+    """The pictures of a bucket, as files of manifests that name them, and the number of other objects."""
+
+    pictures: int = 0
+    others: int = 0
+    files: list[IO[bytes]] = field(default_factory=list)
+
+
+def ingest_bucket(target: Target, url: str, prefix: str, *, yes: bool, wait: bool, as_json: bool) -> None:
+    """List a bucket, print the cost, ask, and write manifests. Follow them with `wait`.
+
+    Raises:
+        BucketError: the bucket is not one of `source_buckets`, or AWS refused a call.
+        typer.Exit: it was not confirmed, it was interrupted, or not all objects became images.
+    """
+    bucket, _, start = url.removeprefix(S3_SCHEME).partition("/")
+    try:
+        system = ManifestSystem.of(target)
+        if bucket not in system.source_buckets:
+            names = ",".join(sorted(system.source_buckets | {bucket}))
+            raise BucketError(
+                f'{bucket} is not one of source_buckets; put "source_buckets": "{names}" into the context of '
+                "cdk.json, run `make deploy` and try again"
+            )
+        with ExitStack() as files:
+            listing = list_pictures(target.client("s3"), bucket, start, prefix, files)
+            other = f" ({plural(listing.others, 'other object')} by their names)" if listing.others else ""
+            err.print(f"{plural(listing.pictures, 'picture')} in {url}{other}", markup=False)
+            if not listing.pictures:
+                return
+            manifests.print_cost(listing.pictures, system)
+            if not (yes or confirmed(f"Copy and recognise them ({target.description})?")):
+                raise typer.Exit(1)
+            sent = _write(system, bucket, listing)
+        manifests.finish(system, sent, wait=wait, as_json=as_json)
+    except (BotoCoreError, ClientError, MissingOutputError) as error:
+        raise BucketError(str(error)) from error
+
+
+def list_pictures(s3: "S3Client", bucket: str, start: str, prefix: str, files: ExitStack) -> Listing:
+    """List the pictures with keys that begin with `start`. The caller closes the manifests' files.
+
+    An image's name is `prefix` and its key from the last folder of `start` on.
+    """
+    listing = Listing()
+    folder = start[: start.rfind("/") + 1]
+    for entry in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=start).search("Contents[]"):
+        if entry is None:
+            break
+        if suffix(PurePosixPath(entry["Key"])) not in CONTENT_TYPES:
+            listing.others += 1
+            continue
+        if listing.pictures % MAX_LINES == 0:
+            listing.files.append(files.enter_context(tempfile.TemporaryFile()))  # noqa: SIM115 - the caller's
+        line = {"url": f"{S3_SCHEME}{bucket}/{entry['Key']}", "name": prefix + entry["Key"].removeprefix(folder)}
+        listing.files[-1].write(json.dumps(line).encode() + b"\n")
+        listing.pictures += 1
+    return listing
+
+
+def _write(system: ManifestSystem, bucket: str, listing: Listing) -> list[SentManifest]:
+    """Put the manifests into their bucket."""
+    s3, sent = system.target.client("s3"), []
+    moment = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
+    for number, file in enumerate(listing.files, 1):
+        key = f"ingest/{bucket}/{moment}-{number:04}.jsonl"
+        file.seek(0)
+        version = s3.put_object(Bucket=system.bucket, Key=key, Body=file)["VersionId"]
+        lines = min(MAX_LINES, listing.pictures - (number - 1) * MAX_LINES)
+        sent.append(SentManifest(f"{S3_SCHEME}{bucket}", Manifest(key, version), lines))
+    return sent

@@ -1,0 +1,73 @@
+"""Ingests manifest files: puts them into the manifest bucket, and follows them to their reports."""
+
+import hashlib
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from api.runtime.manifests.manifest_lines import Position, entries
+from api.runtime.manifests.manifest_table import Manifest
+from cli.ingest import manifests
+from cli.ingest.manifests import ManifestSystem, SentManifest
+from cli.ingest.picture_names import suffix
+from cli.ingest.sources import reason_of
+from cli.output import confirmed, err, plural
+from cli.target import MissingOutputError, Target, TargetName
+
+
+class ManifestError(RuntimeError):
+    """A manifest cannot be ingested. The message says why."""
+
+
+def ingest_manifests(target: Target, paths: Sequence[Path], *, yes: bool, wait: bool, as_json: bool) -> None:
+    """Put manifests into their bucket, on AWS after a confirmation, and follow them with `wait`.
+
+    The same manifest again is only followed until its report is final. After that it is read again.
+
+    Raises:
+        ManifestError: a file cannot be read or is empty, or AWS refused a call.
+        typer.Exit: it was not confirmed, it was interrupted, or not all lines became images.
+    """
+    try:
+        found = [(path, path.read_bytes()) for path in paths]
+        for path, body in found:
+            if not body.strip():
+                raise ManifestError(f"{path} is empty")
+        system = ManifestSystem.of(target)
+        if target.name is TargetName.AWS and not yes:
+            _confirm(found, system)
+        sent = [_put(system, path, body) for path, body in found]
+        again = [shlex.join([".venv/bin/sightline", "ingest", *map(str, paths)])]
+        manifests.finish(system, sent, again=again, wait=wait, as_json=as_json)
+    except OSError as error:
+        raise ManifestError(f"{error.filename}: {reason_of(error)}") from error
+    except (BotoCoreError, ClientError, MissingOutputError) as error:
+        raise ManifestError(str(error)) from error
+
+
+def _confirm(found: Sequence[tuple[Path, bytes]], system: ManifestSystem) -> None:
+    pictures = sum(count_lines(path, body) for path, body in found)
+    err.print(f"at most {plural(pictures, 'picture')} in {', '.join(str(path) for path, _ in found)}", markup=False)
+    manifests.print_cost(pictures, system)
+    if not confirmed(f"Fetch and recognise them ({system.target.description})?"):
+        raise typer.Exit(1)
+
+
+def count_lines(path: Path, body: bytes) -> int:
+    """Count a manifest's lines as the system reads them."""
+    return sum(1 for _ in entries(suffix(path).removeprefix("."), [body], Position()))
+
+
+def _put(system: ManifestSystem, path: Path, body: bytes) -> SentManifest:
+    """Put a manifest under a key of its own content, unless the same content is being read."""
+    s3 = system.target.client("s3")
+    key = f"ingest/{hashlib.sha256(body).hexdigest()[:16]}/{path.name}"
+    version_id = manifests.current_version(s3, system.bucket, key)
+    if version_id is None or manifests.final_report(s3, system.bucket, Manifest(key, version_id)):
+        version_id = s3.put_object(Bucket=system.bucket, Key=key, Body=body)["VersionId"]
+    else:
+        err.print(f"{path} is being read already", markup=False)
+    return SentManifest(str(path), Manifest(key, version_id), count_lines(path, body))

@@ -1,0 +1,175 @@
+"""Manifests that were put into their bucket: follows them to their reports, and prints what happened to their lines."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import typer
+from botocore.exceptions import ClientError
+
+from api.runtime.manifests.manifest_reports import report_key
+from api.runtime.manifests.manifest_table import Manifest, Manifests
+from cli.output import err, out, plural, progress_bar, say
+from cli.target import Target, TargetName
+from common.prices import REGION, cost_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+POLL_SECONDS = 2.0
+MAX_PROBLEMS_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class ManifestSystem:
+    """Where a system takes manifests, and how fast it recognises pictures."""
+
+    target: Target
+    bucket: str
+    table: str
+    source_buckets: frozenset[str]
+    calls_per_second: float
+
+    @classmethod
+    def of(cls, target: Target) -> "ManifestSystem":
+        """Read it from the stacks' outputs."""
+        return cls(
+            target,
+            target.output("ManifestBucketName"),
+            target.output("ManifestsTableName"),
+            frozenset(json.loads(target.output("SourceBuckets"))),
+            float(target.output("CallsPerSecond")),
+        )
+
+    def report_url(self, sent: "SentManifest") -> str:
+        """Return where a manifest's report will be."""
+        return f"s3://{self.bucket}/{report_key(sent.manifest)}"
+
+
+@dataclass(frozen=True)
+class SentManifest:
+    """A manifest in its bucket. It has at most so many lines."""
+
+    source: str
+    manifest: Manifest
+    lines: int
+
+
+def print_cost(pictures: int, system: ManifestSystem) -> None:
+    """Print how many calls, how much money and how much time the pictures take."""
+    free = " on AWS, nothing on this machine" if system.target.name is TargetName.LOCAL else ""
+    seconds = pictures / system.calls_per_second
+    err.print(f"  calls  at most {pictures:,} of DetectLabels: one for each content")
+    err.print(f"  cost   at most ${cost_of(pictures):,.2f}{free} (list price of {REGION})")
+    err.print(f"  time   at least {duration(seconds)}, at {system.calls_per_second:g} calls a second")
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in hours and minutes."""
+    hours, minutes = divmod(round(seconds / 60), 60)
+    if hours:
+        return f"{hours:,} h {minutes} min"
+    return f"{minutes} min" if minutes else "less than a minute"
+
+
+def finish(
+    system: ManifestSystem, sent: Sequence[SentManifest], *, again: Sequence[str] = (), wait: bool, as_json: bool
+) -> None:
+    """Follow manifests to their reports and print those; without `wait` print where the reports will be.
+
+    `again` are the commands to show after an interrupt. Without any, the reports are read with the AWS CLI.
+
+    Raises:
+        typer.Exit: it was interrupted, or not all lines became images.
+    """
+    if wait:
+        show_reports(sent, _wait_for_reports(system, sent, again), system, as_json=as_json)
+        return
+    pictures, reports = sum(each.lines for each in sent), [system.report_url(each) for each in sent]
+    if as_json:
+        out.print_json(data={"pictures": pictures, "reports": reports})
+    else:
+        out.print(f"{plural(pictures, 'picture')} will be stored; afterwards the reports will be at")
+        for report in reports:
+            out.print(f"  {report}", markup=False)
+
+
+def _wait_for_reports(
+    system: ManifestSystem, sent: Sequence[SentManifest], again: Sequence[str]
+) -> list[dict[str, Any]]:
+    s3, table = system.target.client("s3"), Manifests(system.target.client("dynamodb"), system.table)
+    reports = []
+    try:
+        with progress_bar() as progress:
+            bar = progress.add_task("pictures", total=sum(each.lines for each in sent))
+            done = 0
+            for each in sent:
+                while not (report := final_report(s3, system.bucket, each.manifest)):
+                    progress.update(bar, completed=done + table.count(each.manifest))
+                    time.sleep(POLL_SECONDS)
+                reports.append(report)
+                done += each.lines
+    except KeyboardInterrupt as interrupt:
+        err.print("interrupted; the pictures are stored all the same. Later, this shows what happened to them:")
+        for line in again or [f'aws s3 cp "{system.report_url(each)}" -' for each in sent]:
+            err.print(f"  {line}", markup=False)
+        raise typer.Exit(130) from interrupt
+    return reports
+
+
+def final_report(s3: "S3Client", bucket: str, manifest: Manifest) -> dict[str, Any] | None:
+    """Return a manifest's report, if it is about this version and final."""
+    try:
+        answer = s3.get_object(Bucket=bucket, Key=report_key(manifest))
+    except s3.exceptions.NoSuchKey:
+        return None
+    report: dict[str, Any] = json.loads(answer["Body"].read())
+    return report if report["status"] != "running" and report["version_id"] == manifest.version_id else None
+
+
+def show_reports(
+    sent: Sequence[SentManifest], reports: Sequence[dict[str, Any]], system: ManifestSystem, *, as_json: bool
+) -> None:
+    """Print the reports.
+
+    Raises:
+        typer.Exit: not all lines became images.
+    """
+    counts: Counter[str] = Counter()
+    problems = []
+    for each, report in zip(sent, reports, strict=True):
+        counts.update({name: report[name] for name in ("stored", "unchanged", "pending")})
+        for outcome in ("rejected", "failed"):
+            counts[outcome] += len(report[outcome])
+            problems += [{"manifest": each.source, "outcome": outcome, **line} for line in report[outcome]]
+    urls = [system.report_url(each) for each in sent]
+    if as_json:
+        out.print_json(data={**counts, "problems": problems, "reports": urls})
+    else:
+        _print_reports(counts, problems, urls)
+    if counts["rejected"] + counts["failed"] + counts["pending"]:
+        raise typer.Exit(1)
+
+
+def _print_reports(counts: Counter[str], problems: Sequence[dict[str, Any]], urls: Sequence[str]) -> None:
+    out.print(", ".join(f"{count:,} {name}" for name, count in counts.items()))
+    for problem in problems[:MAX_PROBLEMS_SHOWN]:
+        url = f" {problem['url']}" if "url" in problem else ""
+        say(f"  {problem['outcome']}: {problem['manifest']}, line {problem['line']}{url}: {problem['reason']}")
+    if len(problems) > MAX_PROBLEMS_SHOWN:
+        out.print(f"  … and {len(problems) - MAX_PROBLEMS_SHOWN:,} more; --json and the report list all of them")
+    for url in urls:
+        out.print(f"  report: {url}", markup=False)
+
+
+def current_version(s3: "S3Client", bucket: str, key: str) -> str | None:
+    """Return the current version of an object, if there is one."""
+    try:
+        return s3.head_object(Bucket=bucket, Key=key)["VersionId"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"404", "NoSuchKey", "NotFound"}:
+            return None
+        raise

@@ -1,0 +1,96 @@
+"""Sends files and URLs to a running system."""
+
+import hashlib
+import stat
+from http import HTTPStatus
+
+from cli.api_client import TIMEOUT_SECONDS, CallError, call, retrying_session
+from cli.ingest.picture_names import CONTENT_TYPES, MANIFEST_SUFFIXES, suffix
+from cli.ingest.sources import Address, File, Outcome, Result, Source, reason_of
+from cli.target import Target
+from common.runtime.safe_fetch import MAX_BYTES
+
+TO_THE_BUCKET = 'put larger ones into the bucket with aws s3 cp … "s3://$IMAGE_BUCKET/"'
+
+
+class Uploads:
+    """Sends files and URLs. Threads may share it."""
+
+    def __init__(self, target: Target, workers: int, *, overwrite: bool) -> None:
+        self._target = target
+        self._overwrite = overwrite
+        self._session = retrying_session(workers)
+
+    def send(self, source: Source) -> Result:
+        """Send a file or URL, unless it is no picture by its name or is stored already."""
+        try:
+            if isinstance(source, Address):
+                return self._fetch(source)
+            return _check_name(source) or _check_file(source) or self._send(source, source.path.read_bytes())
+        except CallError as error:
+            return Result.of(source, Outcome.REFUSED if error.status else Outcome.UNSENT, str(error))
+        except OSError as error:  # requests' errors are OSErrors
+            return Result.of(source, Outcome.UNSENT, reason_of(error))
+
+    def _send(self, file: File, body: bytes) -> Result:
+        """Ask for an upload form, and post the file to S3 with it."""
+        md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        content_type = CONTENT_TYPES[suffix(file.path)]
+        wanted = {"name": file.name, "content_type": content_type, "md5": md5, "overwrite": self._overwrite}
+        answer = call(self._target, "POST", f"{self._target.upload_url}/uploads", body=wanted, session=self._session)
+        if answer.status_code != HTTPStatus.CREATED:
+            return Result.of(file, Outcome.UNCHANGED)
+        form = answer.json()
+        posted = self._session.post(form["url"], data=form["fields"], files={"file": body}, timeout=TIMEOUT_SECONDS)
+        if not posted.ok:
+            return Result.of(file, Outcome.REFUSED, f"S3 answered {posted.status_code}: {posted.text[:200]}")
+        if posted.headers.get("ETag", md5).strip('"') != md5:
+            return Result.of(file, Outcome.UNSENT, "S3 stored other bytes than were sent; send the file again")
+        return Result.of(file, Outcome.STORED, request_id=form["request_id"])
+
+    def _fetch(self, address: Address) -> Result:
+        """Let the system fetch a URL."""
+        if not address.name.rpartition("/")[2]:
+            reason = "the URL has no file name; add one with --prefix, such as --prefix a.jpg"
+            return Result.of(address, Outcome.REFUSED, reason)
+        wanted = {"url": address.url, "name": address.name, "overwrite": self._overwrite}
+        # Without the retrying session: a source that does not answer takes 20 s each time.
+        answer = call(self._target, "POST", f"{self._target.upload_url}/images", body=wanted)
+        if answer.status_code != HTTPStatus.CREATED:
+            return Result.of(address, Outcome.UNCHANGED)
+        return Result.of(address, Outcome.STORED, request_id=answer.json()["request_id"])
+
+
+def _check_name(file: File) -> Result | None:
+    """Return the result of a file that is not sent because of its name, else None."""
+    if suffix(file.path) in MANIFEST_SUFFIXES:
+        reason = "not a picture by its name; give a manifest without other files"
+        return Result.of(file, Outcome.SKIPPED, reason)
+    if suffix(file.path) not in CONTENT_TYPES:
+        return Result.of(file, Outcome.SKIPPED, "not a picture by its name")
+    if not _is_text(file.name):
+        return Result.of(file, Outcome.REFUSED, "its name is not UTF-8; rename it")
+    return None
+
+
+def _check_file(file: File) -> Result | None:
+    """Return the result of a file that is not sent because of its kind or size, else None."""
+    if file.path.is_symlink() and not file.path.exists():
+        return Result.of(file, Outcome.UNSENT, "a broken link")
+    status = file.path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        return Result.of(file, Outcome.SKIPPED, "neither a file nor a folder")
+    if not status.st_size:
+        return Result.of(file, Outcome.REFUSED, "it is empty")
+    if status.st_size > MAX_BYTES:
+        reason = f"it has {status.st_size:,} bytes; files may have {MAX_BYTES:,}: {TO_THE_BUCKET}"
+        return Result.of(file, Outcome.REFUSED, reason)
+    return None
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # Python's stand-ins for bytes that are not UTF-8
+        return False
+    return True

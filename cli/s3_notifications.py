@@ -1,0 +1,36 @@
+"""Builds S3 event notifications, for objects that the system should look at again."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote_plus
+from uuid import uuid4
+
+CREATED = "ObjectCreated:Put"
+DELETED = "ObjectRemoved:DeleteMarkerCreated"
+
+EARLIEST_SEQUENCER = "0"
+"""Every real event of a key has a later one."""
+
+
+def notification(bucket: str, key: str, event: str, time: datetime, **known: Any) -> str:
+    """Return S3's notification of one event. `known` are further members of its object, such as `versionId`."""
+    record = {
+        "eventSource": "aws:s3",
+        "eventName": event,
+        "responseElements": {"x-amz-request-id": f"reproject:{uuid4()}"},
+        "eventTime": time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "s3": {
+            "bucket": {"name": bucket},
+            "object": {"key": quote_plus(key, safe="/"), "sequencer": EARLIEST_SEQUENCER, **known},
+        },
+    }
+    return json.dumps({"Records": [record]})
+
+
+def next_sequencer(sequencer: str) -> str:
+    """Return a sequencer just after that of a record, and before all that S3 gives out later.
+
+    Records keep sequencers padded; S3's own differ in the digits before the padding.
+    """
+    return f"{int(sequencer, 16) + 1:0{len(sequencer)}X}"
