@@ -11,7 +11,7 @@ import typer
 from api.runtime.sources.source_urls import S3_SCHEME
 from cli.ingest.buckets import BucketError, ingest_bucket
 from cli.ingest.manifest_files import ManifestError, ingest_manifests
-from cli.ingest.picture_names import MANIFEST_SUFFIXES, suffix
+from cli.ingest.picture_names import MANIFEST_SUFFIXES, Kind, kind_by_name
 from cli.ingest.recognitions import Recognitions
 from cli.ingest.sources import Outcome, Result, Source, find_sources, reason_of, without_duplicates
 from cli.ingest.uploads import Uploads
@@ -29,7 +29,7 @@ def command(
     sources: Annotated[
         list[str],
         typer.Argument(
-            help="Files, folders and URLs; or manifests (.csv, .jsonl, .json); or one s3://bucket/prefix.",
+            help=f"Files, folders and URLs; or manifests ({', '.join(sorted(MANIFEST_SUFFIXES))}); or one s3://bucket/prefix.",
             show_default=False,
         ),
     ],
@@ -66,7 +66,7 @@ def command(
 def manifests_of(sources: Sequence[str]) -> list[Path]:
     """Return the files if all of them are manifests: a .json among other files is more likely to be metadata."""
     paths = [Path(source) for source in sources]
-    return paths if all(suffix(path) in MANIFEST_SUFFIXES and path.is_file() for path in paths) else []
+    return paths if all(kind_by_name(path.name) is Kind.MANIFEST and path.is_file() for path in paths) else []
 
 
 def _entries(sources: Sequence[str], prefix: str) -> list[Source | Result]:

@@ -2,10 +2,10 @@
 
 import json
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING
 
 import typer
@@ -15,7 +15,7 @@ from api.runtime.manifests.manifest_table import Manifest
 from api.runtime.sources.source_urls import S3_SCHEME
 from cli.ingest import manifests
 from cli.ingest.manifests import ManifestSystem, SentManifest
-from cli.ingest.picture_names import CONTENT_TYPES, suffix
+from cli.ingest.picture_names import Kind, content_type, kind_by_name, metadata_owner
 from cli.output import confirmed, err, plural
 from cli.target import MissingOutputError, Target
 
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 MAX_LINES = 100_000
 """Of one manifest."""
+READERS = 16
+START_BYTES = 64
+UNREADABLE_CODES = {"AccessDenied", "InvalidObjectState", "InvalidRange", "NoSuchKey"}
+"""S3's answers about objects that are not readable, archived, empty or gone: they are not taken for pictures."""
 
 
 class BucketError(RuntimeError):
@@ -57,7 +61,7 @@ def ingest_bucket(target: Target, url: str, prefix: str, *, yes: bool, wait: boo
             )
         with ExitStack() as files:
             listing = list_pictures(target.client("s3"), bucket, start, prefix, files)
-            other = f" ({plural(listing.others, 'other object')} by their names)" if listing.others else ""
+            other = f" ({plural(listing.others, 'object')} left out: not pictures by name)" if listing.others else ""
             err.print(f"{plural(listing.pictures, 'picture')} in {url}{other}", markup=False)
             if not listing.pictures:
                 return
@@ -77,18 +81,33 @@ def list_pictures(s3: "S3Client", bucket: str, start: str, prefix: str, files: E
     """
     listing = Listing()
     folder = start[: start.rfind("/") + 1]
-    for entry in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=start).search("Contents[]"):
-        if entry is None:
-            break
-        if suffix(PurePosixPath(entry["Key"])) not in CONTENT_TYPES:
-            listing.others += 1
-            continue
-        if listing.pictures % MAX_LINES == 0:
-            listing.files.append(files.enter_context(tempfile.TemporaryFile()))  # noqa: SIM115 - the caller's
-        line = {"url": f"{S3_SCHEME}{bucket}/{entry['Key']}", "name": prefix + entry["Key"].removeprefix(folder)}
-        listing.files[-1].write(json.dumps(line).encode() + b"\n")
-        listing.pictures += 1
+    with ThreadPoolExecutor(READERS) as pool:
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=start):
+            keys = [entry["Key"] for entry in page.get("Contents", [])]
+            for key, is_picture in zip(keys, pool.map(lambda key: _is_picture(s3, bucket, key), keys), strict=True):
+                if not is_picture:
+                    listing.others += 1
+                    continue
+                if listing.pictures % MAX_LINES == 0:
+                    listing.files.append(files.enter_context(tempfile.TemporaryFile()))  # noqa: SIM115 - the caller's
+                line = {"url": f"{S3_SCHEME}{bucket}/{key}", "name": prefix + key.removeprefix(folder)}
+                listing.files[-1].write(json.dumps(line).encode() + b"\n")
+                listing.pictures += 1
     return listing
+
+
+def _is_picture(s3: "S3Client", bucket: str, key: str) -> bool:
+    """Return True for a picture by its name, or by its first bytes if the name has no extension."""
+    kind = kind_by_name(key)
+    if kind is not Kind.UNKNOWN or metadata_owner(key) or key.endswith("/"):
+        return kind is Kind.PICTURE and not metadata_owner(key)
+    try:
+        start = s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{START_BYTES - 1}")["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] in UNREADABLE_CODES:
+            return False
+        raise
+    return content_type(key, start) is not None
 
 
 def _write(system: ManifestSystem, bucket: str, listing: Listing) -> list[SentManifest]:

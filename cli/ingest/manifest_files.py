@@ -12,7 +12,7 @@ from api.runtime.manifests.manifest_lines import Position, entries
 from api.runtime.manifests.manifest_table import Manifest
 from cli.ingest import manifests
 from cli.ingest.manifests import ManifestSystem, SentManifest
-from cli.ingest.picture_names import suffix
+from cli.ingest.picture_names import suffix_of
 from cli.ingest.sources import reason_of
 from cli.output import confirmed, err, plural
 from cli.target import MissingOutputError, Target, TargetName
@@ -58,7 +58,7 @@ def _confirm(found: Sequence[tuple[Path, bytes]], system: ManifestSystem) -> Non
 
 def count_lines(path: Path, body: bytes) -> int:
     """Count a manifest's lines as the system reads them."""
-    return sum(1 for _ in entries(suffix(path).removeprefix("."), [body], Position()))
+    return sum(1 for _ in entries(suffix_of(path.name).removeprefix("."), [body], Position()))
 
 
 def _put(system: ManifestSystem, path: Path, body: bytes) -> SentManifest:

@@ -1,28 +1,83 @@
-"""What a file is by its name."""
+"""What a file is: a picture, a manifest, a video or metadata by its name; its media type by its first bytes."""
 
-from pathlib import PurePath
+import io
+import re
+from enum import Enum
+from pathlib import PurePosixPath
 
 from api.runtime.manifests.manifest_lines import KINDS
+from common.imaging.picture_headers import CONTENT_TYPES, NoPictureError, kind_of
 
-CONTENT_TYPES = {
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".jfif": "image/jpeg",
-    ".png": "image/png",
+PICTURE_TYPES = {
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".mpo"), "image/jpeg"),
+    **dict.fromkeys((".png", ".apng"), "image/png"),
     ".webp": "image/webp",
-    ".avif": "image/avif",
-    ".heic": "image/heic",
-    ".heif": "image/heic",
+    **dict.fromkeys((".avif", ".avifs"), "image/avif"),
+    **dict.fromkeys((".heic", ".heics", ".heif", ".heifs", ".hif"), "image/heic"),
     ".gif": "image/gif",
-    ".tif": "image/tiff",
-    ".tiff": "image/tiff",
-    ".bmp": "image/bmp",
+    **dict.fromkeys((".tif", ".tiff"), "image/tiff"),
+    **dict.fromkeys((".bmp", ".dib"), "image/bmp"),
 }
-"""The media type of a picture by its suffix. The system looks at the bytes when the picture has arrived."""
+"""The media types of pictures by their suffixes, as cameras, phones and browsers write them."""
 
 MANIFEST_SUFFIXES = {f".{kind}" for kind in KINDS}
+VIDEO_SUFFIXES = {".mov", ".mp4", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".3gp", ".mts", ".m2ts", ".wmv"}
+
+EXTENSION = re.compile(r"\.(?=.*[a-z])[a-z0-9_+-]{1,8}")
+"""Other ends of names are none: "Screenshot 10.30.15", "Dr. Who" and "scan" have no extension."""
+
+METADATA_FILES = {
+    ".ds_store": "macOS",
+    "thumbs.db": "Windows",
+    "ehthumbs.db": "Windows",
+    "desktop.ini": "Windows",
+}
+METADATA_FOLDERS = {"__macosx": "macOS", "@eadir": "a Synology NAS"}
+APPLE_DOUBLE = "._"
+"""macOS writes the metadata of photo.jpg into ._photo.jpg, where a disk cannot hold them otherwise."""
 
 
-def suffix(path: PurePath) -> str:
-    """Return the suffix in lower case, such as ".jpg"."""
-    return path.suffix.lower()
+class Kind(Enum):
+    """What a file is by its name."""
+
+    PICTURE = "picture"
+    UNKNOWN = "unknown"
+    """The name has no extension: the bytes decide."""
+    MANIFEST = "manifest"
+    VIDEO = "video"
+    OTHER = "other"
+
+
+def suffix_of(name: str) -> str:
+    """Return the extension in lower case, such as ".jpg", or "" if there is none."""
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix if EXTENSION.fullmatch(suffix) else ""
+
+
+def kind_by_name(name: str) -> Kind:
+    """Return what a file is by its name."""
+    suffix = suffix_of(name)
+    if suffix in PICTURE_TYPES:
+        return Kind.PICTURE
+    if suffix in MANIFEST_SUFFIXES:
+        return Kind.MANIFEST
+    if suffix in VIDEO_SUFFIXES:
+        return Kind.VIDEO
+    return Kind.OTHER if suffix else Kind.UNKNOWN
+
+
+def metadata_owner(path: str) -> str | None:
+    """Return the system whose metadata a file or folder holds by its path, such as "macOS", else None."""
+    *folders, name = (part.lower() for part in path.split("/"))
+    for folder in (*folders, name):
+        if folder in METADATA_FOLDERS:
+            return METADATA_FOLDERS[folder]
+    return "macOS" if name.startswith(APPLE_DOUBLE) else METADATA_FILES.get(name)
+
+
+def content_type(name: str, start: bytes) -> str | None:
+    """Return the media type by the first bytes, else by the name. Returns None if neither is a picture's."""
+    try:
+        return CONTENT_TYPES[kind_of(io.BytesIO(start))]
+    except NoPictureError:
+        return PICTURE_TYPES.get(suffix_of(name))

@@ -9,6 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 from requests.utils import requote_uri
 
+from cli.ingest.picture_names import metadata_owner
+
 HTTP_SCHEMES = ("http://", "https://")
 
 
@@ -106,15 +108,23 @@ def _files_in(top: Path, prefix: str) -> Iterator[Source | Result]:
             return File(path, prefix + path.relative_to(top).as_posix())
 
         for name in sorted(folders):
-            if name.startswith("."):
-                yield Result.of(inside(name), Outcome.SKIPPED, "a hidden folder")
-            elif inside(name).path.is_symlink():
-                yield Result.of(inside(name), Outcome.SKIPPED, "a link to a folder; to ingest it, name it itself")
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+            if reason := _why_not_enter(inside(name).path):
+                yield Result.of(inside(name), Outcome.SKIPPED, reason)
+        folders[:] = sorted(name for name in folders if not _why_not_enter(Path(folder, name)))
         for name in sorted(names):
-            yield Result.of(inside(name), Outcome.SKIPPED, "hidden") if name.startswith(".") else inside(name)
+            is_hidden = name.startswith(".") and not metadata_owner(name)
+            yield Result.of(inside(name), Outcome.SKIPPED, "hidden") if is_hidden else inside(name)
     for failure in failures:
         yield Result.of(File(Path(failure.filename), ""), Outcome.UNSENT, reason_of(failure))
+
+
+def _why_not_enter(folder: Path) -> str:
+    """Return why a folder's files are left out, or "" if they are taken."""
+    if owner := metadata_owner(folder.name):
+        return f"a folder of metadata of {owner}"
+    if folder.name.startswith("."):
+        return "a hidden folder"
+    return "a link to a folder; to ingest it, name it itself" if folder.is_symlink() else ""
 
 
 def without_duplicates(found: Iterable[Source | Result]) -> Iterator[Source | Result]:

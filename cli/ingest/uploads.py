@@ -2,15 +2,23 @@
 
 import hashlib
 import stat
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from cli.api_client import TIMEOUT_SECONDS, CallError, call, retrying_session
-from cli.ingest.picture_names import CONTENT_TYPES, MANIFEST_SUFFIXES, suffix
+from cli.ingest.picture_names import Kind, content_type, kind_by_name, metadata_owner
 from cli.ingest.sources import Address, File, Outcome, Result, Source, reason_of
 from cli.target import Target
 from common.runtime.safe_fetch import MAX_BYTES
 
 TO_THE_BUCKET = 'put larger ones into the bucket with aws s3 cp … "s3://$IMAGE_BUCKET/"'
+
+NOT_PICTURES = {
+    Kind.MANIFEST: "not a picture by its name; give a manifest without other files",
+    Kind.VIDEO: "a video; only pictures are stored",
+    Kind.OTHER: "not a picture by its name",
+}
 
 
 class Uploads:
@@ -34,19 +42,39 @@ class Uploads:
 
     def _send(self, file: File, body: bytes) -> Result:
         """Ask for an upload form, and post the file to S3 with it."""
+        media_type = content_type(file.path.name, body)
+        if media_type is None:
+            return Result.of(file, Outcome.SKIPPED, "not a picture by its bytes; its name has no extension")
         md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
-        content_type = CONTENT_TYPES[suffix(file.path)]
-        wanted = {"name": file.name, "content_type": content_type, "md5": md5, "overwrite": self._overwrite}
-        answer = call(self._target, "POST", f"{self._target.upload_url}/uploads", body=wanted, session=self._session)
-        if answer.status_code != HTTPStatus.CREATED:
+        wanted = {"name": file.name, "content_type": media_type, "md5": md5, "overwrite": self._overwrite}
+        form = self._form(wanted)
+        if form is None:
             return Result.of(file, Outcome.UNCHANGED)
-        form = answer.json()
         posted = self._session.post(form["url"], data=form["fields"], files={"file": body}, timeout=TIMEOUT_SECONDS)
         if not posted.ok:
             return Result.of(file, Outcome.REFUSED, f"S3 answered {posted.status_code}: {posted.text[:200]}")
-        if posted.headers.get("ETag", md5).strip('"') != md5:
+        # The ETag of an object that is encrypted with a KMS key is no MD5. Then the API compares the bytes.
+        if posted.headers.get("ETag", md5).strip('"') != md5 and not self._is_stored(wanted):
             return Result.of(file, Outcome.UNSENT, "S3 stored other bytes than were sent; send the file again")
         return Result.of(file, Outcome.STORED, request_id=form["request_id"])
+
+    def _form(self, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return an upload form, or None if these bytes are stored already.
+
+        Raises:
+            CallError: the API refused the file or did not answer.
+        """
+        answer = call(self._target, "POST", f"{self._target.upload_url}/uploads", body=wanted, session=self._session)
+        form: dict[str, Any] = answer.json()
+        return form if answer.status_code == HTTPStatus.CREATED else None
+
+    def _is_stored(self, wanted: Mapping[str, Any]) -> bool:
+        try:
+            return self._form({**wanted, "overwrite": False}) is None
+        except CallError as error:
+            if error.status == HTTPStatus.CONFLICT:
+                return False
+            raise
 
     def _fetch(self, address: Address) -> Result:
         """Let the system fetch a URL."""
@@ -63,11 +91,10 @@ class Uploads:
 
 def _check_name(file: File) -> Result | None:
     """Return the result of a file that is not sent because of its name, else None."""
-    if suffix(file.path) in MANIFEST_SUFFIXES:
-        reason = "not a picture by its name; give a manifest without other files"
+    if owner := metadata_owner(file.path.name):
+        return Result.of(file, Outcome.SKIPPED, f"metadata of {owner}")
+    if reason := NOT_PICTURES.get(kind_by_name(file.path.name)):
         return Result.of(file, Outcome.SKIPPED, reason)
-    if suffix(file.path) not in CONTENT_TYPES:
-        return Result.of(file, Outcome.SKIPPED, "not a picture by its name")
     if not _is_text(file.name):
         return Result.of(file, Outcome.REFUSED, "its name is not UTF-8; rename it")
     return None

@@ -123,14 +123,14 @@ def folder(tmp_path: Path) -> Path:
         (folder / name).write_bytes(
             picture("PNG" if name.endswith("png") else "JPEG", color=f"hsl({number}, 90%, 40%)")
         )
-    (folder / "notes.txt").write_text("no picture")
+    (folder / "notes.doc").write_text("no picture")
     return folder
 
 
 def test_a_folder_is_ingested_once_however_often_it_is_tried(system: System, cloud: Cloud, folder: Path) -> None:
     first = ingest(cloud, str(folder), "--prefix", "folder/")
     counts = {"stored": 3, "unchanged": 0, "skipped": 1, "refused": 0, "unsent": 0, "pending": 0, "failed": 0}
-    skipped = {"file": f"{folder}/notes.txt", "name": "folder/notes.txt", "outcome": "skipped"}
+    skipped = {"file": f"{folder}/notes.doc", "name": "folder/notes.doc", "outcome": "skipped"}
     assert first == {**counts, "problems": [{**skipped, "reason": "not a picture by its name"}]}
     for name in ("folder/a.jpg", "folder/deep/er/b ü+.JPG", "folder/deep/c.png"):
         assert system.image(name)["status"] == "RECOGNIZED", "the command has waited for it"

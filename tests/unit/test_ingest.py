@@ -3,26 +3,24 @@
 import io
 import json
 import os
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 import typer
+from PIL import Image
 from rich.console import Console
 
-from api.runtime.manifests.manifest_lines import Entry, Position, entries
 from cli import output
 from cli.api_client import CallError
 from cli.commands import ingest
-from cli.ingest import buckets, manifest_files, manifests, recognitions, uploads
-from cli.ingest.picture_names import CONTENT_TYPES
+from cli.ingest import manifest_files, manifests, recognitions, uploads
 from cli.ingest.recognitions import Recognitions
-from cli.ingest.sources import Address, File, Outcome, Result, Source, find_sources, without_duplicates
+from cli.ingest.sources import Address, File, Outcome, Result, Source, find_sources
 from cli.ingest.uploads import Uploads
 from cli.target import Target, TargetName
-from common.imaging.picture_headers import CONTENT_TYPES as TAKEN
+from tests.picture_files import encoded
 
 TARGET = Target(
     TargetName.LOCAL,
@@ -31,78 +29,6 @@ TARGET = Target(
     deliveries_url="http://deliveries",
     api_key="key",
 )
-
-
-def test_the_media_types_of_files_are_those_that_the_system_takes() -> None:
-    assert set(CONTENT_TYPES.values()) == set(TAKEN.values())
-
-
-def found(*arguments: Path | str, prefix: str = "") -> tuple[list[str], dict[str, str]]:
-    """Return the names that are taken, and the reason for each file that is left out."""
-    entries = list(without_duplicates(find_sources(map(str, arguments), prefix)))
-    taken = [entry.name for entry in entries if not isinstance(entry, Result)]
-    return taken, {entry.source: entry.reason for entry in entries if isinstance(entry, Result)}
-
-
-def test_a_folders_files_are_named_as_in_there_and_the_rest_has_a_reason(tmp_path: Path) -> None:
-    for name in ("b.jpg", "a/c.jpg", "a/.hidden.jpg", ".git/d.jpg"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "loop").symlink_to(tmp_path)
-    (tmp_path / "link.jpg").symlink_to(tmp_path / "b.jpg")
-    taken, left = found(tmp_path, prefix="x/")
-    assert taken == ["x/b.jpg", "x/link.jpg", "x/a/c.jpg"]
-    assert left == {
-        f"{tmp_path}/.git": "a hidden folder",
-        f"{tmp_path}/loop": "a link to a folder; to ingest it, name it itself",
-        f"{tmp_path}/a/.hidden.jpg": "hidden",
-    }
-
-
-def test_hidden_files_and_links_are_taken_if_they_are_arguments(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "real").mkdir()
-    (tmp_path / "real" / "a.jpg").touch()
-    (tmp_path / ".hidden.jpg").touch()
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "nowhere.jpg").symlink_to("none")
-    assert found("~/.hidden.jpg", "link", "./real/a.jpg", "nowhere.jpg")[0] == [".hidden.jpg", "a.jpg", "nowhere.jpg"]
-    url = "https://example.com/dir/a b%2Fc.jpg?size=1"
-    assert list(find_sources([url], "x/")) == [Address("https://example.com/dir/a%20b%2Fc.jpg?size=1", "x/a b/c.jpg")]
-
-
-@pytest.mark.parametrize("argument", ["none", "*.jpg", "", "~nobody-of-this-name/a.jpg"])
-def test_a_missing_file_is_named(argument: str) -> None:
-    with pytest.raises(FileNotFoundError):
-        list(find_sources([argument], ""))
-
-
-def test_an_unreadable_folder_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "locked").mkdir()
-    (tmp_path / "a.jpg").touch()
-    scandir = os.scandir
-
-    def refused(path: Any) -> Any:
-        if str(path).endswith("locked"):
-            raise PermissionError(13, "Permission denied", str(path))
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", refused)
-    assert found(tmp_path) == (["a.jpg"], {f"{tmp_path}/locked": "Permission denied"})
-
-
-def test_of_two_files_of_one_name_the_second_is_refused(tmp_path: Path) -> None:
-    """Sent together, the last one would win without a message."""
-    for folder in ("one", "two"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "a.jpg").touch()
-    taken, left = found(tmp_path / "one", tmp_path / "two" / "a.jpg", tmp_path / "one" / "a.jpg")
-    assert taken == ["a.jpg"]
-    assert list(left) == [f"{tmp_path}/two/a.jpg"]
-    assert f"{tmp_path}/one/a.jpg would have the same name" in left[f"{tmp_path}/two/a.jpg"]
 
 
 class Api:
@@ -137,7 +63,6 @@ MD5 = "03d59e663c1af9ac33a9949d1193505a"  # of b"some"
         ((409, {"error": {"message": "'a.jpg' holds another picture"}}, {}), None, Outcome.REFUSED, "holds another"),
         ((403, "?", {}), None, Outcome.REFUSED, "403"),
         ((201, FORM, {}), (204, "", {"ETag": f'"{MD5}"'}), Outcome.STORED, ""),
-        ((201, FORM, {}), (204, "", {"ETag": '"0"'}), Outcome.UNSENT, "other bytes than were sent"),
         ((201, FORM, {}), (403, "expired", {}), Outcome.REFUSED, "S3 answered 403"),
     ],
 )
@@ -157,8 +82,54 @@ def test_each_answer_has_its_outcome(tmp_path: Path, signed: Any, posted: Any, o
     assert len(api.asked) == 1 + (posted is not None)
 
 
+@pytest.mark.parametrize(
+    ("asked_again", "outcome", "reason"),
+    [
+        ((200, {}, {}), Outcome.STORED, ""),
+        ((409, {"error": {"message": "another picture"}}, {}), Outcome.UNSENT, "S3 stored other bytes than were sent"),
+        ((201, FORM, {}), Outcome.UNSENT, "S3 stored other bytes than were sent"),
+        ((403, "?", {}), Outcome.REFUSED, "403"),
+    ],
+)
+def test_an_etag_that_is_no_md5_lets_the_api_compare_the_bytes(
+    tmp_path: Path, asked_again: Any, outcome: Outcome, reason: str
+) -> None:
+    """S3 gives such ETags to objects that are encrypted with a KMS key."""
+    (tmp_path / "a.jpg").write_bytes(b"some")
+    sender = Uploads(TARGET, 1, overwrite=True)
+    api = Api((201, FORM, {}), (204, "", {"ETag": '"0"'}), asked_again)
+    sender._session = api  # type: ignore[assignment]
+    result = sender.send(File(tmp_path / "a.jpg", "a.jpg"))
+    assert (result.outcome, reason in result.reason) == (outcome, True)
+    assert api.asked[2][1]["json"] == {**api.asked[0][1]["json"], "overwrite": False}
+
+
+def test_a_file_without_an_extension_is_sent_as_what_its_bytes_are(tmp_path: Path) -> None:
+    (tmp_path / "scan").write_bytes(encoded(Image.new("RGB", (90, 90)), "PNG"))
+    sender = Uploads(TARGET, 1, overwrite=False)
+    api = Api((200, {}, {}))
+    sender._session = api  # type: ignore[assignment]
+    assert sender.send(File(tmp_path / "scan", "scan")).outcome is Outcome.UNCHANGED
+    assert api.asked[0][1]["json"]["content_type"] == "image/png"
+
+
+def test_files_that_are_no_pictures_are_skipped_with_a_reason(tmp_path: Path) -> None:
+    reasons = {
+        "._IMG_0001.jpg": "metadata of macOS",
+        "Thumbs.db": "metadata of Windows",
+        "IMG_0001.MOV": "a video; only pictures are stored",
+        "notes": "not a picture by its bytes; its name has no extension",
+        "a.xmp": "not a picture by its name",
+    }
+    sender = Uploads(TARGET, 1, overwrite=False)
+    for name, reason in reasons.items():
+        (tmp_path / name).write_bytes(b"no picture")
+        result = sender.send(File(tmp_path / name, name))
+        assert (result.outcome, result.reason) == (Outcome.SKIPPED, reason)
+
+
 def test_files_that_cannot_be_sent_have_a_reason(tmp_path: Path) -> None:
-    for name in ("empty.jpg", "notes.txt", "list.csv"):
+    for name in ("empty.jpg", "notes.doc", "list.csv"):
         (tmp_path / name).touch()
     with (tmp_path / "huge.jpg").open("wb") as file:
         os.truncate(file.fileno(), 15 * 1024 * 1024 + 1)
@@ -166,12 +137,12 @@ def test_files_that_cannot_be_sent_have_a_reason(tmp_path: Path) -> None:
     (tmp_path / "nowhere.jpg").symlink_to(tmp_path / "none")
     (tmp_path / "circle.jpg").symlink_to(tmp_path / "circle.jpg")
     sender = Uploads(TARGET, 1, overwrite=False)
-    names = ("empty.jpg", "notes.txt", "list.csv", "huge.jpg", "gone.jpg", "pipe.jpg", "nowhere.jpg")
+    names = ("empty.jpg", "notes.doc", "list.csv", "huge.jpg", "gone.jpg", "pipe.jpg", "nowhere.jpg")
     results = [sender.send(File(tmp_path / name, name)) for name in names]
     results.append(sender.send(File(Path(os.fsdecode(b"there/caf\xe9.jpg")), os.fsdecode(b"caf\xe9.jpg"))))
     assert [(result.name, result.outcome, result.reason.partition(";")[0]) for result in results] == [
         ("empty.jpg", Outcome.REFUSED, "it is empty"),
-        ("notes.txt", Outcome.SKIPPED, "not a picture by its name"),
+        ("notes.doc", Outcome.SKIPPED, "not a picture by its name"),
         ("list.csv", Outcome.SKIPPED, "not a picture by its name"),
         ("huge.jpg", Outcome.REFUSED, "it has 15,728,641 bytes"),
         ("gone.jpg", Outcome.UNSENT, "No such file or directory"),
@@ -337,41 +308,3 @@ def test_a_duration_is_shown_in_hours_and_minutes() -> None:
         "10 min",
         "55 h 33 min",
     ]
-
-
-class Bucket:
-    """A bucket with these keys."""
-
-    def __init__(self, *keys: str) -> None:
-        self.keys = keys
-
-    def get_paginator(self, _: str) -> Any:
-        return self
-
-    def paginate(self, **_: Any) -> Any:
-        return self
-
-    def search(self, _: str) -> Any:
-        yield from ({"Key": key} for key in self.keys)
-        if not self.keys:
-            yield None
-
-
-def test_the_system_reads_the_manifests_of_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(buckets, "MAX_LINES", 2)
-    keys = ("2026/a b.jpg", "2026/deep/ü.HEIC", "2026/notes.txt", "2026/c.png")
-    with ExitStack() as files:
-        listing = buckets.list_pictures(Bucket(*keys), "archive", "2026/", "x/", files)  # type: ignore[arg-type]
-        assert (listing.pictures, listing.others, len(listing.files)) == (3, 1, 2)
-        found: list[Any] = []
-        for manifest in listing.files:
-            manifest.seek(0)
-            found += [entry for _, entry in entries("jsonl", [manifest.read()], Position())]
-    assert [(entry.url, entry.name) for entry in found if isinstance(entry, Entry)] == [
-        ("s3://archive/2026/a b.jpg", "x/a b.jpg"),
-        ("s3://archive/2026/deep/ü.HEIC", "x/deep/ü.HEIC"),
-        ("s3://archive/2026/c.png", "x/c.png"),
-    ]
-    with ExitStack() as files:
-        empty = buckets.list_pictures(Bucket(), "archive", "", "", files)  # type: ignore[arg-type]
-    assert empty.pictures == 0
