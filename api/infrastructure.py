@@ -137,6 +137,6 @@ class APIStack(Stack):
             layers=[self.common_layer, self.imaging_layer],
             settings=settings,
         )
-        # GetObject is for the look at what holds a name that is taken.
+        # GetObject compares the new picture with the one that has its name.
         grant_objects(function, ["s3:PutObject", "s3:GetObject"], self.image_bucket)
         return function

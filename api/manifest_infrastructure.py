@@ -1,4 +1,4 @@
-"""Manifests: the bucket that takes them, the function that reads them, the workers that fetch what they name."""
+"""Manifests: their bucket, the function that reads them, and the workers that fetch their pictures."""
 
 import json
 
@@ -16,14 +16,14 @@ from common.settings import Settings
 
 READ_TIMEOUT = Duration.minutes(5)
 FETCH_TIMEOUT = Duration.minutes(5)
-"""As long as ten pictures take from one host that needs 20 s for each, and their storing."""
+"""Enough for ten pictures from one host that needs 20 s for each, and for storing them."""
 BATCH_SIZE = 10
 READERS = 2
 MAX_RECEIVE_COUNT = 20  # with backoff, two to three hours
 
 
 class ManifestIntake:
-    """Gives a stack what takes manifests in, has their pictures fetched into the image bucket, and reports."""
+    """Adds to a stack the resources that read manifests, fetch their pictures into the image bucket, and report."""
 
     def __init__(
         self,
@@ -40,12 +40,10 @@ class ManifestIntake:
         self.manifests = WorkQueue(
             stack, "Manifest", topic=None, consumer_timeout=READ_TIMEOUT, max_receive_count=MAX_RECEIVE_COUNT
         )
-        for suffix in (".json", ".jsonl", ".csv"):  # as in manifest_entries.KINDS
-            self.bucket.add_event_notification(
-                s3.EventType.OBJECT_CREATED,
-                notifications.SqsDestination(self.manifests.queue),
-                s3.NotificationKeyFilter(suffix=suffix),
-            )
+        # Every object gets a report, also one that is no manifest. So no suffix is filtered.
+        self.bucket.add_event_notification(
+            s3.EventType.OBJECT_CREATED, notifications.SqsDestination(self.manifests.queue)
+        )
         self.lines = WorkQueue(
             stack, "Fetch", topic=None, consumer_timeout=FETCH_TIMEOUT, max_receive_count=MAX_RECEIVE_COUNT
         )
@@ -64,9 +62,9 @@ class ManifestIntake:
 
     def _outputs(self) -> None:
         for name, value, description in (
-            ("ManifestBucketName", self.bucket.bucket_name, "Takes manifests; reports lie beside them"),
-            ("ManifestsTableName", self.table.table_name, "What became of each line of each manifest"),
-            ("SourceBuckets", json.dumps(self.settings.source_buckets), "Where manifests may copy from"),
+            ("ManifestBucketName", self.bucket.bucket_name, "Takes manifests and holds their reports"),
+            ("ManifestsTableName", self.table.table_name, "The outcome of each line of each manifest"),
+            ("SourceBuckets", json.dumps(self.settings.source_buckets), "Buckets that manifests may copy from"),
         ):
             CfnOutput(self.stack, name, value=value, description=description)
 
@@ -75,10 +73,10 @@ class ManifestIntake:
             self.stack,
             "ReadManifest",
             handler="api.runtime.read_manifest.handler",
-            description="Reads manifests, hands their lines on and reports what became of them",
+            description="Reads manifests, queues their lines and reports the outcomes",
             timeout=READ_TIMEOUT,
-            memory_mb=1769,  # one processor: reading and sending is its work
-            ephemeral_storage=Size.gibibytes(2),  # a report of millions of lines that failed
+            memory_mb=1769,  # one processor, because reading and sending keep it busy
+            ephemeral_storage=Size.gibibytes(2),  # a report with millions of failed lines
             environment={
                 "MANIFEST_BUCKET": self.bucket.bucket_name,
                 "MANIFESTS_TABLE": self.table.table_name,
@@ -96,7 +94,7 @@ class ManifestIntake:
         acknowledge_wildcard(
             function,
             f"<{_logical_id(self.bucket)}.Arn>/reports/*",
-            "Reports are named after manifests, as their users name them.",
+            "Reports are named after manifests, which users name.",
         )
         grant(
             function,
@@ -109,7 +107,7 @@ class ManifestIntake:
             self.stack,
             "FetchImages",
             handler="api.runtime.fetch_images.handler",
-            description="Fetches what manifests name, and keeps what became of each line",
+            description="Fetches the pictures of manifests and stores the outcome of each line",
             timeout=FETCH_TIMEOUT,
             memory_mb=1024,  # a batch of pictures of 15 MB, each held twice
             environment={
@@ -125,7 +123,7 @@ class ManifestIntake:
             settings=self.settings,
         )
         self.lines.feeds(function, batch_size=BATCH_SIZE, max_concurrency=self.settings.fetch_workers)
-        # GetObject is for the look at what holds a name that is taken.
+        # GetObject compares the new picture with the one that has its name.
         grant_objects(function, ["s3:PutObject", "s3:GetObject"], image_bucket)
         grant(function, ["dynamodb:GetItem", "dynamodb:PutItem"], self.table.table_arn)
         for name in self.settings.source_buckets:

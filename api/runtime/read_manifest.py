@@ -1,14 +1,13 @@
-"""Reads manifests, hands their lines on to be fetched, and reports what became of them.
+"""Read manifests, queue their lines for fetching, and report the outcomes.
 
-The manifest queue brings three kinds of messages: what S3 says has happened in the manifest bucket, and two that this
-function sends itself: that it has to go on reading, as its time was up, and that it has to look whether all is fetched.
+The manifest queue carries three kinds of messages: S3's events of the manifest bucket, and two that this function sends
+to itself. One continues the reading after its time was up. The other checks whether all lines have an outcome.
 """
 
-import itertools
 import json
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,7 +17,9 @@ from aws_lambda_powertools import Logger
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from api.runtime.manifests.manifest_lines import Entry, Rejection, entries, kind_of
+from api.runtime.manifests.manifest_layout import ENDINGS, HEAD_BYTES, format_of, layout_of
+from api.runtime.manifests.manifest_lines import Entry, Rejection, entries
+from api.runtime.manifests.manifest_pieces import Position
 from api.runtime.manifests.manifest_reports import FOLDER, Reports
 from api.runtime.manifests.manifest_table import Manifest, Manifests, now
 from common.runtime.aws_clients import client
@@ -33,16 +34,18 @@ if TYPE_CHECKING:
 
 logger = Logger()
 
-CHUNK = 4 * 1024 * 1024
-LINES_AT_ONCE = 1_000
+CHUNK_BYTES = 4 * 1024 * 1024
+MAX_BATCH_LINES = 1_000
+MAX_BATCH_BYTES = 4 * CHUNK_BYTES
+"""Progress is saved, and the time checked, after so many lines or bytes."""
 SENDERS = 16
-BATCH = 10  # SQS's limit for SendMessageBatch
+MAX_MESSAGES = 10  # SQS's limit for SendMessageBatch
 SPARE_SECONDS = 30.0
-"""What is left of the time when it is better to go on in another invocation: a thousand lines take about one second."""
+"""With less time than this, another invocation continues. A thousand lines take about one second."""
 
 FIRST_LOOK_SECONDS = 2
 LAST_LOOK_SECONDS = 14 * 24 * 3600
-"""After that no message can be left of those that have the lines fetched."""
+"""SQS keeps a message for 14 days. After that, no line is being fetched any more."""
 MAX_DELAY_SECONDS = 900  # SQS's limit
 
 Task = Literal["read", "report"]
@@ -60,7 +63,7 @@ class Environment:
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads manifests and follows what becomes of their lines."""
+    """Reads manifests and follows the outcomes of their lines."""
 
     s3: "S3Client"
     sqs: "SQSClient"
@@ -71,26 +74,26 @@ class Reader:
     fetch_queue_url: str
 
     def read(self, manifest: Manifest, *, ends_at: float) -> None:
-        """Read on from where others have stopped, until the file ends or the time does (`time.monotonic`).
+        """Read from the saved progress until the file ends or the time is up (`ends_at`, of `time.monotonic`).
 
-        What is sent before the progress is noted may be sent again, and changes nothing then; of two who read at the
-        same time, the one who comes second stops.
+        Lines that are queued before the progress is saved may be queued again, which changes nothing. If two workers
+        read at the same time, the second one stops.
         """
         progress = self.manifests.begin(manifest)
         if progress.read_at:
             self._send("report", manifest)
             return
-        found = entries(manifest.key.rpartition(".")[2], self._chunks(manifest, progress.offset), progress.position)
+        found = self._entries(manifest, progress.position)
         reader = str(uuid.uuid4())
-        while lines := list(itertools.islice(found, LINES_AT_ONCE)):
+        while lines := _next_batch(found, progress.offset):
             accepted = [entry for _, entry in lines if isinstance(entry, Entry)]
             rejected = [entry for _, entry in lines if isinstance(entry, Rejection)]
-            self._have_fetched(manifest, accepted)
+            self._queue(manifest, accepted)
             self.manifests.reject(manifest, rejected)
             end, _ = lines[-1]
             further = progress.further(end, reader=reader, accepted=len(accepted), rejected=len(rejected))
             if not self.manifests.advance(manifest, progress, further):
-                logger.info("somebody else reads it")
+                logger.info("another worker reads it")
                 return
             progress = further
             if time.monotonic() > ends_at - SPARE_SECONDS:
@@ -104,7 +107,7 @@ class Reader:
             self._send("report", manifest)
 
     def report(self, manifest: Manifest, not_before: float) -> None:
-        """Write the report if each line has its outcome, else look again later: a tenth of the time so far."""
+        """Write the report if every line has an outcome. Otherwise check again after a tenth of the time so far."""
         if (left := not_before - time.time()) > 1:
             self._send("report", manifest, not_before=not_before, delay=left)
             return
@@ -122,8 +125,16 @@ class Reader:
         self.manifests.finish(manifest, finished)
         logger.info("reported", extra={"unfinished": unfinished})
 
-    def _chunks(self, manifest: Manifest, offset: int) -> Iterator[bytes]:
-        """The rest of the file, in as many requests as it takes: a connection does not live as long as we read."""
+    def _entries(self, manifest: Manifest, start: Position) -> Iterator[tuple[Position, Entry | Rejection | None]]:
+        form = format_of(manifest.key)
+        if form is None:
+            reason = f"the object is no manifest: the name of a manifest ends in {ENDINGS}"
+            return iter([] if start.number else [(Position(1, 1), Rejection(1, reason))])
+        head = next(self._chunks(manifest, 0, HEAD_BYTES), b"")
+        return entries(layout_of(form, head), self._chunks(manifest, start.offset, CHUNK_BYTES), start)
+
+    def _chunks(self, manifest: Manifest, offset: int, chunk_bytes: int) -> Iterator[bytes]:
+        """Yield the rest of the file, with one request for each chunk: no connection lives as long as the reading."""
         size = offset + 1
         while offset < size:
             try:
@@ -131,10 +142,10 @@ class Reader:
                     Bucket=self.bucket,
                     Key=manifest.key,
                     VersionId=manifest.version_id,
-                    Range=f"bytes={offset}-{offset + CHUNK - 1}",
+                    Range=f"bytes={offset}-{offset + chunk_bytes - 1}",
                 )
             except ClientError as error:
-                if error.response["Error"]["Code"] == "InvalidRange":  # it is empty, or was read to its end
+                if error.response["Error"]["Code"] == "InvalidRange":  # the file is empty or was read to its end
                     return
                 raise
             size = int(answer["ContentRange"].rpartition("/")[2])
@@ -142,8 +153,8 @@ class Reader:
             offset += len(body)
             yield body
 
-    def _have_fetched(self, manifest: Manifest, accepted: list[Entry]) -> None:
-        batches = [accepted[start : start + BATCH] for start in range(0, len(accepted), BATCH)]
+    def _queue(self, manifest: Manifest, accepted: list[Entry]) -> None:
+        batches = [accepted[start : start + MAX_MESSAGES] for start in range(0, len(accepted), MAX_MESSAGES)]
         with ThreadPoolExecutor(SENDERS) as pool:
             list(pool.map(lambda batch: self._send_batch(manifest, batch), batches))
 
@@ -163,7 +174,19 @@ class Reader:
 
 
 class ManifestError(RuntimeError):
-    """A manifest cannot be read on for now."""
+    """The reading of a manifest failed for now."""
+
+
+def _next_batch(
+    found: Iterable[tuple[Position, Entry | Rejection | None]], offset: int
+) -> list[tuple[Position, Entry | Rejection | None]]:
+    """Take entries up to MAX_BATCH_LINES, or until MAX_BATCH_BYTES after `offset`."""
+    batch = []
+    for position, entry in found:
+        batch.append((position, entry))
+        if len(batch) >= MAX_BATCH_LINES or position.offset - offset >= MAX_BATCH_BYTES:
+            break
+    return batch
 
 
 @cached
@@ -173,7 +196,7 @@ def _environment() -> Environment:
 
 @cached
 def reader() -> Reader:
-    """The one of this worker, made at its first message."""
+    """Return this worker's reader."""
     environment = _environment()
     s3 = client("s3")
     manifests = Manifests(client("dynamodb"), environment.manifests_table)
@@ -189,7 +212,7 @@ def reader() -> Reader:
 
 
 def _followed(manifest: Manifest) -> Manifest:
-    """The manifest, once all further lines of the log say that they are about it."""
+    """Add the manifest to all further log lines of this message, and return it."""
     logger.thread_safe_append_keys(manifest=manifest.key, correlation_id=manifest.version_id)
     return manifest
 
@@ -206,5 +229,6 @@ def handler(message: Message) -> None:
             reader().read(manifest, ends_at=message.ends_at)
         return
     for change in changes(message.body):
-        if not change.deleted and not change.key.startswith(FOLDER) and kind_of(change.key) and change.version_id:
+        is_folder = change.key.endswith("/")
+        if not change.deleted and change.version_id and not is_folder and not change.key.startswith(FOLDER):
             reader().read(_followed(Manifest(change.key, change.version_id)), ends_at=message.ends_at)

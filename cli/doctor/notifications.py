@@ -1,12 +1,10 @@
 """Examines the notifications that start all work: from the buckets to their topic and queues."""
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 from cli.doctor.deployment import Deployment
 from cli.doctor.finding import Finding, good, problem
-from cli.ingest.picture_names import MANIFEST_SUFFIXES
 
 WANTED_EVENTS = {"s3:ObjectCreated:*", "s3:ObjectRemoved:*"}
 PROCESS_MISSED = "then run `sightline reproject --missing` for what was missed"
@@ -49,18 +47,10 @@ def _subscription(deployment: Deployment, topic: str) -> Finding:
 def _manifest_bucket(deployment: Deployment) -> Finding:
     bucket = deployment.target.output("ManifestBucketName")
     configured = deployment.client("s3").get_bucket_notification_configuration(Bucket=bucket)
-    missing = _unannounced(configured.get("QueueConfigurations", []))
-    if not missing:
+    announcing = [each for each in configured.get("QueueConfigurations", []) if "s3:ObjectCreated:*" in each["Events"]]
+    if any(not each.get("Filter", {}).get("Key", {}).get("FilterRules") for each in announcing):
         return good("the manifest bucket announces manifests")
     return problem(
-        f"the manifest bucket does not announce {', '.join(missing)}",
+        "the manifest bucket does not announce all new objects",
         "restore its notification, which CloudFormation's drift detection shows, and upload the manifests again",
     )
-
-
-def _unannounced(entries: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the suffixes of manifests that no entry announces. An entry without rules announces every object."""
-    rules = [entry.get("Filter", {}).get("Key", {}).get("FilterRules", []) for entry in entries]
-    if any(not each for each in rules):
-        return []
-    return sorted(MANIFEST_SUFFIXES - {rule["Value"] for each in rules for rule in each})

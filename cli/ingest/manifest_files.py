@@ -8,11 +8,12 @@ from pathlib import Path
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from api.runtime.manifests.manifest_lines import Position, entries
+from api.runtime.manifests.manifest_layout import ENDINGS, HEAD_BYTES, format_of, layout_of
+from api.runtime.manifests.manifest_lines import entries
+from api.runtime.manifests.manifest_pieces import Position
 from api.runtime.manifests.manifest_table import Manifest
 from cli.ingest import manifests
 from cli.ingest.manifests import ManifestSystem, SentManifest
-from cli.ingest.picture_names import suffix_of
 from cli.ingest.sources import reason_of
 from cli.output import confirmed, err, plural
 from cli.target import MissingOutputError, Target, TargetName
@@ -58,7 +59,10 @@ def _confirm(found: Sequence[tuple[Path, bytes]], system: ManifestSystem) -> Non
 
 def count_lines(path: Path, body: bytes) -> int:
     """Count a manifest's lines as the system reads them."""
-    return sum(1 for _ in entries(suffix_of(path.name).removeprefix("."), [body], Position()))
+    form = format_of(path.name)
+    if form is None:
+        raise ManifestError(f"{path} is no manifest: the name of a manifest ends in {ENDINGS}")
+    return sum(entry is not None for _, entry in entries(layout_of(form, body[:HEAD_BYTES]), [body], Position()))
 
 
 def _put(system: ManifestSystem, path: Path, body: bytes) -> SentManifest:

@@ -5,7 +5,7 @@ import re
 from enum import Enum
 from pathlib import PurePosixPath
 
-from api.runtime.manifests.manifest_lines import KINDS
+from api.runtime.manifests.manifest_layout import FORMATS
 from common.imaging.picture_headers import CONTENT_TYPES, NoPictureError, kind_of
 
 PICTURE_TYPES = {
@@ -20,7 +20,7 @@ PICTURE_TYPES = {
 }
 """The media types of pictures by their suffixes, as cameras, phones and browsers write them."""
 
-MANIFEST_SUFFIXES = {f".{kind}" for kind in KINDS}
+MANIFEST_SUFFIXES = {f".{ending}" for ending in FORMATS}
 VIDEO_SUFFIXES = {".mov", ".mp4", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".3gp", ".mts", ".m2ts", ".wmv"}
 
 EXTENSION = re.compile(r"\.(?=.*[a-z])[a-z0-9_+-]{1,8}")

@@ -210,8 +210,8 @@ def test_reading_goes_on_where_the_time_limit_cut_it(
     intake: Intake, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = quick(monkeypatch, intake)
-    monkeypatch.setattr(read_manifest, "LINES_AT_ONCE", 7)
-    monkeypatch.setattr(read_manifest, "CHUNK", 100)
+    monkeypatch.setattr(read_manifest, "MAX_BATCH_LINES", 7)
+    monkeypatch.setattr(read_manifest, "CHUNK_BYTES", 100)
     monkeypatch.setattr(read_manifest, "SPARE_SECONDS", 100.0)  # more than there is
     intake.drop("long.csv", many(source, 60))
     for invocation in range(1, 9):
@@ -230,7 +230,7 @@ def test_repeated_events_and_messages_count_once(
     intake: Intake, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = quick(monkeypatch, intake)
-    monkeypatch.setattr(read_manifest, "LINES_AT_ONCE", 7)
+    monkeypatch.setattr(read_manifest, "MAX_BATCH_LINES", 7)
     monkeypatch.setattr(read_manifest, "SPARE_SECONDS", 100.0)
     version = intake.drop("list.csv", many(source, 20))
     for _ in range(3):
@@ -253,7 +253,7 @@ def test_of_two_who_read_at_once_the_second_stops(
 ) -> None:
     """What both have sent is done once."""
     names = quick(monkeypatch, intake)
-    monkeypatch.setattr(read_manifest, "LINES_AT_ONCE", 10)
+    monkeypatch.setattr(read_manifest, "MAX_BATCH_LINES", 10)
     manifest = Manifest("list.csv", intake.drop("list.csv", many(source, 40)))
     reader = read_manifest.reader()
     began = reader.manifests.begin(manifest)
@@ -289,7 +289,7 @@ def test_a_reader_that_dies_is_followed_by_one_that_goes_on(
 ) -> None:
     """Each call in turn fails once, after it was made: as if the worker had died before it could go on."""
     quick(monkeypatch, intake)
-    monkeypatch.setattr(read_manifest, "LINES_AT_ONCE", 5)
+    monkeypatch.setattr(read_manifest, "MAX_BATCH_LINES", 5)
     monkeypatch.setattr(read_manifest, "SPARE_SECONDS", 100.0)
     reader = read_manifest.reader()
     service = reader.sqs if operation.startswith("send") else reader.manifests.dynamodb
@@ -372,13 +372,46 @@ def test_a_manifest_again_stores_nothing_twice(intake: Intake, source: Source) -
     assert len(stored(intake.images)) == 2
 
 
-def test_what_is_no_manifest_is_let_be(intake: Intake) -> None:
+@pytest.mark.parametrize("key", ["photos.zip", "IMG_1.jpg", "list", "a b/ü.xlsx"])
+def test_an_object_that_is_no_manifest_gets_a_report_that_says_so(intake: Intake, key: str) -> None:
+    intake.drop(key, "PK")
+    intake.run()
+    report = intake.report(key)
+    assert (report["status"], report["lines"], report["accepted"]) == ("done", 1, 0)
+    [rejected] = report["rejected"]
+    assert rejected == {
+        "line": 1,
+        "reason": "the object is no manifest: the name of a manifest ends in .json, .jsonl, .ndjson, .csv, .tsv, .txt",
+    }
+
+
+def test_an_empty_manifest_gets_a_report(intake: Intake) -> None:
+    intake.drop("empty.CSV", "")
+    intake.run()
+    assert (intake.report("empty.CSV")["status"], intake.report("empty.CSV")["lines"]) == ("done", 0)
+
+
+def test_reports_folders_and_test_events_are_left_alone(intake: Intake) -> None:
     sqs = boto3.client("sqs")
     sqs.send_message(QueueUrl=intake.manifest_queue, MessageBody=json.dumps(captured("test-event")))
     intake.drop("reports/list.csv.json", '{"url": "https://host/a.jpg"}')
+    intake.drop("2026/", "")
     intake.run()
     assert intake.fetched == {}
-    assert boto3.client("s3").list_objects_v2(Bucket="manifests")["KeyCount"] == 1
+    assert boto3.client("s3").list_objects_v2(Bucket="manifests")["KeyCount"] == 2
+
+
+def test_reading_is_saved_by_bytes_as_well(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blank lines alone fill no batch of lines."""
+    monkeypatch.setattr(read_manifest, "CHUNK_BYTES", 100)
+    monkeypatch.setattr(read_manifest, "MAX_BATCH_BYTES", 400)
+    monkeypatch.setattr(read_manifest, "SPARE_SECONDS", 100.0)  # more than there is
+    intake.drop("blank.csv", "\n" * 2_000)
+    for invocation in range(1, 5):
+        intake.read()
+        assert intake._depth(intake.manifest_queue) == 1, invocation
+    intake.run()
+    assert intake.report("blank.csv")["status"] == "done"
 
 
 def test_lines_whose_outcome_never_comes_are_counted_in_the_end(

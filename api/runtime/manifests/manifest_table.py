@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
-from api.runtime.manifests.manifest_lines import Position, Rejection
+from api.runtime.manifests.manifest_lines import Rejection
+from api.runtime.manifests.manifest_pieces import Position
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
