@@ -1,4 +1,4 @@
-"""Pictures come in: the upload API, the bucket that keeps them, and the queue that announces them."""
+"""The API stack: the upload API, the bucket of pictures, their topic and queue, and manifests."""
 
 import json
 from typing import Any, cast
@@ -23,11 +23,11 @@ from common.infrastructure.storage import private_bucket
 from common.settings import Settings
 
 RECOGNITION_TIMEOUT = Duration.seconds(60)
-"""How long the uploads' consumer may work on a batch; the queue's visibility follows from it."""
+"""The timeout of the consumer of uploads. The visibility of its queue follows from it."""
 
 
 class APIStack(Stack):
-    """The Image Upload Service. Gives away its API, its bucket, the topic and the queue of its changes, and the key."""
+    """The Image Upload Service. Other stacks use its API, bucket, topic, queue and key."""
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, **kwargs: Any) -> None:
         super().__init__(scope, id, description="Sightline: pictures come in", **kwargs)
@@ -35,8 +35,8 @@ class APIStack(Stack):
         if settings.auth != "iam":
             self._let_the_gallery_upload()
         self.uploaded_image_topic, self.uploads = self._announce_changes()
-        # Made and exported whoever may call: an export that another stack still imports could not be taken away by the
-        # deployment that changes `auth`.
+        # Created and exported with any `auth`: CloudFormation cannot remove an export while another stack imports it,
+        # so a change of `auth` would fail.
         self.api_key = apigateway.ApiKey(self, "ApiKey")
         self.export_value(self.api_key.key_id)
 
@@ -96,9 +96,9 @@ class APIStack(Stack):
         )
 
     def _let_the_gallery_upload(self) -> None:
-        """Lets pages of this Region's REST APIs use a signed form; the gallery's API is deployed later than the bucket.
+        """Let pages of this Region's REST APIs post signed forms. The gallery's API is deployed after the bucket.
 
-        S3 takes one wildcard in an origin. What admits is the form's signature, and no page gets one without the key.
+        S3 accepts one wildcard in an origin. The form's signature decides, and a page needs the key to get a form.
         """
         self.image_bucket.add_cors_rule(
             allowed_methods=[s3.HttpMethods.POST],
@@ -108,9 +108,9 @@ class APIStack(Stack):
         )
 
     def _tie_notifications_handler(self, settings: Settings) -> None:
-        """CDK's own function, which sets the bucket's notifications at deploy time, logs as ours do.
+        """Give CDK's own function for bucket notifications a log group like those of our functions.
 
-        It comes with AWS's managed policy, which allows every log group, and a log group that is kept for ever.
+        Its default is a managed policy that allows every log group, and a log group without retention.
         """
         handler = self.node.find_child("BucketNotificationsHandler050a0587b7544547bf325f094a3db834")
         group = log_group(self, "NotificationsLogs", settings=settings)

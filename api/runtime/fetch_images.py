@@ -1,4 +1,4 @@
-"""Fetches what manifests name, one line after the other for each host, and keeps what became of each."""
+"""Fetch the pictures of manifests and store the outcome of each line."""
 
 import json
 import threading
@@ -25,15 +25,15 @@ from common.runtime.safe_fetch import SourceFailedError, SourceRules, SourceTime
 logger = Logger()
 
 TRIES = 8
-"""With backoff, about a quarter of an hour for a source that is down to come up again."""
+"""With backoff, a source that is down has about 15 minutes to come up again."""
 PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 SPARE_SECONDS = 40.0
-"""What a fetch and its storing take at the most."""
+"""The longest time of one fetch, with storing the picture."""
 
 
 @dataclass(frozen=True)
 class Environment:
-    """The function's variables; `sources` and `source_buckets` hold JSON."""
+    """Environment variables. `sources` and `source_buckets` are JSON."""
 
     image_bucket: str
     manifests_table: str
@@ -46,7 +46,7 @@ class Environment:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a manifest that is to be fetched."""
+    """A line of a manifest, to be fetched."""
 
     manifest: Manifest
     number: int
@@ -55,31 +55,31 @@ class Line:
 
     @classmethod
     def from_json(cls, text: str) -> "Line":
-        """Read what `read_manifest` has sent."""
+        """Read a message of `read_manifest`."""
         document = json.loads(text)
         manifest = Manifest(document["key"], document["version_id"])
         return cls(manifest, document["number"], document["url"], document["name"])
 
     @property
     def host(self) -> str:
-        """Whose turn it takes."""
+        """The host that the picture is fetched from."""
         return urlsplit(self.url).netloc.lower()
 
 
 @dataclass(frozen=True)
 class Fetcher:
-    """Has the picture of a line stored, and keeps the outcome."""
+    """Stores the picture of a line, and the outcome."""
 
     saver: Saver
     copier: Copier
     manifests: Manifests
 
     def handle(self, line: Line, receives: int) -> None:
-        """Fetch or copy, once: a line that has an outcome is let go.
+        """Fetch or copy the picture, unless the line has an outcome.
 
         Raises:
-            RetryLaterError: it may work later.
-            ClientError, BotoCoreError: our own services fail for now.
+            RetryLaterError: another try may succeed.
+            ClientError, BotoCoreError: one of our own services failed for now.
         """
         if self.manifests.has_outcome(line.manifest, line.number):
             return
@@ -106,7 +106,7 @@ class Fetcher:
 
 
 def retry_seconds(error: Exception, receives: int) -> int | None:
-    """After how many seconds a source may be asked again; None if that would change nothing."""
+    """Return the seconds until the source may be asked again, or None if another try would change nothing."""
     if isinstance(error, SourceTimeoutError):
         return backoff(receives)
     if not isinstance(error, SourceFailedError):
@@ -123,7 +123,7 @@ def _environment() -> Environment:
 
 @cached
 def fetcher() -> Fetcher:
-    """The one of this worker, made at its first message."""
+    """Return this worker's fetcher."""
     environment = _environment()
     s3 = client("s3")
     return Fetcher(

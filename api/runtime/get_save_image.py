@@ -1,4 +1,4 @@
-"""The Image Upload Service: fetches a picture by URL, checks it and stores it."""
+"""The Image Upload Service: fetch a picture by URL, check it and store it, or sign a form for a file."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,7 +35,7 @@ app = json_resolver()
 
 @dataclass(frozen=True)
 class Environment:
-    """The function's variables."""
+    """Environment variables."""
 
     image_bucket: str
     sources: str
@@ -64,7 +64,7 @@ def _forms() -> UploadForms:
 
 @logger.inject_lambda_context(correlation_id_path=REQUEST_ID, clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Lambda's entry."""
+    """Answer a request of API Gateway."""
     try:
         return app.resolve(event, context)
     finally:
@@ -74,14 +74,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 @app.get("/")
 @takes(app, URL, NAME, OVERWRITE)
 def get(asked: dict[str, Any]) -> Response[Any]:
-    """The curl line: `?url=…&name=…`."""
+    """Store the picture of a URL: `?url=…&name=…`."""
     return json_response(HTTPStatus.OK, save(_upload(asked))[0])
 
 
 @app.post("/images")
 @takes(app, body=PICTURE)
 def post(asked: dict[str, Any]) -> Response[Any]:
-    """The same without side effects on GET: 201, or 200 if the picture was there already."""
+    """Store the picture of a URL: 201, or 200 if the same picture was stored already."""
     document, changed = save(_upload(asked))
     return json_response(HTTPStatus.CREATED if changed else HTTPStatus.OK, document)
 
@@ -89,14 +89,14 @@ def post(asked: dict[str, Any]) -> Response[Any]:
 @app.get("/openapi.json")
 @takes(app)
 def describe() -> Response[Any]:
-    """This description."""
+    """Return this description."""
     return json_file(__file__, "get_save_image.openapi.json")
 
 
 @app.post("/uploads")
 @takes(app, body=FILE)
 def sign(asked: dict[str, Any]) -> Response[Any]:
-    """A form for a file's bytes, which then go straight to S3: 201, or 200 if they are there already."""
+    """Sign a form that posts a file directly to S3: 201, or 200 if the same file was stored already."""
     with _translated():
         file = File(**{**asked, "name": image_names.check(asked["name"])})
         status, document = _forms().sign(file, _request_id())
@@ -117,10 +117,10 @@ def _upload(asked: dict[str, Any]) -> Upload:
 
 
 def save(upload: Upload) -> tuple[dict[str, Any], bool]:
-    """Fetch, check and store; the answer's document, and whether anything was stored.
+    """Fetch, check and store a picture. Returns the answer's document, and whether anything was stored.
 
     Raises:
-        ApiError: the translation of everything that can go wrong on the way.
+        ApiError: the URL, its source, the picture or its name is refused.
     """
     with _translated():
         saved = _saver().save(upload)
@@ -141,7 +141,7 @@ def save(upload: Upload) -> tuple[dict[str, Any], bool]:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """What callers are told of what is wrong with their wishes."""
+    """Translate errors of a request into answers."""
     try:
         yield
     except NameTakenError as error:

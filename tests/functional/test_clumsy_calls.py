@@ -1,4 +1,4 @@
-"""Calls that are nearly right: each is refused, and the answer shows the call that would be right."""
+"""Calls with a small mistake are refused, and the answer shows the right call."""
 
 import json
 from collections.abc import Callable
@@ -29,7 +29,7 @@ FILE = "A file goes by `sightline ingest FILE`, or by a form of POST /uploads"
 
 @pytest.fixture
 def ask(call: Callable[..., Answer]) -> Callable[..., Answer]:
-    """Call any route of the three APIs, by the path as its caller writes it. Refusals need no more than that."""
+    """Call any route of the three APIs, by the path as its caller writes it."""
 
     def asked(api: Any, method: str, path: str, **rest: Any) -> Answer:
         _, first, *parts = path.split("/")
@@ -41,7 +41,7 @@ def ask(call: Callable[..., Answer]) -> Callable[..., Answer]:
 
 @pytest.fixture
 def surroundings(records: Any, service: Service, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the three APIs work with, for calls that are not refused; nothing is fetched from anywhere."""
+    """Set up the environment of the three APIs. Nothing is fetched."""
     monkeypatch.setenv("IMAGE_BUCKET", bucket)
     monkeypatch.setenv("MAX_IMAGE_PIXELS", "1000000")
     monkeypatch.setenv("SOURCES", json.dumps(Settings(allowed_sources=("example.com",)).sources))
@@ -247,7 +247,7 @@ def test_a_form_or_a_file_is_told_to_be_json(ask: Ask, body: str, content_type: 
 @pytest.mark.usefixtures("surroundings")
 @pytest.mark.parametrize("content_type", [FORM, None, "text/plain"])
 def test_json_is_taken_by_any_media_type_and_with_a_byte_order_mark(ask: Ask, content_type: str | None) -> None:
-    """`curl --data '{…}'` alone calls it a form; some editors begin files with the mark."""
+    """`curl --data '{…}'` sends the media type of a form. Some editors begin files with the mark."""
     body = "\ufeff" + json.dumps(UPLOAD)
     assert ask(get_save_image, "POST", "/uploads", body=body, content_type=content_type).status == 201
 

@@ -25,7 +25,7 @@ def source() -> Iterator[Source]:
 def upload(
     bucket: str, source: Source, call: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Answer]:
-    """The curl line: GET /?…, or POST /images with a body."""
+    """Call GET /?…, or POST /images with a body."""
     monkeypatch.setenv("IMAGE_BUCKET", bucket)
     monkeypatch.setenv("MAX_IMAGE_PIXELS", "1000000")
     monkeypatch.setenv("SOURCES", json.dumps(Settings(private_sources=(source.host_and_port,)).sources))
@@ -39,7 +39,7 @@ def upload(
 
 
 def stored(bucket: str) -> dict[str, bytes]:
-    """Every version of every object."""
+    """Return every version of every object: key@version -> bytes."""
     s3 = boto3.client("s3")
     versions = s3.list_object_versions(Bucket=bucket).get("Versions", [])
     return {

@@ -1,4 +1,4 @@
-"""Manifests, from the bucket to the report: every line once, whatever is cut, repeated or refused on the way."""
+"""Manifests from the bucket to the report: every line counts once, whatever is cut, repeated or refused."""
 
 import dataclasses
 import json
@@ -33,17 +33,17 @@ def source() -> Iterator[Source]:
 
 @dataclasses.dataclass
 class Intake:
-    """The manifest bucket with its notifications, both queues, and what works them off."""
+    """The manifest bucket with its notifications, both queues, and their consumers."""
 
     context: Any
     manifest_queue: str
     fetch_queue: str
     images: str
     fetched: Counter[int] = dataclasses.field(default_factory=Counter)
-    """How often each line was handed on."""
+    """Line number -> times it was queued."""
 
     def drop(self, key: str, content: str | bytes) -> str:
-        """Put a manifest there; its version."""
+        """Put a manifest into the bucket. Returns its version."""
         s3 = boto3.client("s3")
         version = str(s3.put_object(Bucket="manifests", Key=key, Body=content)["VersionId"])
         self.announce(key, version)
@@ -55,15 +55,15 @@ class Intake:
         boto3.client("sqs").send_message(QueueUrl=self.manifest_queue, MessageBody=json.dumps(document))
 
     def read(self) -> None:
-        """Work off what is in the manifest queue now, one message after the other."""
+        """Consume the present messages of the manifest queue, one after the other."""
         self._work_off(self.manifest_queue, read_manifest.handler)
 
     def fetch(self) -> None:
-        """Work off what is in the fetch queue now, as often as it comes back."""
+        """Consume the messages of the fetch queue, as often as they come back."""
         self._work_off(self.fetch_queue, fetch_images.handler)
 
     def run(self) -> None:
-        """Work off everything."""
+        """Consume both queues until they are empty."""
         while self._depth(self.manifest_queue) + self._depth(self.fetch_queue):
             self.fetch()
             self.read()
@@ -184,7 +184,7 @@ def test_json_and_csv_are_taken_as_well(intake: Intake, source: Source, capsys: 
 
 
 def many(source: Source, count: int) -> str:
-    """Every fifth line is bad."""
+    """Return lines, every fifth of them bad."""
     return "\n".join(
         "bad" if number % 5 == 0 else f"{source.address}/photo.jpg?{number},{number % 7}/{number}.jpg"
         for number in range(1, count + 1)
@@ -192,7 +192,7 @@ def many(source: Source, count: int) -> str:
 
 
 def quick(monkeypatch: pytest.MonkeyPatch, intake: Intake) -> list[str]:
-    """Have nothing really fetched; the names that were."""
+    """Replace fetching. Returns the names of the stored pictures."""
     names: list[str] = []
     fake = dataclasses.replace(fetch_images.fetcher())
 
@@ -251,7 +251,7 @@ def test_repeated_events_and_messages_count_once(
 def test_of_two_who_read_at_once_the_second_stops(
     intake: Intake, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What both have sent is done once."""
+    """Lines that both have queued are processed once."""
     names = quick(monkeypatch, intake)
     monkeypatch.setattr(read_manifest, "MAX_BATCH_LINES", 10)
     manifest = Manifest("list.csv", intake.drop("list.csv", many(source, 40)))
@@ -271,7 +271,7 @@ def test_of_two_who_read_at_once_the_second_stops(
 
 @dataclasses.dataclass
 class Late:
-    """Shows a reader the progress as it was before somebody else went on."""
+    """Shows a reader the progress from before another reader continued."""
 
     real: Manifests
     progress_then: Any
@@ -287,7 +287,7 @@ class Late:
 def test_a_reader_that_dies_is_followed_by_one_that_goes_on(
     intake: Intake, source: Source, monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
-    """Each call in turn fails once, after it was made: as if the worker had died before it could go on."""
+    """Each call in turn fails once after it was made, as if the worker had died then."""
     quick(monkeypatch, intake)
     monkeypatch.setattr(read_manifest, "MAX_BATCH_LINES", 5)
     monkeypatch.setattr(read_manifest, "SPARE_SECONDS", 100.0)
@@ -310,7 +310,7 @@ def test_a_reader_that_dies_is_followed_by_one_that_goes_on(
 
 @dataclasses.dataclass
 class Dying:
-    """A client one of whose calls is made, and then fails."""
+    """A client that makes a call and then raises an error for it."""
 
     real: Any
     operation: str
@@ -466,7 +466,7 @@ def test_a_copy_does_not_replace_another_picture(intake: Intake) -> None:
 
 
 def test_a_copy_that_meets_another_at_the_same_moment_looks_again(intake: Intake) -> None:
-    """Where S3 refuses, as moto does not: somebody has taken the name since it was looked at."""
+    """S3 refuses when the name was taken after the look. moto does not, so the refusal is simulated."""
     archive("a.jpg", picture())
     s3 = boto3.client("s3")
     copier = fetch_images.fetcher().copier

@@ -44,6 +44,21 @@ def test_a_form_holds_the_file_to_its_name_its_type_and_15_megabytes(sign: Calla
     assert (form.document["image"], form.document["expires_in"]) == ("a.jpg", 900)
 
 
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [
+        ("image/jpg", "image/jpeg"),
+        ("IMAGE/JPEG", "image/jpeg"),
+        ("image/heif", "image/heic"),
+        (" Image/PNG; name=a", "image/png"),
+        ("image/x-ms-bmp", "image/bmp"),
+    ],
+)
+def test_a_media_type_is_accepted_as_devices_write_it(sign: Callable[..., Answer], written: str, stored: str) -> None:
+    form = sign({**JPEG, "content_type": written})
+    assert (form.status, form.document["fields"]["Content-Type"]) == (201, stored)
+
+
 def test_a_form_is_signed_for_the_buckets_own_host(sign: Callable[..., Answer], bucket: str) -> None:
     """Newer Regions refuse older signatures, and the global host redirects, which loses a form's body."""
     form = sign(JPEG).document

@@ -1,4 +1,4 @@
-"""The report that is kept beside a manifest: what was accepted, rejected, stored, and what failed and why."""
+"""Write the reports of manifests: counts of lines, and the reasons of rejected and failed lines."""
 
 import json
 import tempfile
@@ -16,7 +16,7 @@ Status = Literal["running", "done", "unfinished"]
 
 
 def report_key(manifest: Manifest) -> str:
-    """Where a manifest's report lies."""
+    """Return the key of a manifest's report."""
     return f"{FOLDER}{manifest.key}.json"
 
 
@@ -29,7 +29,7 @@ class Reports:
     manifests: Manifests
 
     def write(self, manifest: Manifest, progress: Progress, status: Status) -> None:
-        """Write the report as things are; memory does not grow with its length."""
+        """Write the current report. Memory does not grow with its length."""
         with tempfile.TemporaryFile() as file:
             for part in self._parts(manifest, progress, status):
                 file.write(part.encode())

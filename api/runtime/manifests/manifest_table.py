@@ -1,4 +1,4 @@
-"""What becomes of each manifest and each of its lines: one item per line, so that repetitions change nothing."""
+"""Store the progress of manifests and the outcomes of their lines: one item per line, so repetitions change nothing."""
 
 import time
 from collections.abc import Collection, Iterator
@@ -18,7 +18,7 @@ Outcome = Literal["rejected", "stored", "unchanged", "failed"]
 
 KEPT_SECONDS = 30 * 24 * 3600
 HEADER = 0
-BATCH = 25  # DynamoDB's limit for BatchWriteItem
+MAX_WRITES = 25  # DynamoDB's limit for BatchWriteItem
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Manifest:
 
     @property
     def id(self) -> str:
-        """What its items are kept under."""
+        """The partition key of its items."""
         return f"{self.key}@{self.version_id}"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a manifest was read: up to where, what was found, when (ISO 8601), and who was the last to read."""
+    """The progress of reading a manifest: its position, counts of lines, times (ISO 8601), and the last reader."""
 
     offset: int
     number: int
@@ -49,11 +49,11 @@ class Progress:
 
     @property
     def position(self) -> Position:
-        """Where reading goes on."""
+        """The position where reading continues."""
         return Position(self.number, self.offset)
 
     def further(self, end: Position, *, reader: str, accepted: int, rejected: int) -> "Progress":
-        """The same after some more lines."""
+        """Return the progress after some more lines."""
         return replace(
             self,
             number=end.number,
@@ -66,20 +66,20 @@ class Progress:
 
 @dataclass(frozen=True)
 class Manifests:
-    """The table `Manifests`: under each manifest its progress (line 0) and its lines' outcomes."""
+    """The table `Manifests`. Each manifest has one item with its progress (line 0) and one for each outcome."""
 
     dynamodb: "DynamoDBClient"
     table: str
 
     def begin(self, manifest: Manifest) -> Progress:
-        """The manifest's progress; if there is none yet, its first."""
+        """Return the manifest's progress. Store a first one if there is none."""
         first = Progress(offset=0, number=0, accepted=0, rejected=0, started_at=now())
         if self._put_new(manifest, HEADER, _attributes(first)):
             return first
         return self.progress(manifest)
 
     def progress(self, manifest: Manifest) -> Progress:
-        """How far the manifest was read, which must have begun."""
+        """Return the progress of a manifest whose reading has begun."""
         item = self.dynamodb.get_item(TableName=self.table, Key=_key(manifest, HEADER), ConsistentRead=True)["Item"]
         counts: dict[str, Any] = {name: int(item[name]["N"]) for name in ("offset", "number", "accepted", "rejected")}
         names = ("started_at", "reader", "read_at", "finished_at")
@@ -87,7 +87,7 @@ class Manifests:
         return Progress(**counts, **texts)
 
     def advance(self, manifest: Manifest, before: Progress, after: Progress) -> bool:
-        """Note that reading went on from one place to another; false if somebody else did that in the meantime."""
+        """Save progress. Returns False if another worker saved progress since `before`."""
         try:
             self.dynamodb.put_item(
                 TableName=self.table,
@@ -97,15 +97,15 @@ class Manifests:
                 ExpressionAttributeValues={":offset": {"N": str(before.offset)}},
             )
         except self.dynamodb.exceptions.ConditionalCheckFailedException:
-            return self.progress(manifest) == after  # a call that was repeated as its first answer was lost
+            return self.progress(manifest) == after  # this call was repeated because its first answer was lost
         return True
 
     def finish(self, manifest: Manifest, progress: Progress) -> None:
-        """Note when the last outcome was there."""
+        """Save the time of the last outcome."""
         self.dynamodb.put_item(TableName=self.table, Item=_item(manifest, HEADER, _attributes(progress)))
 
     def reject(self, manifest: Manifest, rejections: Collection[Rejection]) -> None:
-        """Keep why lines were rejected."""
+        """Store the reasons of rejected lines."""
         requests: list[Any] = [
             {
                 "PutRequest": {
@@ -117,28 +117,28 @@ class Manifests:
             for each in rejections
         ]
         while requests:
-            answer = self.dynamodb.batch_write_item(RequestItems={self.table: requests[:BATCH]})
-            # What is not processed was throttled; botocore does not see that.
-            requests[:BATCH] = left = answer["UnprocessedItems"].get(self.table, [])
+            answer = self.dynamodb.batch_write_item(RequestItems={self.table: requests[:MAX_WRITES]})
+            # Unprocessed items were throttled. botocore does not retry them.
+            requests[:MAX_WRITES] = left = answer["UnprocessedItems"].get(self.table, [])
             time.sleep(0.1 if left else 0)
 
     def has_outcome(self, manifest: Manifest, line: int) -> bool:
-        """Whether it is known what became of the line."""
+        """Return whether the outcome of the line is stored."""
         return "Item" in self.dynamodb.get_item(
             TableName=self.table, Key=_key(manifest, line), ProjectionExpression="line"
         )
 
     def settle(self, manifest: Manifest, line: int, outcome: Outcome, *, url: str = "", reason: str = "") -> None:
-        """Keep what became of the line; only the first time counts."""
+        """Store the outcome of the line, unless it has one."""
         details = {name: {"S": _encodable(text)} for name, text in (("url", url), ("reason", reason)) if text}
         self._put_new(manifest, line, {"outcome": {"S": outcome}, **details})
 
     def count(self, manifest: Manifest, outcome: Outcome | None = None) -> int:
-        """How many lines have this outcome, or any."""
+        """Count the lines with this outcome, or with any outcome."""
         return sum(page["Count"] for page in self._pages(manifest, outcome, Select="COUNT"))
 
     def lines(self, manifest: Manifest, outcome: Outcome) -> Iterator[dict[str, Any]]:
-        """The lines that have this outcome, in their order: line, reason, and url if it was accepted."""
+        """Yield the lines with this outcome in order: line, reason, and url if the line was accepted."""
         for page in self._pages(manifest, outcome):
             for item in page["Items"]:
                 texts = {name: item[name]["S"] for name in ("url", "reason") if name in item}
@@ -177,7 +177,7 @@ class Manifests:
 
 
 def now() -> str:
-    """The time as reports show it."""
+    """Return the current time in the format of reports."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -199,5 +199,5 @@ def _attributes(progress: Progress) -> dict[str, Any]:
 
 
 def _encodable(text: str) -> str:
-    """Without halves of characters, which have no UTF-8."""
+    """Replace halves of surrogate pairs, which cannot be encoded as UTF-8."""
     return text.encode(errors="replace").decode()

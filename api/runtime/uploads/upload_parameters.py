@@ -10,6 +10,16 @@ from common.runtime.request_parameters import Body, Parameter
 
 MD5 = "[0-9a-f]{32}"
 PLACEHOLDER = "${filename}"
+MEDIA_TYPES = {
+    **{media_type: media_type for media_type in CONTENT_TYPES.values()},
+    **dict.fromkeys(("image/jpg", "image/pjpeg"), "image/jpeg"),
+    **dict.fromkeys(("image/heif", "image/heic-sequence", "image/heif-sequence"), "image/heic"),
+    **dict.fromkeys(("image/x-png", "image/apng"), "image/png"),
+    **dict.fromkeys(("image/x-bmp", "image/x-ms-bmp"), "image/bmp"),
+    "image/avif-sequence": "image/avif",
+    "image/tiff-fx": "image/tiff",
+}
+"""Media types as devices and programs write them -> media types as pictures are stored."""
 
 
 def _file_name(text: str) -> str:
@@ -19,9 +29,7 @@ def _file_name(text: str) -> str:
 
 
 def _content_type(text: str) -> str:
-    if text not in CONTENT_TYPES.values():
-        raise ValueError(text)
-    return text
+    return MEDIA_TYPES[text.partition(";")[0].strip().lower()]
 
 
 def _md5(text: str) -> str:
@@ -64,9 +72,9 @@ FILE_NAME = replace(
 )
 CONTENT_TYPE = Parameter(
     name="content_type",
-    about="The file's media type.",
+    about="The file's media type, in any case. Other names of these types, such as image/jpg, are accepted too.",
     takes=f"one of {', '.join(CONTENT_TYPES.values())}",
-    schema={"enum": list(CONTENT_TYPES.values())},
+    schema={"type": "string", "examples": list(CONTENT_TYPES.values())},
     read=_content_type,
     required=True,
 )
