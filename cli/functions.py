@@ -1,6 +1,6 @@
 """The system's Lambda functions, as they are deployed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +8,10 @@ from cli.target import Target
 
 SERVICE_VARIABLE = "POWERTOOLS_SERVICE_NAME"
 """Each of our functions has it; its value is the function's name in the deployment."""
+
+
+class UnknownFunctionError(LookupError):
+    """There is no such function. The message names the functions."""
 
 
 @dataclass(frozen=True)
@@ -51,3 +55,18 @@ def deployed_functions(target: Target) -> list[Function]:
         for resource in target.stacks.resources("AWS::Lambda::Function")
     ]
     return sorted((each for each in found if SERVICE_VARIABLE in each.variables), key=lambda each: each.name)
+
+
+def choose_functions(functions: Sequence[Function], wanted: Sequence[str]) -> list[Function]:
+    """Return the wanted functions, by their names or modules; all if none is wanted.
+
+    Raises:
+        UnknownFunctionError: there is no such function.
+    """
+    known = {name.casefold() for each in functions for name in (each.name, each.module)}
+    for name in wanted:
+        if name.casefold() not in known:
+            names = ", ".join(each.name for each in functions)
+            raise UnknownFunctionError(f"there is no function {name!r}; the functions are {names}")
+    folded = {name.casefold() for name in wanted}
+    return [each for each in functions if not folded or folded & {each.name.casefold(), each.module.casefold()}]

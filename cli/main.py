@@ -29,12 +29,14 @@ COMMANDS = {
         "key": "Print the API key.",
         "rotate-key": "Create a new API key, or revoke the old ones.",
         "doctor": "Check the deployment and say how to fix each finding.",
+        "logs": "Show the functions' logs, and follow them.",
         "redrive": "Show dead letters and move them back to their queues.",
         "reproject": "Rebuild what is derived from the records.",
         "usage": "Show calls to Rekognition and their cost.",
         "cost": "Estimate the monthly cost.",
         "kept": "Print the buckets and tables that a stack leaves behind.",
     },
+    "Development": {"invoke": "Run a handler of the local system in this process."},
 }
 """The first sentence of each command's help, by the panel that lists it."""
 

@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from local.cloud import Cloud
-from tests.conftest import ROOT
+from tests.conftest import EVENTS, ROOT
 from tests.e2e.conftest import System, environment, run_local, wait_for
 from tests.source_server import Source
 
@@ -84,6 +84,47 @@ def test_a_listing_in_a_pipe_is_a_line_for_each_image(cloud: Cloud, system: Syst
     first = labels[0]
     line = sightline(cloud, "labels", "--prefix", first["label"].lower()).stdout.splitlines()[0]
     assert line.split(maxsplit=1) == [str(first["images"]), first["label"]]
+
+
+def test_the_logs_show_the_way_of_an_upload_through_the_functions(cloud: Cloud, system: System) -> None:
+    followed = subprocess.Popen(
+        [SIGHTLINE, "logs"], env=environment(cloud.folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert followed.stderr
+    assert "target: local" in followed.stderr.readline()
+    assert "Ctrl-C ends this" in followed.stderr.readline()
+    uploaded = system.upload(f"{system.endpoints.photos}astronaut.jpg", "logged.jpg", refresh="true")
+    request_id = uploaded.json()["request_id"]
+    wait_for(lambda: system.documents("logged.jpg") and system.is_idle())
+
+    printed = sightline(cloud, "logs", "--minutes", "2", "--correlation-id", request_id)
+    assert printed.returncode == 0, printed.stderr
+    steps = [line.split() for line in printed.stdout.splitlines() if not line.startswith(" ")]
+    assert {step[3] for step in steps} == {request_id}
+    assert {"GetSaveImage", "ImageRecognition", "Project", "Deliver"} <= {step[1] for step in steps}
+    [stored] = [line for line in printed.stdout.splitlines() if " stored" in line]
+
+    output = followed.stdout
+    assert output
+    wait_for(lambda: request_id in output.readline())
+    followed.send_signal(signal.SIGINT)
+    rest, complaint = followed.communicate(timeout=30)
+    assert (followed.returncode, complaint.strip()) == (0, "")
+    assert "\x1b" not in rest + stored
+
+
+def test_one_handler_runs_with_an_event_file(cloud: Cloud, system: System) -> None:
+    assert system.upload(f"{system.endpoints.photos}astronaut.jpg", "invoked.jpg").ok
+    wait_for(lambda: system.image("invoked.jpg"))
+    done = sightline(cloud, "invoke", "list_images", str(EVENTS / "list-images.json"))
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert (answer["statusCode"], "invoked.jpg" in answer["body"]) == (200, True)
+
+    queued = sightline(cloud, "invoke", "ImageRecognition", str(EVENTS / "object-created.json"))
+    assert json.loads(queued.stdout) == {"batchItemFailures": []}
+    assert '"message":"the version is gone"' in queued.stderr.replace(": ", ":")
+    assert "there is no function 'nope'" in sightline(cloud, "invoke", "nope", str(EVENTS / "list-images.json")).stderr
 
 
 def test_the_same_finds_a_deployment_on_aws(cloud: Cloud, system: System) -> None:
