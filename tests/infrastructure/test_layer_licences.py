@@ -7,7 +7,7 @@ import pytest
 
 from common.infrastructure.layers import IMAGING, RUNTIME, build_page_layer, build_python_layer
 from common.settings import Settings
-from recognition.infrastructure import PAGE
+from recognition.features.gallery_page import PAGE
 from tests.notice import notice
 
 
