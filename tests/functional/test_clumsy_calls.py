@@ -24,7 +24,7 @@ FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=------------------------d74496d66958873e"
 CURL = "-H 'content-type: application/json' --data '{\"url\": \"https://…\"}'"
 PART = f"{'-' * 26}d74496d66958873e\r\nContent-Type: image/jpeg\r\n\r\n\ufffd\ufffd\0"
-FILE = "A file goes by `sightline ingest FILE`, or by a form of POST /uploads"
+FILE = "Send a file with `sightline ingest FILE`, or with a form from POST /uploads"
 
 
 @pytest.fixture
@@ -241,7 +241,7 @@ def test_a_form_or_a_file_is_told_to_be_json(ask: Ask, body: str, content_type: 
     answer = ask(get_save_image, "POST", "/images", body=body, content_type=content_type)
     assert refusal(answer, 415, "NotJson") == f"the body is {kind}; it takes JSON: {CURL}. {FILE}"
     answer = ask(get_save_image, "POST", "/uploads", body=body, content_type=content_type)
-    assert "It answers with a form; the file is posted to the form's url" in refusal(answer, 415, "NotJson")
+    assert "Post the file to the form's url" in refusal(answer, 415, "NotJson")
 
 
 @pytest.mark.usefixtures("surroundings")

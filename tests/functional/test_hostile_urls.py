@@ -1,5 +1,7 @@
-"""What strangers may try with a URL, one row each, through the real handler: the answer's status, its code and the
-rule that it names. Real servers answer; where nobody may get to stands a canary, which must see nothing."""
+"""Hostile URLs through the real handler, one row each: status, code and the rule that the answer names.
+
+Real servers answer. A canary stands where no request may arrive.
+"""
 
 import json
 import re
