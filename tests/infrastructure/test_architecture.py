@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import ROOT, Templates
 from tests.infrastructure.architecture import OUTSIDE, Architecture, Edge, architecture
+from tests.templates import name, resources
 
 PAGE = (ROOT / "docs/architecture.md").read_text()
 DIAGRAM = PAGE.partition("```mermaid\n")[2].partition("```")[0]
@@ -81,6 +82,15 @@ def test_each_store_has_the_owner_the_writers_and_the_readers_of_the_templates(d
     listed = [(row[0][0], row[3], row[4] if len(row) > 4 else []) for row in rows("Who owns which data")]
     assert {(writer, store) for store, writers, _ in listed for writer in writers} == writes
     assert {(reader, store) for store, _, readers in listed for reader in readers} == derived.reads
+
+
+def test_the_operations_page_names_the_code_of_each_function(synthesize: Callable[..., Templates]) -> None:
+    page = (ROOT / "docs/operations.md").read_text()
+    functions = resources(synthesize(notify_email="me@example.com"), "AWS::Lambda::Function")
+    handlers = {name(logical_id): function["Handler"] for _, logical_id, function in functions}
+    del handlers["BucketNotificationsHandler"]
+    listed = dict(re.findall(r"^\| `(\w+)` \| `([\w/]+)\.py` \|", page, re.MULTILINE))
+    assert {function: f"{code.replace('/', '.')}.handler" for function, code in listed.items()} == handlers
 
 
 def test_each_caller_may_call_what_the_templates_permit(derived: Architecture) -> None:
