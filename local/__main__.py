@@ -222,7 +222,7 @@ def _sources(text: str) -> list[str]:
 def _models(text: str) -> list[Path]:
     if not text:
         return []
-    from local.rekognition.onnx_model import NETWORKS  # noqa: PLC0415 - it takes half a second, which only this needs
+    from local.rekognition.engines.onnx_model import NETWORKS  # noqa: PLC0415 - it takes half a second, which only this needs
 
     models = [_called_from() / Path(model).expanduser() for model in text.split(os.pathsep) if model]
     for model in models:

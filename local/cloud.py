@@ -28,7 +28,6 @@ from common.setting_types import SettingsError
 from common.settings import Settings
 from local import photos
 from local.processes import Processes
-from local.rekognition.weights import WeightsError, ensure_default_model, ensure_face_weights
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
@@ -253,16 +252,11 @@ class Cloud:
             answer = self._wait_for(name, address + path)
             detail = f", sees {_and(answer.json()['sees'])}" if name == "rekognition" else ""
             self.say(f"{name}: {HOST}:{ports[name]}{detail}")
+            if name == "rekognition" and (missing := answer.json()["missing"]):
+                self.say(f"without {_and(missing)}, which setup could not get; try again with `make weights`")
 
     def _model_options(self) -> list[str]:
-        """What the local Rekognition is to look with, beside what it has built in."""
-        self.say("weights of the local Rekognition …")
-        try:
-            ensure_face_weights()
-        except WeightsError as error:
-            raise CloudError(str(error)) from error
-        models = self.models or tuple(filter(None, [ensure_default_model(self.say)]))
-        return [part for model in models for part in ("--model", str(model))]
+        return [part for model in self.models for part in ("--model", str(model))]
 
     def _environment(self, ports: Mapping[str, int]) -> dict[str, str]:
         """What the processes, and through them the handlers, get: nothing of the caller's AWS settings."""

@@ -1,4 +1,4 @@
-"""DetectLabels: from what was seen to the answer."""
+"""DetectLabels: turn detections into an answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from local.rekognition.taxonomy import Label, lineage
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from local.rekognition.sightings import Sighting
+    from local.rekognition.detections import Detection
 
 # Both from Amazon's API reference for DetectLabels.
 DEFAULT_MIN_CONFIDENCE = 55.0
@@ -20,23 +20,23 @@ DEFAULT_MAX_LABELS = 1000
 
 @dataclass(frozen=True)
 class Question:
-    """What a DetectLabels request asks about its picture."""
+    """The settings of a DetectLabels request."""
 
     min_confidence: float
     """Percent."""
     max_labels: int
     names: frozenset[str]
-    """Only these labels, or those of `categories`; both empty: all."""
+    """Only these labels, or those in `categories`. If both are empty, all labels."""
     categories: frozenset[str]
     not_names: frozenset[str]
     not_categories: frozenset[str]
 
     @classmethod
     def of(cls, request: Mapping[str, Any]) -> Question:
-        """Reads a checked request.
+        """Read a checked request.
 
         Raises:
-            ServiceError: InvalidParameterException for what this service cannot answer.
+            ServiceError: InvalidParameterException if this service lacks a feature.
         """
         settings = request.get("Settings", {})
         if "IMAGE_PROPERTIES" in request.get("Features", ()) or "ImageProperties" in settings:
@@ -52,7 +52,7 @@ class Question:
         )
 
     def wants(self, label: Label) -> bool:
-        """Whether the filters let the label through."""
+        """Return True if the filters let the label through."""
         if label.name in self.not_names or self.not_categories.intersection(label.categories):
             return False
         if not self.names and not self.categories:
@@ -64,54 +64,53 @@ class Question:
 class _Found:
     label: Label
     confidence: float = 0.0
-    instances: list[Sighting] = field(default_factory=list)
+    instances: list[Detection] = field(default_factory=list)
 
 
-def answer(question: Question, sightings: Iterable[Sighting], *, version: str) -> dict[str, Any]:
-    """The body of a DetectLabels answer: surest label first, ancestors as labels of their own.
-
-    `sightings` have the asked confidence.
+def answer(question: Question, detections: Iterable[Detection], *, version: str) -> dict[str, Any]:
+    """Return the body of a DetectLabels answer: surest label first, ancestors as labels of their own.
 
     An ancestor has its surest descendant's confidence, as in Amazon's answers, but no instances: a
     face's box is not the person's.
     """
-    found = [f for f in _gather(sightings) if question.wants(f.label)]
-    found.sort(key=lambda f: -f.confidence)
+    sure = (each for each in detections if each.confidence >= question.min_confidence)
+    found = [f for f in _gather(sure) if question.wants(f.label)]
+    found.sort(key=lambda f: (-f.confidence, -len(f.label.parents)))
     return {
         "Labels": [_label(f) for f in found[: question.max_labels]],
         "LabelModelVersion": version,
     }
 
 
-def _gather(sightings: Iterable[Sighting]) -> Iterable[_Found]:
+def _gather(detections: Iterable[Detection]) -> Iterable[_Found]:
     found: dict[str, _Found] = {}
-    for sighting in sightings:
-        family = lineage(sighting.label)
+    for detection in detections:
+        family = lineage(detection.label)
         for label in family:
             entry = found.setdefault(label.name, _Found(label))
-            entry.confidence = max(entry.confidence, sighting.confidence)
-        if sighting.box:
-            found[family[0].name].instances.append(sighting)
+            entry.confidence = max(entry.confidence, detection.confidence)
+        if detection.box:
+            found[family[0].name].instances.append(detection)
     return found.values()
 
 
 def _label(found: _Found) -> dict[str, Any]:
-    instances = sorted(found.instances, key=lambda s: -s.confidence)
+    instances = sorted(found.instances, key=lambda each: -each.confidence)
     return {
         "Name": found.label.name,
         "Confidence": found.confidence,
-        "Instances": [_instance(sighting) for sighting in instances],
+        "Instances": [_instance(each) for each in instances],
         "Parents": _names(found.label.parents),
         "Aliases": _names(found.label.aliases),
         "Categories": _names(found.label.categories),
     }
 
 
-def _instance(sighting: Sighting) -> dict[str, Any]:
-    assert sighting.box is not None  # noqa: S101 - only sightings with a box become instances
-    left, top, width, height = sighting.box
+def _instance(detection: Detection) -> dict[str, Any]:
+    assert detection.box is not None  # noqa: S101 - only detections with a box become instances
+    left, top, width, height = detection.box
     box = {"Width": width, "Height": height, "Left": left, "Top": top}
-    return {"BoundingBox": box, "Confidence": sighting.confidence}
+    return {"BoundingBox": box, "Confidence": detection.confidence}
 
 
 def _names(names: Iterable[str]) -> list[dict[str, str]]:

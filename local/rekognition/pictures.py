@@ -1,4 +1,4 @@
-"""From a request's `Image` to upright pixels: fetching, the service's limits, decoding.
+"""Turn a request's `Image` into upright pixels: fetch it, check the service's limits, decode it.
 
 Limits, from Amazon's "Guidelines and quotas": JPEG and PNG; 5 MB as bytes, 15 MB as an S3
 object; each side 80 to 10,000 pixels.
@@ -24,7 +24,7 @@ from local.rekognition.protocol import ServiceError, invalid_parameter
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-    from local.rekognition.sightings import Pixels
+    from local.rekognition.detections import Pixels
 
 MAX_INLINE_BYTES = 5 * 1024 * 1024
 MAX_OBJECT_BYTES = 15 * 1024 * 1024
@@ -35,21 +35,22 @@ MAX_SIDE = 10_000
 WORKING_SIDE = 1600
 
 FETCHES = 32
-"""Pictures that may be on their way from S3 at once."""
+"""Pictures that are fetched from S3 at once, at most."""
 
 log = logging.getLogger(__name__)
 
 
 class Picture:
-    """A JPEG or PNG within the service's limits, known by its header; decoded when asked for pixels."""
+    """A JPEG or PNG within the service's limits. Only its header is read until pixels are asked for."""
 
     def __init__(self, data: bytes) -> None:
-        """Reads the header.
+        """Read the header.
 
         Raises:
             ServiceError: InvalidImageFormatException, ImageTooLargeException or, under 80 px,
-                InvalidParameterException (what Amazon answers: boto/botocore issue 1366).
+                InvalidParameterException (Amazon's answer, see boto/botocore issue 1366).
         """
+        self._pixels: Pixels | None = None
         try:
             self._image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
         except Image.DecompressionBombError as error:
@@ -65,13 +66,18 @@ class Picture:
             )
 
     def pixels(self) -> Pixels:
-        """Upright RGB, shape (height, width, 3), neither side over WORKING_SIDE. Call it once.
+        """Return upright RGB, shape (height, width, 3), neither side over WORKING_SIDE. It is decoded once.
 
         Raises:
             ServiceError: InvalidImageFormatException if the picture is truncated or damaged.
         """
+        if self._pixels is None:
+            self._pixels = self._decode()
+        return self._pixels
+
+    def _decode(self) -> Pixels:
         try:
-            # A JPEG decoder can halve the sides for next to nothing; PNG ignores this.
+            # A JPEG decoder can halve the sides for next to nothing. PNG ignores this.
             self._image.draft("RGB", (WORKING_SIDE, WORKING_SIDE))
             self._image.load()
             image = ImageOps.exif_transpose(_as_rgb(self._image))
@@ -82,7 +88,7 @@ class Picture:
 
 
 class PictureSource:
-    """Where a request's pictures come from: the request itself, or S3 at the endpoint of AWS_* settings."""
+    """Gets a request's picture: from the request, or from S3 at the endpoint of the AWS_* settings."""
 
     def __init__(self) -> None:
         self._s3: S3Client = boto3.client(
@@ -97,10 +103,10 @@ class PictureSource:
         )
 
     def get(self, image: dict[str, Any]) -> Picture:
-        """The picture that the request's `Image` member means.
+        """Return the picture that the request's `Image` member names.
 
         Raises:
-            ServiceError: as Picture does, and InvalidS3ObjectException, ImageTooLargeException,
+            ServiceError: as `Picture`, and InvalidS3ObjectException, ImageTooLargeException,
                 SerializationException (not base64), InvalidParameterException (no source or two).
         """
         if ("Bytes" in image) == ("S3Object" in image):
@@ -127,7 +133,7 @@ class PictureSource:
             ) from error
 
 
-# What Pillow raises for damaged files, chunk by chunk: see PIL/PngImagePlugin.py and PIL/TiffImagePlugin.py.
+# Pillow raises these for damaged files, chunk by chunk: see PIL/PngImagePlugin.py and PIL/TiffImagePlugin.py.
 _UNREADABLE = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, struct.error)
 
 
@@ -142,7 +148,7 @@ def _inline(text: str) -> bytes:
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
-    """Eight bits a channel, what is transparent on white, as viewers show it."""
+    """Return eight bits a channel. Transparent parts are white, as viewers show them."""
     if image.mode.startswith("I"):  # 16-bit grey; Pillow's own conversion clips instead of scaling
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if not image.has_transparency_data:

@@ -1,4 +1,4 @@
-"""The HTTP side: one endpoint for all operations, as AWS JSON has it, and three to look inside."""
+"""The HTTP side: one endpoint for all operations, in AWS's JSON protocol, and three to look inside."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from local.rekognition.protocol import ServiceError
 from local.rekognition.rehearsal import Rehearsal, RehearsalError
 
 if TYPE_CHECKING:
-    from local.rekognition.engine import Engine
     from local.rekognition.pictures import PictureSource
+    from local.rekognition.sight import Sight
 
 log = logging.getLogger(__name__)
 
 
 class Server:
-    """The service around an engine. All of its own state belongs to the event loop's thread."""
+    """The service around the engines. All of its own state belongs to the event loop's thread."""
 
-    def __init__(self, *, engine: Engine, source: PictureSource) -> None:
-        self._engine = engine
+    def __init__(self, *, sight: Sight, source: PictureSource) -> None:
+        self._sight = sight
         self._source = source
-        # Looking is all computation: a thread per core, each with its own networks. Fetching is waiting,
-        # and not left to asyncio's own threads: its end would wait for an S3 that does not answer.
+        # Looking is all computation: a thread per core. Fetching is waiting. It does not use asyncio's own
+        # threads: at the end asyncio would wait for an S3 that does not answer.
         self._lookers = ThreadPoolExecutor(os.cpu_count() or 1)
         self._fetchers = ThreadPoolExecutor(FETCHES)
         self._rehearsal = Rehearsal()
@@ -43,7 +43,7 @@ class Server:
         self._refused: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     def app(self) -> Starlette:
-        """The ASGI application."""
+        """Return the ASGI application."""
         return Starlette(
             routes=[
                 Route("/", self._operation, methods=["POST"]),
@@ -54,7 +54,7 @@ class Server:
         )
 
     async def _operation(self, request: Request) -> Response:
-        """Any call of the service."""
+        """Answer any call of the service."""
         request_id = str(uuid.uuid4())
         target = request.headers.get("x-amz-target", "")
         operation = target.removeprefix(protocol.TARGET_PREFIX)
@@ -65,7 +65,7 @@ class Server:
                 self._refused[operation][error.code] += 1
             return _error(error, request_id)
         except ClientDisconnect:
-            return Response()  # nobody is there to read it
+            return Response()  # the client has gone
         except Exception:
             log.exception("%s failed", operation)
             self._refused[operation]["InternalServerError"] += 1
@@ -82,16 +82,15 @@ class Server:
         question = labels.Question.of(request)
         loop = asyncio.get_running_loop()
         picture = await loop.run_in_executor(self._fetchers, self._source.get, request["Image"])
-        sightings = await loop.run_in_executor(self._lookers, self._engine.look, picture, question.min_confidence)
-        return labels.answer(question, sightings, version=self._engine.version)
+        detections = await loop.run_in_executor(self._lookers, self._sight.look, picture)
+        return labels.answer(question, detections, version=self._sight.version)
 
     async def _health(self, _: Request) -> Response:
-        """What is at work."""
-        models = [{"name": m.name, "classes": m.classes, "boxes": m.boxes} for m in self._engine.models]
-        return JSONResponse({"status": "ok", "engine": self._engine.name, "sees": self._engine.sees, "models": models})
+        """Describe the engines."""
+        return JSONResponse({"status": "ok", **self._sight.describe()})
 
     async def _rehearse(self, request: Request) -> Response:
-        """Shows what is rehearsed; POST changes it."""
+        """Show the rehearsal's settings. POST changes them."""
         if request.method == "POST":
             try:
                 self._rehearsal.change(await request.body())
@@ -100,7 +99,7 @@ class Server:
         return JSONResponse(self._rehearsal.state())
 
     async def _stats(self, _: Request) -> Response:
-        """Answered calls by operation; refused ones apart, by operation and error."""
+        """Count the answered calls by operation, and the refused ones by operation and error."""
         return JSONResponse({**self._answered, "refused": self._refused})
 
 

@@ -1,9 +1,9 @@
-"""What a detector's class is called in an answer: Name, Parents, Categories, Aliases, as in Rekognition.
+"""The labels of answers: name, parents, categories and aliases, as in Rekognition.
 
-taxonomy.csv has a row for each label. Names, categories and the form are Amazon's, confirmed where
-its documentation shows them (Car, Person, Mobile Phone …) and by analogy elsewhere; Parents holds
-all ancestors, as in Amazon's answers, and each of them has a row too. imagenet.csv places the
-classes of ImageNet-1k among them, by their numbers: a name alone may mislead (its kite is a bird).
+taxonomy.csv has a row for each label. Names, categories and the form are Amazon's. They are confirmed
+where its documentation shows them (Car, Person, Mobile Phone …), and by analogy elsewhere. `parents`
+holds all ancestors, as in Amazon's answers, and each ancestor has a row too. imagenet.csv has the
+classes of ImageNet-1k by number, with their parents: a name alone may mislead (its kite is a bird).
 """
 
 from __future__ import annotations
@@ -32,25 +32,39 @@ class Label:
     aliases: tuple[str, ...] = ()
 
 
-def label_of(seen: str) -> Label:
-    """The label for a class name; one that the table lacks keeps its own name, capitalised."""
-    return _table().get(seen.lower()) or Label(_capitals(seen))
+def label_of(name: str) -> Label:
+    """Return the label for a class name. A name that the table lacks becomes a label of its own, capitalised."""
+    return _table().get(name.lower()) or Label(_capitals(name))
 
 
 def lineage(label: Label) -> list[Label]:
-    """The label, then its ancestors: an answer names them all."""
+    """Return the label and its ancestors. An answer names them all."""
     return [label, *map(label_of, label.parents)]
 
 
 def labels_of(classes: Mapping[int, str]) -> dict[int, Label]:
-    """The label for each class of a model. Several names of a class are parted by commas, as in ImageNet."""
+    """Return the label for each class of a model. Commas separate several names of a class, as in ImageNet."""
     offset = _imagenet_offset(classes)
-    places = {} if offset is None else {number + offset: parents for number, parents in _imagenet().items()}
-    return {number: _placed(names, places.get(number, ())) for number, names in classes.items()}
+    known = {} if offset is None else {number + offset: each.parents for number, each in enumerate(_imagenet())}
+    return {number: _placed(names, known.get(number, ())) for number, names in classes.items()}
+
+
+def imagenet_labels() -> list[Label]:
+    """Return the label for each class of ImageNet-1k, in the order of their numbers."""
+    return [_placed(each.name, each.parents) for each in _imagenet()]
+
+
+def imagenet_groups() -> dict[str, list[int]]:
+    """Return the numbers of the ImageNet classes below each label of the table, by the label's name."""
+    groups: dict[str, list[int]] = {}
+    for number, each in enumerate(_imagenet()):
+        for parent in each.parents:
+            groups.setdefault(parent, []).append(number)
+    return groups
 
 
 def _imagenet_offset(classes: Mapping[int, str]) -> int | None:
-    """The number of ImageNet's first class in the model: 0, or 1 where 0 is the background. None: another model."""
+    """Return the number of ImageNet's first class in the model: 1 after a background class, None in another model."""
     for offset in (0, 1):
         named = classes.get(offset, "").lower().startswith(IMAGENET_FIRST)
         if named and len(classes) == IMAGENET_CLASSES + offset:
@@ -71,7 +85,7 @@ def _placed(names: str, parents: tuple[str, ...]) -> Label:
 
 @cache
 def _table() -> dict[str, Label]:
-    """Labels by lower-case name and by every other spelling that models use."""
+    """Return the labels by lower-case name, and by every other spelling that models use."""
     table = {}
     for row in _rows("taxonomy.csv"):
         label = Label(row["name"], _words(row["parents"]), _words(row["category"]), _words(row["aliases"]))
@@ -80,14 +94,16 @@ def _table() -> dict[str, Label]:
     return table
 
 
+@dataclass(frozen=True)
+class _Class:
+    name: str
+    parents: tuple[str, ...]
+
+
 @cache
-def _imagenet() -> dict[int, tuple[str, ...]]:
-    """Parents by number of the class in ImageNet-1k, counted from 0."""
-    return {
-        number: _words(row["parents"])
-        for row in _rows("imagenet.csv")
-        for number in range(int(row["first"]), int(row["last"]) + 1)
-    }
+def _imagenet() -> list[_Class]:
+    """Return the classes of ImageNet-1k, in the order of their numbers from 0."""
+    return [_Class(row["name"], _words(row["parents"])) for row in _rows("imagenet.csv")]
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:

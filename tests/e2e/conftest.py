@@ -76,12 +76,11 @@ def run_local(
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """What the commands get: their folder, a wide screen, and no model hub, so that every machine sees the same."""
+    """Return the commands' environment: their folder, and a wide screen."""
     return {
         **os.environ,
         "SIGHTLINE_LOCAL": str(folder),
         "COLUMNS": "200",
-        "HF_ENDPOINT": "http://127.0.0.1:9",
         "LOCAL_CONTEXT": f"receivers={json.dumps(RECEIVERS, separators=(',', ':'))}",
     }
 

@@ -3,13 +3,12 @@
 import io
 import re
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import quote, urljoin
+from urllib.parse import urljoin
 
 import pytest
 import requests
 from PIL import Image
 
-from local import photos
 from tests import partner_documents
 from tests.e2e.conftest import System, wait_for
 from tests.picture_files import FORMATS, ORIENTATIONS, encoded, quarters, scene
@@ -165,7 +164,7 @@ def test_models_of_ones_own_give_their_labels(system: System) -> None:
     record = wait_for(lambda: system.image("spot.jpg"))
     labels = {label["name"]: label for label in record["labels"]}
     assert {"Dark", "Dog", "Animal"} <= labels.keys()
-    assert record["model"] == "local-1.0-colours-spots"
+    assert record["model"] == "local-2.0+blazeface+opencv-codes+pp-ocr-v6+colours+spots"
     assert "Canine" in labels["Dog"]["parents"]
 
 
@@ -183,13 +182,6 @@ def test_every_format_and_orientation_is_recognised_with_its_boxes_in_the_right_
         [dog] = [label for label in record["labels"] if label["name"] == "Dog"]
         [sighting] = dog["instances"]
         assert sighting["box"] == pytest.approx(SPOT, abs=0.03), name
-
-
-def test_the_sample_photos_are_ones_in_which_something_is_seen(system: System) -> None:
-    for name in photos.SAMPLES:
-        assert system.upload(system.endpoints.photos + quote(name), f"samples/{name}").ok
-    for name in photos.SAMPLES:
-        assert "Face" in [label["name"] for label in wait_for(lambda: system.image(f"samples/{name}"))["labels"]]  # noqa: B023
 
 
 def test_the_gallery_shows_a_picture_as_it_is(system: System, source: Source) -> None:

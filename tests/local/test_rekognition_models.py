@@ -1,4 +1,4 @@
-"""ONNX directories: hand-made models must give exactly the labels and boxes that they were made for."""
+"""Test models in ONNX directories. Hand-made ones have known labels and boxes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from local.rekognition.onnx_model import ModelError, OnnxModel
-from local.rekognition.preparation import Preparation
-from local.rekognition.sightings import Box
+from local.rekognition.detections import Box
+from local.rekognition.engines.onnx_model import ModelError, OnnxModel
+from local.rekognition.engines.preparation import Preparation
+from local.rekognition.pictures import Picture
 from tests.local.onnx_models import colour_classifier, spot_detector
 from tests.local.photos import encode
 from tests.local.servers import COMMAND, PROJECT, clean_environment, running
@@ -23,17 +24,26 @@ from tests.local.servers import COMMAND, PROJECT, clean_environment, running
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from local.rekognition.sightings import Pixels
+    from local.rekognition.detections import Detection, Pixels
 
 
 def load(directory: Path) -> OnnxModel:
-    """Loads it in a thread of its own: there denormal numbers become zero, without which hypothesis does not run."""
+    """Load it in another thread: there denormal numbers become zero, and hypothesis does not run with that."""
     with ThreadPoolExecutor(1) as apart:
         return apart.submit(OnnxModel, directory).result()
 
 
-def plain(colour: str, size: tuple[int, int] = (120, 100)) -> Pixels:
-    return np.asarray(Image.new("RGB", size, colour))
+def look(model: OnnxModel, picture: Image.Image, min_confidence: float = 0) -> list[Detection]:
+    found = model.look(Picture(encode(picture)))
+    return [detection for detection in found if detection.confidence >= min_confidence]
+
+
+def plain(colour: str, size: tuple[int, int] = (120, 100)) -> Image.Image:
+    return Image.new("RGB", size, colour)
+
+
+def pixels(colour: str, size: tuple[int, int]) -> Pixels:
+    return np.asarray(plain(colour, size))
 
 
 def spot(width: int, height: int, box: tuple[float, float, float, float]) -> Image.Image:
@@ -50,7 +60,7 @@ def spot(width: int, height: int, box: tuple[float, float, float, float]) -> Ima
     [("red", "Red"), ("lime", "Green"), ("blue", "Blue"), ("black", "Dark"), ("white", "Bright")],
 )
 def test_a_classifier_names_the_whole_picture(tmp_path: Path, colour: str, expected: str) -> None:
-    first, *_ = load(colour_classifier(tmp_path / "colours")).find(plain(colour), 50)
+    first, *_ = look(load(colour_classifier(tmp_path / "colours")), plain(colour), 50)
     assert first.label.name == expected
     assert first.box is None
 
@@ -59,15 +69,15 @@ def test_a_classifier_of_one_kind_shares_out_its_confidence_and_one_of_many_does
     one = load(colour_classifier(tmp_path / "one"))
     many = load(colour_classifier(tmp_path / "many", problem_type="multi_label_classification"))
     yellow = plain("yellow")  # as red as it is green
-    assert sum(sighting.confidence for sighting in one.find(yellow, 0)) == pytest.approx(100)
-    assert [sighting.label.name for sighting in many.find(yellow, 90)] == ["Red", "Green"]
+    assert sum(each.confidence for each in look(one, yellow)) == pytest.approx(100)
+    assert [each.label.name for each in look(many, yellow, 90)] == ["Red", "Green"]
 
 
 @pytest.mark.parametrize("form", ["detr", "d_fine"])
 @pytest.mark.parametrize("size", [(300, 200), (200, 300), (500, 500)])
 def test_a_detector_gives_the_box_in_fractions_of_the_picture(tmp_path: Path, form: str, size: tuple[int, int]) -> None:
     model = load(spot_detector(tmp_path / "spots", form=form))
-    (found,) = model.find(np.asarray(spot(*size, (0.2, 0.3, 0.4, 0.2))), 55)
+    (found,) = look(model, spot(*size, (0.2, 0.3, 0.4, 0.2)), 55)
     assert found.label.name == "Dog"
     assert found.confidence == pytest.approx({"detr": 99.5, "d_fine": 95.3}[form], abs=0.1)
     assert found.box
@@ -76,24 +86,25 @@ def test_a_detector_gives_the_box_in_fractions_of_the_picture(tmp_path: Path, fo
 
 @pytest.mark.parametrize("form", ["detr", "d_fine"])
 def test_a_detector_that_sees_nothing_says_nothing(tmp_path: Path, form: str) -> None:
-    assert load(spot_detector(tmp_path / "spots", form=form)).find(plain("black"), 55) == []
+    assert look(load(spot_detector(tmp_path / "spots", form=form)), plain("black"), 55) == []
 
 
 def test_the_voc_spellings_that_d_fine_uses_become_the_same_labels(tmp_path: Path) -> None:
     model = load(spot_detector(tmp_path / "spots", names=("sofa", "tvmonitor"), form="d_fine"))
-    (found,) = model.find(np.asarray(spot(200, 200, (0.1, 0.1, 0.5, 0.5))), 55)
+    (found,) = look(model, spot(200, 200, (0.1, 0.1, 0.5, 0.5)), 55)
     assert (found.label.name, found.label.parents, found.label.aliases) == ("Couch", ("Furniture",), ("Sofa",))
 
 
-def test_a_server_looks_with_all_its_models_and_with_its_own_eyes(tmp_path: Path) -> None:
+def test_models_take_the_places_of_the_default_ones_of_their_kinds(tmp_path: Path) -> None:
     colours, spots = colour_classifier(tmp_path / "colours"), spot_detector(tmp_path / "spots")
     with running("--model", str(colours), "--model", str(spots)) as server:
-        health = server.get("/health")
-        assert health["models"] == [
-            {"name": "colours", "classes": 5, "boxes": False},
-            {"name": "spots", "classes": 2, "boxes": True},
+        assert server.get("/health")["sees"] == [
+            "faces (blazeface)",
+            "QR codes and bar codes (opencv-codes)",
+            "pages of text (pp-ocr-v6)",
+            "5 kinds of pictures (colours)",
+            "2 kinds of objects (spots)",
         ]
-        assert health["sees"] == ["faces", "codes", "5 classes of colours", "2 classes of spots"]
         picture = encode(spot(300, 200, (0.2, 0.3, 0.4, 0.2)))
         answer = server.client().detect_labels(Image={"Bytes": picture})
     labels = {label["Name"]: label for label in answer["Labels"]}
@@ -103,7 +114,7 @@ def test_a_server_looks_with_all_its_models_and_with_its_own_eyes(tmp_path: Path
     assert len(labels["Dog"]["Instances"]) == 1
     assert labels["Animal"]["Instances"] == []
     assert labels["Animal"]["Confidence"] == labels["Dog"]["Confidence"]
-    assert answer["LabelModelVersion"] == "local-1.0-colours-spots"
+    assert answer["LabelModelVersion"] == "local-2.0+blazeface+opencv-codes+pp-ocr-v6+colours+spots"
 
 
 def test_a_model_sees_the_picture_upright(tmp_path: Path) -> None:
@@ -150,7 +161,7 @@ def broken(directory: Path, how: str) -> Path:
         ("no network", "none of onnx/model.onnx, model.onnx, onnx/model_quantized.onnx is there"),
         ("cut network", "cannot be used"),
         ("no classes", "names no classes"),
-        ("too few classes", "tells 5 classes apart, but 1 have names"),
+        ("too few classes", "it has 5 classes, but config.json names 1"),
         ("config is no JSON", "cannot be used"),
         ("config is a list", "config.json is not a JSON object"),
         ("no preparation", "preprocessor_config.json is not there"),
@@ -198,21 +209,21 @@ def test_a_program_with_a_bad_model_ends_with_one_line_and_an_exit_code(tmp_path
 def test_pictures_get_the_size_that_transformers_gives_them(
     config: dict[str, object], given: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    tensor = Preparation(config, fixed=None, step=1).tensor(plain("red", given))
+    tensor = Preparation(config, fixed=None, step=1).tensor(pixels("red", given))
     assert tensor.shape == (1, 3, expected[1], expected[0])
 
 
 def test_yolos_gets_whole_patches() -> None:
     config = {"size": {"shortest_edge": 512, "longest_edge": 1333}}
-    assert Preparation(config, fixed=None, step=16).tensor(plain("red", (640, 427))).shape == (1, 3, 512, 752)
+    assert Preparation(config, fixed=None, step=16).tensor(pixels("red", (640, 427))).shape == (1, 3, 512, 752)
 
 
 def test_colours_are_scaled_normalised_and_reordered_as_asked() -> None:
     config = {"do_resize": False, "image_mean": [0.5, 0, 0], "image_std": [0.25, 1, 1]}
-    tensor = Preparation(config, fixed=None, step=1).tensor(plain("#ff8000", (80, 80)))
+    tensor = Preparation(config, fixed=None, step=1).tensor(pixels("#ff8000", (80, 80)))
     assert tensor[0, :, 0, 0] == pytest.approx([2, 128 / 255, 0])
     flipped = {"do_resize": False, "do_rescale": False, "do_normalize": False, "do_flip_channel_order": True}
-    assert Preparation(flipped, fixed=None, step=1).tensor(plain("#ff8000", (80, 80)))[0, :, 0, 0] == pytest.approx(
+    assert Preparation(flipped, fixed=None, step=1).tensor(pixels("#ff8000", (80, 80)))[0, :, 0, 0] == pytest.approx(
         [0, 128, 255]
     )
 
@@ -220,6 +231,6 @@ def test_colours_are_scaled_normalised_and_reordered_as_asked() -> None:
 def test_looking_leaves_nothing_in_the_temporary_folder(tmp_path: Path) -> None:
     """onnxruntime keeps a session of its telemetry there, unless it is told not to report anything."""
     environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
-    program = [sys.executable, "-c", "import local.rekognition.onnx_model"]
+    program = [sys.executable, "-c", "import local.rekognition.engines.onnx_model"]
     subprocess.run(program, cwd=PROJECT, env=environment | {"TMPDIR": str(tmp_path)}, check=True)
     assert list(tmp_path.iterdir()) == []

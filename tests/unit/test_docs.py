@@ -26,7 +26,6 @@ ONLY_THERE = {
     'curl "$PARTNER/behaviour"': "test_commands.py calls it, and the delivery's tests post the same by `requests`",
     'eval "$(.venv/bin/sightline env --unset)"': "test_commands.py runs it",
     'eval "$(.venv/bin/sightline env)"': "named in the text; blocks with it are run",
-    "python -m local.rekognition": "tests/local start the same program, and call what fetches its models",
     "python -m benchmarks.conversion": "`make bench-conversion` runs it, with other sizes",
     "aws sqs purge-queue": "of last resort",
     "git tag": "of a release, by hand",

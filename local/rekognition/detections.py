@@ -1,4 +1,4 @@
-"""What a detector reports: a label, how sure it is, and where it was seen."""
+"""Detections: the results of engines. A label, a confidence, and a box where the engine gives one."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Box(NamedTuple):
 
     @classmethod
     def between(cls, left: float, top: float, right: float, bottom: float) -> Box:
-        """The part of the rectangle with these edges that lies inside the picture."""
+        """Return the rectangle with these edges, cut off at the picture's edges."""
         left, top = min(max(left, 0.0), 1.0), min(max(top, 0.0), 1.0)
         right, bottom = min(max(right, left), 1.0), min(max(bottom, top), 1.0)
         return cls(float(left), float(top), float(right - left), float(bottom - top))
 
     def overlap(self, other: Box) -> float:
-        """Intersection over union, 0..1."""
+        """Return intersection over union, 0..1."""
         wide = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)
         high = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
         if wide <= 0 or high <= 0:
@@ -42,10 +42,13 @@ class Box(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sighting:
-    """One thing seen. `box` is None where the detector names the whole picture."""
+class Detection:
+    """One thing that an engine reports."""
 
     label: Label
     confidence: float
     """Percent, 0..100."""
     box: Box | None = None
+    """None if the engine describes the whole picture."""
+    is_weak: bool = False
+    """Too unsure to be reported, unless another engine reports the same label. See combination.py."""

