@@ -1,4 +1,4 @@
-"""Sample photos, out of packages that ship them, chosen so that the built-in models see something in each."""
+"""Sample photos from installed packages, of things that the built-in engines see."""
 
 import shutil
 import tempfile
@@ -14,13 +14,16 @@ LENT = "lent-"
 
 SAMPLES = {
     "astronaut.jpg": ("scikit-image", "skimage/data/astronaut.png"),
-    "camera.jpg": ("scikit-image", "skimage/data/camera.png"),
-    "grace hopper.jpg": ("matplotlib", "matplotlib/mpl-data/sample_data/grace_hopper.jpg"),
+    "cat.jpg": ("scikit-image", "skimage/data/chelsea.png"),
+    "coffee.jpg": ("scikit-image", "skimage/data/coffee.png"),
+    "motorcycle.jpg": ("scikit-image", "skimage/data/motorcycle_left.png"),
+    "summer palace.jpg": ("scikit-learn", "sklearn/datasets/images/china.jpg"),
+    "page.jpg": ("scikit-image", "skimage/data/page.png"),
 }
 
 
 def write_samples(folder: Path) -> list[str]:
-    """Write the sample photos into the folder, as JPEG; their names."""
+    """Write the sample photos into the folder, as JPEG. Returns their names."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, (package, path) in SAMPLES.items():
         target = folder / name
@@ -35,8 +38,8 @@ def check(photo: Path) -> None:
     """Read the picture's header, as the upload API does.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is no picture that is taken.
+        OSError: the file cannot be read.
+        ValueError: the upload API would refuse the picture.
     """
     from common.imaging.picture_headers import inspect  # noqa: PLC0415
     from common.settings import Settings  # noqa: PLC0415
@@ -47,7 +50,7 @@ def check(photo: Path) -> None:
 
 @contextmanager
 def lent(photo: Path, folder: Path) -> Iterator[str]:
-    """Put a picture where the upload API can fetch it for the time. Yields its path within the folder."""
+    """Put a copy of a picture into the folder that the upload API can fetch from. Yields its path there."""
     with tempfile.TemporaryDirectory(dir=folder, prefix=LENT) as lending:
         shutil.copy(photo, lending)
         yield f"{Path(lending).name}/{photo.name}"

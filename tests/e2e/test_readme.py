@@ -101,7 +101,7 @@ def home(system: System, tmp_path: Path) -> Path:
     """Where the reader's pictures and manifest are."""
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "cat.jpg").write_bytes(picture(color="orange"))
-    (tmp_path / "list.csv").write_text(f"url,name\n{system.endpoints.photos}camera.jpg,listed.jpg\n")
+    (tmp_path / "list.csv").write_text(f"url,name\n{system.endpoints.photos}coffee.jpg,listed.jpg\n")
     return tmp_path
 
 
