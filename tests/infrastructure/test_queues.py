@@ -1,0 +1,106 @@
+"""Queues and their consumers: nothing is lost, and quotas are kept."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aws_cdk.assertions import Match, Template
+
+from tests.conftest import Templates
+from tests.infrastructure.conftest import placed
+
+
+def test_workers_fetch_so_many_batches_at_once(synthesize: Callable[..., Templates]) -> None:
+    api = Template.from_json(synthesize(fetch_workers="3")["APIStack"])
+    api.has_resource_properties("AWS::Lambda::EventSourceMapping", {"ScalingConfig": {"MaximumConcurrency": 3}})
+
+
+@pytest.mark.parametrize("region", [{}, {"region": "us-east-1"}])
+def test_by_default_queues_take_as_little_of_a_new_accounts_executions_as_they_can(
+    synthesize: Callable[..., Templates], region: dict[str, str]
+) -> None:
+    """Ten for everything. Two is a mapping's least; without manifests, whose two queues are idle, two are left."""
+    mappings = list(placed(synthesize(**region), "AWS::Lambda::EventSourceMapping"))
+    assert [mapping["Properties"]["ScalingConfig"]["MaximumConcurrency"] for _, mapping in mappings] == [2] * 6
+
+
+def test_every_queue_has_a_way_out_for_what_fails(templates: Templates) -> None:
+    queues = dict(placed(templates, "AWS::SQS::Queue"))
+    with_redrive = {place for place, queue in queues.items() if "RedrivePolicy" in queue["Properties"]}
+    dead_letters = {
+        f"{place.partition('/')[0]}/{queues[place]['Properties']['RedrivePolicy']['deadLetterTargetArn']['Fn::GetAtt'][0]}"
+        for place in with_redrive
+    }
+    assert with_redrive
+    assert with_redrive | dead_letters == set(queues)
+    for place, queue in queues.items():
+        assert queue["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 3600, place
+        assert queue["Properties"]["SqsManagedSseEnabled"] is True, place
+    for place in with_redrive:
+        assert queues[place]["Properties"]["RedrivePolicy"]["maxReceiveCount"] >= 5, place
+
+
+def test_subscriptions_are_raw_and_lose_nothing(templates: Templates) -> None:
+    subscriptions = list(placed(templates, "AWS::SNS::Subscription"))
+    assert subscriptions
+    for place, subscription in subscriptions:
+        assert subscription["Properties"]["RawMessageDelivery"] is True, place
+        assert "deadLetterTargetArn" in subscription["Properties"]["RedrivePolicy"], place
+
+
+def test_a_message_is_hidden_six_times_as_long_as_its_handler_may_take(
+    api: Template, recognition: Template, integration: Template
+) -> None:
+    recognition.has_resource_properties(
+        "AWS::Lambda::Function", {"Handler": "recognition.runtime.recognize_images.handler", "Timeout": 60}
+    )
+    api.has_resource_properties("AWS::SQS::Queue", {"VisibilityTimeout": 360, "RedrivePolicy": Match.any_value()})
+    for handler in ("api.runtime.read_manifest.handler", "api.runtime.fetch_images.handler"):
+        api.has_resource_properties("AWS::Lambda::Function", {"Handler": handler, "Timeout": 300})
+    api.resource_properties_count_is("AWS::SQS::Queue", {"VisibilityTimeout": 1800}, 2)
+    integration.has_resource_properties(
+        "AWS::Lambda::Function", {"Handler": "integration.runtime.deliver.handler", "Timeout": 60}
+    )
+    integration.has_resource_properties(
+        "AWS::SQS::Queue", {"VisibilityTimeout": 360, "RedrivePolicy": Match.object_like({"maxReceiveCount": 1000})}
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "workers", "each"),
+    [
+        ({"rekognition_tps": 250}, 10, "25"),
+        ({"rekognition_tps": 5}, 2, "2.5"),
+        ({"rekognition_tps": 2}, 2, "1"),
+        ({"region": "eu-west-1"}, 2, "25"),
+        ({"region": "eu-north-1"}, 2, "2.5"),
+    ],
+)
+def test_all_workers_together_stay_under_the_quota(
+    synthesize: Callable[..., Templates], settings: dict[str, Any], workers: int, each: str
+) -> None:
+    recognition = Template.from_json(synthesize(**settings)["RekognitionStack"])
+    recognition.has_resource_properties(
+        "AWS::Lambda::EventSourceMapping", {"ScalingConfig": {"MaximumConcurrency": workers}}
+    )
+    recognition.has_resource_properties(
+        "AWS::Lambda::Function", {"Environment": {"Variables": Match.object_like({"CALLS_PER_SECOND": each})}}
+    )
+
+
+@pytest.mark.parametrize("rate", [50, 500])
+def test_deliveries_keep_up_with_recognition_for_a_receiver_that_takes_a_while(
+    synthesize: Callable[..., Templates], rate: int
+) -> None:
+    """With something to spare; tests/unit/test_breaker.py shows that a batch is offered side by side."""
+    templates = {"IntegrationStack": synthesize(rekognition_tps=rate)["IntegrationStack"]}
+    [(_, mapping)] = placed(templates, "AWS::Lambda::EventSourceMapping")
+    documents = mapping["Properties"]["BatchSize"] * mapping["Properties"]["ScalingConfig"]["MaximumConcurrency"]
+    assert documents / 0.4 >= 1.2 * rate
+
+
+def test_failed_messages_of_a_batch_come_back_alone(templates: Templates) -> None:
+    mappings = list(placed(templates, "AWS::Lambda::EventSourceMapping"))
+    assert len(mappings) == 6
+    for place, mapping in mappings:
+        assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"], place

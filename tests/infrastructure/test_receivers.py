@@ -1,0 +1,76 @@
+"""Receivers of results and of e-mails."""
+
+import json
+import string
+from collections.abc import Callable
+
+from aws_cdk.assertions import Match, Template
+
+from tests.conftest import Templates
+from tests.infrastructure.conftest import placed
+
+
+def test_each_receiver_has_a_queue_a_function_and_a_secret_and_its_filter(synthesize: Callable[..., Templates]) -> None:
+    receivers = json.dumps(
+        [
+            {"name": "thirdparty", "url_parameter": "thirdparty_endpoint"},
+            {"name": "pets", "url_parameter": "pets_endpoint", "format": "json", "labels": ["Dog", "Cat"]},
+        ]
+    )
+    templates = synthesize(receivers=receivers)
+    integration = Template.from_json(templates["IntegrationStack"])
+    integration.resource_count_is("AWS::SecretsManager::Secret", 2)
+    subscriptions = [s["Properties"] for _, s in placed(templates, "AWS::SNS::Subscription")]
+    policies = [s["FilterPolicy"] for s in subscriptions if "FilterPolicy" in s]
+    assert policies == [{"labels": ["Dog", "Cat"]}]
+    for name, form in (("thirdparty", "xml"), ("pets", "json")):
+        integration.has_resource_properties(
+            "AWS::Lambda::Function",
+            {"Environment": {"Variables": Match.object_like({"RECEIVER": name, "FORMAT": form})}},
+        )
+    queues = {
+        str(mapping["Properties"]["EventSourceArn"])
+        for place, mapping in placed(templates, "AWS::Lambda::EventSourceMapping")
+        if place.startswith("IntegrationStack")
+    }
+    assert len(queues) == 2
+
+
+def test_secrets_are_letters_and_digits_as_secrets_manager_and_the_embedded_cloud_read_it(
+    integration: Template,
+) -> None:
+    """Secrets Manager requires a character of every type that is not excluded as a type, or makes no secret at all."""
+    excluded = {"ExcludePunctuation": True, "ExcludeCharacters": string.punctuation}
+    integration.all_resources_properties(
+        "AWS::SecretsManager::Secret", {"GenerateSecretString": {"PasswordLength": 64, **excluded}}
+    )
+
+
+def test_the_default_receiver_keeps_its_queue_when_others_join_it(
+    templates: Templates, synthesize: Callable[..., Templates]
+) -> None:
+    receivers = [
+        {"name": "thirdparty", "url_parameter": "thirdparty_endpoint"},
+        {"name": "pets", "url_parameter": "p"},
+    ]
+    queues = {place for place, _ in placed(templates, "AWS::SQS::Queue")}
+    assert queues <= {place for place, _ in placed(synthesize(receivers=json.dumps(receivers)), "AWS::SQS::Queue")}
+
+
+def test_mails_go_out_in_batches_by_a_queue_and_a_topic_of_their_own(synthesize: Callable[..., Templates]) -> None:
+    templates = synthesize(notify_email="me@example.com", notify_labels="Dog,Cat")
+    integration = Template.from_json(templates["IntegrationStack"])
+    integration.has_resource_properties("AWS::SNS::Subscription", {"Protocol": "email", "Endpoint": "me@example.com"})
+    integration.has_resource_properties(
+        "AWS::Lambda::EventSourceMapping",
+        {"MaximumBatchingWindowInSeconds": 60, "BatchSize": 100, "ScalingConfig": {"MaximumConcurrency": 2}},
+    )
+    integration.has_resource_properties(
+        "AWS::SNS::Subscription",
+        {"FilterPolicy": {"event": ["image.recognized", "image.failed"], "labels": ["Dog", "Cat"]}},
+    )
+    integration.has_resource_properties("AWS::SQS::Queue", {"VisibilityTimeout": 240})
+
+
+def test_without_an_address_nothing_is_mailed(integration: Template) -> None:
+    integration.resource_count_is("AWS::SNS::Topic", 1)
