@@ -145,7 +145,7 @@ def test_what_does_not_fit_into_a_functions_environment_is_refused(
 ) -> None:
     build_app(settings(most))
     with pytest.raises(
-        SettingsError, match=rf"{complaint}.* bytes, .* of them belong to this setting; Lambda takes 4,096"
+        SettingsError, match=rf"{complaint}.* bytes; .* of them belong to this setting; Lambda takes 4,096"
     ):
         build_app(settings(most + 1))
 
