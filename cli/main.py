@@ -3,6 +3,7 @@
 Each command is the function `command` of a module in cli/commands/, which is imported when the command runs.
 """
 
+import inspect
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -60,7 +61,9 @@ def load(name: str) -> TyperCommand:
     """Import a command."""
     module = import_module(f"cli.commands.{name.replace('-', '_')}")
     single = typer.Typer(add_completion=False)
-    single.command(name)(module.command)
+    # Typer would keep the docstring's line ends within a paragraph.
+    paragraphs = inspect.cleandoc(module.command.__doc__).split("\n\n")
+    single.command(name, help="\n\n".join(" ".join(text.split()) for text in paragraphs))(module.command)
     command: TyperCommand = typer.main.get_command(single)  # type: ignore[assignment] # as it has no group
     return command
 

@@ -49,7 +49,9 @@ def command(
     function: Annotated[
         list[str] | None, typer.Option(help="Only this function, such as ImageRecognition; may be repeated.")
     ] = None,
-    level: Annotated[Level, typer.Option(help="Only lines of this level or above.")] = Level.DEBUG,
+    level: Annotated[
+        Level, typer.Option(metavar="<level>", help="Only this level or above: debug, info, warning or error.")
+    ] = Level.DEBUG,
     target: TargetOption = None,
 ) -> None:
     """Show the functions' logs, and follow them.

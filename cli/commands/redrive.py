@@ -39,9 +39,10 @@ def command(
     yes: Annotated[bool, typer.Option("--yes", help="Move them without asking.")] = False,
     target: TargetOption = None,
 ) -> None:
-    """Show dead letters and move them back to their queues. Asks before it moves anything.
+    """Show dead letters and move them back to their queues.
 
-    Dead letters are messages that failed too often. Fix the reason first: what fails again comes back.
+    Dead letters are messages that failed too often. The command shows their reasons and asks before it moves anything.
+    Fix the reason first: a message that fails again comes back.
     """
     with failing_on(RedriveError, BotoCoreError, ClientError):
         found = open_target(target)
