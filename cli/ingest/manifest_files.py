@@ -3,20 +3,22 @@
 import hashlib
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from api.runtime.manifests.manifest_layout import ENDINGS, HEAD_BYTES, format_of, layout_of
-from api.runtime.manifests.manifest_lines import entries
-from api.runtime.manifests.manifest_pieces import Position
+from api.runtime.manifests.manifest_pieces import EndlessPieceError, Position, pieces
 from api.runtime.manifests.manifest_table import Manifest
 from cli.ingest import manifests
 from cli.ingest.manifests import ManifestSystem, SentManifest
 from cli.ingest.sources import reason_of
 from cli.output import confirmed, err, plural
 from cli.target import MissingOutputError, Target, TargetName
+
+CHUNK_BYTES = 1024 * 1024
 
 
 class ManifestError(RuntimeError):
@@ -58,11 +60,17 @@ def _confirm(found: Sequence[tuple[Path, bytes]], system: ManifestSystem) -> Non
 
 
 def count_lines(path: Path, body: bytes) -> int:
-    """Count a manifest's lines as the system reads them."""
+    """Count the pictures that a manifest may name, at most: its lines, or the elements of its JSON list."""
     form = format_of(path.name)
     if form is None:
         raise ManifestError(f"{path} is no manifest: the name of a manifest ends in {ENDINGS}")
-    return sum(entry is not None for _, entry in entries(layout_of(form, body[:HEAD_BYTES]), [body], Position()))
+    layout = layout_of(form, body[:HEAD_BYTES])
+    chunks = (body[start : start + CHUNK_BYTES] for start in range(0, len(body), CHUNK_BYTES))
+    count = 0
+    with suppress(EndlessPieceError):  # the system does not read the rest either
+        for piece in pieces(layout, chunks, Position()):
+            count += piece.content != b"" and piece.end.number != layout.header
+    return count
 
 
 def _put(system: ManifestSystem, path: Path, body: bytes) -> SentManifest:

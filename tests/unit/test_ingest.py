@@ -286,9 +286,10 @@ def test_every_file_that_was_not_stored_is_shown_with_its_reason_and_failures_la
         ("a.json", b'[{"url": "https://a/b.jpg"}, {"url": "https://a/c.jpg"}]', 2),
         ("a.json", b'{"url": "https://a/b.jpg"}', 1),
         ("a.json", b"[", 0),
+        ("a.tsv", "name\turl\r\nb.jpg\thttps://a/b.jpg\r\n".encode("utf-16"), 1),
     ],
 )
-def test_a_manifests_lines_are_counted_as_the_system_reads_them(name: str, body: bytes, lines: int) -> None:
+def test_the_pictures_of_a_manifest_are_counted_at_most(name: str, body: bytes, lines: int) -> None:
     assert manifest_files.count_lines(Path(name), body) == lines
 
 
