@@ -93,7 +93,8 @@ def test_the_logs_show_the_way_of_an_upload_through_the_functions(cloud: Cloud, 
     assert followed.stderr
     assert "target: local" in followed.stderr.readline()
     assert "Ctrl-C ends this" in followed.stderr.readline()
-    uploaded = system.upload(f"{system.endpoints.photos}astronaut.jpg", "logged.jpg", refresh="true")
+    uploaded = system.upload(f"{system.endpoints.photos}astronaut.jpg", "logged.jpg")
+    assert uploaded.ok, uploaded.text
     request_id = uploaded.json()["request_id"]
     wait_for(lambda: system.documents("logged.jpg") and system.is_idle())
 

@@ -33,7 +33,7 @@ def test_five_planted_faults_are_named_and_a_healthy_deployment_has_none(cloud: 
     assert "Project" in found["mapping"]
     assert found["bucket"] == "the image bucket does not announce s3:ObjectRemoved:*"
     assert found["e-mail"] == "nobody is subscribed to results any more"
-    assert "✗ dead letters: Index: 1 message\n    → `sightline redrive Index` shows why" in shown
+    assert "✗ dead letters: Index: 1 message\n    → `sightline redrive Index` shows the reasons" in shown
     assert shown.endswith("5 findings\n")
     assert findings(cloud) == {}
 
