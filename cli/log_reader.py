@@ -12,13 +12,17 @@ LATE = timedelta(seconds=30)
 
 
 class LogReader:
-    """Reads lines that were written from `start` on. `text` limits them to lines that hold it."""
+    """Reads lines that were written from `start` on.
 
-    def __init__(self, logs: Any, functions: Sequence[Function], start: datetime, text: str | None) -> None:
+    `pattern` is a filter pattern of CloudWatch Logs. It saves reading; callers still have to compare, as the embedded
+    cloud ignores patterns of JSON.
+    """
+
+    def __init__(self, logs: Any, functions: Sequence[Function], start: datetime, pattern: str = "") -> None:
         self._logs = logs
         self._functions = functions
         self._start = start
-        self._pattern = {"filterPattern": f'"{text}"'} if text else {}
+        self._pattern = {"filterPattern": pattern} if pattern else {}
         self._seen: dict[tuple[str, str], int] = {}
 
     def read_new(self) -> list[LogEntry]:

@@ -20,6 +20,8 @@ class WorkQueue:
     name: str
     url: str
     arn: str
+    waiting: int
+    in_flight: int
     dead_letters_url: str
     dead_letters_arn: str
     dead_letters: int
@@ -38,8 +40,10 @@ def work_queues(target: Target) -> list[WorkQueue]:
     for arn, found in attributes.items():
         if "RedrivePolicy" in found:
             dead = json.loads(found["RedrivePolicy"])["deadLetterTargetArn"]
+            waiting = int(found["ApproximateNumberOfMessages"])
+            in_flight = int(found["ApproximateNumberOfMessagesNotVisible"])
             count = int(attributes[dead]["ApproximateNumberOfMessages"])
-            queues.append(WorkQueue(names[arn], urls[arn], arn, urls[dead], dead, count))
+            queues.append(WorkQueue(names[arn], urls[arn], arn, waiting, in_flight, urls[dead], dead, count))
     return queues
 
 

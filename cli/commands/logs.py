@@ -63,8 +63,9 @@ def command(
             raise CorrelationIdError(f"{correlation_id!r} is not a correlation id; `sightline show` prints an image's")
         found = open_target(target)
         functions = choose_functions(deployed_functions(found), function or [])
+        pattern = f'"{correlation_id}"' if correlation_id else ""
         start = datetime.now(UTC) - timedelta(minutes=minutes or 0)
-        reader = LogReader(found.client("logs"), functions, start, correlation_id)
+        reader = LogReader(found.client("logs"), functions, start, pattern)
         colors = {each.name: COLORS[number % len(COLORS)] for number, each in enumerate(functions)}
 
         def show_new() -> None:

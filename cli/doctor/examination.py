@@ -14,6 +14,7 @@ from cli.doctor.notifications import check_notifications
 from cli.doctor.queues import check_dead_letters, check_mappings, check_queues
 from cli.doctor.quotas import check_lambda_quota, check_rekognition_quota
 from cli.doctor.receivers import check_receivers, check_secrets
+from cli.doctor.retries import check_retries
 from cli.doctor.stacks import check_stacks
 from cli.stacks import names_no_stack
 from cli.target import MissingOutputError, Target
@@ -27,6 +28,7 @@ CHECKS: dict[str, Callable[[Deployment], Iterator[Finding]]] = {
     "mapping": check_mappings,
     "budget": check_budget,
     "queue": check_queues,
+    "retries": check_retries,
     "dead letters": check_dead_letters,
     "Rekognition's quota": check_rekognition_quota,
     "Lambda's quota": check_lambda_quota,

@@ -43,20 +43,17 @@ def check_mappings(deployment: Deployment) -> Iterator[Finding]:
 
 def check_queues(deployment: Deployment) -> Iterator[Finding]:
     """Report the number and age of each queue's messages."""
-    sqs, total = deployment.client("sqs"), 0
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    total = 0
     for queue in work_queues(deployment.target):
-        attributes = sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=names)["Attributes"]
-        waiting, in_flight = (int(attributes[name]) for name in names)
         age = _age(deployment, queue.arn.rpartition(":")[2]) if deployment.is_on_aws else None
-        total += waiting + in_flight
-        text = f"{queue.name}: {waiting:,} waiting, {in_flight:,} being handled"
+        total += queue.waiting + queue.in_flight
+        text = f"{queue.name}: {queue.waiting:,} waiting, {queue.in_flight:,} being handled"
         if age and age > MAX_AGE:
             yield problem(
                 f"{text}; the oldest is {age} old",
                 "if no other finding explains it, more arrives than is handled, or messages fail: docs/operations.md",
             )
-        elif waiting + in_flight:
+        elif queue.waiting + queue.in_flight:
             yield good(text)
     if not total:
         yield good("all are empty")

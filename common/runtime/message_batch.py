@@ -75,10 +75,12 @@ class MessageBatch(BatchProcessor):
     def failure_handler(self, record: SQSRecord, exception: Any) -> Any:
         """Called by Powertools where a handler raised, in the thread of that message."""
         error: BaseException = exception[1]
-        delay = backoff(int(record.attributes.approximate_receive_count))
+        receives = int(record.attributes.approximate_receive_count)
+        delay = backoff(receives)
         if isinstance(error, RetryLaterError):
             delay = error.seconds
-            logger.info("message waits", extra={"message_id": record.message_id, "reason": str(error)})
+            extra = {"message_id": record.message_id, "reason": str(error), "receives": receives}
+            logger.info("message waits", extra=extra)
         else:
             metrics.count("MessagesFailed")
             logger.error(
@@ -86,6 +88,7 @@ class MessageBatch(BatchProcessor):
                 extra={
                     "message_id": record.message_id,
                     "reason": f"{type(error).__name__}: {error}",
+                    "receives": receives,
                     "tried_seconds": tried_seconds(record),
                     "retry_seconds": delay,
                     "stack": "".join(traceback.format_exception(error)),

@@ -149,5 +149,5 @@ def test_lines_of_the_same_time_and_text_are_shown_for_each_stream(system: None)
     for stream in ("one", "two"):
         event = {"timestamp": int(start.timestamp() * 1000) + 1, "message": json.dumps(line("same"))}
         boto3.client("logs").put_log_events(logGroupName="deliver-logs", logStreamName=stream, logEvents=[event])
-    reader = LogReader(boto3.client("logs"), FUNCTIONS, start, None)
+    reader = LogReader(boto3.client("logs"), FUNCTIONS, start)
     assert [len(reader.read_new()) for _ in range(3)] == [2, 0, 0]
