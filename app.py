@@ -1,9 +1,9 @@
-"""Composes the three stacks; everything else has a home in one of the folders."""
+"""Compose the three stacks."""
 
 import os
 from typing import Any
 
-from aws_cdk import Annotations, App, Environment, Validations
+from aws_cdk import Annotations, App, Environment, Stack, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from api.infrastructure import APIStack
@@ -14,13 +14,13 @@ from recognition.infrastructure import RekognitionStack
 
 
 def build_app(context: dict[str, Any] | None = None) -> App:
-    """Make the app from CDK's context; tests pass their own.
+    """Create the app from CDK's context, or from the context of a test.
 
     Raises:
-        SettingsError: a setting is misspelt or has a value it cannot take.
+        SettingsError: a setting is misspelt or invalid.
     """
     app = App(context=context)
-    # The CDK CLI names the Region in CDK_DEFAULT_REGION, as cli/account.py finds it; quotas depend on it.
+    # The CDK CLI sets CDK_DEFAULT_REGION. Quotas depend on the Region.
     region = {"region": os.environ["CDK_DEFAULT_REGION"]} if "CDK_DEFAULT_REGION" in os.environ else {}
     settings = Settings.from_context({**region, **app.node.get_all_context()})
     environment = Environment(region=settings.region) if settings.region else None
@@ -50,21 +50,25 @@ def build_app(context: dict[str, Any] | None = None) -> App:
         settings=settings,
     )
 
-    # On a stack, because what is said of the app itself is left out of the assembly.
+    _warn(api, settings)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    return app
+
+
+def _warn(stack: Stack, settings: Settings) -> None:
+    """Warn of settings that are dangerous. The assembly leaves out annotations of the app itself."""
     if settings.auth == "none":
-        Annotations.of(api).add_warning_v2("sightline:auth", "auth=none: anybody may upload, list and read pictures")
+        Annotations.of(stack).add_warning_v2("sightline:auth", "auth=none: anybody may upload, list and read pictures")
     if settings.private_sources:
-        Annotations.of(api).add_warning_v2(
+        Annotations.of(stack).add_warning_v2(
             "sightline:private_sources",
             f"private_sources: the upload API may fetch from {', '.join(settings.private_sources)}",
         )
     if settings.monthly_budget_usd and settings.region not in {None, prices.REGION}:
-        Annotations.of(api).add_warning_v2(
+        Annotations.of(stack).add_warning_v2(
             "sightline:monthly_budget_usd",
             f"monthly_budget_usd: calls are counted at {prices.REGION}'s prices, and {settings.region} has its own",
         )
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    return app
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The APIs' descriptions (OpenAPI 3.1), made from their code when it changes: `make openapi`.
+"""Generate the APIs' descriptions (OpenAPI 3.1) from their code: `make openapi`.
 
-Calls and query parameters come from the handlers' own declarations, by which requests are read; the schemas of answers
-from types. The functions only hand the files out, so that nothing of this is imported when they start.
+Calls and query parameters come from the handlers' declarations, which also read the requests. The schemas of answers
+come from types. The functions only serve the generated files, so they import nothing of this module.
 """
 
 import json
@@ -20,21 +20,21 @@ from common.api_reference import with_reference
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICES = ("api", "recognition", "integration")
-"""The folders that describe an API in `openapi.py`, for the handler in `runtime/`."""
+"""The folders with an API. Each describes it in `openapi.py`."""
 
 Method = Literal["get", "post", "delete"]
 NEXT = {"description": 'Where there is more: `<…>; rel="next"`, relative to the call.', "schema": {"type": "string"}}
 
 
 class Problem(TypedDict):
-    """What is wrong: for programs and for people."""
+    """An error: a code for programs and a message for people."""
 
     code: str
     message: str
 
 
 class ErrorAnswer(TypedDict):
-    """Every answer that is no success."""
+    """The answer to every request that failed."""
 
     error: Problem
     request_id: str
@@ -42,7 +42,7 @@ class ErrorAnswer(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """What a call answers, by status; whether it does so in pages, or needs no key."""
+    """The answers of a call by status. `paged` calls answer with a Link header, `open` calls need no key."""
 
     answers: Mapping[HTTPStatus, Any]
     errors: tuple[HTTPStatus, ...] = ()
@@ -52,7 +52,7 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """An API: the module of its handler, and its calls by method and path as in OpenAPI."""
+    """An API: the module of its handler, and its calls by method and path."""
 
     title: str
     module: str
@@ -61,10 +61,10 @@ class Service:
 
 
 def describe(service: Service) -> dict[str, Any]:
-    """The description.
+    """Return the OpenAPI description of a service.
 
     Raises:
-        LookupError: the handler has a call that is not described, or the other way round.
+        LookupError: the handler and the description have different calls.
     """
     routes = {_operation(route.method, route.rule): route.func for route in _routes(service)}
     if missing := routes.keys() ^ service.calls.keys():
@@ -77,26 +77,12 @@ def describe(service: Service) -> dict[str, Any]:
     schemas = {kind: schema for (kind, _), schema in found.items()}
     paths: dict[str, Any] = {}
     for (method, path), call in service.calls.items():
-        function = routes[method, path]
-        operation: dict[str, Any] = {
-            "operationId": function.__name__,
-            "summary": function.__doc__.partition("\n")[0],
-            "parameters": [_path_parameter(name, service) for name in re.findall(r"{(\w+)}", path)]
-            + [_query_parameter(parameter) for parameter in function.parameters],
-            "responses": _responses(call, function.body, schemas),
-        }
-        if call.open:
-            operation["security"] = []
-        if function.body:
-            operation["requestBody"] = {
-                "required": True,
-                "content": {"application/json": {"schema": _object(function.body)}},
-            }
-        paths.setdefault(path, {})[method] = operation
+        path_parameters = [_path_parameter(name, service) for name in re.findall(r"{(\w+)}", path)]
+        paths.setdefault(path, {})[method] = _operation_object(routes[method, path], call, path_parameters, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": service.title, "version": "1"},
-        "servers": [{"url": ".", "description": "where this description is"}],
+        "servers": [{"url": ".", "description": "the address of this description"}],
         "security": [{"key": []}],
         "paths": paths,
         "components": {
@@ -104,6 +90,25 @@ def describe(service: Service) -> dict[str, Any]:
             "schemas": definitions.get("$defs", {}),
         },
     }
+
+
+def _operation_object(
+    function: Any, call: Call, path_parameters: list[dict[str, Any]], schemas: Mapping[Any, Any]
+) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": function.__name__,
+        "summary": function.__doc__.partition("\n")[0],
+        "parameters": [*path_parameters, *(_query_parameter(parameter) for parameter in function.parameters)],
+        "responses": _responses(call, function.body, schemas),
+    }
+    if call.open:
+        operation["security"] = []
+    if function.body:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": _object(function.body)}},
+        }
+    return operation
 
 
 def _routes(service: Service) -> list[Any]:
@@ -157,7 +162,7 @@ def _responses(call: Call, body: Any, schemas: Mapping[Any, Any]) -> dict[str, A
     responses = {str(int(status)): response(status, schemas[kind]) for status, kind in call.answers.items()}
     if call.paged:
         responses["200"]["headers"] = {"Link": NEXT}
-    # What a call does not take; those of API Gateway: no key or a wrong one, too many calls; and our own faults.
+    # An invalid call; API Gateway's own (no or a wrong key, too many calls); and our own faults.
     common = {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}
     common |= {HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.GATEWAY_TIMEOUT}
     for status in sorted({*call.errors, *common, *([HTTPStatus.UNSUPPORTED_MEDIA_TYPE] if body else [])}):
@@ -166,7 +171,7 @@ def _responses(call: Call, body: Any, schemas: Mapping[Any, Any]) -> dict[str, A
 
 
 def descriptions() -> dict[Path, str]:
-    """The files as they should be: path -> text."""
+    """Return the current descriptions: path -> text."""
     made = {}
     for folder in SERVICES:
         service = import_module(f"{folder}.openapi").SERVICE
@@ -185,4 +190,4 @@ def files() -> dict[Path, str]:
 if __name__ == "__main__":
     for path, text in files().items():
         path.write_text(text)
-        print(path.relative_to(ROOT))  # noqa: T201 - says what it wrote
+        print(path.relative_to(ROOT))  # noqa: T201 - the program's output

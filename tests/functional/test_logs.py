@@ -94,6 +94,30 @@ def test_uploads_whether_stored_refused_or_failed(
     assert {line["correlation_id"] for line in lines()} == {REQUEST_ID}
 
 
+def index_and_mail(
+    documents: list[str],
+    tables: dict[str, str],
+    s3: S3,
+    topic: Topic,
+    context: Context,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Give published documents to the other two consumers."""
+    for name, table in {
+        "CLASSIFICATIONS_TABLE": "classifications",
+        "LABEL_INDEX_TABLE": "labelindex",
+        "LABEL_COUNTS_TABLE": "labelcounts",
+        "PROJECTIONS_TABLE": "projections",
+    }.items():
+        monkeypatch.setenv(name, tables[table])
+    monkeypatch.setenv("RESULTS_BUCKET", s3.bucket)
+    monkeypatch.setenv("EMAIL_TOPIC_ARN", topic.arn)
+    caches.clear_all()
+    for document in documents:  # one by one: moto's transactions are not made for threads
+        assert failed(dict(update_index.handler(sqs_event(document), context))) == []  # type: ignore[arg-type]
+    assert failed(dict(send_email.handler(sqs_event(*documents), context))) == []  # type: ignore[arg-type]
+
+
 def test_one_id_is_in_all_that_is_said_of_an_upload(
     lines: Callable[[], list[Any]],
     source: Source,
@@ -108,7 +132,7 @@ def test_one_id_is_in_all_that_is_said_of_an_upload(
     context: Context,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """From the call's answer to the delivery; a batch's other messages have ids of their own."""
+    """The id of a call is in all log lines until the delivery. Other messages of a batch have their own ids."""
     request_id = upload(f"{source.address}/png").document["request_id"]
     head = boto3.client("s3").head_object(Bucket=s3.bucket, Key="a.jpg")
     assert head["Metadata"]["correlation-id"] == request_id
@@ -133,20 +157,7 @@ def test_one_id_is_in_all_that_is_said_of_an_upload(
     items = boto3.client("dynamodb").scan(TableName=desk.tables["deliveries"])["Items"]
     assert {item["image"]["S"]: item["correlation_id"]["S"] for item in items} == ids
 
-    for name, table in {
-        "CLASSIFICATIONS_TABLE": "classifications",
-        "LABEL_INDEX_TABLE": "labelindex",
-        "LABEL_COUNTS_TABLE": "labelcounts",
-        "PROJECTIONS_TABLE": "projections",
-    }.items():
-        monkeypatch.setenv(name, tables[table])
-    monkeypatch.setenv("RESULTS_BUCKET", s3.bucket)
-    monkeypatch.setenv("EMAIL_TOPIC_ARN", labels_topic.arn)
-    caches.clear_all()
-    for document in documents:  # one by one: moto's transactions are not made for threads
-        assert failed(dict(update_index.handler(sqs_event(document), context))) == []  # type: ignore[arg-type]
-    assert failed(dict(send_email.handler(sqs_event(*documents), context))) == []  # type: ignore[arg-type]
-
+    index_and_mail(documents, tables, s3, labels_topic, context, monkeypatch)
     said = lines()
     of_a = [line["message"] for line in said if line.get("correlation_id") == request_id]
     assert of_a == [

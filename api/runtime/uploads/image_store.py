@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,18 @@ class ImageStore:
                 **({REFRESH: str(uuid.uuid4())} if refresh else {}),
             },
         )
+        same = self._put_new(put, name, body, digest)
+        if same is None:
+            return True
+        if same and not refresh:
+            return False
+        if not same and not overwrite:
+            raise NameTakenError(name)
+        put()
+        return True
+
+    def _put_new(self, put: Callable[..., object], name: str, body: bytes, digest: str) -> bool | None:
+        """Store a picture under a free name. Returns None, or whether the taken name holds the same bytes."""
         for last in (False, True):
             try:
                 put(IfNoneMatch="*")
@@ -77,20 +90,14 @@ class ImageStore:
                 if error.response["Error"]["Code"] not in REFUSED_CONDITION:
                     raise
             else:
-                return True
+                return None
             try:
-                same = self._holds(name, body, digest)
-                break
+                return self._holds(name, body, digest)
             except ClientError as error:
                 # The object was deleted between the two calls, or another write has not finished.
                 if last or not stored_content.is_missing(error):
                     raise
-        if same and not refresh:
-            return False
-        if not same and not overwrite:
-            raise NameTakenError(name)
-        put()
-        return True
+        raise AssertionError  # the loop returns or raises
 
     def _holds(self, name: str, body: bytes, digest: str) -> bool:
         head = self.s3.head_object(Bucket=self.bucket, Key=name)
