@@ -32,7 +32,9 @@ from benchmarks.pipeline import (
 )
 from cli.queues import work_queues
 from cli.target import local_target
-from local.cloud import Cloud, CloudError, Endpoints
+from local.cloud import Cloud
+from local.endpoints import Endpoints
+from local.errors import CloudError
 
 ANSWER_SECONDS = 120
 """How long a first call may take: on few processors many workers start at once."""

@@ -31,7 +31,9 @@ import psutil
 import requests
 from PIL import Image
 
-from local.cloud import Cloud, CloudError, Endpoints
+from local.cloud import Cloud
+from local.endpoints import Endpoints
+from local.errors import CloudError
 
 WORKSHOP = Path(__file__).parent / "workshop"
 OUR_HANDLER = "recognition.runtime.recognize_images.handler"
@@ -57,9 +59,10 @@ class BenchmarkError(RuntimeError):
 
 
 class BlindCloud(Cloud):
-    """An embedded cloud whose Rekognition answers without looking: what is around it is measured."""
+    """An embedded cloud with a Rekognition that answers without looking: the benchmarks measure the rest."""
 
-    def _model_options(self) -> list[str]:
+    def model_options(self) -> list[str]:
+        """Return the options of the blind engine."""
         return ["--engine", "blind"]
 
 

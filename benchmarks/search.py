@@ -31,7 +31,9 @@ import requests
 
 from benchmarks.pipeline import BlindCloud, stopped
 from common.runtime.recognition_event import Label, image_id
-from local.cloud import Cloud, CloudError, Endpoints
+from local.cloud import Cloud
+from local.endpoints import Endpoints
+from local.errors import CloudError
 from recognition.runtime.index.index_writer import IndexWriter
 from recognition.runtime.records.image_records import ImageRecord, to_item
 

@@ -170,8 +170,7 @@ def _ended_processes() -> list[str]:
     """Return the names of the embedded cloud's processes that are not alive."""
     from local.processes import Processes  # noqa: PLC0415 - psutil comes with the embedded cloud
 
-    started = json.loads(PROCESSES.read_text()) if PROCESSES.exists() else {"all processes": None}
-    return sorted(started.keys() - Processes(LOCAL_FOLDER).running().keys())
+    return Processes(LOCAL_FOLDER).ended() if PROCESSES.exists() else ["all processes"]
 
 
 def local_target(endpoints: dict[str, str]) -> Target:

@@ -1,4 +1,4 @@
-"""Background processes that outlive the command that started them, and are stopped by another."""
+"""Background processes that outlive the command that started them. Another command stops them."""
 
 import json
 import os
@@ -7,46 +7,49 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 SAVING = "emulator"
-"""The only process that has something to save at its end."""
+"""The only process that saves state before it ends."""
 
 GRACE_SECONDS = 30.0
-"""How long saving may take, as what it does not save is gone: a second as a rule, several where others are busy."""
+"""The time limit for saving. State that is not saved is lost. Saving takes a second, or several on a busy machine."""
 
 
 class Processes:
-    """The processes of one embedded cloud, remembered in a file by id and start time (ids are used again)."""
+    """The processes of one embedded cloud. A file registers their ids and, as ids are reused, their start times."""
 
     def __init__(self, folder: Path) -> None:
         self.register = folder / "processes.json"
         self.logs = folder / "logs"
 
     def log(self, name: str) -> Path:
-        """Return the file that takes what a process prints."""
+        """Return the file that holds a process's output."""
         return self.logs / f"{name}.log"
 
     def start(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
         """Start `python <command>` in the background."""
-        self._start(name, [sys.executable, *command], environment, None)
+        self._start(name, [sys.executable, *command], environment, None, ends=False)
 
-    def run(self, name: str, command: list[str], environment: Mapping[str, str], folder: Path) -> int:
-        """Run a command to its end. Returns its exit code.
+    def begin(self, name: str, command: list[str], environment: Mapping[str, str], folder: Path) -> "RunningCommand":
+        """Begin to run a command that ends by itself.
 
         If this process ends before the command does, `stop` ends the command.
         """
-        code = self._start(name, command, environment, folder).wait()
+        return RunningCommand(self, name, self._start(name, command, environment, folder, ends=True))
+
+    def forget(self, name: str) -> None:
+        """Remove a process that has ended from the register."""
         self._write({other: entry for other, entry in self._read().items() if other != name})
-        return code
 
     def _start(
-        self, name: str, command: list[str], environment: Mapping[str, str], folder: Path | None
+        self, name: str, command: list[str], environment: Mapping[str, str], folder: Path | None, *, ends: bool
     ) -> subprocess.Popen[bytes]:
-        """Start a process in a session of its own, so that Ctrl-C reaches only the command that waits for it."""
+        """Start a process in its own session, so that Ctrl-C reaches only the command that waits for it."""
         self.logs.mkdir(parents=True, exist_ok=True)
         with self.log(name).open("wb") as log:
             process = subprocess.Popen(  # noqa: S603 - our own commands
@@ -58,12 +61,17 @@ class Processes:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        entry = {"pid": process.pid, "started": psutil.Process(process.pid).create_time()}
+        entry = {"pid": process.pid, "started": psutil.Process(process.pid).create_time(), "ends": ends}
         self._write({**self._read(), name: entry})
         return process
 
+    def ended(self) -> list[str]:
+        """Return the names of the services that were started and are not alive, although nothing stopped them."""
+        services = {name for name, entry in self._read().items() if not entry.get("ends")}
+        return sorted(services - self.running().keys())
+
     def running(self) -> dict[str, psutil.Process]:
-        """Return those that are alive."""
+        """Return the processes that are alive, by their names."""
         found = {}
         for name, entry in self._read().items():
             with suppress(psutil.NoSuchProcess):
@@ -73,7 +81,7 @@ class Processes:
         return found
 
     def stop(self, say: Callable[[str], None], *, save: bool) -> None:
-        """Stop all of them. With `save` the emulator gets the time to save its state."""
+        """Stop all processes. With `save`, give the emulator time to save its state."""
         processes = self.running()
         family = {name: [process, *_children(process)] for name, process in processes.items()}
         emulator = processes.get(SAVING) if save else None
@@ -86,14 +94,14 @@ class Processes:
         if emulator:
             _wait(emulator, GRACE_SECONDS)
             if _is_alive(emulator):
-                say(f"{SAVING} did not end within {GRACE_SECONDS:.0f} s, and was killed")
-            _kill(family[SAVING])  # it ends its workers itself, unless it was killed
+                say(f"{SAVING} did not end within {GRACE_SECONDS:.0f} s and was killed")
+            _kill(family[SAVING])  # the emulator ends its workers itself, unless it was killed
         self.register.unlink(missing_ok=True)
 
     def _read(self) -> dict[str, dict[str, Any]]:
         try:
             entries: dict[str, dict[str, Any]] = json.loads(self.register.read_text())
-        except (OSError, ValueError):  # not there, or damaged by a crash
+        except (OSError, ValueError):  # missing, or damaged by a crash
             return {}
         return entries
 
@@ -103,8 +111,23 @@ class Processes:
         temporary.replace(self.register)
 
 
+@dataclass(frozen=True)
+class RunningCommand:
+    """A command that ends by itself."""
+
+    processes: Processes
+    name: str
+    process: subprocess.Popen[bytes]
+
+    def wait(self) -> int:
+        """Wait for the end of the command. Returns its exit code."""
+        code = self.process.wait()
+        self.processes.forget(self.name)
+        return code
+
+
 def _is_alive(process: psutil.Process) -> bool:
-    """Return False for zombies as well: a process whose parent has gone may stay one for a while."""
+    """Return True if a process runs. A zombie does not: it can remain for a while after its parent has gone."""
     try:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

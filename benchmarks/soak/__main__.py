@@ -31,7 +31,9 @@ from benchmarks.soak.load import Load
 from benchmarks.soak.sampling import Sampler, percentiles, plot, slope, write_csv
 from cli.queues import work_queues
 from cli.target import LOCAL_FOLDER, local_target
-from local.cloud import Cloud, CloudError, Endpoints
+from local.cloud import Cloud
+from local.endpoints import Endpoints
+from local.errors import CloudError
 from tests.local.onnx_models import colour_classifier
 
 CALLERS = 4

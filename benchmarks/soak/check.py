@@ -9,7 +9,8 @@ from typing import Any
 import requests
 
 from benchmarks.soak.load import COLOURS, Load
-from local.cloud import Cloud, Endpoints
+from local.cloud import Cloud
+from local.endpoints import Endpoints
 from recognition.runtime.records.image_records import ImageRecord
 from tests.derived import Derived, expected, found, items, stored_records
 

@@ -10,7 +10,8 @@ from typing import Any
 import psutil
 import requests
 
-from local.cloud import Cloud, Endpoints
+from local.cloud import Cloud
+from local.endpoints import Endpoints
 
 TIMEOUT_SECONDS = 10
 BATCH = 10

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import requests
 from PIL import Image
 
-from local.cloud import Endpoints
+from local.endpoints import Endpoints
 
 PATIENCE_SECONDS = 40
 COLOURS = {"red": (200, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 200), "dark": (10, 10, 10)}

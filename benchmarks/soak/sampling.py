@@ -15,7 +15,8 @@ from PIL import Image
 
 from benchmarks.soak.faults import workers
 from benchmarks.soak.load import Call
-from local.cloud import Cloud, Endpoints
+from local.cloud import Cloud
+from local.endpoints import Endpoints
 
 MB = 1024 * 1024
 LEAST_POINTS = 10

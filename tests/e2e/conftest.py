@@ -19,7 +19,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 from cli.api_keys import usage_plans
 from cli.stacks import Stacks
-from local.cloud import Cloud, Endpoints
+from local.cloud import Cloud
+from local.endpoints import Endpoints
 from tests.conftest import ROOT
 from tests.local.onnx_models import colour_classifier, spot_detector
 from tests.source_server import Source, serve

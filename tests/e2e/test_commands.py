@@ -278,6 +278,6 @@ def assert_nothing_is_left(folder: Path) -> None:
     left = [p for p in psutil.process_iter(["environ"]) if str(folder) in (p.info["environ"] or {}).get("TMPDIR", "")]
     assert left == []
     if (folder / "ports.json").exists():
-        for port in Cloud(folder, say=print)._ports().values():
+        for port in Cloud(folder, say=print).ports().values():
             with socket.socket() as probe:
                 assert probe.connect_ex(("127.0.0.1", port)) != 0

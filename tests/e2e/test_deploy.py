@@ -15,12 +15,13 @@ from tests.conftest import ROOT
 def account(tmp_path: Path) -> Iterator[tuple[Cloud, dict[str, str]]]:
     """A cloud into which nothing was deployed, and the environment of somebody with credentials for it."""
     empty = Cloud(tmp_path, say=print)
-    ports = empty._choose_ports()
-    (tmp_path / "tmp").mkdir()
-    empty._start_services(ports)
+    services = empty.services(empty.choose_ports())
+    services.prepare()
+    services.start(empty.model_options())
+    services.wait_until_ready()
     # Nobody is there to be asked: the CDK CLI takes its options from CDK_… as well.
     answers = {"CDK_REQUIRE_APPROVAL": "never", "CDK_FORCE": "true"}
-    yield empty, empty._environment(ports) | answers | {"SIGHTLINE_LOCAL": str(tmp_path / "none")}
+    yield empty, services.environment() | answers | {"SIGHTLINE_LOCAL": str(tmp_path / "none")}
     empty.down()
 
 

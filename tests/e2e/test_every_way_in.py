@@ -11,7 +11,8 @@ import boto3.s3.transfer
 import pytest
 import requests
 
-from local.cloud import SOURCE_BUCKET, Cloud
+from local.cloud import Cloud
+from local.deployment import SOURCE_BUCKET
 from tests.e2e.conftest import System, wait_for
 from tests.e2e.test_commands import sightline
 from tests.source_server import Source, picture

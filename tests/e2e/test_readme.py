@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from local.cloud import SOURCE_BUCKET, Cloud
+from local.cloud import Cloud
+from local.deployment import SOURCE_BUCKET
 from tests import partner_documents
 from tests.conftest import ROOT
 from tests.e2e.api_gateway import api_gateway

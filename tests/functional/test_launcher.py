@@ -20,9 +20,13 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 import local.__main__ as launcher
-import local.cloud as cloud_module
-from local.cloud import SERVICES, Cloud, CloudError, Endpoints
+from local import ports as port_choice
+from local.cloud import Cloud
+from local.endpoints import Endpoints
+from local.errors import CloudError
+from local.ports import SERVICES
 from local.processes import Processes
+from local.terminal import STOPS
 from tests.conftest import ROOT
 
 SLEEP = ["-c", "import time; time.sleep(60)"]
@@ -47,7 +51,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def call(*arguments: str, **environment: str) -> Result:
-    before = {number: signal.getsignal(number) for number in launcher.STOPS}
+    before = {number: signal.getsignal(number) for number in STOPS}
     done = CliRunner().invoke(launcher.app, arguments, env=environment)
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -67,8 +71,8 @@ def up(folder: Path) -> Iterator[Cloud]:
     folder.mkdir()
     for name in SERVICES:
         cloud.processes.start(name, SLEEP, os.environ)
-    cloud._write("settings.json", {**cloud._settings(4000), "terminal": False})
-    cloud._write("endpoints.json", dict.fromkeys(ENDPOINTS, "http://127.0.0.1:9/"))
+    cloud.files.write("settings.json", {**cloud.requested_settings(4000), "terminal": False})
+    cloud.files.write("endpoints.json", dict.fromkeys(ENDPOINTS, "http://127.0.0.1:9/"))
     yield cloud
     cloud.processes.stop(print, save=False)
 
@@ -164,7 +168,7 @@ def test_what_it_has_is_no_reason_to_refuse(up: Cloud) -> None:
 
 
 def test_one_that_ends_with_another_terminal_is_left_to_it(up: Cloud) -> None:
-    up._write("settings.json", {**up._settings(4000), "terminal": True})
+    up.files.write("settings.json", {**up.requested_settings(4000), "terminal": True})
     with up.held():
         for command in ("up", "run"):
             assert "up already, in another terminal; nothing was changed" in call(command).output
@@ -181,29 +185,29 @@ def test_a_port_that_is_taken_is_left_and_the_others_stay(folder: Path) -> None:
     said: list[str] = []
     before = Cloud(folder, say=said.append)
     folder.mkdir()
-    ports = before._choose_ports()
-    assert before._choose_ports() == ports
+    ports = before.choose_ports()
+    assert before.choose_ports() == ports
     for name in SERVICES:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", ports[name]))
             taken.listen()
-            moved = before._choose_ports()
+            moved = before.choose_ports()
         assert {other for other in SERVICES if moved[other] != ports[other]} == {name}
         line = f"port {ports[name]} is taken by another program: {name} moves to {moved[name]}; nothing is lost"
         assert said.pop() == line
-        before._write("ports.json", ports)
+        before.files.write("ports.json", ports)
 
 
 def test_a_port_that_is_asked_for_is_taken_or_refused(folder: Path) -> None:
     folder.mkdir()
-    first = Cloud(folder, say=print)._choose_ports()
+    first = Cloud(folder, say=print).choose_ports()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
         with pytest.raises(CloudError, match=rf"LOCAL_PORT={port}: another program uses this port; choose another"):
-            Cloud(folder, say=print, port=port)._choose_ports()
-    assert Cloud(folder, say=print)._choose_ports() == first
-    moved = Cloud(folder, say=print, port=first["partner"])._choose_ports()
+            Cloud(folder, say=print, port=port).choose_ports()
+    assert Cloud(folder, say=print).choose_ports() == first
+    moved = Cloud(folder, say=print, port=first["partner"]).choose_ports()
     assert moved["emulator"] == first["partner"] != moved["partner"]
 
 
@@ -213,7 +217,7 @@ def test_the_saved_state_names_the_port_that_there_is(folder: Path) -> None:
     saved = json.dumps({queue: {"url": queue, "body": "see http://localhost:4000/index.html, localhost:4000"}})
     (folder / "state" / "sqs.json").write_text(saved)
     for port in (4001, 4001, 4000):
-        Cloud(folder, say=print)._move_state(port)
+        Cloud(folder, say=print).files.point_queues_to(port)
         found = json.loads((folder / "state" / "sqs.json").read_text())
         [(name, entry)] = found.items()
         assert name == entry["url"] == f"http://localhost:{port}/000000000000/Queue"
@@ -227,7 +231,7 @@ def test_a_damaged_document_of_the_folder_is_as_one_that_is_missing(folder: Path
     cloud = Cloud(folder, say=print)
     assert cloud.endpoints() is None
     assert not cloud.is_orphan()
-    assert set(cloud._choose_ports()) == set(SERVICES)
+    assert set(cloud.choose_ports()) == set(SERVICES)
 
 
 def test_what_a_start_that_did_not_end_wrote_is_removed_and_saved_state_is_kept(folder: Path) -> None:
@@ -237,10 +241,10 @@ def test_what_a_start_that_did_not_end_wrote_is_removed_and_saved_state_is_kept(
         (folder / name / "file").write_text("")
     (folder / "deployed.json").write_text("{}")
     (folder / "state" / "cloudformation.json").write_text("{}")
-    cloud._discard_unfinished()
+    cloud.files.discard_unfinished_start()
     assert (folder / "s3" / "file").exists()
     (folder / "state" / "cloudformation.json").unlink()
-    cloud._discard_unfinished()
+    cloud.files.discard_unfinished_start()
     assert [path.name for path in folder.iterdir()] == []
 
 
@@ -268,7 +272,7 @@ import os, sys
 from pathlib import Path
 from local.processes import Processes
 nested = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
-Processes(Path({str(folder)!r})).run("deploy", [sys.executable, "-c", nested], os.environ, Path("/"))
+Processes(Path({str(folder)!r})).begin("deploy", [sys.executable, "-c", nested], os.environ, Path("/")).wait()
 """
     waiting = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
     processes = Processes(folder)
@@ -284,7 +288,8 @@ Processes(Path({str(folder)!r})).run("deploy", [sys.executable, "-c", nested], o
 def test_a_command_that_ended_is_not_remembered(folder: Path) -> None:
     folder.mkdir()
     processes = Processes(folder)
-    assert processes.run("deploy", [sys.executable, "-c", "print('said'); exit(3)"], os.environ, Path("/")) == 3
+    command = processes.begin("deploy", [sys.executable, "-c", "print('said'); exit(3)"], os.environ, Path("/"))
+    assert command.wait() == 3
     assert processes.log("deploy").read_text() == "said\n"
     assert json.loads(processes.register.read_text()) == {}
 
@@ -333,12 +338,12 @@ def test_what_is_printed_works_where_make_was_called(
 
 def test_no_two_services_get_one_port(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The system may offer a port again that nothing listens on yet."""
-    offered = iter([first := cloud_module._any_port(), first, *(cloud_module._any_port() for _ in range(8))])
-    monkeypatch.setattr(cloud_module, "_any_port", lambda: next(offered))
+    offered = iter([first := port_choice._offered_port(), first, *(port_choice._offered_port() for _ in range(8))])
+    monkeypatch.setattr(port_choice, "_offered_port", lambda: next(offered))
     cloud = Cloud(folder, say=print)
     folder.mkdir()
-    ports = cloud._choose_ports()
+    ports = cloud.choose_ports()
     assert len(set(ports.values())) == len(SERVICES)
 
-    cloud._write("ports.json", ports | {"photos": ports["rekognition"]})
-    assert len(set(cloud._choose_ports().values())) == len(SERVICES)
+    cloud.files.write("ports.json", ports | {"photos": ports["rekognition"]})
+    assert len(set(cloud.choose_ports().values())) == len(SERVICES)

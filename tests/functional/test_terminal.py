@@ -13,8 +13,8 @@ from tests.conftest import ROOT
 
 COMMAND = """
 import sys, time
-from local.__main__ import _own_terminal
-with _own_terminal():
+from local.terminal import own_terminal
+with own_terminal():
     try:
         print("up", flush=True)
         time.sleep(60)

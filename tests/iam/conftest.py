@@ -10,7 +10,8 @@ from typing import Any
 import boto3
 import pytest
 
-from local.cloud import TRUST, Cloud
+from local.cloud import Cloud
+from local.services import TRUST
 from tests.e2e.conftest import RECEIVERS, System
 from tests.local.onnx_models import colour_classifier
 from tests.source_server import Source, serve

@@ -20,7 +20,8 @@ from benchmarks.soak.check import Look, violations
 from benchmarks.soak.load import Load
 from benchmarks.soak.sampling import Sampler
 from common.runtime.recognition_event import Label
-from local.cloud import Cloud, Endpoints
+from local.cloud import Cloud
+from local.endpoints import Endpoints
 from recognition.runtime.records.image_records import ImageRecord
 from tests.derived import Derived, expected
 
@@ -125,7 +126,8 @@ def test_the_workshops_handler_takes_one_message_after_the_other(
 def test_functions_are_read_from_a_template() -> None:
     assets = {"layer.zip": Path("layer"), "code.zip": Path("code")}
     (function,) = cold_start.functions(TEMPLATE, assets)
-    assert (function.name, function.kind, function.statement) == ("Recognition", "queue", "import image_recognition")
+    assert (function.name, function.kind) == ("Recognition", "queue")
+    assert function.statement == "import recognition.runtime.recognize_images"
     assert function.path() == [Path("code"), Path("layer/python")]
     assert function.environment["TABLE"] == "a reference"
 

@@ -1,0 +1,113 @@
+"""Send photos through a running embedded cloud and show the results."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import requests
+from rich.console import Console
+from rich.markup import escape
+from rich.syntax import Syntax
+from rich.table import Table
+
+from local import photos
+from local.endpoints import Endpoints
+
+WAIT_SECONDS = 60
+"""The time limit for the partner's documents."""
+
+Documents = list[dict[str, str]]
+
+
+def send(console: Console, endpoints: Endpoints, folder: Path, own: Path | None) -> None:
+    """Send the user's picture, or else the sample photos, and show the results.
+
+    `folder` is the photo server's.
+    """
+    if not own:
+        _send_all(console, endpoints, {name: quote(name) for name in photos.write_samples(folder)})
+        return
+    with photos.lent(own, folder) as path:
+        _send_all(console, endpoints, {own.name: quote(path)})
+
+
+def _send_all(console: Console, endpoints: Endpoints, paths: Mapping[str, str]) -> None:
+    """Upload photos, given as names and paths on the photo server, and show the results."""
+    before = len(_documents(endpoints))
+    refusals = _upload(endpoints, paths)
+    accepted = len(paths) - len(refusals)
+    documents = _wait_for_documents(endpoints, before, accepted)
+    console.print(_result_table(endpoints, paths, refusals))
+    _show_documents(console, documents, accepted)
+
+
+def _upload(endpoints: Endpoints, paths: Mapping[str, str]) -> dict[str, str]:
+    """Upload photos through the API. Returns the reasons of refusals, by name."""
+    refusals = {}
+    for name, path in paths.items():
+        # With refresh, a photo from an earlier start is recognised again, by the current models.
+        body = {"url": endpoints.photos + path, "name": name, "overwrite": True, "refresh": True}
+        answer = requests.post(f"{endpoints.upload}/images", json=body, headers=_headers(endpoints), timeout=60)
+        if not answer.ok:
+            refusals[name] = _reason(answer)
+    return refusals
+
+
+def _result_table(endpoints: Endpoints, names: Mapping[str, str], refusals: Mapping[str, str]) -> Table:
+    table = Table("photo", "seen", "confidence", "boxes")
+    for name in names:
+        if name in refusals:
+            table.add_row(escape(name), f"[red]{escape(refusals[name])}[/red]", "", "")
+            continue
+        url = f"{endpoints.labels}/images/{quote(name)}"
+        answer = requests.get(url, headers=_headers(endpoints), timeout=30)
+        cells = _label_cells(answer.json()) if answer.ok else (escape(_reason(answer)), "", "")
+        table.add_row(escape(name), *cells)
+    return table
+
+
+def _label_cells(record: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return the labels, confidences and numbers of boxes of a record, one label on a line."""
+    labels = record["labels"]
+    seen = [record["failure"]["message"]] if record["failure"] else [label["name"] for label in labels]
+    return (
+        escape("\n".join(seen)) or "nothing that the models know",
+        "\n".join(f"{label['confidence']:.1f} %" for label in labels),
+        "\n".join(str(len(label["instances"])) for label in labels),
+    )
+
+
+def _show_documents(console: Console, documents: Sequence[Mapping[str, str]], expected: int) -> None:
+    if len(documents) < expected:
+        console.print(f"Within {WAIT_SECONDS} s the partner received {len(documents)} of {expected} documents.")
+    elif documents:
+        console.print("The partner received one document for each photo. The last one:")
+    if documents:
+        console.print(Syntax(documents[-1]["body"], "xml", background_color="default"))
+
+
+def _documents(endpoints: Endpoints) -> Documents:
+    """Return the documents that the partner has received since it was started."""
+    documents: Documents = requests.get(endpoints.partner, timeout=10).json()["deliveries"]
+    return documents
+
+
+def _wait_for_documents(endpoints: Endpoints, before: int, count: int) -> Documents:
+    """Return the documents after the first `before` as soon as there are `count` of them, or when time is up."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while len(documents := _documents(endpoints)[before:]) < count and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return documents
+
+
+def _headers(endpoints: Endpoints) -> dict[str, str]:
+    return {"x-api-key": endpoints.api_key}
+
+
+def _reason(answer: requests.Response) -> str:
+    try:
+        return str(answer.json()["error"]["message"])
+    except (ValueError, KeyError):
+        return f"{answer.status_code} {answer.reason}"

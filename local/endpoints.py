@@ -1,0 +1,62 @@
+"""The addresses and resource names of a running embedded cloud."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from cli.api_keys import newest_key
+from cli.stacks import Stacks
+from local.ports import HOST
+from local.services import Addresses
+
+Outputs = Mapping[str, Mapping[str, str]]
+"""The outputs of each stack, by the stack's name without a deployment."""
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Base URLs and resource names. `.local/endpoints.json` holds them."""
+
+    upload: str
+    labels: str
+    deliveries: str
+    api_key: str
+    aws: str
+    rekognition: str
+    partner: str
+    photos: str
+    bucket: str
+    manifests: str
+    table: str
+    gallery: str = ""
+    """Empty with auth=iam, and in files from before the gallery existed."""
+    deployment: str = ""
+    """The setting of that name."""
+
+
+def read_endpoints(addresses: Addresses, outputs: Outputs, deployment: str) -> Endpoints:
+    """Return the endpoints of the stacks with these outputs."""
+    api, recognition = outputs["APIStack"], outputs["RekognitionStack"]
+    labels = _local_url(addresses, recognition["LabelsEndpoint"])
+    return Endpoints(
+        upload=_local_url(addresses, api["UploadEndpoint"]),
+        labels=labels,
+        deliveries=_local_url(addresses, outputs["IntegrationStack"]["DeliveriesEndpoint"]),
+        api_key=newest_key(Stacks(addresses.client, deployment)) or "",  # auth=none and auth=iam have no key
+        aws=addresses.aws,
+        rekognition=addresses.url("rekognition"),
+        partner=f"{addresses.url('partner')}/",
+        photos=f"{addresses.url('photos')}/",
+        bucket=api["ImageBucketName"],
+        manifests=api["ManifestBucketName"],
+        table=recognition["ClassificationsTableName"],
+        # As on AWS, the page has another origin than the API it calls, so browsers send preflight requests.
+        gallery=f"{labels.replace(HOST, 'localhost')}/gallery" if "GalleryAddress" in recognition else "",
+        deployment=deployment,
+    )
+
+
+def _local_url(addresses: Addresses, url: str) -> str:
+    """Return the embedded cloud's URL of a REST API that has this URL on AWS."""
+    api_id = (urlsplit(url).hostname or "").partition(".")[0]
+    return f"{addresses.aws}/restapis/{api_id}/prod/_user_request_"
