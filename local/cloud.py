@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -174,11 +175,15 @@ class Cloud:
         return endpoints
 
     def _wait_for_apis(self, services: Services, endpoints: Endpoints) -> None:
-        headers = {"x-api-key": endpoints.api_key}
-        for url in (endpoints.labels, f"{endpoints.upload}?url="):
-            answer = services.wait_for("emulator", url, headers)
+        """Call a function of each API, side by side, as the first call of a function starts it."""
+
+        def wait(url: str) -> None:
+            answer = services.wait_for("emulator", url, {"x-api-key": endpoints.api_key})
             if answer.status_code >= INTERNAL_ERROR:
                 raise CloudError(f"{url} answers {answer.status_code}; see {self.processes.log('emulator')}")
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(wait, (endpoints.labels, f"{endpoints.upload}?url=")))
 
     def _stop(self) -> None:
         """Stop everything. An unfinished start leaves the state that was saved before it."""

@@ -37,9 +37,6 @@ SETTINGS = {
 }
 """The settings that replace the defaults in the embedded cloud."""
 
-ASSETS_IN_PLACE = "aws:cdk:disable-asset-staging"
-"""CDK's setting that uploads assets from the folders they were built in. Copying them takes seconds."""
-
 
 def deployed_settings(context: Mapping[str, str]) -> Settings:
     """Return the settings that a deployment with this context has.
@@ -102,9 +99,12 @@ class Deployment:
 
     def _synthesize(self) -> None:
         shutil.rmtree(self.assembly, ignore_errors=True)
-        context = {**self.context, ASSETS_IN_PLACE: "true"}
-        options = (part for name, value in context.items() for part in ("-c", f"{name}={value}"))
-        self._synthesis = self._cdk("synth", "--quiet", "--output", str(self.assembly), *options, folder=ROOT)
+        self._synthesis = self._cdk(
+            *["synth", "--quiet", "--output", str(self.assembly)],
+            "--no-staging",  # uploads the assets from where they were built; copying them takes seconds
+            *(part for name, value in self.context.items() for part in ("-c", f"{name}={value}")),
+            folder=ROOT,
+        )
 
     def _deploy(self) -> Outputs:
         self.say("cdk deploy --all …")
