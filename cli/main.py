@@ -32,7 +32,7 @@ COMMANDS = {
         "doctor": "Check the deployment and say how to fix each finding.",
         "logs": "Show the functions' logs, and follow them.",
         "redrive": "Show dead letters and move them back to their queues.",
-        "reproject": "Rebuild what is derived from the records.",
+        "reproject": "Rebuild all data that are derived from the records.",
         "usage": "Show calls to Rekognition and their cost.",
         "cost": "Estimate the monthly cost.",
         "kept": "Print the buckets and tables that a stack leaves behind.",
@@ -43,7 +43,7 @@ COMMANDS = {
 
 
 class LazyGroup(TyperGroup):
-    """Lists commands without importing them, so that `sightline --help` is fast, and imports the one that runs."""
+    """Lists commands without importing them, so that `sightline --help` is fast, and imports a command when it runs."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)

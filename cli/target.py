@@ -43,7 +43,7 @@ LOCAL_AWS = {
 
 
 class TargetName(StrEnum):
-    """Where a system runs."""
+    """The places where a system can run."""
 
     LOCAL = "local"
     AWS = "aws"

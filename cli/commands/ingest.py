@@ -20,7 +20,7 @@ from cli.output import err, fail, failing_on, out, progress_bar, say
 from cli.target import Target
 
 GOOD_OUTCOMES = {Outcome.STORED, Outcome.UNCHANGED, Outcome.SKIPPED}
-"""With any other outcome the exit code is 1."""
+"""Outcomes without an error: any other makes the exit code 1."""
 
 Item = TypeVar("Item")
 

@@ -70,9 +70,9 @@ def command(
     yes: Annotated[bool, typer.Option("--yes", help="Do it on AWS without asking.")] = False,
     target: TargetOption = None,
 ) -> None:
-    """Rebuild what is derived from the records.
+    """Rebuild all data that are derived from the records.
 
-    That is the label index, its counts, the result documents and the thumbnails.
+    These are the label index, its counts, the result documents and the thumbnails.
     """
     found = open_target(target)
     with failing_on(ReprojectError):
@@ -88,7 +88,9 @@ def _question(target: Target, places: Places, *, missing: bool) -> str:
     count = _item_count(target, places.records)
     also = "; each object that differs from its record is recognised, at Rekognition's price" if missing else ""
     cost = f"${count * DOLLARS_PER_MILLION / 1e6:,.2f}"
-    return f"Rebuild what is derived from about {count:,} images ({target.description}), for about {cost}{also}?"
+    return (
+        f"Rebuild all data that are derived from about {count:,} images ({target.description}), for about {cost}{also}?"
+    )
 
 
 def _item_count(target: Target, table: str) -> int:

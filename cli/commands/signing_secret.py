@@ -47,7 +47,7 @@ def _read(target: Target, receiver: str) -> str:
 
 
 def _rotate(target: Target, receiver: str) -> str:
-    """Store a new secret. The previous one keeps signing beside it."""
+    """Store a new secret. The previous one signs too, until the next rotation."""
     value = f"{PREFIX}{base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()}"
     target.client("secretsmanager").put_secret_value(SecretId=_arn(target, receiver), SecretString=value)
     return value

@@ -1,4 +1,4 @@
-"""`sightline usage`: what was spent on Rekognition."""
+"""`sightline usage`: calls to Rekognition, and their cost."""
 
 from typing import Annotated, Any
 

@@ -25,7 +25,7 @@ def check_budget(deployment: Deployment) -> Iterator[Finding]:
 def paused_by_budget(deployment: Deployment, mapping: str, stopped: str) -> Finding | None:
     """Return the finding for an event source mapping that the budget has stopped, else None.
 
-    `stopped` is the sentence that says what is stopped.
+    The finding begins with the sentence `stopped`.
     """
     for function in deployment.functions:
         if function.variables.get("EVENT_SOURCE_MAPPING") == mapping:

@@ -1,4 +1,4 @@
-"""What the doctor reports: one finding for each thing that it examined."""
+"""The doctor's report: one finding for each thing that it examined."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -7,7 +7,7 @@ from cli.doctor.deployment import Deployment
 from cli.doctor.finding import Finding, good, problem
 
 WANTED_EVENTS = {"s3:ObjectCreated:*", "s3:ObjectRemoved:*"}
-PROCESS_MISSED = "then run `sightline reproject --missing` for what was missed"
+PROCESS_MISSED = "then run `sightline reproject --missing`, which processes missed objects"
 
 
 def check_notifications(deployment: Deployment) -> Iterator[Finding]:

@@ -22,8 +22,7 @@ from cli.target import MissingOutputError, Target
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-MAX_LINES = 100_000
-"""Of one manifest."""
+MAX_LINES = 100_000  # of one manifest
 READERS = 16
 START_BYTES = 64
 UNREADABLE_CODES = {"AccessDenied", "InvalidObjectState", "InvalidRange", "NoSuchKey"}

@@ -1,4 +1,4 @@
-"""Manifests that were put into their bucket: follows them to their reports, and prints what happened to their lines."""
+"""Follows manifests in their bucket to their reports, and prints the results of their lines."""
 
 import json
 import time
@@ -25,7 +25,7 @@ MAX_PROBLEMS_SHOWN = 20
 
 @dataclass(frozen=True)
 class ManifestSystem:
-    """Where a system takes manifests, and how fast it recognises pictures."""
+    """A system's bucket and table of manifests, its source buckets, and its speed."""
 
     target: Target
     bucket: str
@@ -45,7 +45,7 @@ class ManifestSystem:
         )
 
     def report_url(self, sent: "SentManifest") -> str:
-        """Return where a manifest's report will be."""
+        """Return the future address of a manifest's report."""
         return f"s3://{self.bucket}/{report_key(sent.manifest)}"
 
 
@@ -78,7 +78,7 @@ def duration(seconds: float) -> str:
 def finish(
     system: ManifestSystem, sent: Sequence[SentManifest], *, again: Sequence[str] = (), wait: bool, as_json: bool
 ) -> None:
-    """Follow manifests to their reports and print those; without `wait` print where the reports will be.
+    """Follow manifests to their reports and print those; without `wait` print the future addresses of the reports.
 
     `again` are the commands to show after an interrupt. Without any, the reports are read with the AWS CLI.
 

@@ -1,4 +1,4 @@
-"""What a file is: a picture, a manifest, a video or metadata by its name; its media type by its first bytes."""
+"""Tells pictures, manifests, videos and metadata apart by their names, and media types by the first bytes."""
 
 import io
 import re
@@ -38,7 +38,7 @@ APPLE_DOUBLE = "._"
 
 
 class Kind(Enum):
-    """What a file is by its name."""
+    """The kinds of files by their names."""
 
     PICTURE = "picture"
     UNKNOWN = "unknown"
@@ -55,7 +55,7 @@ def suffix_of(name: str) -> str:
 
 
 def kind_by_name(name: str) -> Kind:
-    """Return what a file is by its name."""
+    """Return the kind of a file by its name."""
     suffix = suffix_of(name)
     if suffix in PICTURE_TYPES:
         return Kind.PICTURE
@@ -67,7 +67,7 @@ def kind_by_name(name: str) -> Kind:
 
 
 def metadata_owner(path: str) -> str | None:
-    """Return the system whose metadata a file or folder holds by its path, such as "macOS", else None."""
+    """Return the system that wrote a metadata file or folder, such as "macOS", by its path. Else None."""
     *folders, name = (part.lower() for part in path.split("/"))
     for folder in (*folders, name):
         if folder in METADATA_FOLDERS:

@@ -15,7 +15,7 @@ HTTP_SCHEMES = ("http://", "https://")
 
 
 class Outcome(StrEnum):
-    """What happened to a file or URL, in the order in which outcomes are printed."""
+    """The outcomes of a file or URL, in the order in which they are printed."""
 
     STORED = "stored"
     UNCHANGED = "stored already"
@@ -57,7 +57,7 @@ Source = File | Address
 
 @dataclass(frozen=True)
 class Result:
-    """What happened to a file or URL, and why. The record of a new image has its upload's `request_id`."""
+    """The result of a file or URL, and its reason. The record of a new image has its upload's `request_id`."""
 
     source: str
     name: str

@@ -1,4 +1,4 @@
-"""What a person meets at the command line."""
+"""The commands, as a person uses them."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def sightline(cloud: Cloud, *arguments: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_started_twice_it_says_so_and_changes_nothing(cloud: Cloud) -> None:
+def test_a_second_start_changes_nothing(cloud: Cloud) -> None:
     before = (cloud.folder / "processes.json").read_text()
     again = run_local(cloud.folder, "up")
     assert again.returncode == 0
@@ -37,13 +37,13 @@ def test_started_twice_it_says_so_and_changes_nothing(cloud: Cloud) -> None:
     assert (cloud.folder / "processes.json").read_text() == before
 
 
-def test_status_says_what_is_running(cloud: Cloud) -> None:
+def test_status_lists_the_running_processes(cloud: Cloud) -> None:
     status = run_local(cloud.folder, "status")
     assert status.returncode == 0
     assert "emulator: process" in status.stdout
 
 
-def test_env_prints_what_the_shell_can_use(cloud: Cloud, system: System) -> None:
+def test_env_prints_variables_that_the_shell_can_use(cloud: Cloud, system: System) -> None:
     printed = sightline(cloud, "env")
     assert printed.returncode == 0
     assert "target: local" in printed.stderr
@@ -52,7 +52,9 @@ def test_env_prints_what_the_shell_can_use(cloud: Cloud, system: System) -> None
     assert requests.get(words["LABELS_URL"], headers={"x-api-key": words["API_KEY"]}, timeout=10).ok
 
 
-def test_what_env_prints_leads_aws_tools_and_the_partners_calls_to_the_laptop(cloud: Cloud, system: System) -> None:
+def test_the_variables_of_env_point_aws_tools_and_partner_calls_to_the_local_system(
+    cloud: Cloud, system: System
+) -> None:
     shell = f"""
         eval "$({SIGHTLINE} env)"
         curl --silent --fail "$PARTNER/behaviour" --data '{{}}'
@@ -128,8 +130,8 @@ def test_one_handler_runs_with_an_event_file(cloud: Cloud, system: System) -> No
     assert "there is no function 'nope'" in sightline(cloud, "invoke", "nope", str(EVENTS / "list-images.json")).stderr
 
 
-def test_the_same_finds_a_deployment_on_aws(cloud: Cloud, system: System) -> None:
-    """The embedded cloud stands in for AWS, as the SDK's own variable lets it."""
+def test_the_commands_find_a_deployment_on_aws(cloud: Cloud, system: System) -> None:
+    """The embedded cloud stands for AWS, through the SDK's own variable."""
     printed = subprocess.run(
         [SIGHTLINE, "guide", "--target", "aws"],
         env=environment(cloud.folder) | {"AWS_ENDPOINT_URL": system.endpoints.aws},
@@ -174,7 +176,7 @@ def test_a_failed_deploy_is_one_clear_line_and_leaves_nothing_running(tmp_path: 
 
 @pytest.fixture
 def same_cloud_afterwards(cloud: Cloud, system: System, source: Source, models: str) -> Iterator[None]:
-    """For tests that stop the cloud: when one fails, those that follow find the cloud as it was."""
+    """Restore the cloud after a test that stops it and fails."""
     ports = (cloud.folder / "ports.json").read_text()
     yield
     if cloud.endpoints() != system.endpoints:
@@ -186,7 +188,7 @@ def same_cloud_afterwards(cloud: Cloud, system: System, source: Source, models: 
 
 @pytest.mark.usefixtures("same_cloud_afterwards")
 @pytest.mark.timeout(300)
-def test_down_leaves_nothing_and_run_goes_on_where_it_was(
+def test_down_leaves_nothing_and_run_continues_with_the_same_state(
     cloud: Cloud, system: System, source: Source, models: str
 ) -> None:
     """`make local-down`, `make local` until Ctrl-C, and `make local-up` for the tests that follow."""
@@ -216,7 +218,7 @@ def test_down_leaves_nothing_and_run_goes_on_where_it_was(
 
 @pytest.mark.usefixtures("same_cloud_afterwards")
 @pytest.mark.timeout(400)
-def test_killed_or_with_its_ports_taken_the_next_start_has_everything(
+def test_after_a_kill_or_with_taken_ports_the_next_start_has_all_data(
     cloud: Cloud, system: System, source: Source, models: str
 ) -> None:
     assert system.upload(f"{source.address}/photo.jpg", "stays.jpg").ok
@@ -256,7 +258,7 @@ def test_killed_or_with_its_ports_taken_the_next_start_has_everything(
 
 
 def run_until_ctrl_c(cloud: Cloud, source: Source) -> tuple[subprocess.Popen[bytes], str]:
-    """`make local` as far as its last line: the process, and its output."""
+    """Run `make local` up to its last line. Returns the process and its output."""
     with (cloud.folder / "run.txt").open("wb") as output:
         run = subprocess.Popen(
             [sys.executable, "-m", "local", "run"],
@@ -272,7 +274,7 @@ def run_until_ctrl_c(cloud: Cloud, source: Source) -> tuple[subprocess.Popen[byt
 
 
 def assert_nothing_is_left(folder: Path) -> None:
-    """No process, port or temporary folder."""
+    """Check that no process, port or temporary folder is left."""
     for name in ("processes.json", "endpoints.json", "tmp"):
         assert not (folder / name).exists()
     left = [p for p in psutil.process_iter(["environ"]) if str(folder) in (p.info["environ"] or {}).get("TMPDIR", "")]

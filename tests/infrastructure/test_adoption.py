@@ -1,4 +1,4 @@
-"""What stays when the stacks go can be adopted by new ones: `cdk import` makes a stack of these resources alone."""
+"""New stacks can adopt the resources that deleted stacks leave behind: `cdk import` imports only these."""
 
 import re
 from typing import Any
@@ -19,7 +19,7 @@ def stateful(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_buckets_and_tables_stay_and_refer_to_nothing_that_goes(templates: Templates, stack: str) -> None:
+def test_buckets_and_tables_stay_and_refer_to_no_deleted_resource(templates: Templates, stack: str) -> None:
     found = stateful(templates[stack])
     assert found
     for name, resource in found.items():

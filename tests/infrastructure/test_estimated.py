@@ -1,4 +1,4 @@
-"""`sightline cost` counts by the month what the templates make."""
+"""`sightline cost` counts the resources of the templates."""
 
 import json
 from collections import Counter
@@ -26,12 +26,12 @@ PETS = [{"name": "thirdparty", "url_parameter": "thirdparty_endpoint"}, {"name":
     ],
     ids=str,
 )
-def test_what_is_paid_without_a_picture_is_counted(
+def test_the_cost_of_an_idle_deployment_counts_its_resources(
     synthesize: Callable[..., Templates], settings: dict[str, Any]
 ) -> None:
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     counted = {line.unit: int(line.count) for line in idle_bill(Settings.from_context({**context, **settings}))}
-    # What is synthesized is kept by its settings, which a list cannot be.
+    # The cache of synthesized templates needs hashable settings.
     texts = {name: json.dumps(value) if isinstance(value, list) else value for name, value in settings.items()}
     resources = [r for stack in synthesize(**texts).values() for r in stack["Resources"].values()]
     made = Counter(resource["Type"] for resource in resources)

@@ -1,4 +1,4 @@
-"""The commands look for a system in the Region to which the CDK CLI deploys it, whatever names that."""
+"""The commands use the same Region as the CDK CLI, for each way to name it."""
 
 import json
 import os
@@ -33,11 +33,11 @@ def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "credentials").write_text(CREDENTIALS)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")  # nobody is asked who the caller is
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")  # the account is not looked up
 
 
 def cdk_region(folder: Path) -> str:
-    """What the CDK CLI tells an app."""
+    """Return the Region that the CDK CLI passes to an app."""
     cdk = ROOT / "node_modules" / ".bin" / "cdk"
     app = 'printf %s "$CDK_DEFAULT_REGION" > region'
     command = [str(cdk), "ls", "--no-notices", "--app", app]
@@ -48,7 +48,7 @@ def cdk_region(folder: Path) -> str:
 
 
 @pytest.mark.parametrize("case", ENVIRONMENTS)
-def test_the_region_is_the_one_that_the_cdk_cli_takes(
+def test_the_region_is_that_of_the_cdk_cli(
     clean: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
     environment, expected = ENVIRONMENTS[case]
@@ -58,9 +58,7 @@ def test_the_region_is_the_one_that_the_cdk_cli_takes(
     assert cdk_region(tmp_path) == expected
 
 
-def test_an_ec2_instance_is_asked_where_it_is_when_nothing_else_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_ec2_instance_gives_the_region_if_nothing_else_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_REGION")
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     (tmp_path / "tag").write_text("i-0123\n")
@@ -70,7 +68,7 @@ def test_an_ec2_instance_is_asked_where_it_is_when_nothing_else_says_so(
 
 
 @pytest.mark.parametrize(("setting", "region"), [({"region": "eu-west-3"}, "eu-west-3"), ({}, "ap-south-1")])
-def test_the_stacks_go_where_the_setting_says_else_where_the_cdk_cli_says(
+def test_the_setting_names_the_stacks_region_else_the_cdk_cli_does(
     assemble: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, setting: dict[str, str], region: str
 ) -> None:
     monkeypatch.setenv("CDK_DEFAULT_REGION", "ap-south-1")

@@ -140,7 +140,7 @@ def test_a_venv_of_another_python_than_the_one_asked_for_is_made_again(checkout:
     checkout.make("setup")
     checkout.python("python3.12", "3.12")
     done = checkout.make("setup", "PYTHON=python3.12")
-    assert "Making .venv with Python 3.12" in done.stdout
+    assert "Creating .venv with Python 3.12" in done.stdout
     assert checkout.made_with() == "3.12"
     assert "Nothing to be done" in checkout.make("setup").stdout
 
@@ -154,14 +154,14 @@ def test_a_venv_that_cannot_work_is_made_again(checkout: Checkout, change: str) 
         checkout.python("../sightline é/.venv/bin/python", "3.13")
     else:
         (checkout.folder / ".venv/bin/uv").unlink()
-    assert "Making .venv with Python 3.11" in checkout.make("setup").stdout
+    assert "Creating .venv with Python 3.11" in checkout.make("setup").stdout
     assert "Nothing to be done" in checkout.make("setup").stdout
 
 
 def test_a_folder_that_was_moved_is_set_up_again(checkout: Checkout) -> None:
     checkout.make("setup")
     checkout.folder = checkout.folder.rename(checkout.folder.with_name("moved"))
-    assert "Making .venv" in checkout.make("setup").stdout
+    assert "Creating .venv" in checkout.make("setup").stdout
     assert "Nothing to be done" in checkout.make("setup").stdout
 
 
@@ -171,7 +171,7 @@ def test_a_set_up_that_was_interrupted_goes_on(checkout: Checkout) -> None:
     checkout.program("npm", "mkdir -p node_modules")
     done = checkout.make("setup")
     assert done.returncode == 0
-    assert "Making .venv" not in done.stdout
+    assert "Creating .venv" not in done.stdout
 
 
 @pytest.mark.parametrize("home", ["", os.devnull])
@@ -197,7 +197,7 @@ def test_a_registry_that_is_not_reached_is_one_line(checkout: Checkout, registry
     done = checkout.make("setup")
     assert done.returncode != 0
     line, end = done.stderr.splitlines()
-    assert re.match(rf"✗ fetching .+ from {registry} failed: .+ \(all of it: \.build/setup\.log\)\.", line)
+    assert re.match(rf"✗ fetching .+ from {registry} failed: .+ \(full output: \.build/setup\.log\)\.", line)
     assert end.startswith("make: *** ")
 
 

@@ -1,4 +1,4 @@
-"""What `sightline ingest` takes, sends and prints."""
+"""`sightline ingest`: sending files and URLs, waiting for their recognition, and printing the results."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What `sightline ingest` takes a file for, by its name and by its bytes."""
+"""`sightline ingest` tells files apart by their names and bytes."""
 
 import pytest
 from hypothesis import given
