@@ -1,26 +1,26 @@
-"""What it takes to convert a picture that Rekognition does not take: `make bench-conversion`.
+"""Measure the conversion of pictures: `make bench-conversion`.
 
-One picture of soft shapes per format and size, each converted by `to_jpeg.py` in a process of its own, as the worker
-does it. Prints JSON: seconds, the process's peak memory in MB, the bytes in and out.
+The benchmark writes a picture of soft shapes for each format and size, and converts it with the decoder service, as
+the functions do. Prints JSON: seconds; milliseconds of processor time, with the warm service and with a new Python
+process for each picture; the peak memory of the decoding process in MB; the bytes in and out.
 """
 
 import argparse
 import json
-import multiprocessing
-import os
 import random
-import subprocess
-import sys
+import resource
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import Any, get_args
 
 import pillow_heif
+import psutil
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parents[1]
-PROGRAM = ROOT / "common" / "imaging" / "conversion_process.py"
+from common.imaging.decoder import Decoder, FormName
+
 SAVING: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 85},
     "JPEG progressive": {"quality": 85, "progressive": True, "subsampling": 0},
@@ -43,50 +43,68 @@ def write(megapixels: float, name: str, path: Path) -> None:
     image.save(path, name.partition(" ")[0], **SAVING[name])
 
 
-def measured(path: Path, form: str = "recognition") -> dict[str, Any]:
-    """Convert one file to one of the forms of `to_jpeg`.
-
-    Raises:
-        RuntimeError: the conversion failed.
-    """
-    with path.open("rb") as file:
+def measured(path: Path, *, form: FormName = "recognition", rounds: int = 1) -> dict[str, Any]:
+    """Convert one file several times, with a warm decoder service and with a new one for each time."""
+    warm = Decoder()
+    _convert(warm, path, form)
+    seconds, cpu_before = [], _cpu_seconds(warm)
+    for _ in range(rounds):
         started = time.perf_counter()
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, str(PROGRAM), str(10**9), form],
-            stdin=file,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={"PYTHONPATH": str(PROGRAM.parent)},
-        )
-        assert process.stdout  # noqa: S101 - as asked for
-        assert process.stderr  # noqa: S101
-        jpeg, complaint = process.stdout.read(), process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise RuntimeError(f"{path.name}: {complaint.decode()}")
-    unit = 1024 if sys.platform == "linux" else 1024 * 1024  # of ru_maxrss
-    peak = round(usage.ru_maxrss / unit)
-    return {"seconds": round(seconds, 2), "peak_mb": peak, "bytes": path.stat().st_size, "jpeg_bytes": len(jpeg)}
+        jpeg = _convert(warm, path, form)
+        seconds.append(time.perf_counter() - started)
+    cpu_seconds = (_cpu_seconds(warm) - cpu_before) / rounds  # the system counts in hundredths of a second
+    peak = round(warm.last_usage.peak_kilobytes / 1024)
+    warm.stop()
+    return {
+        "seconds": round(median(seconds), 3),
+        "cpu_ms": round(1000 * cpu_seconds),
+        "cpu_ms_with_a_new_process": round(1000 * median(_cold_cpu_seconds(path, form) for _ in range(rounds))),
+        "peak_mb": peak,
+        "bytes": path.stat().st_size,
+        "jpeg_bytes": len(jpeg),
+    }
+
+
+def _convert(decoder: Decoder, path: Path, form: FormName) -> bytes:
+    with path.open("rb") as file:
+        return decoder.convert(file, max_pixels=10**9, seconds=60, form=form)
+
+
+def _cpu_seconds(decoder: Decoder) -> float:
+    """Return what this process, the service and the processes that it has forked have taken."""
+    times = psutil.Process(decoder.pid).cpu_times()
+    return time.process_time() + sum(times[:4])  # user, system, and those of children that have ended
+
+
+def _cold_cpu_seconds(path: Path, form: FormName) -> float:
+    before = _own_and_ended()
+    decoder = Decoder()
+    _convert(decoder, path, form)
+    decoder.stop()
+    return _own_and_ended() - before
+
+
+def _own_and_ended() -> float:
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime
 
 
 def main() -> None:
     """Measure every format at every size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megapixels", type=float, nargs="+", default=[12, 60])
-    parser.add_argument("--form", default="recognition", help="recognition, display or thumbnail")
+    parser.add_argument("--form", choices=get_args(FormName), default="recognition")
+    parser.add_argument("--rounds", type=int, default=10)
     options = parser.parse_args()
-    apart = multiprocessing.get_context("spawn")  # a process's peak starts with what its parent has
     results: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture"
         for name in SAVING:
             for size in options.megapixels:
-                writer = apart.Process(target=write, args=(size, name, path))
-                writer.start()
-                writer.join()
-                results.setdefault(name, {})[f"{size:g} megapixels"] = measured(path, options.form)
+                write(size, name, path)
+                results.setdefault(name, {})[f"{size:g} megapixels"] = measured(
+                    path, form=options.form, rounds=options.rounds
+                )
     print(json.dumps(results, indent=2))
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 LENT = "lent-"
+INSPECTION_SECONDS = 30.0
 
 SAMPLES = {
     "astronaut.jpg": ("scikit-image", "skimage/data/astronaut.png"),
@@ -35,17 +36,17 @@ def write_samples(folder: Path) -> list[str]:
 
 
 def check(photo: Path) -> None:
-    """Read the picture's header, as the upload API does.
+    """Inspect the picture, as the upload API does.
 
     Raises:
         OSError: the file cannot be read.
         ValueError: the upload API would refuse the picture.
     """
-    from common.imaging.picture_headers import inspect  # noqa: PLC0415
+    from common.imaging.decoder import inspect  # noqa: PLC0415
     from common.settings import Settings  # noqa: PLC0415
 
     with photo.open("rb") as file:
-        inspect(file, max_pixels=Settings().max_image_pixels)
+        inspect(file, max_pixels=Settings().max_image_pixels, seconds=INSPECTION_SECONDS)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from api.runtime.sources.s3_copies import Copier
 from api.runtime.sources.save_from_url import REFUSALS, Saver, Upload
 from api.runtime.sources.source_urls import S3_SCHEME, S3Object
 from api.runtime.uploads.image_store import ImageStore
+from common.imaging.decoder import DecoderUnavailableError
 from common.runtime.aws_clients import client
 from common.runtime.caches import cached
 from common.runtime.environment import from_environment
@@ -107,7 +108,7 @@ class Fetcher:
 
 def retry_seconds(error: Exception, receives: int) -> int | None:
     """Return the seconds until the source may be asked again, or None if another try would change nothing."""
-    if isinstance(error, SourceTimeoutError):
+    if isinstance(error, SourceTimeoutError | DecoderUnavailableError):
         return backoff(receives)
     if not isinstance(error, SourceFailedError):
         return None

@@ -6,7 +6,7 @@ from enum import Enum
 from pathlib import PurePosixPath
 
 from api.runtime.manifests.manifest_layout import FORMATS
-from common.imaging.picture_headers import CONTENT_TYPES, NoPictureError, kind_of
+from common.imaging.pictures import CONTENT_TYPES, NoPictureError, kind_of
 
 PICTURE_TYPES = {
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".mpo"), "image/jpeg"),

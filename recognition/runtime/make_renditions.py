@@ -23,8 +23,8 @@ from typing import IO, TYPE_CHECKING
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
-from common.imaging import picture_headers
-from common.imaging.jpeg_conversion import FormName
+from common.imaging.decoder import FormName
+from common.imaging.pictures import PictureError, kind_of
 from common.runtime.aws_clients import client
 from common.runtime.caches import cached
 from common.runtime.environment import from_environment
@@ -114,10 +114,10 @@ class RenditionUpdater:
 
         try:
             self.pictures.check_size(picture)
-            if picture_headers.kind_of(picture.file) not in NEEDS_DISPLAY:
+            if kind_of(picture.file) not in NEEDS_DISPLAY:
                 return RenditionFiles(convert(picture.file, "thumbnail"), None)
             display = convert(picture.file, "display")
-        except picture_headers.PictureError as error:
+        except PictureError as error:
             logger.info("no renditions", extra={"reason": str(error)})
             return None
         with tempfile.TemporaryFile() as file:  # the picture itself is decoded only once

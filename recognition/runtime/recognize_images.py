@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.config import Config
 
-from common.imaging.picture_headers import PictureError
+from common.imaging.pictures import PictureError
 from common.runtime.aws_clients import client
 from common.runtime.caches import cached
 from common.runtime.correlation_ids import METADATA, well_formed
@@ -112,7 +112,7 @@ class Recognizer:
             return self._ask(picture, ends_at, as_it_is=as_it_is)
 
         try:
-            as_it_is = self.pictures.is_recognizable(picture)
+            as_it_is = self.pictures.is_recognizable(picture, seconds=ends_at - time.monotonic())
             detection = self.paid_answers.answer(
                 f"{picture.sha256}#{self.fingerprint}",
                 refresh=picture.metadata.get("refresh"),

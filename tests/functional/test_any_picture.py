@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from common.imaging import jpeg_conversion
+from common.imaging import decoder
 from recognition.runtime.pictures import stored_pictures
 from recognition.runtime.records.image_records import ImageRecord
 from tests.functional.conftest import MAX_BYTES, S3, FakeRekognition
@@ -93,7 +93,7 @@ def test_what_can_never_be_recognised_is_a_result_and_costs_nothing(
     assert rekognition.calls == []
 
 
-@pytest.mark.parametrize("fault", [jpeg_conversion.ConversionTimeoutError("late"), RuntimeError("SIGKILL")])
+@pytest.mark.parametrize("fault", [decoder.DecoderTimeoutError("late"), decoder.DecoderStoppedError("SIGKILL")])
 def test_a_conversion_that_fails_for_another_reason_is_tried_again(
     s3: S3,
     deliver: Deliver,
@@ -107,7 +107,7 @@ def test_a_conversion_that_fails_for_another_reason_is_tried_again(
 
     message = s3.put_bytes("photo", encoded(scene(), "GIF"))
     with monkeypatch.context() as patch:
-        patch.setattr(jpeg_conversion, "convert", failing)
+        patch.setattr(decoder, "convert", failing)
         assert deliver(message) == ["0"]
     assert records("photo") is None
     assert deliver(message) == []

@@ -6,7 +6,7 @@ import boto3
 import pytest
 
 from api.runtime import get_save_image
-from common.imaging.picture_headers import CONTENT_TYPES
+from common.imaging.pictures import CONTENT_TYPES
 from common.runtime import caches, safe_fetch
 from common.settings import Settings
 from tests.counted import COUNTED

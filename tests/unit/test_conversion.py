@@ -1,27 +1,27 @@
+"""Conversion in this process; tests/unit/test_decoder.py covers the process that it has in operation."""
+
 import io
 import random
-import signal
-import subprocess
-from pathlib import Path
-from typing import Any
+import struct
+from collections.abc import Sequence
 
 import pytest
 from PIL import Image
 
-from common.imaging import conversion_process, jpeg_conversion, picture_headers
+from common.imaging import decoding, pictures
 from tests.picture_files import FORMATS, ORIENTATIONS, encoded, quarters, scene
 
 MAX_PIXELS = 60_000_000
 AS_SEEN = ["red", "grey", "grey", "blue"]
 
 
+def jpeg_of(body: bytes, form: str = "recognition") -> bytes:
+    kind = pictures.kind_of(io.BytesIO(body))
+    return decoding.convert(body, kind, max_pixels=MAX_PIXELS, form=decoding.FORMS[form], begin=lambda _: None)
+
+
 def converted(body: bytes, form: str = "recognition") -> Image.Image:
-    """In this process; the limits of the other one have tests of their own."""
-    return Image.open(
-        io.BytesIO(
-            conversion_process.convert(io.BytesIO(body), max_pixels=MAX_PIXELS, form=conversion_process.FORMS[form])
-        )
-    )
+    return Image.open(io.BytesIO(jpeg_of(body, form)))
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -73,7 +73,7 @@ def test_a_picture_too_large_is_scaled_down_with_its_proportions(format: str, or
 
 
 def test_one_too_long_and_narrow_for_rekognition_is_refused() -> None:
-    with pytest.raises(picture_headers.TooSmallPictureError, match="too long and narrow"):
+    with pytest.raises(pictures.TooSmallPictureError, match="too long and narrow"):
         converted(encoded(Image.new("L", (20_000, 100)), "PNG"))
 
 
@@ -96,95 +96,75 @@ def test_a_thumbnail_is_made_of_pictures_that_rekognition_refuses_too(
 
 def test_noise_that_no_jpeg_makes_small_is_made_smaller() -> None:
     noise = Image.frombytes("RGB", (3_000, 2_600), random.Random(1).randbytes(3_000 * 2_600 * 3))
-    form = conversion_process.FORMS["recognition"]
-    jpeg = conversion_process.convert(io.BytesIO(encoded(noise, "BMP")), max_pixels=MAX_PIXELS, form=form)
-    assert len(jpeg) <= conversion_process.MAX_BYTES
+    jpeg = jpeg_of(encoded(noise, "BMP"))
+    assert len(jpeg) <= decoding.MAX_JPEG_BYTES
     assert Image.open(io.BytesIO(jpeg)).size == (1_500, 1_300)
 
 
-def test_a_file_that_was_cut_off_is_damaged() -> None:
-    with pytest.raises(picture_headers.DamagedPictureError):
-        converted(encoded(scene(), "WEBP")[:-40])
+def deep_tiff(
+    values: Sequence[float], form: str, *, order: str = "<", width: int = 100, rows_per_strip: int = 100
+) -> bytes:
+    """A grey TIFF of 16-bit integers (`H`) or floats (`f`), in either byte order, with one strip or many."""
+    data = struct.pack(f"{order}{len(values)}{form}", *values)
+    height = len(values) // width
+    size = struct.calcsize(form)
+    strips = [
+        data[at : at + width * rows_per_strip * size] for at in range(0, len(data), width * rows_per_strip * size)
+    ]
+    places = [8 + sum(map(len, strips[:number])) for number in range(len(strips))]
+    after = 8 + len(data)
+    tags = [
+        (256, 3, 1, width), (257, 3, 1, height), (258, 3, 1, 8 * size), (259, 3, 1, 1), (262, 3, 1, 1),
+        (273, 4, len(strips), places[0] if len(strips) == 1 else after), (277, 3, 1, 1), (278, 3, 1, rows_per_strip),
+        (279, 4, len(strips), len(data) if len(strips) == 1 else after + 4 * len(strips)),
+        (339, 3, 1, 3 if form == "f" else 1),
+    ]  # fmt: skip
+    arrays = struct.pack(f"{order}{len(strips)}I", *places) + struct.pack(f"{order}{len(strips)}I", *map(len, strips))
+    directory = struct.pack(f"{order}H", len(tags))
+    for tag, kind, count, value in tags:
+        packed = struct.pack(f"{order}{'H' if kind == 3 and count == 1 else 'I'}", value).ljust(4, b"\0")
+        directory += struct.pack(f"{order}HHI", tag, kind, count) + packed
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    return mark + struct.pack(f"{order}I", after + len(arrays)) + data + arrays + directory + bytes(4)
 
 
-def convert(path: Path, *, max_pixels: int = MAX_PIXELS, seconds: float = 20) -> bytes:
-    with path.open("rb") as file:
-        file.read(7)  # whoever had it before has read in it
-        return jpeg_conversion.convert(file, max_pixels=max_pixels, seconds=seconds)
+RAMP = [float(x) for _ in range(100) for x in range(1000, 41_000, 400)]
+"""Ten thousand values: dark at the left, bright at the right."""
 
 
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    path = tmp_path / "photo"
-    path.write_bytes(encoded(scene(), "HEIF", orientation=6))
-    return path
+def brightness(jpeg: Image.Image) -> list[int]:
+    return [jpeg.convert("L").getpixel((x, 50)) for x in (3, 50, 97)]  # type: ignore[misc] # of one band
 
 
-def test_a_process_of_its_own_converts(photo: Path) -> None:
-    assert quarters(Image.open(io.BytesIO(convert(photo)))) == AS_SEEN
+@pytest.mark.parametrize("form", ["H", "f"])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("rows_per_strip", [100, 7])
+def test_deep_grey_is_as_bright_in_any_byte_order(form: str, order: str, rows_per_strip: int) -> None:
+    values: Sequence[float] = [round(value) for value in RAMP] if form == "H" else RAMP
+    left, middle, right = brightness(converted(deep_tiff(values, form, order=order, rows_per_strip=rows_per_strip)))
+    assert left < 15
+    assert 115 < middle < 140
+    assert right > 240
 
 
-def test_its_refusal_comes_back_as_what_it_was(photo: Path) -> None:
-    with pytest.raises(picture_headers.TooLargePictureError, match="at most 0\\.01 megapixels"):
-        convert(photo, max_pixels=10_000)
+@pytest.mark.parametrize("worst", [float("nan"), float("inf"), -float("inf")], ids=str)
+@pytest.mark.parametrize("rows", [(0, 3), (40, 60), (90, 100)])
+def test_the_range_of_floats_is_that_of_finite_values(worst: float, rows: tuple[int, int]) -> None:
+    values = [worst if rows[0] <= at // 100 < rows[1] else value for at, value in enumerate(RAMP)]
+    jpeg = converted(deep_tiff(values, "f"))
+    y = 20 if rows[0] >= 40 else 70
+    left, right = (jpeg.convert("L").getpixel((x, y)) for x in (3, 97))
+    assert left < 15  # type: ignore[operator] # of one band
+    assert right > 240  # type: ignore[operator]
+    assert jpeg.convert("L").getpixel((97, sum(rows) // 2)) < 15  # type: ignore[operator]
 
 
-def test_it_knows_no_credentials(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    given: dict[str, Any] = {}
-    run = subprocess.run
-
-    def listening(*arguments: Any, **options: Any) -> Any:
-        given.update(options["env"])
-        return run(*arguments, **options)
-
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setattr(subprocess, "run", listening)
-    convert(photo)
-    assert given.keys() <= {*jpeg_conversion.KEPT_VARIABLES, "PYTHONPATH"}
+def test_floats_without_a_finite_value_are_black() -> None:
+    assert converted(deep_tiff([float("nan")] * 10_000, "f")).getpixel((50, 50)) == (0, 0, 0)
 
 
-DECODERS = {
-    "a crash": f"import os; os.kill(os.getpid(), {signal.SIGSEGV.value})",
-    "an endless loop": "import resource as r; r.setrlimit(r.RLIMIT_CPU, (1, 9))\nwhile True: pass",
-    "too much memory": f"bytearray({2 * conversion_process.MEMORY_BYTES})",
-}
-
-
-def decoder(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the other process meet `code` where it loads the pixels."""
-    lines = "\n    ".join(code.splitlines())
-    (tmp_path / "sitecustomize.py").write_text(
-        f"def load(self):\n    {lines}\nfrom PIL import ImageFile\nImageFile.ImageFile.load = load\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("code", "error"),
-    [
-        ("a crash", picture_headers.DamagedPictureError),
-        ("an endless loop", picture_headers.TooLargePictureError),
-        ("too much memory", picture_headers.TooLargePictureError),
-    ],
-)
-def test_a_decoder_gone_astray_fails_alone(
-    code: str, error: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    decoder(DECODERS[code], tmp_path, monkeypatch)
-    (tmp_path / "photo").write_bytes(encoded(scene(), "BMP"))
-    with pytest.raises(error):
-        convert(tmp_path / "photo")
-
-
-def test_a_process_that_is_ended_from_outside_is_no_fault_of_the_picture(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    decoder(f"import os; os.kill(os.getpid(), {signal.SIGTERM.value})", tmp_path, monkeypatch)
-    (tmp_path / "photo").write_bytes(encoded(scene(), "BMP"))
-    with pytest.raises(RuntimeError, match="SIGTERM"):
-        convert(tmp_path / "photo")
-
-
-def test_neither_is_a_lack_of_time(photo: Path) -> None:
-    with pytest.raises(jpeg_conversion.ConversionTimeoutError):
-        convert(photo, seconds=0.01)
+def test_colors_of_a_laboratory_are_seen() -> None:
+    lab = Image.merge("LAB", [Image.new("L", (100, 100), value) for value in (136, 208, 195)])  # red
+    red, green, blue = converted(encoded(lab, "TIFF")).getpixel((50, 50))  # type: ignore[misc]
+    assert red > 200
+    assert max(green, blue) < 90

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cli.ingest.picture_names import PICTURE_TYPES, Kind, content_type, kind_by_name, metadata_owner
-from common.imaging.picture_headers import CONTENT_TYPES
+from common.imaging.pictures import CONTENT_TYPES
 from tests.picture_files import FORMATS, encoded
 
 PICTURES = {name: encoded(Image.new("RGB", (90, 90)), name) for name in FORMATS}

@@ -12,7 +12,7 @@ from api.runtime.sources.source_urls import S3Object
 from api.runtime.uploads import stored_content
 from api.runtime.uploads.image_store import REFUSED_CONDITION, SOURCE_URL, NameTakenError
 from api.runtime.uploads.stored_content import etag
-from common.imaging import picture_headers
+from common.imaging import pictures
 from common.runtime.correlation_ids import METADATA
 from common.runtime.safe_fetch import SourceFailedError, SourceForbiddenError, TooLargeError
 
@@ -97,7 +97,7 @@ class Copier:
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
             code = error.response["Error"]["Code"]
             if code == "InvalidRange":
-                raise picture_headers.NoPictureError("there are no bytes") from error
+                raise pictures.NoPictureError("there are no bytes") from error
             if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise
             raise SourceFailedError(
@@ -106,8 +106,8 @@ class Copier:
         size = int(answer["ContentRange"].rpartition("/")[2])
         if size > self.max_bytes:
             raise TooLargeError(f"the object has {size:,} bytes; at most {self.max_bytes // 1024 // 1024} MB are taken")
-        kind = picture_headers.kind_of(io.BytesIO(answer["Body"].read()))
-        return SourcePicture(answer, size, picture_headers.CONTENT_TYPES[kind])
+        kind = pictures.kind_of(io.BytesIO(answer["Body"].read()))
+        return SourcePicture(answer, size, pictures.CONTENT_TYPES[kind])
 
     def _is_same(self, source: S3Object, picture: SourcePicture, name: str, held: Mapping[str, Any]) -> bool:
         tag = etag(picture.described)

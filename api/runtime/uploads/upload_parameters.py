@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from api.runtime.sources.source_urls import MAX_URL_CHARACTERS
 from api.runtime.uploads import image_names
-from common.imaging.picture_headers import CONTENT_TYPES
+from common.imaging.pictures import CONTENT_TYPES
 from common.runtime.request_parameters import Body, Parameter
 
 MD5 = "[0-9a-f]{32}"

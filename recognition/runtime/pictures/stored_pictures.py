@@ -3,16 +3,15 @@
 import hashlib
 import re
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from common.imaging import jpeg_conversion, picture_headers
+from common.imaging import decoder
+from common.imaging.pictures import TooLargePictureError, kind_of
 from common.runtime.message_batch import RetryLaterError
 from common.runtime.s3_events import Change
 
@@ -51,7 +50,6 @@ class StoredPictures:
     s3: "S3Client"
     max_bytes: int
     max_pixels: int
-    _converting: Any = field(default_factory=threading.Lock)
 
     @contextmanager
     def read(self, change: Change) -> Iterator[StoredPicture | None]:
@@ -77,18 +75,20 @@ class StoredPictures:
             sha256 = digest.hexdigest() if size <= self.max_bytes else ""
             yield StoredPicture(change, file, size, sha256, answer["Metadata"])
 
-    def is_recognizable(self, picture: StoredPicture) -> bool:
+    def is_recognizable(self, picture: StoredPicture, *, seconds: float) -> bool:
         """Return True if Rekognition takes the object without a conversion.
 
         Raises:
-            picture_headers.PictureError: the header shows that the picture cannot be recognised.
+            PictureError: the picture is not whole, or outside the limits.
+            RetryLaterError: `seconds` are too few for the inspection.
         """
         self.check_size(picture)
-        if picture_headers.kind_of(picture.file) not in {"JPEG", "PNG"}:
-            return False  # the conversion finds everything else that is wrong
-        header = picture_headers.inspect(picture.file, max_pixels=self.max_pixels)
+        if kind_of(picture.file) not in {"JPEG", "PNG"}:
+            return False  # the conversion finds everything that is wrong
+        with _retried():
+            found = decoder.inspect(picture.file, max_pixels=self.max_pixels, seconds=seconds - RESERVED_SECONDS)
         return (
-            header.is_recognizable
+            found.is_recognizable
             and picture.size <= MAX_REFERENCE_BYTES
             and REFERENCE_NAME.fullmatch(picture.change.key) is not None
         )
@@ -97,13 +97,11 @@ class StoredPictures:
         """Refuse a picture that was too large to read.
 
         Raises:
-            picture_headers.TooLargePictureError
+            TooLargePictureError
         """
         if picture.size > self.max_bytes:
             limit = f"{self.max_bytes / 1024 / 1024:g} MB"
-            raise picture_headers.TooLargePictureError(
-                f"the picture has {picture.size:,} bytes; at most {limit} are taken"
-            )
+            raise TooLargePictureError(f"the picture has {picture.size:,} bytes; at most {limit} are taken")
 
     def reference(self, change: Change) -> "ImageTypeDef":
         """Return DetectLabels' `Image` for an object that Rekognition reads from S3."""
@@ -114,28 +112,26 @@ class StoredPictures:
         """Return DetectLabels' `Image` with a JPEG made from the picture.
 
         Raises:
-            picture_headers.PictureError: the picture cannot be decoded.
+            PictureError: the picture cannot be decoded.
             RetryLaterError: `seconds` are too few for the conversion.
         """
         return {"Bytes": self.jpeg(picture.file, form="recognition", seconds=seconds)}
 
-    def jpeg(self, file: IO[bytes], *, form: jpeg_conversion.FormName, seconds: float) -> bytes:
+    def jpeg(self, file: IO[bytes], *, form: decoder.FormName, seconds: float) -> bytes:
         """Convert a picture to a JPEG.
 
-        Conversions run one at a time: each needs a whole processor, and memory for all pixels.
-
         Raises:
-            picture_headers.PictureError: the picture cannot be decoded.
+            PictureError: the picture cannot be decoded.
             RetryLaterError: `seconds` are too few for the conversion.
         """
-        patience = max(0.0, seconds - RESERVED_SECONDS)
-        ends_at = time.monotonic() + patience
-        if self._converting.acquire(timeout=patience):
-            try:
-                rest = ends_at - time.monotonic()
-                return jpeg_conversion.convert(file, max_pixels=self.max_pixels, seconds=rest, form=form)
-            except jpeg_conversion.ConversionTimeoutError:
-                pass
-            finally:
-                self._converting.release()
-        raise RetryLaterError("no time left to convert the picture", RETRY_SECONDS)
+        with _retried():
+            return decoder.convert(file, max_pixels=self.max_pixels, seconds=seconds - RESERVED_SECONDS, form=form)
+
+
+@contextmanager
+def _retried() -> Iterator[None]:
+    """Let the message wait if the decoder cannot be used now."""
+    try:
+        yield
+    except decoder.DecoderUnavailableError as error:
+        raise RetryLaterError(str(error), RETRY_SECONDS) from error

@@ -1,0 +1,313 @@
+"""Decode pictures. Only the decoder service's limited child processes run this module on bytes of strangers."""
+
+import io
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    ExifTags,
+    GifImagePlugin,
+    Image,
+    ImageCms,
+    ImageMath,
+    ImageOps,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from common.imaging.pictures import (
+    MIN_SIDE,
+    DamagedPictureError,
+    Picture,
+    TooLargePictureError,
+    TooSmallPictureError,
+)
+from common.imaging.stripped_pictures import StrippedPicture, strip
+
+PLUGINS = (
+    AvifImagePlugin, BmpImagePlugin, GifImagePlugin, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin,
+    WebPImagePlugin,
+)  # fmt: skip
+"""Pillow would import them when it first needs them; a limited process opens no files."""
+
+MAX_JPEG_BYTES = 5 * 1024 * 1024  # Rekognition's limit for bytes in the request
+BAND = 256  # rows that are turned into RGB at once
+UPRIGHT = 1
+CHECK_SIDE = 64
+"""A JPEG's pixels are checked at an eighth of their size, which decodes every bit, in a fraction of the time."""
+
+UNREADABLE = (
+    OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, struct.error,
+)  # fmt: skip
+"""Errors that the parsers of Pillow and pillow-heif raise for damaged files."""
+
+STUFFING = b"\xff\x00" * 8
+"""Bits of a JPEG that are no valid code, in place of its end mark: they end what is complete, and complete nothing."""
+END_OF_IMAGE = b"\xff\xd9"
+
+Image.preinit()
+Image.MAX_IMAGE_PIXELS = None  # `inspect` and `convert` have a lower limit
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+
+ORIENTED_BY_PILLOW = {"AVIF", "HEIF", "TIFF"}
+"""Formats that have ways of their own to tell an orientation."""
+
+Begin = Callable[[int], None]
+"""Called between the header and the pixels, with the number of pixels."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """The size and quality of a JPEG. Its long side is divided by a whole number until it has at most `reduced` pixels,
+    and then scaled to `long_side` if it is longer; the short side must keep `min_side`."""
+
+    long_side: int
+    reduced: int
+    min_side: int
+    quality: int
+
+
+FORMS: Mapping[str, Form] = {
+    # Rekognition looks for things by their size relative to the picture's.
+    "recognition": Form(long_side=4096, reduced=4096, min_side=MIN_SIDE, quality=90),
+    "display": Form(long_side=4096, reduced=4096, min_side=0, quality=90),
+    "thumbnail": Form(long_side=512, reduced=1023, min_side=0, quality=80),
+}
+
+
+@dataclass
+class OpenPicture:
+    """A picture with its header read; `draft` lets a JPEG decoder halve the sides."""
+
+    kind: str
+    stripped: StrippedPicture
+    image: Image.Image
+
+    def orientation(self) -> int | None:
+        """Return EXIF's orientation, 1 (upright) to 8; None if the EXIF block is damaged."""
+        exif = Image.Exif()
+        try:
+            if self.kind in ORIENTED_BY_PILLOW:
+                exif = self.image.getexif()
+            elif self.stripped.exif:
+                exif.load(self.stripped.exif)
+            value = exif.get(ExifTags.Base.Orientation, UPRIGHT)
+        except UNREADABLE:
+            return None
+        return value if isinstance(value, int) and value in range(1, 9) else UPRIGHT
+
+    def check(self) -> None:
+        """See that all pixels are there, at the lowest cost.
+
+        Raises:
+            DamagedPictureError: pixels are missing or damaged.
+        """
+        self.image.draft(None, (CHECK_SIDE, CHECK_SIDE))
+        with self._damage_reported():
+            if not self.stripped.has_several_scans:
+                self.image.load()
+            elif not self._has_all_scans():
+                raise EOFError
+
+    def load(self) -> None:
+        """Decode the pixels.
+
+        Raises:
+            DamagedPictureError: pixels are missing or damaged.
+        """
+        with self._damage_reported():
+            if self.stripped.has_several_scans and not self._has_all_scans():
+                raise EOFError
+            self.image.load()
+
+    @contextmanager
+    def _damage_reported(self) -> Iterator[None]:
+        try:
+            yield
+        except UNREADABLE as error:
+            raise DamagedPictureError(f"the picture's {self.kind} data are damaged or truncated") from error
+
+    def _has_all_scans(self) -> bool:
+        """Return true if the last scan of a JPEG is whole.
+
+        Pillow reads all scans before it returns a row, and fills what is missing. So feed the data without an end mark
+        to its decoder. If the last scan is whole, the decoder looks for the next marker and takes one more byte.
+        """
+        image = Image.open(io.BytesIO(self.stripped.data + END_OF_IMAGE), formats=["JPEG"])
+        image.draft(None, (CHECK_SIDE, CHECK_SIDE))
+        image.load_prepare()
+        [(name, extents, offset, arguments)] = image.tile
+        decoder = Image._getdecoder(image.mode, name, arguments, image.decoderconfig)
+        decoder.setimage(image.im, extents)
+        data = self.stripped.data[offset:] + STUFFING
+        taken, _ = decoder.decode(data)
+        return taken == len(data) and decoder.decode(b"\0")[0] == 1
+
+
+def open_picture(data: bytes, kind: str) -> OpenPicture:
+    """Read a picture's header.
+
+    Raises:
+        DamagedPictureError, TooLargePictureError
+    """
+    stripped = strip(data, kind)
+    file = io.BytesIO(stripped.data)
+    if kind == "JPEG":
+        file = io.BytesIO(stripped.data + (END_OF_IMAGE if stripped.has_several_scans else STUFFING))
+    if kind == "HEIF":
+        _register_heif()
+    try:
+        return OpenPicture(kind, stripped, Image.open(file, formats=[kind]))
+    except UNREADABLE as error:
+        raise DamagedPictureError(f"the picture's {kind} header is damaged") from error
+
+
+def _register_heif() -> None:
+    import pillow_heif  # noqa: PLC0415 - 30 ms that only HEICs are worth; the service imports it before it forks
+
+    if "HEIF" not in Image.OPEN:
+        pillow_heif.register_heif_opener(thumbnails=False)
+        pillow_heif.options.DECODE_THREADS = 1
+
+
+def inspect(data: bytes, kind: str, *, max_pixels: int, begin: Begin) -> Picture:
+    """Read the header and decode the pixels, to see that they are all there.
+
+    Raises:
+        DamagedPictureError, TooSmallPictureError, TooLargePictureError
+    """
+    opened = open_picture(data, kind)
+    with opened.image as image:
+        width, height = image.size
+        _check_size(width, height, max_pixels, MIN_SIDE)
+        turned = opened.orientation()
+        is_regular = opened.stripped.is_regular and turned is not None
+        picture = Picture(kind, width, height, is_upright=turned in {None, UPRIGHT}, is_regular=is_regular)
+        if not picture.is_recognizable:
+            _factor(width, height, FORMS["recognition"])
+        begin(width * height)
+        opened.check()
+        return picture
+
+
+def _factor(width: int, height: int, form: Form) -> int:
+    """Return the number by which sides are divided.
+
+    Raises:
+        TooSmallPictureError: the short side would be too short.
+    """
+    factor = -(-max(width, height) // form.reduced)
+    if min(width, height) < factor * form.min_side:
+        raise TooSmallPictureError(
+            f"the picture has {width:,} x {height:,} pixels: too long and narrow to be scaled down"
+        )
+    return factor
+
+
+def _check_size(width: int, height: int, max_pixels: int, min_side: int) -> None:
+    size = f"the picture has {width:,} x {height:,} pixels"
+    if width * height > max_pixels:
+        raise TooLargePictureError(f"{size}; at most {max_pixels / 1e6:g} megapixels are taken")
+    if min(width, height) < min_side:
+        raise TooSmallPictureError(f"{size}; each side takes at least {min_side}")
+
+
+def convert(data: bytes, kind: str, *, max_pixels: int, form: Form, begin: Begin) -> bytes:
+    """Return the first frame as an upright RGB JPEG of at most 5 MB, scaled down if need be.
+
+    Raises:
+        DamagedPictureError, TooSmallPictureError, TooLargePictureError
+    """
+    opened = open_picture(data, kind)
+    with opened.image as image:
+        width, height = image.size
+        _check_size(width, height, max_pixels, form.min_side)
+        factor = _factor(width, height, form)
+        begin(width * height)
+        # A JPEG decoder halves the sides for next to nothing, which saves memory and time.
+        halves = min(8, factor & -factor)
+        image.draft(None, (max(1, width // halves), max(1, height // halves)))
+        opened.load()
+        turned = opened.orientation()  # after loading, with which Pillow turns a TIFF upright
+        small = _reduced(image, -(-factor * max(image.size) // max(width, height)))
+    small.getexif()[ExifTags.Base.Orientation] = turned or UPRIGHT
+    small = ImageOps.exif_transpose(small)
+    small.thumbnail((form.long_side, form.long_side))
+    while len(jpeg := _encoded(small, form.quality)) > MAX_JPEG_BYTES:
+        small = small.reduce(2)
+    return jpeg
+
+
+def _reduced(image: Image.Image, factor: int) -> Image.Image:
+    """Return the image in RGB with each side divided: band by band, so that no second image of full size is needed."""
+    width, height = image.size
+    result = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    grey = _grey_range(image) if _is_deep_grey(image) else None
+    for top in range(0, height, BAND * factor):
+        band = _as_rgb(_band(image, top, BAND * factor), grey)
+        result.paste(band.reduce(factor), (0, top // factor))
+    return result
+
+
+def _band(image: Image.Image, top: int, rows: int) -> Image.Image:
+    return image.crop((0, top, image.width, min(image.height, top + rows)))
+
+
+def _is_deep_grey(image: Image.Image) -> bool:
+    """Return true for grey values of more than eight bits, which Pillow would clip."""
+    return image.mode[0] in "IF"
+
+
+def _as_rgb(image: Image.Image, grey: tuple[float, float] | None) -> Image.Image:
+    """Return eight bits a channel; transparent pixels lie on white, as viewers show them."""
+    if grey:
+        low, high = grey
+        scale = 255 / ((high - low) or 1)
+        values, is_finite = _finite(image)
+        level = values.point(lambda value: value * scale - low * scale).convert("L")
+        return Image.composite(level, Image.new("L", level.size), is_finite).convert("RGB")
+    if image.mode == "LAB":
+        lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB")
+        return converted or image
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    layered = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered).convert("RGB")
+
+
+MAX_FLOAT = 3e38
+
+
+def _finite(image: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """Return grey values as floats, and a mask of those that are neither infinite nor no number."""
+    if image.mode not in {"I", "F"}:
+        image = image.convert("I")  # 16 bits, in either byte order
+    values = image.convert("F")
+    mask = ImageMath.lambda_eval(lambda given: abs(given["values"]) <= MAX_FLOAT, values=values)
+    return values, mask.point(lambda value: value * 255).convert("L")
+
+
+def _grey_range(image: Image.Image) -> tuple[float, float]:
+    """Return the darkest and the brightest finite value of a deep grey image."""
+    low, high = MAX_FLOAT, -MAX_FLOAT
+    for top in range(0, image.height, BAND):
+        values, is_finite = _finite(_band(image, top, BAND))
+        for worst in (MAX_FLOAT, -MAX_FLOAT):
+            found: Any = Image.composite(values, Image.new("F", values.size, worst), is_finite).getextrema()
+            low, high = (min(low, found[0]), high) if worst > 0 else (low, max(high, found[1]))
+    return (low, high) if low <= high else (0, 0)
+
+
+def _encoded(image: Image.Image, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()

@@ -1,0 +1,221 @@
+"""Reduce a picture's file to its pixels.
+
+Metadata must never make a picture fail, so no decoder sees them. The functions here copy what decoders need and leave
+out color profiles, texts, thumbnails, later frames and trailers. They also count: a file with an absurd number of parts
+is refused before a decoder would spend a minute on them.
+"""
+
+import itertools
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from common.imaging import stripped_jpeg, stripped_tiff
+from common.imaging.pictures import DamagedPictureError, TooLargePictureError
+
+MAX_METADATA_PARTS = 5_000
+MAX_PARTS = 100_000
+"""Parts that hold pixels; 60 megapixels of PNG have some 10,000."""
+
+
+@dataclass(frozen=True)
+class StrippedPicture:
+    """A file with the same pixels as the original, its EXIF block, and whether decoders agree about the original."""
+
+    data: bytes
+    exif: bytes = b""
+    is_regular: bool = True
+    has_several_scans: bool = False
+
+
+def strip(data: bytes, kind: str) -> StrippedPicture:
+    """Return the picture without metadata.
+
+    Raises:
+        DamagedPictureError: the file ends before its pixels.
+        TooLargePictureError: the file has too many parts.
+    """
+    try:
+        return STRIPPERS[kind](data)
+    except (struct.error, IndexError) as error:
+        raise DamagedPictureError(f"the picture's {kind} header is damaged or truncated") from error
+
+
+def _jpeg(data: bytes) -> StrippedPicture:
+    jpeg = stripped_jpeg.read(data, max_segments=MAX_METADATA_PARTS)
+    return StrippedPicture(jpeg.data, jpeg.exif, jpeg.has_end, jpeg.has_several_scans)
+
+
+def _tiff(data: bytes) -> StrippedPicture:
+    return StrippedPicture(stripped_tiff.strip(data, max_strips=MAX_PARTS))
+
+
+PNG_START = 8
+TRANSPARENCY_BYTES = {0: {2}, 2: {6}, 3: set(range(1, 257))}
+"""Lengths of a tRNS chunk by color type: https://www.w3.org/TR/png-3/#11tRNS"""
+
+
+def _png(data: bytes) -> StrippedPicture:
+    critical, pixels, exif, transparency = [], [], b"", b""
+    is_regular = ends = False
+    for count, (name, content, is_valid) in enumerate(_png_chunks(data)):
+        if count == 0:
+            is_regular = True
+            if name != b"IHDR" or not is_valid:
+                raise DamagedPictureError("the picture's PNG header is damaged")
+            critical.append(_png_chunk(name, content))
+            continue
+        is_regular = is_regular and is_valid
+        if name == b"IDAT":
+            pixels.append(content)
+        elif name == b"PLTE" and not pixels:
+            critical.append(_png_chunk(name, content))
+        elif name == b"tRNS" and len(content) in TRANSPARENCY_BYTES.get(data[25], ()):
+            transparency = transparency or _png_chunk(name, content)
+        elif name == b"eXIf":
+            exif = exif or content
+        elif name == b"IEND":
+            ends = True
+    if not pixels:
+        raise DamagedPictureError("the picture is truncated: its pixels are missing")
+    body = [data[:PNG_START], *critical, transparency, _png_chunk(b"IDAT", b"".join(pixels)), _png_chunk(b"IEND", b"")]
+    return StrippedPicture(b"".join(body), exif, is_regular and ends)
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
+    """Yield chunks up to the end: name, content, and true if the chunk is whole and its checksum right."""
+    at, parts, metadata = PNG_START, 0, 0
+    view = memoryview(data)
+    while at + 8 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, at)
+        if not name.isalpha():
+            return
+        content = view[at + 8 : at + 8 + length]
+        checksum = data[at + 8 + length : at + 12 + length]
+        is_valid = checksum == zlib.crc32(content, zlib.crc32(name)).to_bytes(4, "big")
+        parts += 1
+        metadata += name not in {b"IDAT", b"fdAT", b"fcTL"}
+        if metadata > MAX_METADATA_PARTS or parts > MAX_PARTS:
+            raise TooLargePictureError(f"the picture has more than {MAX_METADATA_PARTS:,} blocks of metadata")
+        yield name, bytes(content), is_valid
+        if name == b"IEND":
+            return
+        at += 12 + length
+
+
+def _png_chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", len(content), name) + content + struct.pack(">I", zlib.crc32(content, zlib.crc32(name)))
+
+
+GIF_CONTROL = 0xF9
+
+
+def _gif(data: bytes) -> StrippedPicture:
+    """Keep the palette and the first frame, with the control block that tells its transparent color."""
+    at = 13 + _gif_palette_bytes(data[10])
+    start, control = data[:at], b""
+    for _ in range(MAX_METADATA_PARTS):
+        introducer, label = data[at : at + 2]
+        if introducer == ord(","):
+            return StrippedPicture(start + control + data[at:])
+        if introducer != ord("!"):
+            raise DamagedPictureError("the picture's GIF header is damaged")
+        end = _gif_end_of_blocks(data, at + 2)
+        if label == GIF_CONTROL:
+            control = data[at:end]
+        at = end
+    raise TooLargePictureError(f"the picture has more than {MAX_METADATA_PARTS:,} blocks of metadata")
+
+
+def _gif_palette_bytes(flags: int) -> int:
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _gif_end_of_blocks(data: bytes, at: int) -> int:
+    for _ in range(MAX_PARTS):
+        length = data[at]
+        at += 1 + length
+        if not length:
+            return at
+    raise TooLargePictureError(f"the picture has more than {MAX_PARTS:,} blocks in one extension")
+
+
+WEBP_KEPT = {b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"}
+WEBP_PIXELS = {b"VP8 ", b"VP8L", b"ANMF"}
+WEBP_METADATA_FLAGS = 0x20 | 0x08 | 0x04  # ICC, EXIF, XMP: https://developers.google.com/speed/webp/docs/riff_container
+
+
+def _webp(data: bytes) -> StrippedPicture:
+    """Keep the chunks up to the first frame's pixels, and write their lengths anew."""
+    at, kept, exif, has_pixels = 12, [], b"", False
+    for count in itertools.count():
+        if at + 8 > len(data):
+            break
+        if count > MAX_METADATA_PARTS:
+            raise TooLargePictureError(f"the picture has more than {MAX_METADATA_PARTS:,} blocks of metadata")
+        name, length = struct.unpack_from("<4sI", data, at)
+        content = data[at + 8 : at + 8 + length]
+        if name == b"VP8X" and content:
+            content = bytes([content[0] & ~WEBP_METADATA_FLAGS]) + content[1:]
+        if name in WEBP_KEPT and not has_pixels:
+            kept.append(struct.pack("<4sI", name, len(content)) + content + b"\0" * (len(content) % 2))
+        if name == b"EXIF":
+            exif = exif or content
+        has_pixels = has_pixels or name in WEBP_PIXELS
+        at += 8 + length + length % 2
+    body = b"WEBP" + b"".join(kept)
+    return StrippedPicture(struct.pack("<4sI", b"RIFF", len(body)) + body, exif)
+
+
+BOXES = {b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip", b"uuid", b"idat"}
+"""Boxes at the top of ISO/IEC 14496-12's files; anything else behind the pixels is a trailer."""
+BOX_HEAD = 8
+METADATA_ITEMS = (b"Exif", b"mime")
+NO_ITEM = b"skip"
+LONG_IDS = 3  # the version of `infe` in which ids have four bytes and not two
+
+
+def _boxed(data: bytes) -> StrippedPicture:
+    """Strip AVIF and HEIF: cut the trailer off, and rename the items that hold EXIF or XMP, so that nobody reads them.
+
+    The items' bytes stay where they are: positions in the file are absolute.
+    """
+    at, end, kept = 0, len(data), bytearray(data)
+    for count in itertools.count():
+        if count > MAX_METADATA_PARTS:
+            raise TooLargePictureError(f"the picture has more than {MAX_METADATA_PARTS:,} blocks of metadata")
+        if at + BOX_HEAD > len(data):
+            break
+        length, name = struct.unpack_from(">I4s", data, at)
+        if length == 1:
+            [length] = struct.unpack_from(">Q", data, at + 8)
+        if name not in BOXES or 0 < length < BOX_HEAD:
+            break
+        if name == b"meta":
+            _hide_metadata_items(kept, at, at + length)
+        at = min(at + length, len(data)) if length else len(data)
+        end = at
+    return StrippedPicture(bytes(kept[:end]))
+
+
+def _hide_metadata_items(kept: bytearray, start: int, end: int) -> None:
+    """Rename items in the list of items: an `infe` box holds a version, an id, two bytes, and the item's type."""
+    at = kept.find(b"infe", start, end)
+    while at >= 0:
+        place = at + (12 if kept[at + 4] < LONG_IDS else 14)
+        if kept[place : place + 4] in METADATA_ITEMS:
+            kept[place : place + 4] = NO_ITEM
+        at = kept.find(b"infe", at + 4, end)
+
+
+STRIPPERS: dict[str, Callable[[bytes], StrippedPicture]] = {
+    "JPEG": _jpeg,
+    "PNG": _png,
+    "WEBP": _webp,
+    "AVIF": _boxed,
+    "HEIF": _boxed,
+    "GIF": _gif,
+    "TIFF": _tiff,
+    "BMP": StrippedPicture,
+}
