@@ -74,12 +74,11 @@ class ImageStore:
         same = self._put_new(put, name, body, digest)
         if same is None:
             return True
-        if same and not refresh:
-            return False
         if not same and not overwrite:
             raise NameTakenError(name)
-        put()
-        return True
+        if not same or refresh:
+            put()
+        return not same or refresh
 
     def _put_new(self, put: Callable[..., object], name: str, body: bytes, digest: str) -> bool | None:
         """Store a picture under a free name. Returns None, or whether the taken name holds the same bytes."""
