@@ -42,6 +42,13 @@ def strip(data: bytes, kind: str) -> StrippedPicture:
         raise DamagedPictureError(f"the picture's {kind} header is damaged or truncated") from error
 
 
+def _check_parts(metadata: int, parts: int) -> None:
+    if metadata > MAX_METADATA_PARTS:
+        raise TooLargePictureError(f"the picture has more than {MAX_METADATA_PARTS:,} blocks of metadata")
+    if parts > MAX_PARTS:
+        raise TooLargePictureError(f"the picture has more than {MAX_PARTS:,} parts")
+
+
 def _jpeg(data: bytes) -> StrippedPicture:
     jpeg = stripped_jpeg.read(data, max_segments=MAX_METADATA_PARTS)
     return StrippedPicture(jpeg.data, jpeg.exif, jpeg.has_end, jpeg.has_several_scans)
@@ -96,8 +103,7 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
         is_valid = checksum == zlib.crc32(content, zlib.crc32(name)).to_bytes(4, "big")
         parts += 1
         metadata += name not in {b"IDAT", b"fdAT", b"fcTL"}
-        if metadata > MAX_METADATA_PARTS or parts > MAX_PARTS:
-            raise TooLargePictureError(f"the picture has more than {MAX_METADATA_PARTS:,} blocks of metadata")
+        _check_parts(metadata, parts)
         yield name, bytes(content), is_valid
         if name == b"IEND":
             return
@@ -148,13 +154,13 @@ WEBP_METADATA_FLAGS = 0x20 | 0x08 | 0x04  # ICC, EXIF, XMP: https://developers.g
 
 def _webp(data: bytes) -> StrippedPicture:
     """Keep the chunks up to the first frame's pixels, and write their lengths anew."""
-    at, kept, exif, has_pixels = 12, [], b"", False
-    for count in itertools.count():
+    at, kept, exif, has_pixels, metadata = 12, [], b"", False, 0
+    for parts in itertools.count():
         if at + 8 > len(data):
             break
-        if count > MAX_METADATA_PARTS:
-            raise TooLargePictureError(f"the picture has more than {MAX_METADATA_PARTS:,} blocks of metadata")
         name, length = struct.unpack_from("<4sI", data, at)
+        metadata += name not in WEBP_PIXELS
+        _check_parts(metadata, parts)
         content = data[at + 8 : at + 8 + length]
         if name == b"VP8X" and content:
             content = bytes([content[0] & ~WEBP_METADATA_FLAGS]) + content[1:]
@@ -182,9 +188,8 @@ def _boxed(data: bytes) -> StrippedPicture:
     The items' bytes stay where they are: positions in the file are absolute.
     """
     at, end, kept = 0, len(data), bytearray(data)
-    for count in itertools.count():
-        if count > MAX_METADATA_PARTS:
-            raise TooLargePictureError(f"the picture has more than {MAX_METADATA_PARTS:,} blocks of metadata")
+    for boxes in itertools.count():
+        _check_parts(boxes, boxes)
         if at + BOX_HEAD > len(data):
             break
         length, name = struct.unpack_from(">I4s", data, at)

@@ -318,12 +318,19 @@ def rekognition() -> FakeRekognition:
 
 
 @pytest.fixture
+def limits() -> tuple[int, int]:
+    """Return the most bytes and pixels that the worker takes."""
+    return MAX_BYTES, MAX_PIXELS
+
+
+@pytest.fixture
 def worker(
     bucket: str,
     tables: dict[str, str],
     labels_topic: Topic,
     queue_url: str,
     rekognition: FakeRekognition,
+    limits: tuple[int, int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Recognizer:
     monkeypatch.setenv("CLASSIFICATIONS_TABLE", tables["classifications"])
@@ -335,8 +342,8 @@ def worker(
     monkeypatch.setenv("CALLS_PER_SECOND", "1000")
     monkeypatch.setenv("LABELS_TOPIC_ARN", labels_topic.arn)
     monkeypatch.setenv("DETECT_LABELS", json.dumps(PARAMETERS))
-    monkeypatch.setenv("MAX_IMAGE_BYTES", str(MAX_BYTES))
-    monkeypatch.setenv("MAX_IMAGE_PIXELS", str(MAX_PIXELS))
+    monkeypatch.setenv("MAX_IMAGE_BYTES", str(limits[0]))
+    monkeypatch.setenv("MAX_IMAGE_PIXELS", str(limits[1]))
     made = dataclasses.replace(recognize_images.recognizer(), rekognition=rekognition)  # type: ignore[arg-type]
     monkeypatch.setattr(recognize_images, "recognizer", lambda: made)
     return made
