@@ -32,6 +32,7 @@ READERS = re.compile(
 
 INSTALL_SECONDS = 900
 START_SECONDS = 20
+KINDS = ("Person", "Cat", "Coffee Cup", "Motorcycle", "Building", "Text")
 STOP_SECONDS = 10
 COMMAND_SECONDS = 120
 MARK = "walk: exit code"
@@ -99,6 +100,7 @@ class Walk:
         print(f"\n{self.folder}", flush=True)
         try:
             with self.running("make local", INSTALL_SECONDS):
+                expect_kinds(self.output.read_text())
                 self.run_what_was_printed(self.output.read_text())
                 before = self.see_gallery()
             self.expect_nothing_left()
@@ -265,6 +267,13 @@ class Shell:
                 return int(line.removeprefix(MARK)), "".join(lines).strip()
             lines.append(line)
         return self.bash.wait(), "".join(lines).strip()
+
+
+def expect_kinds(text: str) -> None:
+    """Raise WalkError unless the table of sample photos has each of the KINDS."""
+    with step(f"the sample photos show {', '.join(KINDS)}"):
+        if missing := [kind for kind in KINDS if not re.search(rf"│ {kind} +│", text)]:
+            raise WalkError(f"no sample photo has the label {' or '.join(missing)}:\n{text}")
 
 
 def judge(command: str, shell: Shell) -> None:
