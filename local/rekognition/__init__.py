@@ -1,4 +1,4 @@
-"""A local Amazon Rekognition: the same wire protocol, answers computed from the picture.
+"""A local Amazon Rekognition: the same protocol, with answers computed from the picture.
 
 `python -m local.rekognition --port 4567` serves DetectLabels to any AWS SDK whose
 `AWS_ENDPOINT_URL_REKOGNITION` names it. docs/local-rekognition.md tells what it sees.

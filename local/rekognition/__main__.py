@@ -1,4 +1,4 @@
-"""`python -m local.rekognition`: the local Rekognition as a program."""
+"""Run the local Rekognition: `python -m local.rekognition`."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _save_memory() -> None:
-    """Make glibc return freed memory: 317 MB after some photos, not 345, and 337 MB, not 574, once text was read."""
+    """Make glibc return freed memory: 317 MB after some photos, not 345, and 337 MB, not 574, after reading text."""
     if set_option := getattr(ctypes.CDLL(None), "mallopt", None):
         for option, value in MALLOC_SETTINGS.items():
             set_option(option, value)

@@ -1,4 +1,4 @@
-"""Rekognition's requests and errors on the wire: AWS JSON 1.1, as botocore's own service model has it.
+"""Parse Rekognition's requests and word its errors: AWS JSON 1.1, by botocore's service model.
 
 Source: botocore/data/rekognition/2016-06-27/service-2.json (`protocol: json`, `jsonVersion: 1.1`,
 `targetPrefix: RekognitionService`). The form of an error body is the one in Amazon's
@@ -20,7 +20,7 @@ TARGET_PREFIX = "RekognitionService."
 
 
 class ServiceError(Exception):
-    """A refusal as the service words it: `code` is the exception's name, `status` the HTTP status."""
+    """An error of the service. `code` is the exception's name, `status` the HTTP status."""
 
     def __init__(self, code: str, message: str, *, status: int = 400) -> None:
         super().__init__(f"{code}: {message}")
@@ -30,18 +30,18 @@ class ServiceError(Exception):
 
 
 def invalid_parameter(message: str) -> ServiceError:
-    """The error for a request that is well-formed and yet cannot be answered."""
+    """Return the error for a well-formed request that this service cannot answer."""
     return ServiceError("InvalidParameterException", message)
 
 
 @cache
 def service_model() -> ServiceModel:
-    """botocore's description of Rekognition."""
+    """Return botocore's description of Rekognition."""
     return ServiceModel(Loader().load_service_model("rekognition", "service-2"))
 
 
 def operation_of(target: str) -> str:
-    """The operation that an `X-Amz-Target` header names.
+    """Return the operation that an `X-Amz-Target` header names.
 
     Raises:
         ServiceError: UnknownOperationException if Rekognition has no such operation.
@@ -53,11 +53,11 @@ def operation_of(target: str) -> str:
 
 
 def parse(operation: str, body: bytes) -> dict[str, Any]:
-    """The request as Python values, checked against the operation's input shape; blobs stay base64 text.
+    """Parse a request and check it against the operation's input shape. Blobs stay base64 text.
 
     Raises:
-        ServiceError: SerializationException for what is no JSON or has the wrong type,
-            ValidationException for what breaks a constraint of the model.
+        ServiceError: SerializationException if the body is not JSON or a value has the wrong type,
+            ValidationException if a value breaks a constraint of the model.
     """
     try:
         request = json.loads(body or b"{}", parse_constant=_refuse_constant)
@@ -85,7 +85,7 @@ def _check(shape: Shape, value: Any, path: str) -> Any:
         return _typed(value, bool, path, "a boolean")
     if isinstance(shape, StringShape):
         return _check_string(shape, value, path)
-    return _typed(value, str, path, "base64 text")  # a blob; its length is known once it is decoded
+    return _typed(value, str, path, "base64 text")  # a blob; its length is checked when it is decoded
 
 
 def _check_structure(shape: StructureShape, value: Any, path: str) -> dict[str, Any]:

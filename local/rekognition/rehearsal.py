@@ -1,4 +1,4 @@
-"""Rehearsing bad days: a slow, throttled, failing or dead service, switched while it runs."""
+"""Rehearse bad days: make the service slow, throttled, failing or dead while it runs."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from local.rekognition.protocol import ServiceError
 
 
 class RehearsalError(ValueError):
-    """A setting that does not exist or cannot have that value; the text names it."""
+    """A setting does not exist, or cannot have that value. The text names it."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is rehearsed; as it comes, nothing."""
+    """The faults that are rehearsed. By default there are none."""
 
     latency_ms: float = 0
     """Added to every answer, 0..60,000."""
     calls_per_second: float | None = None
-    """More are throttled; a second's worth may come at once. None: no limit."""
+    """Further calls are throttled. A second's worth may come at once. None means no limit."""
     failure_rate: float = 0
     """The share of calls that fail, 0..1."""
     outage: bool = False
     """Every call fails."""
 
     def changed(self, body: bytes) -> Settings:
-        """These settings with those of a JSON object in their place.
+        """Return these settings, with the values of a JSON object in place of some.
 
         Raises:
-            RehearsalError: names the setting that is wrong.
+            RehearsalError: a setting is wrong.
         """
         try:
             wanted = json.loads(body)
@@ -43,7 +43,7 @@ class Settings:
         names = [field.name for field in fields(self)]
         for name, value in wanted.items():
             if name not in names:
-                raise RehearsalError(f"{name}: no such setting; there are {', '.join(names)}")
+                raise RehearsalError(f"{name}: no such setting; the settings are {', '.join(names)}")
             if not _fits(name, value):
                 raise RehearsalError(f"{name}: {json.dumps(value)} is not {_VALUES[name]}")
         return replace(self, **wanted)
@@ -70,7 +70,7 @@ def _fits(name: str, value: object) -> bool:
 
 
 class Rehearsal:
-    """Holds the settings and lets calls through, or not. Belongs to the event loop's thread."""
+    """Holds the settings, and admits or refuses calls. It belongs to the event loop's thread."""
 
     def __init__(self) -> None:
         self._settings = Settings()
@@ -78,20 +78,20 @@ class Rehearsal:
         self._filled = time.monotonic()
 
     def state(self) -> dict[str, object]:
-        """The settings by name."""
+        """Return the settings by name."""
         return asdict(self._settings)
 
     def change(self, body: bytes) -> None:
-        """Takes over what a JSON object sets; the rest stays.
+        """Change the settings that a JSON object names. The others stay.
 
         Raises:
-            RehearsalError: names the setting that is wrong; nothing changed.
+            RehearsalError: a setting is wrong; nothing changes.
         """
         self._settings = self._settings.changed(body)
         self._tokens = self._burst()
 
     async def admit(self) -> None:
-        """Waits as long as calls take just now.
+        """Wait for the rehearsed latency.
 
         Raises:
             ServiceError: InternalServerError in an outage or by the failure rate;
@@ -105,7 +105,7 @@ class Rehearsal:
             raise _internal("failures are being rehearsed")
 
     def _burst(self) -> float:
-        """A bucket holds a second's worth, and always at least one call."""
+        """Return the size of the token bucket: a second's worth, and at least one call."""
         return max(1.0, self._settings.calls_per_second or 0)
 
     def _throttle(self) -> None:

@@ -1,4 +1,4 @@
-"""The servers that these tests share: the local Rekognition, and an S3 on loopback for its pictures."""
+"""Start the servers that these tests share: the local Rekognition, and an S3 on loopback for its pictures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an S3, ministack's."""
+    """The address of ministack's S3."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     settings = {
@@ -74,6 +74,6 @@ def bucket(s3: S3Client) -> str:
 
 @pytest.fixture(scope="session")
 def rekognition(s3_url: str) -> Iterator[LocalRekognition]:
-    """The local Rekognition as it comes: faces and codes, no model."""
+    """The local Rekognition with its default engines."""
     with running(environment={"AWS_ENDPOINT_URL_S3": s3_url}) as server:
         yield server

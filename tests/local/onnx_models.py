@@ -1,4 +1,4 @@
-"""Hand-made ONNX models in the Hugging Face layout, small enough to know what they must say.
+"""Make small ONNX models in the Hugging Face layout, with known answers.
 
 A classifier of a picture's colour, and detectors of its one bright spot in the two forms that
 exported detectors have: as DETR (softmax, "no object", pixel_mask) and as D-FINE (sigmoid).
@@ -24,7 +24,7 @@ PREPARATION = {"do_resize": True, "do_rescale": True, "rescale_factor": 1 / 255,
 
 
 def colour_classifier(directory: Path, *, names: tuple[str, ...] = COLOURS, **config: Any) -> Path:
-    """Tells which of five colours the picture has on average."""
+    """Write a classifier of the picture's average colour, one of five."""
     weights = np.array([[8, -4, -4, -5, 5], [-4, 8, -4, -5, 5], [-4, -4, 8, -5, 5]], np.float32)
     graph = helper.make_graph(
         [
@@ -43,7 +43,7 @@ def colour_classifier(directory: Path, *, names: tuple[str, ...] = COLOURS, **co
 
 
 def spot_detector(directory: Path, *, names: tuple[str, str] = ("dog", "car"), form: str = "detr") -> Path:
-    """Finds the box around the bright pixels and calls it by the first name. `form`: detr or d_fine."""
+    """Write a detector that gives the bright pixels' box the first name. `form` is detr or d_fine."""
     masked = form == "detr"
     logits = ("any", "gain", "bias") if not masked else ("any_masked", "gain", "bias")
     nodes = [
@@ -68,7 +68,7 @@ def spot_detector(directory: Path, *, names: tuple[str, str] = ("dog", "car"), f
             helper.make_node("Cast", ["shown"], ["is_shown"], to=TensorProto.FLOAT),
             helper.make_node("Mul", ["any", "is_shown"], ["any_masked"]),
         ]
-    # A spot turns "no object", where there is such a class, into the first class.
+    # A spot makes the first class probable, in place of "no object" if there is such a class.
     gain, bias = ([6, 0, -6], [-3, -3, 3]) if masked else ([6, 0], [-3, -3])
     graph = helper.make_graph(
         nodes,
@@ -91,7 +91,7 @@ def spot_detector(directory: Path, *, names: tuple[str, str] = ("dog", "car"), f
 
 
 def save(directory: Path, graph: GraphProto, config: dict[str, Any], preparation: dict[str, Any]) -> Path:
-    """Writes the three files of a model."""
+    """Write the three files of a model. Returns their directory."""
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     onnx.checker.check_model(model)
     (directory / "onnx").mkdir(parents=True)
@@ -102,7 +102,7 @@ def save(directory: Path, graph: GraphProto, config: dict[str, Any], preparation
 
 
 def _extent(ones: str, name: str) -> list[NodeProto]:
-    """Centre and size, in 0..1, of the stretch from the first to the last 1 of a row of 0 and 1."""
+    """Return nodes for the centre and size, in 0..1, from the first to the last 1 in a row of 0 and 1."""
     node = helper.make_node
     return [
         node("ArgMax", [ones], [f"{name}_first"], axis=1, keepdims=1),

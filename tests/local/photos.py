@@ -1,4 +1,4 @@
-"""Real photographs that come with scikit-image, scikit-learn and matplotlib, as the files they are."""
+"""Find the photographs in scikit-image, scikit-learn and matplotlib, and make pictures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FOLDERS = (
     _installed("matplotlib") / "mpl-data" / "sample_data",
 )
 
-# Where the face is: left, top, right, bottom in fractions, from forehead to chin, by eye.
+# The faces' edges (left, top, right, bottom) in fractions, from forehead to chin, by eye.
 FACES = {
     "astronaut.png": (0.36, 0.15, 0.53, 0.35),
     "camera.png": (0.38, 0.24, 0.50, 0.38),
@@ -39,24 +39,24 @@ PHOTOS = tuple(sorted(file for folder in FOLDERS for file in folder.iterdir() if
 
 
 def photo(name: str) -> bytes:
-    """The file of that name."""
+    """Return the contents of the photograph with that name."""
     return next(file for file in PHOTOS if file.name == name).read_bytes()
 
 
 def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    """The picture as a file."""
+    """Return the picture as the contents of a file."""
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
 def blank(width: int, height: int, kind: str = "PNG") -> bytes:
-    """A black picture of that size."""
+    """Return a black picture of that size."""
     return encode(Image.new("RGB", (width, height)), kind)
 
 
 def qr_code(text: str, *, side: int = 200, canvas: int = 400) -> bytes:
-    """A picture with a QR code in its upper left quarter."""
+    """Return a picture with a QR code in its upper left quarter."""
     code = cv2.resize(cv2.QRCodeEncoder.create().encode(text), (side, side), interpolation=cv2.INTER_NEAREST)
     picture: npt.NDArray[np.uint8] = np.full((canvas, canvas), 255, np.uint8)
     picture[20 : 20 + side, 20 : 20 + side] = code

@@ -1,4 +1,4 @@
-"""Programs that tests run and talk to on loopback."""
+"""Run the local Rekognition for tests, and talk to it on loopback."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COMMAND = (sys.executable, "-m", "local.rekognition", "--port")
 
 
 def clean_environment(extra: Mapping[str, str] = {}) -> dict[str, str]:
-    """The caller's environment without its AWS settings, and with `extra`."""
+    """Return the caller's environment without its AWS settings, and with `extra`."""
     return {k: v for k, v in os.environ.items() if not k.startswith("AWS_")} | CREDENTIALS | dict(extra)
 
 
@@ -47,12 +47,12 @@ class LocalRekognition:
     greeting: str
 
     def client(self, *, validate: bool = True, attempts: int = 1) -> RekognitionClient:
-        """boto3's client for it; `validate=False` sends what botocore would refuse."""
+        """Return boto3's client for it. With `validate=False` it sends requests that botocore would refuse."""
         config = Config(parameter_validation=validate, retries={"total_max_attempts": attempts})
         return SESSION.client("rekognition", endpoint_url=self.url, config=config)
 
     def call(self, operation: str, body: object) -> tuple[int, Mapping[str, str], dict[str, Any]]:
-        """Status, headers and JSON body as they are on the wire; botocore drops members it does not know."""
+        """Call an operation. Returns status, headers and the whole JSON body: botocore drops unknown members."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.post("/", data, {"X-Amz-Target": f"RekognitionService.{operation}"})
 
@@ -62,7 +62,7 @@ class LocalRekognition:
         data: bytes,
         headers: Mapping[str, str] = {},
     ) -> tuple[int, Mapping[str, str], dict[str, Any]]:
-        """Any other request."""
+        """Send a POST request. Returns status, headers and JSON body."""
         request = urllib.request.Request(self.url + path, data, dict(headers))  # noqa: S310 - loopback
         try:
             with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
@@ -71,14 +71,14 @@ class LocalRekognition:
             return error.code, dict(error.headers), json.load(error)
 
     def get(self, path: str) -> Any:
-        """The JSON at a path."""
+        """Return the JSON at a path."""
         with urllib.request.urlopen(self.url + path, timeout=30) as response:  # noqa: S310
             return json.load(response)
 
 
 @contextmanager
 def running(*options: str, environment: Mapping[str, str] = {}) -> Iterator[LocalRekognition]:
-    """Runs the server on a free port; returns once it says that it is ready."""
+    """Run the server on a free port. Yields it when it says that it is ready."""
     with TemporaryFile("w+") as errors:
         process = subprocess.Popen(
             [*COMMAND, "0", *options],

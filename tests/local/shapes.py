@@ -1,4 +1,4 @@
-"""Checks JSON against botocore's description of Rekognition's answers."""
+"""Check JSON against botocore's description of Rekognition's answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MODEL = ServiceModel(Loader().load_service_model("rekognition", "service-2"))
 
 
 def faults(operation: str, answer: object) -> list[str]:
-    """What in the answer contradicts the operation's output shape; empty if nothing does."""
+    """Return the contradictions between an answer and the operation's output shape."""
     shape = MODEL.operation_model(operation).output_shape
     assert shape
     return list(_faults(shape, answer, operation))

@@ -1,4 +1,4 @@
-"""The benchmarks' own logic. What they measure is never asserted: it depends on the machine."""
+"""Test the benchmarks' own logic. Their results depend on the machine, and are not tested."""
 
 import dataclasses
 import io
@@ -77,7 +77,7 @@ def test_ratios_are_ours_divided_by_the_workshops() -> None:
 
 
 class Aws:
-    """Notes what the workshop's handler asks of AWS."""
+    """Records the calls of the workshop's handler."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, Any]] = []
@@ -198,7 +198,7 @@ def record(image: str, version: str, status: Any = "RECOGNIZED") -> ImageRecord:
 
 
 def at_rest() -> Look:
-    """Two objects and one that was deleted, as all should be."""
+    """Return a consistent state: two objects, and one that was deleted."""
     records = {r.image: r for r in (record("s/a", "1"), record("s/b", "2"), record("s/c", "3", "DELETED"))}
     derived = expected(records.values())
     return Look(
@@ -261,7 +261,7 @@ def test_a_workers_growth_is_its_own_whoever_comes_and_goes(tmp_path: Path) -> N
     steady = [(float(second), 100.0) for second in range(0, 600, 10)]
     sampler.by_worker = {
         ("Flat", 1): steady,
-        ("Flat", 2): steady[-3:],  # too young to say anything
+        ("Flat", 2): steady[-3:],  # too short to judge
         ("Leaky", 3): [(at, 100 + at / 60 * 2.5) for at, _ in steady],
     }
     found = sampler.growth(300, 600)

@@ -1,4 +1,4 @@
-"""The page about the local Rekognition does what it says."""
+"""Run the commands of the page about the local Rekognition."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def pixels(colour: str, size: tuple[int, int]) -> Pixels:
 
 
 def spot(width: int, height: int, box: tuple[float, float, float, float]) -> Image.Image:
-    """Black, with a white rectangle: left, top, width, height in fractions."""
+    """Return a black picture with a white rectangle: left, top, width, height in fractions."""
     picture = Image.new("RGB", (width, height))
     left, top, wide, high = box
     white = Image.new("RGB", (round(wide * width), round(high * height)), "white")
@@ -65,7 +65,7 @@ def test_a_classifier_names_the_whole_picture(tmp_path: Path, colour: str, expec
     assert first.box is None
 
 
-def test_a_classifier_of_one_kind_shares_out_its_confidence_and_one_of_many_does_not(tmp_path: Path) -> None:
+def test_a_classifier_of_one_label_has_confidences_that_sum_to_100_and_one_of_many_has_not(tmp_path: Path) -> None:
     one = load(colour_classifier(tmp_path / "one"))
     many = load(colour_classifier(tmp_path / "many", problem_type="multi_label_classification"))
     yellow = plain("yellow")  # as red as it is green
@@ -119,7 +119,7 @@ def test_models_take_the_places_of_the_default_ones_of_their_kinds(tmp_path: Pat
 
 def test_a_model_sees_the_picture_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned clockwise: what is stored at the top left is shown at the top right
+    exif[0x0112] = 6  # turned clockwise: the stored top left is shown at the top right
     stored = encode(spot(300, 200, (0.0, 0.0, 0.2, 0.3)), "JPEG", quality=95, exif=exif)
     with running("--model", str(spot_detector(tmp_path / "spots"))) as server:
         answer = server.client().detect_labels(Image={"Bytes": stored})
@@ -130,7 +130,7 @@ def test_a_model_sees_the_picture_upright(tmp_path: Path) -> None:
 
 
 def broken(directory: Path, how: str) -> Path:
-    """A model's directory with one fault."""
+    """Make a model's directory with one fault."""
     if how == "no directory":
         return directory
     colour_classifier(directory)
@@ -228,8 +228,8 @@ def test_colours_are_scaled_normalised_and_reordered_as_asked() -> None:
     )
 
 
-def test_looking_leaves_nothing_in_the_temporary_folder(tmp_path: Path) -> None:
-    """onnxruntime keeps a session of its telemetry there, unless it is told not to report anything."""
+def test_importing_onnxruntime_leaves_nothing_in_the_temporary_folder(tmp_path: Path) -> None:
+    """onnxruntime would keep its telemetry there."""
     environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
     program = [sys.executable, "-c", "import local.rekognition.engines.onnx_model"]
     subprocess.run(program, cwd=PROJECT, env=environment | {"TMPDIR": str(tmp_path)}, check=True)

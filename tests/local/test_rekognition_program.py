@@ -18,7 +18,7 @@ from tests.local.servers import COMMAND, CREDENTIALS, PROJECT, clean_environment
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-def test_it_says_where_it_is_and_stops_cleanly_and_fast(stop: signal.Signals) -> None:
+def test_it_prints_its_address_and_stops_within_two_seconds(stop: signal.Signals) -> None:
     with running() as server:
         assert server.greeting.startswith("Rekognition at http://127.0.0.1:")
         client = server.client()
@@ -42,7 +42,7 @@ def test_a_fetch_that_hangs_does_not_hold_up_its_end() -> None:
 
 
 def test_an_answer_is_not_held_back_by_the_network_stack() -> None:
-    """Nagle's algorithm and delayed acknowledgements would cost 40 ms each time."""
+    """Nagle's algorithm and delayed acknowledgements would add 40 ms to each answer."""
     with running("--engine", "blind") as server:
         client, took = server.client(), []
         for _ in range(10):
@@ -52,7 +52,7 @@ def test_an_answer_is_not_held_back_by_the_network_stack() -> None:
     assert min(took) < 0.03
 
 
-def test_it_says_in_one_line_that_its_port_is_taken() -> None:
+def test_a_taken_port_is_one_line_of_error() -> None:
     with running() as server:
         port = server.url.rsplit(":", 1)[1]
         second = subprocess.run(
@@ -71,7 +71,7 @@ def test_any_boto3_program_reaches_it_by_the_environment(monkeypatch: pytest.Mon
 
 
 def test_it_is_ready_within_two_seconds() -> None:
-    """Networks are opened when the first picture comes."""
+    """Networks are opened for the first picture, not at the start."""
     started = time.process_time()
     with running() as server:
         used = psutil.Process(server.process.pid).cpu_times()

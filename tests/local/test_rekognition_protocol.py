@@ -1,4 +1,4 @@
-"""Errors, counts and S3 objects: what a program that talks to Rekognition relies on."""
+"""Test the protocol: errors, counts and S3 objects."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_picture_outside_the_limits_is_refused_with_its_typed_exception(
 )
 @settings(max_examples=60, deadline=None)
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_no_damage_to_a_picture_is_more_than_a_refusal(
+def test_a_damaged_picture_is_refused_and_nothing_worse(
     whole: bytes, changes: list[tuple[int, int]], kept: float
 ) -> None:
     harmed = bytearray(whole)
@@ -128,12 +128,12 @@ def test_a_body_that_is_no_request_is_refused(rekognition: LocalRekognition, bod
     assert answer["__type"] == ("ValidationException" if body == b"" else "SerializationException")
 
 
-def test_image_properties_are_refused_in_words_rather_than_left_out(rekognition: LocalRekognition) -> None:
+def test_image_properties_are_refused_with_a_reason(rekognition: LocalRekognition) -> None:
     with pytest.raises(ClientError, match="IMAGE_PROPERTIES is not part of this local service"):
         rekognition.client().detect_labels(Image={"Bytes": ASTRONAUT}, Features=["IMAGE_PROPERTIES"])
 
 
-def test_other_operations_are_refused_in_words_rather_than_answered_empty(rekognition: LocalRekognition) -> None:
+def test_other_operations_are_refused_with_a_reason(rekognition: LocalRekognition) -> None:
     client = rekognition.client()
     with pytest.raises(client.exceptions.InvalidParameterException, match="DetectModerationLabels is not part of"):
         client.detect_moderation_labels(Image={"Bytes": ASTRONAUT})
@@ -193,7 +193,7 @@ def test_an_s3_that_does_not_answer_is_an_invalid_s3_object() -> None:
             client.detect_labels(Image={"S3Object": {"Bucket": "pictures", "Name": "x.jpg"}})
 
 
-def test_answered_and_refused_calls_are_counted_apart() -> None:
+def test_answered_and_refused_calls_are_counted_separately() -> None:
     with running() as server:
         assert server.get("/stats") == {"refused": {}}
         client = server.client()

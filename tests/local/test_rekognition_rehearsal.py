@@ -1,4 +1,4 @@
-"""Rehearsing bad days: what the switches do, and that they can be thrown while the server runs."""
+"""Test rehearsals of bad days: each setting, changed while the server runs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def rehearse(server: LocalRekognition, **settings: object) -> tuple[int, dict[st
 
 
 def outcomes(server: LocalRekognition, calls: int) -> list[str]:
-    """The error code of each call, or OK."""
+    """Return the error code of each call, or OK."""
     client = server.client()
 
     def outcome(_: int) -> str:
@@ -53,7 +53,7 @@ def outcomes(server: LocalRekognition, calls: int) -> list[str]:
         return list(pool.map(outcome, range(calls)))
 
 
-def test_nothing_is_rehearsed_unless_asked(server: LocalRekognition) -> None:
+def test_nothing_is_rehearsed_by_default(server: LocalRekognition) -> None:
     assert server.get("/rehearsal") == CALM
     assert outcomes(server, 4) == ["OK"] * 4
 
@@ -87,7 +87,7 @@ def test_a_share_of_the_calls_fails(server: LocalRekognition) -> None:
     assert set(outcomes(server, 40)) == {"OK", "InternalServerError"}
 
 
-def test_an_outage_lasts_until_told(server: LocalRekognition) -> None:
+def test_an_outage_lasts_until_it_is_switched_off(server: LocalRekognition) -> None:
     rehearse(server, outage=True)
     assert set(outcomes(server, 4)) == {"InternalServerError"}
     client = server.client()

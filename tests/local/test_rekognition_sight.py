@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def look(server: LocalRekognition, picture: bytes, **settings: Any) -> dict[str, LabelTypeDef]:
-    """The labels that boto3 gets, by name."""
+    """Return the labels that boto3 gets, by name."""
     answer = server.client().detect_labels(Image={"Bytes": picture}, **settings)
     return {label["Name"]: label for label in answer["Labels"]}
 
@@ -191,7 +191,7 @@ def test_the_sample_photos_show_six_kinds_of_things(rekognition: LocalRekognitio
 
 
 def plain_pictures() -> dict[str, Image.Image]:
-    """Pictures of nothing: single colours, noise, text, and the smallest and longest ones that are accepted."""
+    """Return pictures of nothing: single colours, noise, text, and the smallest and longest pictures allowed."""
     random = np.random.default_rng(1)
 
     def noise(width: int, height: int) -> Image.Image:

@@ -1,4 +1,4 @@
-"""The table of labels is whole: every class of COCO, every ancestor, no contradictions."""
+"""Test that the tables of labels are complete and consistent."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_imagenet_classes_get_their_place_by_number() -> None:
     assert labels[281].aliases == ("Tabby Cat",)
     assert labels[281].parents == ("Animal", "Cat", "Mammal", "Pet")
     assert labels[281].categories == ("Animals and Pets",)
-    assert labels[21].parents == ("Animal", "Bird")  # not the toy
+    assert labels[21].parents == ("Animal", "Bird")  # the bird, not the toy
     assert labels[340] == label_of("zebra")
     assert labels[487].parents == ("Electronics", "Phone")
 
