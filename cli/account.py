@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
@@ -12,7 +12,9 @@ from botocore.utils import IMDSRegionProvider
 
 from cli.checkout import CDK_JSON, read_context
 from common.runtime.caches import cached
-from common.settings import Settings
+
+if TYPE_CHECKING:
+    from common.settings import Settings
 
 REGION_VARIABLES = ("AWS_REGION", "AMAZON_REGION", "AWS_DEFAULT_REGION", "AMAZON_DEFAULT_REGION")
 PROFILE_VARIABLES = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]
@@ -28,17 +30,23 @@ SHELL_VARIABLE = "SIGHTLINE_SHELL"
 
 
 class AccountError(RuntimeError):
-    """This shell must not call AWS. The message says what to do."""
+    """AWS must not be called from here. The message says what to do."""
 
 
-def deployed_settings() -> Settings:
+def deployed_settings() -> "Settings":
     """Read the deployment's name and Region from cdk.json.
 
     Raises:
-        SettingsError: the name or the Region is not valid.
+        AccountError: the name or the Region is not valid.
     """
+    from common.setting_types import SettingsError  # noqa: PLC0415 - pydantic is slow, and a local system needs none
+    from common.settings import Settings  # noqa: PLC0415
+
     context = read_context(CDK_JSON)
-    return Settings.from_context({name: context[name] for name in ("deployment", "region") if name in context})
+    try:
+        return Settings.from_context({name: context[name] for name in ("deployment", "region") if name in context})
+    except SettingsError as error:
+        raise AccountError(str(error)) from error
 
 
 def region(setting: str | None) -> tuple[str, str]:
@@ -67,8 +75,7 @@ def session() -> boto3.Session:
     """Create the session for the caller's account, in the deployment's Region.
 
     Raises:
-        AccountError: this shell's AWS variables point to the embedded cloud.
-        SettingsError: the deployment's name is not valid.
+        AccountError: this shell's AWS variables point to the embedded cloud, or cdk.json is not valid.
     """
     if os.environ.get(SHELL_VARIABLE) == "local":
         raise AccountError(

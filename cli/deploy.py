@@ -11,10 +11,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import account
 from cli.account import AccountError
-from cli.checkout import CDK_JSON, settings_in_force
+from cli.checkout import CDK_JSON
+from cli.deployed_settings import settings_in_force
 from cli.stacks import STACKS, ForeignStackError, Stacks
+from common.deployment_names import DEFAULT_DEPLOYMENT
 from common.setting_types import SettingsError
-from common.settings import DEFAULT_DEPLOYMENT
 
 OPTIONS = {"bootstrap": [], "deploy": ["--all"], "destroy": ["--all"]}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from common.settings import Settings
+from common.deployment_names import named, tags
 
 STACKS = ("APIStack", "RekognitionStack", "IntegrationStack")
 """Their names in the app. CloudFormation adds the setting `deployment` in front, if it is set."""
@@ -28,7 +28,7 @@ class Stacks:
 
     def name(self, stack: str) -> str:
         """Return a stack's name in CloudFormation."""
-        return Settings(deployment=self.deployment).named(stack)
+        return named(self.deployment, stack)
 
     def describe(self, stack: str) -> dict[str, Any] | None:
         """Return CloudFormation's description of a stack, or None if there is no such stack.
@@ -53,7 +53,7 @@ class Stacks:
         Raises:
             ForeignStackError: it does not.
         """
-        [(key, value)] = Settings(deployment=self.deployment).tags.items()
+        [(key, value)] = tags(self.deployment).items()
         if {"Key": key, "Value": value} not in description.get("Tags", []):
             raise ForeignStackError(
                 f"the stack {description['StackName']} is not this deployment's: it has no tag {key}={value}. "

@@ -21,8 +21,7 @@ from cli.account import AccountError, session
 from cli.api_keys import newest_key
 from cli.checkout import ROOT
 from cli.stacks import STACKS, ForeignStackError, Stacks
-from common.setting_types import SettingsError
-from common.settings import DEFAULT_DEPLOYMENT
+from common.deployment_names import DEFAULT_DEPLOYMENT
 
 LOCAL_FOLDER = Path(os.environ.get("SIGHTLINE_LOCAL") or ROOT / ".local")
 """The embedded cloud's state, logs and addresses. SIGHTLINE_LOCAL names another folder than this checkout's."""
@@ -219,7 +218,7 @@ def _on_aws(*tolerated: type[Exception]) -> Target:
         key = None
         with suppress(*tolerated):
             key = newest_key(stacks) if "ApiKeyId" in outputs else None
-    except (BotoCoreError, ClientError, SettingsError, AccountError, ForeignStackError) as error:
+    except (BotoCoreError, ClientError, AccountError, ForeignStackError) as error:
         raise TargetError(account.explain(error)) from error
     return Target(
         TargetName.AWS,

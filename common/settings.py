@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from common import deployment_names
 from common.prices import cost_of
 from common.setting_types import (
     Architecture,
@@ -50,11 +51,6 @@ FAST_REGIONS = frozenset({"us-east-1", "us-west-2", "eu-west-1"})
 THIRDPARTY = "thirdparty"
 THIRDPARTY_ENDPOINT = "thirdparty_endpoint"
 """The SSM parameter that holds the third party's address. The operator creates it; no stack creates or changes it."""
-
-DEPLOYMENT_TAG = "sightline:deployment"
-"""The tag of every stack. Its value is the deployment's name."""
-DEFAULT_DEPLOYMENT = "default"
-"""The tag's value for a deployment without a name. Messages use it too."""
 
 MAX_RECEIVERS = 20
 """25 receivers with every alarm fit into CloudFormation's 500 resources. The rest is reserved for later features.
@@ -281,12 +277,12 @@ class Settings(BaseModel):
 
     def named(self, name: str) -> str:
         """Return the name of a stack, an API or a service in this deployment."""
-        return f"{self.deployment}-{name}" if self.deployment else name
+        return deployment_names.named(self.deployment, name)
 
     @property
     def tags(self) -> dict[str, str]:
         """Tags of the stacks. `make deploy` and the commands recognise the deployment by them."""
-        return {DEPLOYMENT_TAG: self.deployment or DEFAULT_DEPLOYMENT}
+        return deployment_names.tags(self.deployment)
 
     @property
     def endpoints_parameter(self) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cli.checkout import CDK_JSON, settings_in_force
+from cli.checkout import CDK_JSON
+from cli.deployed_settings import settings_in_force
 from cli.stacks import STACKS
 from common.setting_types import SettingsError
 from common.settings import Settings

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cli.checkout import CDK_JSON, settings_in_force
+from cli.checkout import CDK_JSON
+from cli.deployed_settings import settings_in_force
 from common.setting_types import SettingsError
 from common.settings import Settings
 from local import photos

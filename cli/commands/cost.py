@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cli.checkout import CDK_JSON, settings_in_force
+from cli.checkout import CDK_JSON
 from cli.cost.amounts import AmountError, read_count, read_size
 from cli.cost.bill import GROWING, Line, bill, idle_bill
 from cli.cost.list_prices import FREE_TIER
+from cli.deployed_settings import settings_in_force
 from cli.output import failing_on, out
 from common.prices import REGION
 from common.setting_types import SettingsError

@@ -24,6 +24,7 @@ ARGUMENTS = {
     "delete": ["a.jpg", "--yes"],
     "ingest": [__file__],
     "kept": ["APIStack"],
+    "logs": ["--minutes", "1"],
     "replay": ["1"],
     "reproject": ["--missing", "--yes"],
     "search": ["dog"],

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cli.checkout import settings_in_force
 from cli.commands import cost as command
 from cli.cost.amounts import MAX_IMAGE_BYTES, AmountError, read_count, read_size
 from cli.cost.bill import bill, idle_bill
+from cli.deployed_settings import settings_in_force
 from common.runtime.recognition_event import Box, Instance, Label
 from common.setting_types import SettingsError
 from common.settings import Receiver, Settings

@@ -1,0 +1,20 @@
+"""The names by which a deployment is known in its account. Settings and CLI share them.
+
+The CLI imports this without common/settings.py, as pydantic takes longer to import than a call takes.
+"""
+
+DEPLOYMENT_TAG = "sightline:deployment"
+"""The tag of every stack. Its value is the deployment's name."""
+
+DEFAULT_DEPLOYMENT = "default"
+"""The tag's value for a deployment without a name. Messages use it too."""
+
+
+def named(deployment: str, name: str) -> str:
+    """Return the name of a stack, an API or a service in a deployment."""
+    return f"{deployment}-{name}" if deployment else name
+
+
+def tags(deployment: str) -> dict[str, str]:
+    """Return the tags of a deployment's stacks. `make deploy` and the commands recognise the deployment by them."""
+    return {DEPLOYMENT_TAG: deployment or DEFAULT_DEPLOYMENT}
