@@ -16,8 +16,9 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def fail(error: Exception | str) -> NoReturn:
-    """Print an error in one line and end with exit code 1."""
-    err.print("[red]✗[/red]", escape(str(error)))
+    """Print an error and end with exit code 1."""
+    text = "\n".join(map(visible, str(error).splitlines()))
+    err.print("[red]✗[/red]", escape(text), emoji=False)
     raise typer.Exit(1)
 
 

@@ -6,7 +6,7 @@ from rich.text import Text
 from cli.doctor.examination import examine
 from cli.doctor.finding import State
 from cli.options import JsonOption, TargetOption, open_target
-from cli.output import out, plural
+from cli.output import out, plural, say
 from common.runtime.visible_text import visible
 
 MARKS = {State.GOOD: ("✓", "green"), State.PROBLEM: ("✗", "red"), State.UNCHECKED: ("–", "dim")}  # noqa: RUF001 - a dash
@@ -21,7 +21,7 @@ def command(as_json: JsonOption = False, target: TargetOption = None) -> None:
             mark, style = MARKS[finding.state]
             out.print(Text.assemble((mark, style), f" {name}: {visible(finding.text)}"))
             if finding.fix:
-                out.print(f"    → {finding.fix}", markup=False, emoji=False)
+                say(f"    → {finding.fix}")
     problems = sum(line["state"] is State.PROBLEM for line in lines)
     if as_json:
         out.print_json(data=lines)
