@@ -403,7 +403,7 @@ def test_a_slow_source_is_given_up(
         ("chunk?fffffffffffffffff", 502, "SourceFailed", "IncompleteRead"),
         ("chunk?-1", 502, "SourceFailed", "IncompleteRead"),
         ("chunk?zz", 502, "SourceFailed", "IncompleteRead"),
-        ("short?100", 422, "UnusablePicture", "header"),
+        ("short?100", 422, "UnusablePicture", "truncated"),
         ("endless_headers", 502, "SourceFailed", "broken"),
         ("endless_header", 502, "SourceFailed", "broken"),
         ("early", 502, "SourceFailed", "answered 103"),

@@ -104,7 +104,7 @@ def test_a_state_folder_that_cannot_be_written_is_one_line(folder: Path) -> None
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
-        ("LOCAL_SOURCES", "not-a-pair", "private_sources has 'not-a-pair'; it takes host:port, as in 127.0.0.1:8000"),
+        ("LOCAL_SOURCES", "not-a-pair", "private_sources has 'not-a-pair'; it takes host:port, such as 127.0.0.1:8000"),
         ("LOCAL_CONTEXT", "auth", "'auth' sets nothing; it takes name=value, without spaces"),
         ("LOCAL_CONTEXT", "=1", "'=1' sets nothing; it takes name=value, without spaces"),
         ("LOCAL_CONTEXT", "auht=none", "there is no setting 'auht'; did you mean 'auth'?"),
