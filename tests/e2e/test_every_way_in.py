@@ -194,7 +194,7 @@ def test_a_bucket_is_copied_by_manifests_once_it_is_a_source(system: System, clo
     asked: subprocess.CompletedProcess[str] = sightline(cloud, "ingest", place)
     assert asked.returncode == 1
     assert "2 pictures" in asked.stderr
-    assert "1 objects are none" in asked.stderr
+    assert "1 object left out" in asked.stderr
     assert "at most $0.00" in asked.stderr
 
     done = ingest(cloud, place, "--prefix", "copied/", "--yes", "--wait", code=1)
