@@ -128,7 +128,7 @@ class APIStack(Stack):
             handler="api.runtime.get_save_image.handler",
             description="Fetches a picture by URL, checks it and stores it",
             timeout=Duration.seconds(29),  # as long as API Gateway waits
-            memory_mb=512,
+            memory_mb=1769,  # one processor, and the decoder's 1,280 MB
             environment={
                 "IMAGE_BUCKET": self.image_bucket.bucket_name,
                 "SOURCES": json.dumps(settings.sources),

@@ -109,7 +109,7 @@ class ManifestIntake:
             handler="api.runtime.fetch_images.handler",
             description="Fetches the pictures of manifests and stores the outcome of each line",
             timeout=FETCH_TIMEOUT,
-            memory_mb=1024,  # a batch of pictures of 15 MB, each held twice
+            memory_mb=2048,  # a batch of pictures of 15 MB, each held twice, and the decoder's 1,280 MB
             environment={
                 "IMAGE_BUCKET": image_bucket.bucket_name,
                 "MANIFESTS_TABLE": self.table.table_name,

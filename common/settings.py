@@ -136,7 +136,8 @@ class Settings(BaseModel):
     `AWS_DEFAULT_REGION`, the profile's Region, `us-east-1`."""
 
     auth: Auth = "api_key"
-    """Who may call the HTTP APIs: holders of the API key (`api_key`), IAM principals (`iam`) or everybody (`none`)."""
+    """Permitted callers of the HTTP APIs: holders of the API key (`api_key`), IAM principals (`iam`) or everybody
+    (`none`)."""
 
     api_rate: Annotated[float, Field(ge=0.1, le=10_000)] = 50
     """Requests per second that one key may send to each API. With `iam` and `none` the limit applies to all callers
@@ -241,8 +242,8 @@ class Settings(BaseModel):
     host. The limits are those of MaximumConcurrency."""
 
     removal_policy: Removal = "retain"
-    """What `make destroy` does with the buckets, tables and logs. CloudFormation deletes a bucket only if it is
-    empty."""
+    """Decides whether `make destroy` keeps or deletes the buckets, tables and logs. CloudFormation deletes a bucket
+    only if it is empty."""
 
     log_retention_days: RetentionDays = 30
     """Retention of the functions' logs."""

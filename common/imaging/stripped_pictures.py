@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from common.imaging import stripped_jpeg, stripped_tiff
-from common.imaging.pictures import DamagedPictureError, TooLargePictureError
+from common.imaging.pictures import DamagedPictureError, PictureError, TooLargePictureError
 
 MAX_METADATA_PARTS = 5_000
 MAX_PARTS = 100_000
@@ -38,7 +38,9 @@ def strip(data: bytes, kind: str) -> StrippedPicture:
     """
     try:
         return STRIPPERS[kind](data)
-    except (struct.error, IndexError) as error:
+    except PictureError:
+        raise
+    except (struct.error, LookupError, ValueError) as error:
         raise DamagedPictureError(f"the picture's {kind} header is damaged or truncated") from error
 
 
@@ -153,7 +155,10 @@ WEBP_METADATA_FLAGS = 0x20 | 0x08 | 0x04  # ICC, EXIF, XMP: https://developers.g
 
 
 def _webp(data: bytes) -> StrippedPicture:
-    """Keep the chunks up to the first frame's pixels, and write their lengths anew."""
+    """Keep the chunks up to the first frame's pixels.
+
+    A chunk keeps its stated length even if it is cut off. The decoder takes zeros for what is missing otherwise.
+    """
     at, kept, exif, has_pixels, metadata = 12, [], b"", False, 0
     for parts in itertools.count():
         if at + 8 > len(data):
@@ -165,7 +170,7 @@ def _webp(data: bytes) -> StrippedPicture:
         if name == b"VP8X" and content:
             content = bytes([content[0] & ~WEBP_METADATA_FLAGS]) + content[1:]
         if name in WEBP_KEPT and not has_pixels:
-            kept.append(struct.pack("<4sI", name, len(content)) + content + b"\0" * (len(content) % 2))
+            kept.append(struct.pack("<4sI", name, length) + content + b"\0" * (len(content) % 2))
         if name == b"EXIF":
             exif = exif or content
         has_pixels = has_pixels or name in WEBP_PIXELS

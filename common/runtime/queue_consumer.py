@@ -46,7 +46,7 @@ class Message:
 
     @property
     def receives(self) -> int:
-        """How often SQS has handed out the message, this time included."""
+        """Number of times that SQS has delivered the message, including this one."""
         return int(self.record.attributes.approximate_receive_count)
 
     @property

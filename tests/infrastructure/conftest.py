@@ -30,3 +30,12 @@ def placed(templates: Templates, kind: str) -> Iterator[tuple[str, dict[str, Any
         for name, resource in template["Resources"].items():
             if resource["Type"] == kind:
                 yield f"{stack}/{name}", resource
+
+
+def path(template: dict[str, Any], method: dict[str, Any]) -> str:
+    """Return the path of a method, such as `/images/{image+}`."""
+    found, resource = "", method["ResourceId"]
+    while "Ref" in resource:
+        properties = template["Resources"][resource["Ref"]]["Properties"]
+        found, resource = f"/{properties['PathPart']}{found}", properties["ParentId"]
+    return found or "/"

@@ -10,7 +10,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from tests.conftest import Templates
-from tests.infrastructure.conftest import placed
+from tests.infrastructure.conftest import path, placed
 
 
 @pytest.mark.parametrize("stack", ["APIStack", "RekognitionStack", "IntegrationStack"])
@@ -42,15 +42,6 @@ CALLED_BY_PAGE = {
     "IntegrationStack": ["/deliveries"],
 }
 """The paths that the gallery's page calls from another origin: it comes from the List Images Service."""
-
-
-def path(template: dict[str, Any], method: dict[str, Any]) -> str:
-    """Where a method is."""
-    found, resource = "", method["ResourceId"]
-    while "Ref" in resource:
-        properties = template["Resources"][resource["Ref"]]["Properties"]
-        found, resource = f"/{properties['PathPart']}{found}", properties["ParentId"]
-    return found or "/"
 
 
 def test_with_iam_every_call_must_be_signed(synthesize: Callable[..., Templates]) -> None:

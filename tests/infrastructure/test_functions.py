@@ -8,12 +8,16 @@ import pytest
 from aws_cdk.assertions import Match, Template
 
 from app import build_app
+from common.imaging.decoder_service import MAX_MEMORY_BYTES
 from common.setting_types import SettingsError
 from tests.conftest import Templates
 from tests.infrastructure.conftest import placed
 
 OTHER = {"max_image_megabytes": 100, "max_image_megapixels": 30, "monthly_budget_usd": "12.5"}
 """Settings that are not the default, in one app, as each costs a synth."""
+
+WORKER_MEGABYTES = 400
+"""Memory of a function beside its decoder: packages, the decoder's service, and pictures in memory."""
 
 
 def test_functions_run_the_chosen_python_with_a_role_and_logs_of_their_own(templates: Templates) -> None:
@@ -69,6 +73,18 @@ def test_only_who_looks_at_pictures_carries_what_reads_them(templates: Templates
         "recognition.runtime.make_renditions.handler",
     }
     assert readers == looking
+
+
+def test_functions_that_read_pictures_have_room_for_the_decoder(templates: Templates) -> None:
+    """Otherwise Lambda ends the function before the decoder's own limit refuses the picture."""
+    readers = {
+        place: function["Properties"]["MemorySize"]
+        for place, function in placed(templates, "AWS::Lambda::Function")
+        if any("ImagingLayer" in str(layer) for layer in function["Properties"].get("Layers", ()))
+    }
+    assert len(readers) == 4
+    needed = MAX_MEMORY_BYTES / 2**20 + WORKER_MEGABYTES
+    assert {place: memory for place, memory in readers.items() if memory < needed} == {}
 
 
 def test_a_batch_of_the_largest_pictures_has_room(synthesize: Callable[..., Templates]) -> None:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aws_cdk import App, Stack
@@ -25,15 +24,6 @@ def test_cdk_nags_rules_are_waived_for_single_constructs_with_a_reason() -> None
     for construct, rule, reason in waived:
         assert not isinstance(construct, App | Stack), f"{rule} is waived for all of {construct.node.path or 'the app'}"
         assert len(reason.split()) >= 4, f"{construct.node.path} waives {rule} because {reason!r}"
-
-
-def path(template: dict[str, Any], method: dict[str, Any]) -> str:
-    """Where a method is."""
-    found, resource = "", method["ResourceId"]
-    while "Ref" in resource:
-        properties = template["Resources"][resource["Ref"]]["Properties"]
-        found, resource = f"/{properties['PathPart']}{found}", properties["ParentId"]
-    return found or "/"
 
 
 def test_the_outputs_that_users_ask_for_are_there(templates: Templates) -> None:

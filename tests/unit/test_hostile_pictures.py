@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from common.imaging.decoder import Decoder
 from common.imaging.pictures import PictureError
@@ -39,6 +40,10 @@ SOUND = [
     animation(),
     progressive(),
 ]
+NOISE = [encoded(Image.effect_noise((96, 96), 80).convert("RGB"), kind) for kind in FORMATS]
+"""No decoder makes many pixels of noise out of few bytes. Of a plain picture, 64 zero bytes are half of the pixels."""
+BEFORE_TRAILERS = [(sound, trailer) for sound in NOISE for trailer in TRAILERS]
+BEFORE_TRAILERS += [(sound, trailer) for sound in SOUND for trailer in TRAILERS[:2]]
 NUMBERS = [struct.pack(form, number) for form in ("<I", ">I", "<H", ">H") for number in (0, 1, 255, 8_000, 65_535)]
 PIECES = st.one_of(
     st.binary(min_size=1, max_size=8), st.sampled_from(NUMBERS), st.sampled_from([s[:24] for s in SOUND])
@@ -120,8 +125,9 @@ def test_half_a_picture_is_damaged(subject: Subject) -> None:
     """Wherever it is cut off, and even if a phone's trailer follows, unless that is as long as the missing part."""
 
     @THOROUGH
-    @given(st.sampled_from(SOUND), st.floats(0, 0.8), st.sampled_from(TRAILERS))
-    def looks(sound: bytes, part: float, trailer: bytes) -> None:
+    @given(st.sampled_from(BEFORE_TRAILERS), st.floats(0, 0.8))
+    def looks(picture: tuple[bytes, bytes], part: float) -> None:
+        sound, trailer = picture
         cut = sound[: int(len(sound) * part)]
         assume(len(cut) + len(trailer) < len(sound))
         outcome = subject.meet(cut + trailer)
