@@ -85,7 +85,7 @@ class APIStack(Stack):
     def _announce_changes(self) -> tuple[sns.Topic, WorkQueue]:
         topic = sns.Topic(self, "UploadedImageTopic", enforce_ssl=True)
         acknowledge(topic, {"AwsSolutions-SNS2": "S3 cannot publish to a topic under the aws/sns key."})
-        for event in (s3.EventType.OBJECT_CREATED, s3.EventType.OBJECT_REMOVED):
+        for event in (s3.EventType.OBJECT_CREATED, s3.EventType.OBJECT_REMOVED, s3.EventType.LIFECYCLE_EXPIRATION):
             self.image_bucket.add_event_notification(event, notifications.SnsDestination(topic))
         return topic, WorkQueue(
             self,

@@ -1,4 +1,4 @@
-"""What S3 says has happened to objects: its event notifications, as they arrive in queues."""
+"""Read S3's event notifications, as they arrive in queues."""
 
 import json
 from collections.abc import Iterator
@@ -9,6 +9,9 @@ from urllib.parse import unquote_plus
 from common.runtime.correlation_ids import well_formed
 
 SEQUENCER_DIGITS = 64
+CREATED = "ObjectCreated:"
+REMOVED = ("ObjectRemoved:", "LifecycleExpiration:")
+"""A version was deleted for good, or a delete marker was made. Either may change the current version."""
 
 
 class NotificationError(ValueError):
@@ -17,11 +20,11 @@ class NotificationError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """An object was created (a new version) or deleted (a delete marker).
+    """Something happened to the versions of an object: `deleted` tells removals from creations.
 
-    `sequencer` orders the changes of one key: S3's own hexadecimal one, right-padded with zeros to one length,
-    so that it can be compared as text
-    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html). `request_id` is that
+    `sequencer` orders the changes of one key. It is S3's hexadecimal one, right-padded with zeros to one length, so
+    that it compares as text, or zero if S3 sent none
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html). `request_id` is the id
     of the request to S3.
     """
 
@@ -35,10 +38,10 @@ class Change:
 
 
 def changes(body: str) -> Iterator[Change]:
-    """The changes in one notification: none in `s3:TestEvent`, which S3 sends when notifications are set up.
+    """Yield the changes in one notification. `s3:TestEvent`, which S3 sends after a configuration, has none.
 
     Raises:
-        NotificationError: it is no S3 event notification.
+        NotificationError: the message is not an S3 event notification.
     """
     try:
         document = json.loads(body)
@@ -46,27 +49,26 @@ def changes(body: str) -> Iterator[Change]:
             return
         for record in document["Records"]:
             name = record["eventName"].removeprefix("s3:")
-            if name == "ObjectRemoved:DeleteMarkerCreated":
+            if name.startswith(REMOVED):
                 yield _change(record, deleted=True)
-            elif name.startswith("ObjectCreated:") and not _is_folder(record["s3"]["object"]):
+            elif name.startswith(CREATED) and not _is_folder(record["s3"]["object"]):
                 yield _change(record, deleted=False)
-            # ObjectRemoved:Delete is the end of one old version: the image stays as it is.
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
         raise NotificationError(f"not an S3 event notification: {error!r}") from error
 
 
 def _is_folder(entity: dict[str, Any]) -> bool:
-    """Whether it is what consoles make for a folder. Of deletions it is not known, as they come without a size."""
+    """Return True for an object that consoles create for a folder. Removals carry no size, so they cannot tell."""
     return bool(entity["key"].endswith("/")) and not entity.get("size")
 
 
 def _change(record: dict[str, Any], *, deleted: bool) -> Change:
     entity = record["s3"]["object"]
     return Change(
-        key=unquote_plus(entity["key"]),  # form-encoded: a blank is +, a plus %2B
+        key=unquote_plus(entity["key"]),  # form-encoded: a space is +, a plus is %2B
         bucket=record["s3"]["bucket"]["name"],
         version_id=entity.get("versionId"),
-        sequencer=entity["sequencer"].upper().ljust(SEQUENCER_DIGITS, "0"),
+        sequencer=entity.get("sequencer", "").upper().ljust(SEQUENCER_DIGITS, "0"),
         occurred_at=record["eventTime"],
         deleted=deleted,
         request_id=well_formed(record.get("responseElements", {}).get("x-amz-request-id")),

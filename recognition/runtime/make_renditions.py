@@ -13,15 +13,12 @@ out of order, and several workers may handle the same picture:
   renditions.
 """
 
-import dataclasses
 import tempfile
 import time
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from aws_lambda_powertools import Logger
-from botocore.exceptions import ClientError
 
 from common.imaging.decoder import FormName
 from common.imaging.pictures import PictureError, kind_of
@@ -34,9 +31,6 @@ from common.runtime.recognition_event import image_id
 from common.runtime.s3_events import Change, changes
 from recognition.runtime.pictures.stored_pictures import StoredPicture, StoredPictures
 from recognition.runtime.renditions.rendition_store import RenditionFiles, RenditionIndex, RenditionStore
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 logger = Logger()
 
@@ -62,7 +56,6 @@ class Environment:
 class RenditionUpdater:
     """Reconciles the renditions of one picture with its current version."""
 
-    s3: "S3Client"
     pictures: StoredPictures
     renditions: RenditionStore
 
@@ -76,35 +69,30 @@ class RenditionUpdater:
         logger.thread_safe_append_keys(image=change.key, correlation_id=change.request_id)
         ends_at = time.monotonic() + seconds
         name = image_id(change.bucket, change.key)
-        current = self._current_version(change)
+        current = self.pictures.current_version(change.bucket, change.key)
         for _ in range(MAX_ATTEMPTS):
-            seen = current
-            self._reconcile(name, change, seen, ends_at)
-            current = self._current_version(change)
-            if current == seen:
+            shown = self._reconcile(name, change, current, ends_at)
+            current = self.pictures.current_version(change.bucket, change.key)
+            if current == shown:
                 return
         raise RetryLaterError("the picture kept changing", RETRY_SECONDS)
 
-    def _current_version(self, change: Change) -> str | None:
-        try:
-            return self.s3.head_object(Bucket=change.bucket, Key=change.key).get("VersionId", "null")
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] != HTTPStatus.NOT_FOUND:
-                raise
-            return None
-
-    def _reconcile(self, name: str, change: Change, version: str | None, ends_at: float) -> None:
-        files = None
-        if version is not None and self.renditions.keep(name, version):
-            return
+    def _reconcile(self, name: str, change: Change, current: str | None, ends_at: float) -> str | None:
+        """Replace renditions of another version. Returns the version that the renditions then show, None for none."""
+        if current is not None and self.renditions.keep(name, current):
+            return current
         self.renditions.remove(name)  # nobody may see another version while these are made
-        if version is not None:
-            with self.pictures.read(dataclasses.replace(change, version_id=version)) as picture:
-                # If this version is gone by now, the second look finds it out.
-                files = self._render(picture, ends_at) if picture else None
+        if current is None:
+            logger.info("renditions removed")
+            return None
+        with self.pictures.read(change.bucket, change.key) as picture:
+            if picture is None:  # deleted meanwhile
+                return None
+            files = self._render(picture, ends_at)
         if files is not None:
-            self.renditions.put(name, str(version), files)
-        logger.info("rendered", extra={"version_id": version, "made": files is not None})
+            self.renditions.put(name, picture.version_id, files)
+        logger.info("rendered", extra={"version_id": picture.version_id, "made": files is not None})
+        return picture.version_id
 
     def _render(self, picture: StoredPicture, ends_at: float) -> RenditionFiles | None:
         """Make the renditions of a picture. Returns None if it cannot be decoded, which its record also says."""
@@ -137,7 +125,6 @@ def rendition_updater() -> RenditionUpdater:
     environment = _environment()
     s3 = client("s3")
     return RenditionUpdater(
-        s3=s3,
         pictures=StoredPictures(
             s3, max_bytes=int(environment.max_image_bytes), max_pixels=int(environment.max_image_pixels)
         ),

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
-from urllib.parse import quote_plus
 
 import boto3
 import pytest
@@ -18,11 +17,11 @@ from botocore.loaders import JSONFileLoader
 from moto import mock_aws
 
 from recognition.runtime import recognize_images
-from recognition.runtime.recognize_images import Recognizer
 from recognition.runtime.records.image_records import ImageRecord, ImageRecords
+from recognition.runtime.records.record_updater import RecordUpdater
 from tests.conftest import ROOT, Templates, captured
 from tests.counted import Kind
-from tests.source_server import picture
+from tests.functional.s3_bucket import S3
 
 
 @pytest.fixture(scope="session")
@@ -293,7 +292,6 @@ def call(context: Context) -> Callable[..., Answer]:
     return called
 
 
-PICTURE = picture()
 MAX_BYTES, MAX_PIXELS = 1_000_000, 1_000_000
 PARAMETERS = {"MaxLabels": 10, "MinConfidence": 70.0}
 
@@ -317,6 +315,11 @@ def rekognition() -> FakeRekognition:
     return FakeRekognition()
 
 
+def with_recognizer(worker: RecordUpdater, **changes: Any) -> RecordUpdater:
+    """The same worker with another recogniser."""
+    return dataclasses.replace(worker, recognizer=dataclasses.replace(worker.recognizer, **changes))
+
+
 @pytest.fixture
 def limits() -> tuple[int, int]:
     """Return the most bytes and pixels that the worker takes."""
@@ -332,7 +335,7 @@ def worker(
     rekognition: FakeRekognition,
     limits: tuple[int, int],
     monkeypatch: pytest.MonkeyPatch,
-) -> Recognizer:
+) -> RecordUpdater:
     monkeypatch.setenv("CLASSIFICATIONS_TABLE", tables["classifications"])
     monkeypatch.setenv("RECOGNITIONS_TABLE", tables["recognitions"])
     monkeypatch.setenv("USAGE_TABLE", tables["usage"])
@@ -344,44 +347,9 @@ def worker(
     monkeypatch.setenv("DETECT_LABELS", json.dumps(PARAMETERS))
     monkeypatch.setenv("MAX_IMAGE_BYTES", str(limits[0]))
     monkeypatch.setenv("MAX_IMAGE_PIXELS", str(limits[1]))
-    made = dataclasses.replace(recognize_images.recognizer(), rekognition=rekognition)  # type: ignore[arg-type]
-    monkeypatch.setattr(recognize_images, "recognizer", lambda: made)
+    made = with_recognizer(recognize_images.record_updater(), rekognition=rekognition)
+    monkeypatch.setattr(recognize_images, "record_updater", lambda: made)
     return made
-
-
-def photo(content: str) -> bytes:
-    """A JPEG that differs from others by what stands behind its end."""
-    return PICTURE + content.encode()
-
-
-@dataclass
-class S3:
-    """The bucket, with the notifications that S3 would send; sequencers count up."""
-
-    bucket: str
-    count: int = 0
-
-    def put(self, key: str, **metadata: str) -> str:
-        return self.put_bytes(key, photo(metadata.pop("body", key)), **metadata)
-
-    def put_bytes(self, key: str, body: bytes, **metadata: str) -> str:
-        answer = boto3.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body, Metadata=metadata)
-        return self.notification("object-created", key, answer["VersionId"])
-
-    def delete(self, key: str) -> str:
-        answer = boto3.client("s3").delete_object(Bucket=self.bucket, Key=key)
-        return self.notification("object-deleted", key, answer["VersionId"])
-
-    def notification(self, event: str, key: str, version_id: str) -> str:
-        self.count += 1
-        document = captured(event)
-        document["Records"][0]["s3"]["bucket"]["name"] = self.bucket
-        document["Records"][0]["s3"]["object"] |= {
-            "key": quote_plus(key, safe="/"),
-            "versionId": version_id,
-            "sequencer": f"{self.count:016X}",
-        }
-        return json.dumps(document)
 
 
 @pytest.fixture
@@ -390,7 +358,7 @@ def s3(bucket: str) -> S3:
 
 
 @pytest.fixture
-def deliver(worker: Recognizer, context: Context) -> Callable[..., list[str]]:
+def deliver(worker: RecordUpdater, context: Context) -> Callable[..., list[str]]:
     """Hand messages to the handler; the ids of those that stay in the queue."""
 
     def delivered(*bodies: str, tried_seconds: float = 0) -> list[str]:

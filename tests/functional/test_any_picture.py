@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from common.imaging import decoder
+from common.imaging import decoder, pictures
 from recognition.runtime.pictures import stored_pictures
 from recognition.runtime.records.image_records import ImageRecord
-from tests.functional.conftest import MAX_BYTES, S3, FakeRekognition
+from tests.functional.conftest import MAX_BYTES, FakeRekognition
+from tests.functional.s3_bucket import S3
 from tests.picture_files import FORMATS, encoded, quarters, scene
 
 AS_SEEN = ["red", "grey", "grey", "blue"]
@@ -45,6 +46,7 @@ def test_every_other_format_goes_as_a_jpeg(
     record = records("photo")
     assert record
     assert (record.status, record.size) == ("RECOGNIZED", len(body))
+    assert record.content_type == pictures.CONTENT_TYPES[format]
 
 
 def test_a_turned_jpeg_goes_upright(s3: S3, deliver: Deliver, rekognition: FakeRekognition) -> None:
@@ -89,6 +91,7 @@ def test_what_can_never_be_recognised_is_a_result_and_costs_nothing(
     assert record
     assert record.failure
     assert (record.status, record.failure.code, record.size) == ("FAILED", code, len(body))
+    assert (record.content_type is None) == (body in {b"", b"<html/>"})
     assert message in record.failure.message
     assert rekognition.calls == []
 

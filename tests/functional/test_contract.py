@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from typing import Any
 
 import boto3
 import pytest
@@ -10,8 +9,8 @@ import pytest
 from common.runtime.recognition_event import Failure, RecognitionEvent
 from integration.runtime.webhooks.recognition_xml import to_xml
 from recognition.runtime.detection.detect_labels import from_answer
-from recognition.runtime.recognize_images import Recognizer
 from recognition.runtime.records.image_records import ImageRecord
+from recognition.runtime.records.labels_topic import LabelsTopic
 from tests.conftest import captured
 from tests.functional.conftest import Topic
 from tests.partner_documents import read
@@ -43,20 +42,7 @@ MEMBERS = {
 
 @pytest.mark.parametrize("record", [RECORD, FAILED, DELETED], ids=lambda record: record.status)
 def test_what_one_stack_publishes_the_next_delivers(record: ImageRecord, labels_topic: Topic, aws: None) -> None:
-    unused: Any = None
-    publisher = Recognizer(
-        pictures=unused,
-        rekognition=unused,
-        sns=boto3.client("sns"),
-        records=unused,
-        paid_answers=unused,
-        usage=unused,
-        rate=unused,
-        topic_arn=labels_topic.arn,
-        parameters={},
-        fingerprint="f",
-    )
-    publisher._announce(record.event())
+    LabelsTopic(boto3.client("sns"), labels_topic.arn).announce(record.event())
     [message] = labels_topic.published()
 
     assert set(json.loads(message.text)) == MEMBERS

@@ -6,10 +6,11 @@ import boto3
 import pytest
 
 from recognition.runtime import recognize_images
-from recognition.runtime.recognize_images import Recognizer
 from recognition.runtime.records.image_records import ImageRecord, ImageRecords
+from recognition.runtime.records.record_updater import RecordUpdater
 from tests.conftest import captured
-from tests.functional.conftest import PARAMETERS, S3, FakeRekognition, Topic, photo
+from tests.functional.conftest import PARAMETERS, FakeRekognition, Topic
+from tests.functional.s3_bucket import S3, photo
 
 
 def test_a_new_picture_is_recognised_stored_and_announced(
@@ -109,15 +110,15 @@ def test_a_repeated_message_calls_nothing_and_announces_the_same_again(
 def test_what_was_stored_but_not_announced_is_announced_at_the_next_try(
     deliver: Callable[..., list[str]],
     s3: S3,
-    worker: Recognizer,
+    worker: RecordUpdater,
     rekognition: FakeRekognition,
     labels_topic: Topic,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     message = s3.put("a.jpg")
     with monkeypatch.context() as broken:
-        lost = dataclasses.replace(worker, topic_arn="arn:aws:sns:us-east-1:123456789012:gone")
-        broken.setattr(recognize_images, "recognizer", lambda: lost)
+        lost = dataclasses.replace(worker, topic=dataclasses.replace(worker.topic, arn=f"{worker.topic.arn}-gone"))
+        broken.setattr(recognize_images, "record_updater", lambda: lost)
         assert deliver(message) == ["0"]
     assert labels_topic.published() == []
     assert deliver(message) == []
@@ -149,15 +150,17 @@ def test_a_deleted_picture_stays_deleted_whatever_comes_late(
     records: Callable[[str], ImageRecord | None],
     labels_topic: Topic,
 ) -> None:
-    created, deleted = s3.put("a.jpg"), s3.delete("a.jpg")
-    assert deliver(deleted) + deliver(created) + deliver(deleted) == []
+    created = s3.put("a.jpg")
+    assert deliver(created) == []
+    replaced, deleted = s3.put("a.jpg", body="replaced"), s3.delete("a.jpg")
+    assert deliver(deleted) + deliver(replaced) + deliver(created) + deliver(deleted) == []
     record = records("a.jpg")
     assert record
     assert record.status == "DELETED"
     assert record.expires_at
-    assert rekognition.calls == []
+    assert len(rekognition.calls) == 1
     events = [published.document["event"] for published in labels_topic.published()]
-    assert set(events) == {"image.deleted"}
+    assert events == ["image.recognized", "image.deleted", "image.deleted"]  # the last event came twice
 
 
 def test_the_deletion_of_a_folder_hinders_nothing(

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, records, events and calls are what the final objects say."""
+"""Records, events and calls agree with S3 in the end: after any changes, events in any order, and interruptions."""
 
 import dataclasses
 import json
@@ -8,7 +8,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 from unittest import mock
-from urllib.parse import quote_plus
 
 import boto3
 from hypothesis import HealthCheck, settings
@@ -19,62 +18,60 @@ from moto import mock_aws
 from common.runtime import caches, message_batch
 from recognition.runtime import recognize_images
 from recognition.runtime.records.image_records import ImageRecords
+from recognition.runtime.records.record_updater import RecordUpdater
 from recognition.runtime.spending import paid_answers
-from tests.conftest import captured
-from tests.functional.conftest import (
-    Context,
-    FakeRekognition,
-    create_tables,
-    create_topic,
-    failed,
-    photo,
-    sqs_event,
-)
+from tests.functional.conftest import Context, FakeRekognition, create_tables, create_topic, failed, sqs_event
+from tests.functional.s3_bucket import S3
 
 KEYS = st.sampled_from(["a.jpg", "b.jpg"])
 CONTENTS = st.sampled_from(["one", "two", "three"])
+BATCH = 4
 
 
-class CrashError(BaseException):
-    """The worker's end: nothing after it is run, nothing is given back."""
+class DeathError(BaseException):
+    """The worker ends: nothing after it runs, and nothing is given back."""
 
 
 @dataclasses.dataclass
-class Crash:
-    """What is to end the worker: its n-th call to a service, before it takes effect or after."""
+class Interruption:
+    """Something that happens at a worker's n-th call of a service, before the call takes effect or after it."""
 
     calls_left: int = 0
     after: bool = False
-    happened: bool = False
+    action: Callable[[], None] = lambda: None
+    is_dead: bool = False
+
+    def call(self, method: Callable[..., Any], request: dict[str, Any]) -> Any:
+        if self.is_dead:
+            raise DeathError  # the other threads end too
+        self.calls_left -= 1
+        is_now = self.calls_left == 0
+        if is_now and not self.after:
+            self.action()
+        answer = method(**request)
+        if is_now and self.after:
+            self.action()
+        return answer
+
+    def die(self) -> None:
+        self.is_dead = True
+        raise DeathError
 
 
-class Mortal:
-    """A client that may be the last one its worker calls."""
+class Interrupted:
+    """A client with an interruption."""
 
-    def __init__(self, client: Any, crash: Crash) -> None:
+    def __init__(self, client: Any, interruption: Interruption) -> None:
         self._client = client
-        self._crash = crash
+        self._interruption = interruption
 
     def __getattr__(self, name: str) -> Any:
         method: Callable[..., Any] = getattr(self._client, name)
-
-        def call(**request: Any) -> Any:
-            if self._crash.happened:
-                raise CrashError  # the other threads end with it
-            self._crash.calls_left -= 1
-            self._crash.happened = self._crash.calls_left == 0
-            if self._crash.happened and not self._crash.after:
-                raise CrashError
-            answer = method(**request)
-            if self._crash.happened:
-                raise CrashError
-            return answer
-
-        return call
+        return lambda **request: self._interruption.call(method, request)
 
 
 class Clock:
-    """A time that is the same in every run: some passes from one batch to the next."""
+    """A time that is the same in every run. Some of it passes from one batch to the next."""
 
     def __init__(self) -> None:
         self.now = 1_000_000_000.0
@@ -84,12 +81,12 @@ class Clock:
 
 
 def one_by_one(max_workers: int) -> ThreadPoolExecutor:
-    """Threads would have each run end differently."""
+    """Threads would make each run end differently."""
     return ThreadPoolExecutor(max_workers=1)
 
 
 class Pipeline(RuleBasedStateMachine):
-    """Objects are put, overwritten and deleted; their notifications come doubled and in any order; workers die."""
+    """Versions come, go and come back. Their notifications arrive twice and in any order. Workers die and overtake."""
 
     template: ClassVar[dict[str, Any]]
 
@@ -97,9 +94,10 @@ class Pipeline(RuleBasedStateMachine):
     def start(self) -> None:
         self.moto = mock_aws()
         self.moto.start()
-        self.s3 = boto3.client("s3")
-        self.s3.create_bucket(Bucket="images")
-        self.s3.put_bucket_versioning(Bucket="images", VersioningConfiguration={"Status": "Enabled"})
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="images")
+        client.put_bucket_versioning(Bucket="images", VersioningConfiguration={"Status": "Enabled"})
+        self.s3 = S3("images")
         self.topic = create_topic()
         tables = create_tables(self.template)
         variables = {
@@ -121,124 +119,151 @@ class Pipeline(RuleBasedStateMachine):
         self.rekognition = FakeRekognition()
         self.records = ImageRecords(boto3.client("dynamodb"), tables["classifications"])
         self.clock = Clock()
-        self.crash = Crash()
         self.queue: list[str] = []
-        self.current: dict[str, tuple[str, str] | None] = {}  # key -> content and version, None once deleted
         self.contents: dict[str, str] = {}  # version -> content
         self.allowed: Counter[str] = Counter()  # content -> calls
-        self.changes = 0
 
     @rule(key=KEYS, content=CONTENTS)
     def put(self, key: str, content: str) -> None:
-        version = self.s3.put_object(Bucket="images", Key=key, Body=photo(content))["VersionId"]
-        self.current[key], self.contents[version] = (content, version), content
+        self.queue.append(self.s3.put(key, body=content))
+        self.contents[self.s3.versions[-1][1]] = content
         self.allowed[content] = max(1, self.allowed[content])
-        self._notify("object-created", key, version)
 
-    @precondition(lambda self: any(self.current.values()))
+    @precondition(lambda self: self.s3.versions)
+    @rule(data=st.data(), by_lifecycle=st.booleans())
+    def delete(self, data: st.DataObject, by_lifecycle: bool) -> None:
+        key, _ = data.draw(st.sampled_from(self.s3.versions))
+        self.queue.append(self.s3.expire(key) if by_lifecycle else self.s3.delete(key))
+
+    @precondition(lambda self: self.s3.versions)
     @rule(data=st.data())
-    def delete(self, data: st.DataObject) -> None:
-        key = data.draw(st.sampled_from([key for key, found in self.current.items() if found]))
-        version = self.s3.delete_object(Bucket="images", Key=key)["VersionId"]
-        self.current[key] = None
-        self._notify("object-deleted", key, version)
+    def delete_versions(self, data: st.DataObject) -> None:
+        """Delete versions and markers for good: the current, the only, older ones, several or all of them."""
+        chosen = data.draw(st.lists(st.sampled_from(self.s3.versions), min_size=1, unique=True))
+        self.queue += self.s3.delete_versions(*chosen)
 
     @precondition(lambda self: self.queue)
     @rule(data=st.data())
-    def double(self, data: st.DataObject) -> None:
+    def repeat(self, data: st.DataObject) -> None:
         self.queue.append(data.draw(st.sampled_from(self.queue)))
 
     @precondition(lambda self: self.queue)
     @rule(data=st.data())
     def deliver(self, data: st.DataObject) -> None:
-        batch = data.draw(st.permutations(self.queue))[:4]
-        self._handle(batch)
+        self._handle(self._batch(data), Interruption())
 
     @precondition(lambda self: self.queue)
-    @rule(data=st.data(), calls=st.integers(1, 12), after=st.booleans())
+    @rule(data=st.data(), calls=st.integers(1, 14), after=st.booleans())
     def deliver_to_a_worker_that_dies(self, data: st.DataObject, calls: int, after: bool) -> None:
-        self.crash = Crash(calls, after)
-        batch = data.draw(st.permutations(self.queue))[:4]
+        batch = self._batch(data)
+        interruption = Interruption(calls, after)
+        interruption.action = interruption.die
         try:
-            self._handle(batch)
-        except CrashError:
-            for body in batch:  # each of them may have been under way
-                version = json.loads(body)["Records"][0]["s3"]["object"]["versionId"]
-                self.allowed[self.contents.get(version, "")] += 1
-        self.crash = Crash()
+            self._handle(batch, interruption)
+        except DeathError:
+            for version in self.s3.current().values():  # the worker may have asked about each of them
+                self.allowed[self.contents[version]] += 1
+
+    @precondition(lambda self: self.queue)
+    @rule(data=st.data(), calls=st.integers(1, 14), after=st.booleans(), key=KEYS, content=CONTENTS, put=st.booleans())
+    def deliver_while_the_object_changes(
+        self, data: st.DataObject, calls: int, after: bool, key: str, content: str, put: bool
+    ) -> None:
+        change = (lambda: self.put(key, content)) if put else (lambda: self._restore_or_delete(key))
+        self._handle(self._batch(data), Interruption(calls, after, change))
+
+    @precondition(lambda self: len(self.queue) > 1)
+    @rule(data=st.data(), calls=st.integers(1, 14), after=st.booleans())
+    def deliver_to_a_worker_that_is_overtaken(self, data: st.DataObject, calls: int, after: bool) -> None:
+        first, *others = self._batch(data)
+        self._handle([first], Interruption(calls, after, lambda: self._handle(others, Interruption())))
 
     def teardown(self) -> None:
-        """The end of a run: deliver what is left, then look."""
+        """Deliver the rest at the end of a run, and check."""
         if not hasattr(self, "moto"):
             return
         try:
             while self.queue:
-                self._handle(self.queue[:4])
+                self._handle(self.queue[:BATCH], Interruption())
             self._check()
         finally:
             self.environment.stop()
             self.moto.stop()
 
-    def _handle(self, batch: list[str]) -> None:
-        caches.clear_all()  # each batch goes to a new worker
-        made = recognize_images.recognizer()
-        mortal = dataclasses.replace(
-            made,
-            pictures=dataclasses.replace(made.pictures, s3=Mortal(self.s3, self.crash)),  # type: ignore[arg-type]
-            sns=Mortal(made.sns, self.crash),  # type: ignore[arg-type]
-            rekognition=Mortal(self.rekognition, self.crash),  # type: ignore[arg-type]
-            records=ImageRecords(Mortal(made.records.dynamodb, self.crash), made.records.table),  # type: ignore[arg-type]
-            paid_answers=type(made.paid_answers)(
-                Mortal(made.paid_answers.dynamodb, self.crash),  # type: ignore[arg-type]
-                made.paid_answers.table,
+    def _restore_or_delete(self, key: str) -> None:
+        """Delete the latest version or marker of a key for good."""
+        latest = [(each, version) for each, version in self.s3.versions if each == key][-1:]
+        if latest:
+            self.queue += self.s3.delete_versions(*latest)
+
+    def _batch(self, data: st.DataObject) -> list[str]:
+        return list(data.draw(st.permutations(self.queue)))[:BATCH]
+
+    def _worker(self, interruption: Interruption) -> RecordUpdater:
+        """Make a new worker with an interruption in all its clients."""
+
+        def wrap(client: Any) -> Any:
+            return Interrupted(client, interruption)
+
+        caches.clear_all()
+        made = recognize_images.record_updater()
+        recognizer = made.recognizer
+        pictures = dataclasses.replace(made.pictures, s3=wrap(made.pictures.s3))
+        return RecordUpdater(
+            pictures=pictures,
+            recognizer=dataclasses.replace(
+                recognizer,
+                pictures=pictures,
+                rekognition=wrap(self.rekognition),
+                paid_answers=type(recognizer.paid_answers)(
+                    wrap(recognizer.paid_answers.dynamodb), recognizer.paid_answers.table
+                ),
+                usage=dataclasses.replace(
+                    recognizer.usage,
+                    dynamodb=wrap(recognizer.usage.dynamodb),
+                    without_retries=wrap(recognizer.usage.without_retries),
+                ),
             ),
-            usage=dataclasses.replace(
-                made.usage,
-                dynamodb=Mortal(made.usage.dynamodb, self.crash),  # type: ignore[arg-type]
-                without_retries=Mortal(made.usage.without_retries, self.crash),  # type: ignore[arg-type]
-            ),
+            records=ImageRecords(wrap(made.records.dynamodb), made.records.table),
+            topic=dataclasses.replace(made.topic, sns=wrap(made.topic.sns)),
         )
-        self.clock.now += 20  # a dead worker's claim of 30 s is met once, perhaps twice
+
+    def _handle(self, batch: list[str], interruption: Interruption) -> None:
+        worker = self._worker(interruption)
+        self.clock.now += 20  # a dead worker's claim of 30 s is met once or twice
         with (
-            mock.patch.object(recognize_images, "recognizer", return_value=mortal),
+            mock.patch.object(recognize_images, "record_updater", return_value=worker),
             mock.patch.object(paid_answers, "time", self.clock),
             mock.patch.object(message_batch, "ThreadPoolExecutor", one_by_one),
         ):
             answer = recognize_images.handler(sqs_event(*batch), Context())  # type: ignore[arg-type]
         kept = {int(number) for number in failed(dict(answer))}
         for number, body in enumerate(batch):
-            if number not in kept:
+            if number not in kept and body in self.queue:
                 self.queue.remove(body)
 
     def _check(self) -> None:
-        published = self.topic.published()
-        for key, expected in self.current.items():
+        published = [message.document for message in self.topic.published()]
+        for event_id in {document["event_id"] for document in published}:
+            texts = {json.dumps(document) for document in published if document["event_id"] == event_id}
+            assert len(texts) == 1, f"two events have one id: {texts}"
+        current = self.s3.current()
+        for key in ("a.jpg", "b.jpg"):
             record = self.records.get(key)
-            assert record
-            announced = [p.document for p in published if p.document["event_id"] == record.event().event_id]
-            assert announced, f"{key} ended as {record.status}, and nobody was told"
-            assert all(json.loads(record.event().to_json()) == document for document in announced)
-            if expected is None:
-                assert record.status == "DELETED"
-            else:
-                assert (record.status, record.version_id) == ("RECOGNIZED", expected[1])
+            if record is None:
+                assert key not in current
+                assert not [document for document in published if document["image"] == key]
+                continue
+            assert record.status == ("RECOGNIZED" if key in current else "DELETED")
+            assert record.describes(current.get(key))
+            assert json.loads(record.event().to_json()) in published, f"the event of {record.status} is missing"
         versions = [call["Image"]["S3Object"]["Version"] for call in self.rekognition.calls]
         calls = Counter(self.contents[version] for version in versions)
         assert all(calls[content] <= self.allowed[content] for content in calls), (calls, self.allowed)
-        assert recognize_images.recognizer().usage.this_month().calls >= len(versions)
-
-    def _notify(self, event: str, key: str, version: str) -> None:
-        self.changes += 1
-        document = captured(event)
-        document["Records"][0]["s3"]["object"] |= {
-            "key": quote_plus(key),
-            "versionId": version,
-            "sequencer": f"{self.changes:016X}",
-        }
-        self.queue.append(json.dumps(document))
+        assert recognize_images.record_updater().recognizer.usage.this_month().calls >= len(versions)
 
 
-def test_records_events_and_calls_are_what_the_final_objects_say(templates: dict[str, Any]) -> None:
+def test_records_events_and_calls_agree_with_s3_in_the_end(templates: dict[str, Any]) -> None:
     Pipeline.template = templates["RekognitionStack"]
     run_state_machine_as_test(
         Pipeline,

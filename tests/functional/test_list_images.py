@@ -75,10 +75,11 @@ def test_an_empty_list_is_an_empty_list(get: Callable[..., Answer]) -> None:
 
 
 def test_the_list_has_names_and_labels_newest_first(get: Callable[..., Answer], records: ImageRecords) -> None:
-    records.put_if_newer(record("old.jpg", 1))
-    records.put_if_newer(record("new.jpg", 3))
-    records.put_if_newer(
-        record("bad.jpg", 2, status="FAILED", labels=(), failure=Failure(code="ImageTooLargeException", message="m"))
+    records.replace(None, record("old.jpg", 1))
+    records.replace(None, record("new.jpg", 3))
+    records.replace(
+        None,
+        record("bad.jpg", 2, status="FAILED", labels=(), failure=Failure(code="ImageTooLargeException", message="m")),
     )
     answer = get()
     assert [entry["image"] for entry in answer.document] == ["new.jpg", "bad.jpg", "old.jpg"]
@@ -88,14 +89,14 @@ def test_the_list_has_names_and_labels_newest_first(get: Callable[..., Answer], 
 
 
 def test_deleted_images_are_not_listed_or_shown(get: Callable[..., Answer], records: ImageRecords) -> None:
-    records.put_if_newer(record("a.jpg", 1, status="DELETED", expires_at=2_000_000_000))
+    records.replace(None, record("a.jpg", 1, status="DELETED", expires_at=2_000_000_000))
     assert get().document == []
     assert get("/images/a.jpg").status == 404
 
 
 def test_following_the_links_gives_every_image_once(get: Callable[..., Answer], records: ImageRecords) -> None:
     for number in range(7):
-        records.put_if_newer(record(f"{number}.jpg", number % 3))  # with equal times
+        records.replace(None, record(f"{number}.jpg", number % 3))  # with equal times
     seen, query, pages = [], {"limit": "3"}, 0
     while True:
         answer = get(**query)
@@ -141,7 +142,7 @@ def test_a_made_up_cursor_is_refused(get: Callable[..., Answer], cursor: str) ->
 def test_an_image_is_shown_in_full_whatever_its_name(
     get: Callable[..., Answer], records: ImageRecords, name: str
 ) -> None:
-    records.put_if_newer(record(name, 1))
+    records.replace(None, record(name, 1))
     for answer in (get(f"/images/{quote(name)}"), get("/images", name=name)):
         assert answer.status == 200
         assert answer.document["image"] == name
@@ -160,11 +161,32 @@ def test_an_image_is_shown_in_full_whatever_its_name(
 def test_the_picture_url_opens_the_recognised_version_for_a_short_time(
     get: Callable[..., Answer], records: ImageRecords
 ) -> None:
-    records.put_if_newer(record("a.jpg", 1))
+    records.replace(None, record("a.jpg", 1))
     query = dict(parse_qsl(urlsplit(get("/images/a.jpg").document["picture_url"]).query))
     assert query["versionId"] == "v1"
     assert query["X-Amz-Algorithm"] == "AWS4-HMAC-SHA256"
     assert query["X-Amz-Expires"] == "300"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "served", "disposition"),
+    [("image/png", "image/png", "inline"), (None, "application/octet-stream", "attachment")],
+)
+def test_the_picture_url_opens_a_pictures_type_or_a_download(
+    get: Callable[..., Answer],
+    records: ImageRecords,
+    bucket: str,
+    content_type: str | None,
+    served: str,
+    disposition: str,
+) -> None:
+    """Whatever type the object was stored with: a browser would run scripts in HTML and SVG."""
+    stored = boto3.client("s3").put_object(Bucket=bucket, Key="a.html", Body=b"<script>", ContentType="text/html")
+    records.replace(None, record("a.html", 1, version_id=stored["VersionId"], content_type=content_type))
+    answer = requests.get(get("/images/a.html").document["picture_url"], timeout=10)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == served
+    assert answer.headers["Content-Disposition"] == disposition
 
 
 @pytest.mark.parametrize("name", ["none.jpg", "x" * 3000, "%ED%A0%80"])
@@ -191,7 +213,7 @@ def test_deletion_leaves_a_marker_and_the_record_to_its_event(
     s3 = boto3.client("s3")
     name = "red flower+1.jpg"
     s3.put_object(Bucket=bucket, Key=name, Body=b"picture")
-    records.put_if_newer(record(name, 1))
+    records.replace(None, record(name, 1))
     for _ in range(2):
         answer = call(list_images.handler, "DELETE", f"/images/{quote(name)}", parameters={"image": quote(name)})
         assert (answer.status, answer.document["image"]) == (202, name)
@@ -205,7 +227,7 @@ def test_deletion_leaves_a_marker_and_the_record_to_its_event(
 def test_what_is_not_there_cannot_be_deleted(
     records: ImageRecords, bucket: str, call: Callable[..., Answer], name: str
 ) -> None:
-    records.put_if_newer(record("gone.jpg", 1, status="DELETED", labels=()))
+    records.replace(None, record("gone.jpg", 1, status="DELETED", labels=()))
     answer = call(list_images.handler, "DELETE", f"/images/{name}", parameters={"image": name})
     assert (answer.status, answer.document["error"]["code"]) == (404, "ImageNotFound")
     assert "DeleteMarkers" not in boto3.client("s3").list_object_versions(Bucket=bucket)
@@ -222,7 +244,7 @@ def test_entries_have_a_thumbnails_url_if_asked(
     get: Callable[..., Answer], records: ImageRecords, renditions: RenditionStore
 ) -> None:
     """The same one each time, for a while: a browser keeps what it has under it."""
-    records.put_if_newer(record("a.heic", 1))
+    records.replace(None, record("a.heic", 1))
     renditions.put("id of a.heic", "v1", CONVERTED)
     assert "thumbnail_url" not in get().document[0]
     [entry] = get(thumbnails="true").document
@@ -242,7 +264,7 @@ def test_urls_of_renditions_are_there_only_where_the_renditions_are(
     """A picture that browsers show has no larger form; another has none yet, or will never have any."""
     made = {"shown.jpg": SHOWN, "converted.heic": CONVERTED, "coming.heic": None, "page.html": None}
     for name, files in made.items():
-        records.put_if_newer(record(name, 1, status="FAILED" if name == "page.html" else "RECOGNIZED", labels=()))
+        records.replace(None, record(name, 1, status="FAILED" if name == "page.html" else "RECOGNIZED", labels=()))
         if files:
             renditions.put(f"id of {name}", "v1", files)
     listed = {entry["image"]: entry for entry in get(thumbnails="true").document}
@@ -264,7 +286,8 @@ def test_a_replaced_picture_has_other_urls_of_its_own_version(
     """Under the old ones a browser keeps what it has loaded; the old renditions are not the new picture's."""
     urls = set()
     for minute in (1, 2):
-        records.put_if_newer(record("a.heic", minute, sequencer=f"0{minute}", version_id=f"v{minute}"))
+        version = record("a.heic", minute, sequencer=f"0{minute}", version_id=f"v{minute}")
+        records.replace(records.get("a.heic"), version)
         assert "rendition_url" not in get("/images/a.heic").document
         renditions.put("id of a.heic", f"v{minute}", CONVERTED)
         document = get("/images/a.heic").document
@@ -277,7 +300,7 @@ def test_the_thumbnails_of_a_page_take_a_call_for_each_hundred(
     get: Callable[..., Answer], records: ImageRecords, renditions: RenditionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(205):
-        records.put_if_newer(record(f"{number}.jpg", number % 60))
+        records.replace(None, record(f"{number}.jpg", number % 60))
         renditions.index.put(f"id of {number}.jpg", "v1", display=False)
     calls: list[str] = []
     dynamodb, s3 = list_images._documents().renditions.dynamodb, list_images._s3()
@@ -294,5 +317,5 @@ def test_the_thumbnails_of_a_page_take_a_call_for_each_hundred(
 
 def test_the_next_page_has_thumbnails_too(get: Callable[..., Answer], records: ImageRecords) -> None:
     for number in range(2):
-        records.put_if_newer(record(f"{number}.jpg", number))
+        records.replace(None, record(f"{number}.jpg", number))
     assert "thumbnails=true" in get(thumbnails="true", limit="1").headers["Link"]

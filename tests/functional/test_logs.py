@@ -21,7 +21,6 @@ from tests.conftest import Templates
 from tests.functional.conftest import (
     API_KEY,
     REQUEST_ID,
-    S3,
     Answer,
     Context,
     FakeRekognition,
@@ -30,6 +29,7 @@ from tests.functional.conftest import (
     sqs_event,
 )
 from tests.functional.desk import EVENT, Desk, desk_fixture, set_address  # noqa: F401 - a fixture
+from tests.functional.s3_bucket import S3
 from tests.functional.test_manifests import Intake, intake_fixture  # noqa: F401 - a fixture
 from tests.source_server import Source, serve
 

@@ -10,7 +10,8 @@ from common.runtime import metrics
 from recognition.runtime import recognize_images
 from recognition.runtime.spending.monthly_usage import OverBudgetError
 from tests.counted import COUNTED
-from tests.functional.conftest import S3, FakeRekognition, emitted, kinds
+from tests.functional.conftest import FakeRekognition, emitted, kinds
+from tests.functional.s3_bucket import S3
 
 
 def test_what_became_of_pictures_is_counted_once_from_all_threads(
@@ -49,7 +50,7 @@ def test_messages_that_fail_are_counted_with_those_that_do_not_and_those_that_wa
     rekognition.errors["refused.jpg"] = "AccessDeniedException"
     assert deliver(s3.put("a.jpg"), s3.put("refused.jpg"), "no notification") == ["1", "2"]
     assert sorted(emitted(capsys)["MessagesFailed",]) == [0, 1, 1]
-    monkeypatch.setattr(recognize_images, "recognizer", Mock(side_effect=OverBudgetError))
+    monkeypatch.setattr(recognize_images, "record_updater", Mock(side_effect=OverBudgetError))
     assert deliver(s3.put("over the budget.jpg")) == ["0"]
     assert emitted(capsys) == {}
 

@@ -1,6 +1,5 @@
 """Rekognition is asked once for a content, whatever happens around it."""
 
-import dataclasses
 import hashlib
 import json
 import threading
@@ -17,10 +16,11 @@ from common.runtime import queue_consumer
 from common.runtime.recognition_event import Failure, Label
 from recognition.runtime import recognize_images
 from recognition.runtime.detection.detect_labels import Detection
-from recognition.runtime.recognize_images import Recognizer
 from recognition.runtime.records.image_records import ImageRecord
+from recognition.runtime.records.record_updater import RecordUpdater
 from recognition.runtime.spending.paid_answers import ClaimedError, PaidAnswers
-from tests.functional.conftest import S3, Context, FakeRekognition, Topic, failed, sqs_event
+from tests.functional.conftest import Context, FakeRekognition, Topic, failed, sqs_event, with_recognizer
+from tests.functional.s3_bucket import S3
 
 ANSWER = Detection(labels=(Label(name="Dog", confidence=98.13),), model="3.0", failure=None)
 
@@ -172,14 +172,14 @@ def test_the_same_bytes_under_other_names_cost_one_call(
 def test_a_settings_change_alone_calls_nothing_and_the_same_bytes_after_it_call_again(
     deliver: Callable[..., list[str]],
     s3: S3,
-    worker: Recognizer,
+    worker: RecordUpdater,
     rekognition: FakeRekognition,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = s3.put("a.jpg", body="the same")
     assert deliver(before) == []
-    changed = dataclasses.replace(worker, fingerprint="other settings")
-    monkeypatch.setattr(recognize_images, "recognizer", lambda: changed)
+    changed = with_recognizer(worker, fingerprint="other settings")
+    monkeypatch.setattr(recognize_images, "record_updater", lambda: changed)
     assert deliver(before) == []
     assert len(rekognition.calls) == 1
     assert deliver(s3.put("b.jpg", body="the same")) == []
@@ -201,22 +201,24 @@ class RecordingSQS:
 
 
 @pytest.fixture
-def sqs(worker: Recognizer, monkeypatch: pytest.MonkeyPatch) -> RecordingSQS:
+def sqs(worker: RecordUpdater, monkeypatch: pytest.MonkeyPatch) -> RecordingSQS:
     recording = RecordingSQS()
     monkeypatch.setattr(queue_consumer, "sqs", lambda: recording)
     return recording
 
 
-def claim(worker: Recognizer, message: str, seconds: float) -> None:
+def claim(worker: RecordUpdater, message: str, seconds: float) -> None:
     """Claim a message's content as another worker would, which then dies."""
     content = json.loads(message)["Records"][0]["s3"]["object"]
     body = boto3.client("s3").get_object(Bucket="images", Key=content["key"])["Body"].read()
-    another(worker.paid_answers)._claim(f"{hashlib.sha256(body).hexdigest()}#{worker.fingerprint}", None, seconds)
+    another(worker.recognizer.paid_answers)._claim(
+        f"{hashlib.sha256(body).hexdigest()}#{worker.recognizer.fingerprint}", None, seconds
+    )
 
 
 def test_a_waiting_message_is_hidden_for_as_long_again_as_the_claim_is_old(
     s3: S3,
-    worker: Recognizer,
+    worker: RecordUpdater,
     sqs: RecordingSQS,
     context: Context,
     rekognition: FakeRekognition,
@@ -230,7 +232,7 @@ def test_a_waiting_message_is_hidden_for_as_long_again_as_the_claim_is_old(
 
 def test_waiting_never_ends_among_the_dead_letters(
     s3: S3,
-    worker: Recognizer,
+    worker: RecordUpdater,
     sqs: RecordingSQS,
     context: Context,
 ) -> None:
@@ -263,7 +265,7 @@ def test_a_failing_message_comes_back_later_each_time(
 def test_a_batch_is_asked_about_side_by_side(
     deliver: Callable[..., list[str]],
     s3: S3,
-    worker: Recognizer,
+    worker: RecordUpdater,
     rekognition: FakeRekognition,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

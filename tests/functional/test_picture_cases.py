@@ -13,7 +13,8 @@ from common.imaging import decoder
 from common.settings import Settings
 from recognition.runtime.records.image_records import ImageRecord
 from tests.conftest import ROOT
-from tests.functional.conftest import S3, Answer
+from tests.functional.conftest import Answer
+from tests.functional.s3_bucket import S3
 from tests.header_bombs import BOMBS
 from tests.picture_cases import ANSWERS, CASES
 from tests.picture_files import encoded, scene

@@ -9,7 +9,8 @@ import pytest
 
 from cli.record_differences import RecordComparison
 from recognition.runtime.records.image_records import ImageRecord
-from tests.functional.conftest import S3, FakeRekognition
+from tests.functional.conftest import FakeRekognition
+from tests.functional.s3_bucket import S3
 
 
 def comparison(s3: S3, tables: dict[str, str], dynamodb: Any = None) -> RecordComparison:
@@ -102,7 +103,9 @@ def test_changes_during_the_comparison_win(
     assert not announced or deliver(*announced) == []
     for name in names:
         record = records(name)
-        assert record
+        if record is None:
+            assert name == "unknown, deleted.jpg"  # nobody has ever seen it
+            continue
         versions = boto3.client("s3").list_object_versions(Bucket=s3.bucket, Prefix=name)
         [latest] = [v for v in versions["Versions"] + versions.get("DeleteMarkers", []) if v["IsLatest"]]
         assert (record.status == "DELETED", record.version_id) == ("deleted" in name, latest["VersionId"])

@@ -17,12 +17,22 @@ from botocore.exceptions import ClientError, HTTPClientError
 from common.runtime import caches
 from common.runtime.aws_clients import client
 from recognition.runtime import enforce_budget, list_images, recognize_images
-from recognition.runtime.recognize_images import Recognizer
 from recognition.runtime.records.image_records import ImageRecord
+from recognition.runtime.records.record_updater import RecordUpdater
 from recognition.runtime.spending import monthly_usage
 from recognition.runtime.spending.monthly_usage import OverBudgetError, UsageTable
 from tests.counted import COUNTED
-from tests.functional.conftest import S3, Answer, Context, FakeRekognition, emitted, failed, kinds, sqs_event
+from tests.functional.conftest import (
+    Answer,
+    Context,
+    FakeRekognition,
+    emitted,
+    failed,
+    kinds,
+    sqs_event,
+    with_recognizer,
+)
+from tests.functional.s3_bucket import S3
 
 THROTTLED = ClientError({"Error": {"Code": "ThrottlingException", "Message": "m"}}, "DetectLabels")
 
@@ -160,20 +170,20 @@ def test_a_request_without_an_answer_counts_each_time_it_is_sent(
 
 
 @pytest.fixture
-def worker_with(worker: Recognizer, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+def worker_with(worker: RecordUpdater, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Give the worker a budget."""
 
     def given(dollars: str) -> None:
         table: Any = Atomic()
-        made = dataclasses.replace(worker, usage=UsageTable(worker.usage.table, Decimal(dollars), table, table))
-        monkeypatch.setattr(recognize_images, "recognizer", lambda: made)
+        made = with_recognizer(worker, usage=UsageTable(worker.recognizer.usage.table, Decimal(dollars), table, table))
+        monkeypatch.setattr(recognize_images, "record_updater", lambda: made)
 
     return given
 
 
 def test_pictures_over_the_budget_wait_and_are_recognised_when_it_was_raised(
     deliver: Callable[..., list[str]],
-    worker: Recognizer,
+    worker: RecordUpdater,
     worker_with: Callable[[str], None],
     s3: S3,
     rekognition: FakeRekognition,
@@ -190,7 +200,7 @@ def test_pictures_over_the_budget_wait_and_are_recognised_when_it_was_raised(
     assert deliver(*messages) == []
     assert len(rekognition.calls) == 6
     assert all(records(f"{number}.jpg") for number in [*range(6), "again"])
-    assert counted(worker.usage)[0] == 6
+    assert counted(worker.recognizer.usage)[0] == 6
 
 
 def test_an_answer_that_is_found_counts_as_saved(

@@ -12,7 +12,8 @@ from common.runtime.recognition_event import image_id
 from recognition.runtime import make_renditions
 from recognition.runtime.renditions.rendition_store import RenditionIndex
 from tests.counted import COUNTED
-from tests.functional.conftest import MAX_BYTES, S3, Context, emitted, failed, kinds, sqs_event
+from tests.functional.conftest import MAX_BYTES, Context, emitted, failed, kinds, sqs_event
+from tests.functional.s3_bucket import S3
 from tests.picture_files import encoded, quarters, scene
 
 AS_SEEN = ["red", "grey", "grey", "blue"]

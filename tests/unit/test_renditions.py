@@ -1,7 +1,8 @@
-"""Whatever happens to a picture meanwhile, its renditions end as it is."""
+"""The renditions of a picture agree with its current version in the end, after any changes and interruptions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import IO, Any
 
 from botocore.exceptions import ClientError
@@ -16,10 +17,11 @@ from recognition.runtime.pictures.stored_pictures import StoredPictures
 from recognition.runtime.renditions.rendition_store import RenditionIndex, RenditionStore
 
 JPEG, HEIC, NONE = b"\xff\xd8\xff", b"\0\0\0\0ftypheic", b"no picture"
+NOT_FOUND: Any = {"ResponseMetadata": {"HTTPStatusCode": 404}}
 
 
 class DeathError(Exception):
-    """The worker is ended."""
+    """The worker ends."""
 
 
 @dataclass
@@ -32,59 +34,87 @@ class Body:
     def close(self) -> None: ...
 
 
+@dataclass(frozen=True)
+class Version:
+    """A version of the picture, or a delete marker without content."""
+
+    id: str
+    content: bytes | None
+
+
 @dataclass
-class World:
-    """Two buckets, and what happens before each call of a worker: the next of `moves`."""
+class FakeCloud:
+    """Two buckets and a table. Before each call of a worker the next of `moves` happens."""
 
     moves: list[Any]
-    versions: list[bytes | None] = field(default_factory=list)
-    """Of the picture; None is a delete marker."""
+    versions: list[Version] = field(default_factory=list)
+    stored_versions: int = 0
     made: dict[str, dict[str, Any]] = field(default_factory=dict)
-    entered: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """The index: image_id -> its item."""
+    """The renditions bucket."""
+    index: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The table of renditions: image_id -> item."""
     events: int = 0
-    seen: list[bytes] = field(default_factory=list)
-    """What could be seen while others were being made."""
+    visible: list[bytes] = field(default_factory=list)
+    """The renditions that were visible while others were made."""
 
-    def change(self, content: bytes | None) -> None:
-        self.versions.append(content)
+    def store(self, content: bytes | None) -> None:
+        self.versions.append(Version(str(self.stored_versions), content))
+        self.stored_versions += 1
         self.events += 1
+
+    def delete_version(self, number: int) -> None:
+        """Delete a version or marker for good. 0 is the latest."""
+        if number < len(self.versions):
+            del self.versions[-1 - number]
+            self.events += 1
+
+    def current(self) -> Version | None:
+        return self.versions[-1] if self.versions and self.versions[-1].content is not None else None
 
     def step(self) -> None:
         move = self.moves.pop(0) if self.moves else None
         if move == "death":
             raise DeathError
-        if move == "worker":  # another one, from its beginning to its end
+        if move == "worker":  # another worker handles an event completely
             self.work()
+        elif isinstance(move, int):
+            self.delete_version(move)
         elif move is not None:
-            self.change(None if move == "delete" else move)
+            self.store(None if move == "delete" else move)
 
     def work(self) -> None:
-        """Handle an event; it stays if that fails."""
+        """Handle an event. It stays in the queue if that fails."""
         if not self.events:
             return
         self.events -= 1
         try:
-            pictures = Undecoded(self, 1000, 1000)  # type: ignore[arg-type]
+            pictures = UndecodedPictures(self, 1000, 1000)  # type: ignore[arg-type]
             renditions = RenditionStore(self, "renditions", RenditionIndex(self, "index"))  # type: ignore[arg-type]
-            rendition_updater = RenditionUpdater(self, pictures, renditions)  # type: ignore[arg-type]
-            rendition_updater.handle(CHANGE, seconds=60)
+            RenditionUpdater(pictures, renditions).handle(CHANGE, seconds=60)
         except (DeathError, RetryLaterError):
             self.events += 1
 
     def head_object(self, *, Bucket: str, Key: str) -> Any:  # noqa: N803 - as boto3 has it
         self.step()
-        if Bucket == "images" and self.versions and self.versions[-1] is not None:
-            return {"VersionId": str(len(self.versions) - 1)}
+        current = self.current()
+        if Bucket == "images" and current:
+            return {"VersionId": current.id}
         if Bucket == "renditions" and Key in self.made:
             return self.made[Key]
-        raise ClientError({"ResponseMetadata": {"HTTPStatusCode": 404}}, "HeadObject")  # type: ignore[typeddict-item]
+        raise ClientError(NOT_FOUND, "HeadObject")
 
-    def get_object(self, *, Bucket: str, Key: str, VersionId: str) -> Any:  # noqa: N803
+    def get_object(self, *, Bucket: str, Key: str) -> Any:  # noqa: N803
         self.step()
-        content = self.versions[int(VersionId)]
-        assert content is not None
-        return {"Body": Body(content + VersionId.encode()), "ContentLength": 20, "Metadata": {}}
+        current = self.current()
+        if current is None or current.content is None:
+            raise ClientError(NOT_FOUND, "GetObject")
+        return {
+            "Body": Body(current.content + current.id.encode()),
+            "ContentLength": 20,
+            "Metadata": {},
+            "VersionId": current.id,
+            "LastModified": datetime.now(UTC),
+        }
 
     def put_object(self, *, Key: str, **rest: Any) -> None:  # noqa: N803
         self.step()
@@ -97,18 +127,18 @@ class World:
     def put_item(self, *, TableName: str, Item: Any) -> None:  # noqa: N803
         self.step()
         item = from_attributes(Item)
-        self.entered[item["image_id"]] = item
+        self.index[item["image_id"]] = item
 
     def delete_item(self, *, TableName: str, Key: Any) -> None:  # noqa: N803
         self.step()
-        self.entered.pop(from_attributes(Key)["image_id"], None)
+        self.index.pop(from_attributes(Key)["image_id"], None)
 
 
-class Undecoded(StoredPictures):
-    """Makes of a picture what says of which it is."""
+class UndecodedPictures(StoredPictures):
+    """Makes text of a picture that says which picture it is."""
 
     def jpeg(self, file: IO[bytes], *, form: str, seconds: float) -> bytes:
-        self.s3.seen += [entry["Body"] for entry in self.s3.made.values()]  # type: ignore[attr-defined]
+        self.s3.visible += [entry["Body"] for entry in self.s3.made.values()]  # type: ignore[attr-defined]
         file.seek(0)
         return file.read().removeprefix(b"display of ").join([form.encode() + b" of ", b""])
 
@@ -122,44 +152,46 @@ CHANGE = Change(
     deleted=False,
     request_id=None,
 )
-MOVES = st.sampled_from([None, None, None, "worker", "worker", "worker", "death", "delete", JPEG, HEIC, NONE])
+MOVES = st.sampled_from(
+    [None, None, None, "worker", "worker", "worker", "death", "delete", JPEG, HEIC, NONE, JPEG, 0, 0, 1]
+)
 
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(MOVES, min_size=8, max_size=30))
-def test_late_repeated_and_disordered_events_and_workers_that_die_end_at_the_last_version(moves: list[Any]) -> None:
-    world = World(moves)
-    world.change(JPEG)
-    world.events += 1  # one comes twice
-    while world.events:
-        world.work()
-    last = world.versions[-1]
-    now = f"{len(world.versions) - 1}".encode()
+def test_the_last_version_wins_whatever_happens_to_events_and_workers(moves: list[Any]) -> None:
+    """Events are late, repeated and unordered. Versions are deleted for good. Workers die and overtake."""
+    cloud = FakeCloud(moves)
+    cloud.store(JPEG)
+    cloud.events += 1  # an event comes twice
+    while cloud.events:
+        cloud.work()
+    current = cloud.current()
     expected = {}
-    if last in {JPEG, HEIC}:
-        expected["thumbnail.jpg"] = b"thumbnail of " + last + now
-    if last == HEIC:
-        expected["display.jpg"] = b"display of " + last + now
-    assert {key.rpartition("/")[2]: entry["Body"] for key, entry in world.made.items()} == expected
-    entered = [(item["version"], sorted(item["names"])) for item in world.entered.values()]
-    assert entered == ([(now.decode(), sorted(expected))] if expected else [])
+    if current and current.content in {JPEG, HEIC}:
+        expected["thumbnail.jpg"] = b"thumbnail of " + current.content + current.id.encode()
+    if current and current.content == HEIC:
+        expected["display.jpg"] = b"display of " + current.content + current.id.encode()
+    assert {key.rpartition("/")[2]: entry["Body"] for key, entry in cloud.made.items()} == expected
+    indexed = [(item["version"], sorted(item["names"])) for item in cloud.index.values()]
+    assert indexed == ([(current.id, sorted(expected))] if current and expected else [])
 
 
-def test_what_is_there_is_not_made_again() -> None:
-    world = World([])
-    world.change(HEIC)
-    world.work()
-    world.put_object = None  # type: ignore[assignment,method-assign]
-    world.events = 3
-    while world.events:
-        world.work()
-    assert len(world.made) == 2
+def test_existing_renditions_are_not_made_again() -> None:
+    cloud = FakeCloud([])
+    cloud.store(HEIC)
+    cloud.work()
+    cloud.put_object = None  # type: ignore[assignment,method-assign]
+    cloud.events = 3
+    while cloud.events:
+        cloud.work()
+    assert len(cloud.made) == 2
 
 
-def test_while_the_renditions_of_a_new_version_are_made_those_of_the_old_one_are_not_to_be_seen() -> None:
-    world = World([])
+def test_the_old_versions_renditions_are_not_visible_while_new_ones_are_made() -> None:
+    cloud = FakeCloud([])
     for content in (HEIC, JPEG):
-        world.change(content)
-        world.work()
-    assert world.made
-    assert world.seen == []
+        cloud.store(content)
+        cloud.work()
+    assert cloud.made
+    assert cloud.visible == []

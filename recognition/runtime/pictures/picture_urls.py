@@ -17,11 +17,22 @@ class PictureUrls:
     s3: Any
     renditions_bucket: str
 
-    def picture(self, bucket: str, key: str, version_id: str | None) -> str:
-        """Sign the URL of one version of a picture. It works for URL_SECONDS."""
-        version = {"VersionId": version_id} if version_id else {}
+    def picture(self, bucket: str, key: str, version_id: str | None, content_type: str | None) -> str:
+        """Sign the URL of one version of a picture. It works for URL_SECONDS.
+
+        The URL opens the picture with the type that its bytes have, whatever type the object was stored with. Without a
+        `content_type` it downloads the object: a browser would run scripts in HTML or SVG.
+        """
         url: str = self.s3.generate_presigned_url(
-            "get_object", Params={"Bucket": bucket, "Key": key, **version}, ExpiresIn=URL_SECONDS
+            "get_object",
+            Params={
+                "Bucket": bucket,
+                "Key": key,
+                "ResponseContentType": content_type or "application/octet-stream",
+                "ResponseContentDisposition": "inline" if content_type else "attachment",
+                **({"VersionId": version_id} if version_id else {}),
+            },
+            ExpiresIn=URL_SECONDS,
         )
         return url
 

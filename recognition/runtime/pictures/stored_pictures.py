@@ -6,20 +6,23 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
 from typing import IO, TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from common.imaging import decoder
-from common.imaging.pictures import TooLargePictureError, kind_of
+from common.imaging.pictures import CONTENT_TYPES, NoPictureError, TooLargePictureError, kind_of
 from common.runtime.message_batch import RetryLaterError
-from common.runtime.s3_events import Change
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition.type_defs import ImageTypeDef
     from mypy_boto3_s3 import S3Client
 
-HTTP_NOT_FOUND = 404
+UNVERSIONED = "null"
+"""The version id of objects in a bucket without versioning, as S3 writes it."""
+
 CHUNK_BYTES = 1024 * 1024
 MAX_MEMORY_BYTES = 4 * 1024 * 1024
 """A picture larger than this is kept in a temporary file."""
@@ -34,9 +37,17 @@ RETRY_SECONDS = 5
 
 @dataclass(frozen=True)
 class StoredPicture:
-    """The bytes of one version of an object, its size in bytes and its metadata."""
+    """One version of an object: its bytes, its size in bytes, and its metadata.
 
-    change: Change
+    `stored_at` is when S3 stored the version, in whole seconds. `content_type` is the type of the picture that the
+    first bytes announce, if they do.
+    """
+
+    bucket: str
+    key: str
+    version_id: str
+    stored_at: datetime
+    content_type: str | None
     file: IO[bytes]
     size: int
     sha256: str
@@ -51,17 +62,32 @@ class StoredPictures:
     max_bytes: int
     max_pixels: int
 
+    def current_version(self, bucket: str, key: str) -> str | None:
+        """Return the id of an object's current version. None if there is none, or if it is a delete marker.
+
+        Raises:
+            ClientError, BotoCoreError: a transient error.
+        """
+        try:
+            return self.s3.head_object(Bucket=bucket, Key=key).get("VersionId", UNVERSIONED)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != HTTPStatus.NOT_FOUND:
+                raise
+            return None
+
     @contextmanager
-    def read(self, change: Change) -> Iterator[StoredPicture | None]:
-        """Read the version that `change` names. Yields None if this version no longer exists.
+    def read(self, bucket: str, key: str) -> Iterator[StoredPicture | None]:
+        """Read the current version of an object. Yields None if there is none, or if it is a delete marker.
 
         An object larger than `max_bytes` is not read, and its `sha256` is empty.
+
+        Raises:
+            ClientError, BotoCoreError: a transient error.
         """
-        version = {"VersionId": change.version_id} if change.version_id else {}
         try:
-            answer = self.s3.get_object(Bucket=change.bucket, Key=change.key, **version)  # type: ignore[arg-type]
+            answer = self.s3.get_object(Bucket=bucket, Key=key)
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] != HTTP_NOT_FOUND:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != HTTPStatus.NOT_FOUND:
                 raise
             yield None
             return
@@ -72,8 +98,17 @@ class StoredPictures:
                 for chunk in body.iter_chunks(CHUNK_BYTES):
                     digest.update(chunk)
                     file.write(chunk)
-            sha256 = digest.hexdigest() if size <= self.max_bytes else ""
-            yield StoredPicture(change, file, size, sha256, answer["Metadata"])
+            yield StoredPicture(
+                bucket=bucket,
+                key=key,
+                version_id=answer.get("VersionId", UNVERSIONED),
+                stored_at=answer["LastModified"],
+                content_type=_content_type(file),
+                file=file,
+                size=size,
+                sha256=digest.hexdigest() if size <= self.max_bytes else "",
+                metadata=answer["Metadata"],
+            )
 
     def is_recognizable(self, picture: StoredPicture, *, seconds: float) -> bool:
         """Return True if Rekognition takes the object without a conversion.
@@ -90,7 +125,7 @@ class StoredPictures:
         return (
             found.is_recognizable
             and picture.size <= MAX_REFERENCE_BYTES
-            and REFERENCE_NAME.fullmatch(picture.change.key) is not None
+            and REFERENCE_NAME.fullmatch(picture.key) is not None
         )
 
     def check_size(self, picture: StoredPicture) -> None:
@@ -103,10 +138,9 @@ class StoredPictures:
             limit = f"{self.max_bytes / 1024 / 1024:g} MB"
             raise TooLargePictureError(f"the picture has {picture.size:,} bytes; at most {limit} are taken")
 
-    def reference(self, change: Change) -> "ImageTypeDef":
+    def reference(self, picture: StoredPicture) -> "ImageTypeDef":
         """Return DetectLabels' `Image` for an object that Rekognition reads from S3."""
-        version = {"Version": change.version_id} if change.version_id else {}
-        return {"S3Object": {"Bucket": change.bucket, "Name": change.key, **version}}  # type: ignore[typeddict-item]
+        return {"S3Object": {"Bucket": picture.bucket, "Name": picture.key, "Version": picture.version_id}}
 
     def converted(self, picture: StoredPicture, *, seconds: float) -> "ImageTypeDef":
         """Return DetectLabels' `Image` with a JPEG made from the picture.
@@ -135,3 +169,10 @@ def _retried() -> Iterator[None]:
         yield
     except decoder.DecoderUnavailableError as error:
         raise RetryLaterError(str(error), RETRY_SECONDS) from error
+
+
+def _content_type(file: IO[bytes]) -> str | None:
+    try:
+        return CONTENT_TYPES[kind_of(file)]
+    except NoPictureError:
+        return None

@@ -9,7 +9,7 @@ from recognition.runtime.pictures.picture_urls import PictureUrls
 from recognition.runtime.records.image_records import ImageRecord
 from recognition.runtime.renditions.rendition_store import DISPLAY, THUMBNAIL, RenditionIndex, RenditionSet
 
-INTERNAL = {"sequencer", "fingerprint", "expires_at"}
+INTERNAL = {"sequencer", "stored_by", "fingerprint", "expires_at"}
 """Members of a record that the API does not show."""
 
 
@@ -27,7 +27,7 @@ class ImageDocuments:
             rendered = None  # they show another version than the one that was recognised
         return {
             **{name: value for name, value in dataclasses.asdict(record).items() if name not in INTERNAL},
-            "picture_url": self.urls.picture(record.bucket, record.image, record.version_id),
+            "picture_url": self.urls.picture(record.bucket, record.image, record.version_id, record.content_type),
             **self._rendition_url("rendition_url", record.image_id, DISPLAY, rendered),
             **self._rendition_url("thumbnail_url", record.image_id, THUMBNAIL, rendered),
         }

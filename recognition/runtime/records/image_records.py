@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Status = Literal["RECOGNIZED", "FAILED", "DELETED"]
 
 NEWEST_INDEX = "newest"
+UNVERSIONED = "null"
+"""S3's version id of objects that were stored without versioning. Older records have none."""
+
 LISTED = "image"
 """The only partition of the index `newest`. Deleted images are not in it."""
 
@@ -38,6 +41,11 @@ class ImageRecord:
     """Rekognition's answer for one image, and the version of the object that it was given for.
 
     Times are ISO 8601 in UTC. `size` is in bytes. Only deleted images have `expires_at`, in seconds since 1970.
+
+    `sequencer` grows with each record of an image. It is S3's sequencer of the change that stored the record, or comes
+    just behind that of the previous record. Then `stored_by` is the change's own sequencer.
+
+    `content_type` is the type that the picture's first bytes announce. Records of earlier releases have none.
     """
 
     image: str
@@ -57,6 +65,26 @@ class ImageRecord:
     truncated: bool = False
     expires_at: int | None = None
     correlation_id: str | None = None
+    content_type: str | None = None
+    stored_by: str | None = None
+
+    def describes(self, version_id: str | None) -> bool:
+        """Return True if the record is about this version. None stands for an object without a current version."""
+        if self.status == "DELETED" or version_id is None:
+            return self.status == "DELETED" and version_id is None
+        return (self.version_id or UNVERSIONED) == version_id
+
+    def following(self, previous: "ImageRecord | None") -> "ImageRecord":
+        """Return the record with a sequencer behind the previous record's."""
+        if previous is None or self.sequencer > previous.sequencer:
+            return self
+        # One more is less than every sequencer that S3 gives out later, because those differ before the padding.
+        sequencer = f"{int(previous.sequencer, 16) + 1:0{len(previous.sequencer)}X}"
+        return dataclasses.replace(self, sequencer=sequencer, stored_by=self.sequencer)
+
+    def is_stored_by(self, sequencer: str) -> bool:
+        """Return True if a handler of the change with this sequencer stored the record."""
+        return (self.stored_by or self.sequencer) == sequencer
 
     def event(self) -> RecognitionEvent:
         """Return the event that announces this record. The same record always gives the same event."""
@@ -105,23 +133,26 @@ class ImageRecords:
         answer = self.dynamodb.get_item(TableName=self.table, Key={"image": {"S": image}}, ConsistentRead=True)
         return from_item(answer["Item"]) if "Item" in answer else None
 
-    def put_if_newer(self, record: ImageRecord) -> ImageRecord:
-        """Store the record unless the table holds one of the same or a later change. Returns the stored record.
-
-        Makes one conditional write, so a repetition changes nothing.
-        """
+    def replace(self, previous: ImageRecord | None, record: ImageRecord) -> ImageRecord | None:
+        """Store the record if the table still holds the previous one. Returns the record that the table then holds."""
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(image)"}
+        if previous:
+            condition = {
+                "ConditionExpression": "sequencer = :previous",
+                "ExpressionAttributeValues": {":previous": {"S": previous.sequencer}},
+            }
         try:
             self.dynamodb.put_item(
                 TableName=self.table,
                 Item=to_item(record),
-                ConditionExpression="attribute_not_exists(image) OR sequencer < :sequencer",
-                ExpressionAttributeValues={":sequencer": {"S": record.sequencer}},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **condition,
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
-            return from_item(error.response["Item"])  # type: ignore[typeddict-item] # requested above
+            item: Any = error.response.get("Item")
+            return from_item(item) if item else None
         return record
 
     def newest(self, *, limit: int, start: dict[str, str] | None) -> RecordPage:

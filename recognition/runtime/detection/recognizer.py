@@ -1,0 +1,74 @@
+"""Recognise a picture: from the stored answers, or by a call of Rekognition that the budget and the rate allow."""
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from common.imaging.pictures import PictureError
+from common.runtime.metrics import count
+from common.runtime.recognition_event import Failure
+from recognition.runtime.detection.detect_labels import Detection, detect
+from recognition.runtime.pictures.stored_pictures import StoredPicture, StoredPictures
+from recognition.runtime.spending.monthly_usage import UsageTable
+from recognition.runtime.spending.paid_answers import PaidAnswers
+from recognition.runtime.spending.token_bucket import TokenBucket
+
+if TYPE_CHECKING:
+    from mypy_boto3_rekognition import RekognitionClient
+
+
+@dataclass(frozen=True)
+class Recognizer:
+    """Asks Rekognition at most once about each content.
+
+    `parameters` are those of DetectLabels. `fingerprint` identifies them.
+    """
+
+    pictures: StoredPictures
+    rekognition: "RekognitionClient"
+    paid_answers: PaidAnswers
+    usage: UsageTable
+    rate: TokenBucket
+    parameters: dict[str, Any]
+    fingerprint: str
+
+    def recognize(self, picture: StoredPicture, ends_at: float) -> Detection:
+        """Return Rekognition's answer, or the failure of a picture that Rekognition cannot take.
+
+        `ends_at` is the monotonic time at which this worker ends. Failures of our own cost nothing and are not stored.
+
+        Raises:
+            ClaimedError: another worker is asking about the same content.
+            OverBudgetError: the month's budget pays for no further call.
+            ClientError, BotoCoreError: a transient error.
+        """
+        asked = False
+
+        def ask() -> Detection:
+            nonlocal asked
+            asked = True
+            return self._ask(picture, ends_at, by_reference=by_reference)
+
+        try:
+            by_reference = self.pictures.is_recognizable(picture, seconds=ends_at - time.monotonic())
+            detection = self.paid_answers.answer(
+                f"{picture.sha256}#{self.fingerprint}",
+                refresh=picture.metadata.get("refresh"),
+                lease_seconds=ends_at - time.monotonic(),
+                ask=ask,
+            )
+        except PictureError as error:
+            return Detection((), None, Failure(code=error.code, message=str(error)))
+        if not asked:
+            self.usage.count_cache_hit()
+        return detection
+
+    def _ask(self, picture: StoredPicture, ends_at: float, *, by_reference: bool) -> Detection:
+        if by_reference:
+            image = self.pictures.reference(picture)
+        else:
+            image = self.pictures.converted(picture, seconds=ends_at - time.monotonic())
+        self.rate.take()
+        with self.usage.count_call():
+            count("Calls")
+            return detect(self.rekognition, image, self.parameters)

@@ -1,0 +1,145 @@
+"""Make an image's record agree with the current version of its object, and announce the record.
+
+An event only says that an object changed. The worker looks up the current version, stores a record of it, and looks
+again. If the version has changed by then, it starts again. So events may be late, repeated and out of order:
+
+- A record replaces the one that the worker read before it looked. If another worker was first, the write fails.
+- A worker deletes its message only if a look after its last write found the version that the record describes. So the
+  last write of all is of the last version.
+- The message of a worker that ends between its write and its second look stays in the queue. The next worker corrects
+  and announces the record.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import MetricUnit
+
+from common.runtime.correlation_ids import METADATA, well_formed
+from common.runtime.message_batch import RetryLaterError
+from common.runtime.metrics import count
+from common.runtime.recognition_event import image_id
+from common.runtime.s3_events import Change
+from recognition.runtime.detection.detect_labels import Detection
+from recognition.runtime.detection.recognizer import Recognizer
+from recognition.runtime.pictures.stored_pictures import StoredPicture, StoredPictures
+from recognition.runtime.records.image_records import ImageRecord, ImageRecords
+from recognition.runtime.records.labels_topic import LabelsTopic
+
+logger = Logger()
+
+TOMBSTONE_SECONDS = 30 * 24 * 3600
+MAX_ATTEMPTS = 5
+RETRY_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class RecordUpdater:
+    """Handles the changes of objects."""
+
+    pictures: StoredPictures
+    recognizer: Recognizer
+    records: ImageRecords
+    topic: LabelsTopic
+
+    def handle(self, change: Change, *, seconds: float) -> None:
+        """Make the record agree with the current version, and announce it. `seconds` are left until this worker ends.
+
+        A record that another change stored is not announced, because the handler of that change does it.
+
+        Raises:
+            ClaimedError: another worker is asking about the same content.
+            OverBudgetError: the month's budget pays for no further call.
+            RetryLaterError: the object kept changing, or there was too little time.
+            ClientError, BotoCoreError: a transient error.
+        """
+        logger.thread_safe_append_keys(image=change.key, correlation_id=change.request_id)
+        ends_at = time.monotonic() + seconds
+        record = self._reconcile(change, ends_at)
+        if record is None or not record.is_stored_by(change.sequencer):
+            logger.info("nothing to announce")
+            return
+        logger.thread_safe_append_keys(correlation_id=record.correlation_id)
+        self.topic.announce(record.event())
+
+    def _reconcile(self, change: Change, ends_at: float) -> ImageRecord | None:
+        """Store records until one describes the current version. Returns it, or None if there was never anything."""
+        record = self.records.get(change.key)
+        for _ in range(MAX_ATTEMPTS):
+            if record and record.describes(self.pictures.current_version(change.bucket, change.key)):
+                return record
+            new = self._new_record(change, record, ends_at)
+            if new is None:
+                return None
+            record = self.records.replace(record, new)
+            if record is new:
+                _count(new, change)
+        raise RetryLaterError("the picture kept changing", RETRY_SECONDS)
+
+    def _new_record(self, change: Change, previous: ImageRecord | None, ends_at: float) -> ImageRecord | None:
+        """Make a record of the current version. None if there is neither a version nor a previous record."""
+        with self.pictures.read(change.bucket, change.key) as picture:
+            if picture is None:
+                return self._tombstone(change).following(previous) if previous else None
+            logger.thread_safe_append_keys(correlation_id=_correlation_id(picture, change))
+            detection = self.recognizer.recognize(picture, ends_at)
+            return self._record(change, picture, detection).following(previous)
+
+    def _record(self, change: Change, picture: StoredPicture, detection: Detection) -> ImageRecord:
+        is_named = picture.version_id == change.version_id
+        return ImageRecord(
+            image=change.key,
+            image_id=image_id(change.bucket, change.key),
+            status="FAILED" if detection.failure else "RECOGNIZED",
+            bucket=change.bucket,
+            version_id=picture.version_id,
+            sequencer=change.sequencer,
+            uploaded_at=change.occurred_at if is_named else _iso(picture.stored_at),  # S3's own is in whole seconds
+            recognized_at=_iso(datetime.now(UTC)),
+            fingerprint=self.recognizer.fingerprint,
+            size=picture.size,
+            source_url=picture.metadata.get("source-url"),
+            model=detection.model,
+            labels=detection.labels,
+            failure=detection.failure,
+            truncated=detection.truncated,
+            correlation_id=_correlation_id(picture, change),
+            content_type=picture.content_type,
+        )
+
+    def _tombstone(self, change: Change) -> ImageRecord:
+        return ImageRecord(
+            image=change.key,
+            image_id=image_id(change.bucket, change.key),
+            status="DELETED",
+            bucket=change.bucket,
+            version_id=change.version_id,
+            sequencer=change.sequencer,
+            uploaded_at=change.occurred_at,
+            recognized_at=_iso(datetime.now(UTC)),
+            fingerprint=self.recognizer.fingerprint,
+            expires_at=int(time.time()) + TOMBSTONE_SECONDS,
+            correlation_id=change.request_id,
+        )
+
+
+def _correlation_id(picture: StoredPicture, change: Change) -> str | None:
+    return well_formed(picture.metadata.get(METADATA)) or change.request_id
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _count(record: ImageRecord, change: Change) -> None:
+    if record.status == "DELETED":
+        return
+    count("Failed", int(record.status == "FAILED"))  # the average is the share of failures
+    if record.status == "RECOGNIZED":
+        count("Recognized")
+        passed = datetime.fromisoformat(record.recognized_at) - datetime.fromisoformat(change.occurred_at)
+        count("UploadToLabels", max(0, passed.total_seconds() * 1000), MetricUnit.Milliseconds)
+    elif record.failure:
+        count("Failed", code=record.failure.code)

@@ -1,0 +1,202 @@
+"""Everything that is derived from pictures equals S3's own listing after 2,000 random operations on versions."""
+
+import random
+from collections.abc import Callable
+from typing import IO, Any
+
+import boto3
+import pytest
+
+from common.runtime.recognition_event import image_id
+from recognition.runtime import make_renditions, recognize_images, update_index
+from recognition.runtime.make_renditions import RenditionUpdater
+from recognition.runtime.pictures.stored_pictures import StoredPictures
+from recognition.runtime.records.image_records import ImageRecords
+from recognition.runtime.records.record_updater import RecordUpdater
+from recognition.runtime.renditions.rendition_store import RenditionIndex, RenditionStore
+from tests.conftest import captured
+from tests.derived import expected, found, stored_records
+from tests.functional.conftest import Context, Topic, failed, sqs_event, with_recognizer
+from tests.functional.s3_bucket import S3
+
+OPERATIONS = 500  # for each of four seeds
+KEYS = [f"{number} ü+&.jpg" for number in range(25)]
+CONTENTS = ["dog", "cat", "beach", "car", "tree", "bird"]
+BATCH = 10
+
+
+class UndecodedPictures(StoredPictures):
+    """Takes a picture itself as its rendition, so that the test does not wait for the decoder."""
+
+    def jpeg(self, file: IO[bytes], *, form: str, seconds: float) -> bytes:
+        file.seek(0)
+        return file.read()
+
+
+class ContentRekognition:
+    """Answers each version with the label that its content names."""
+
+    def __init__(self, contents: dict[str, str]) -> None:
+        self.contents = contents
+        self.calls = 0
+
+    def detect_labels(self, **request: Any) -> Any:
+        self.calls += 1
+        answer = captured("detect-labels")
+        content = self.contents[request["Image"]["S3Object"]["Version"]]
+        answer["Labels"] = [{**answer["Labels"][0], "Name": content, "Confidence": 80 + len(content) / 7}]
+        return answer
+
+
+class World:
+    """The bucket, and the queues of the three functions that follow it."""
+
+    def __init__(self, s3: S3, topic: Topic, deliver: Callable[..., list[str]], context: Context, seed: int) -> None:
+        self.s3, self.topic, self.context = s3, topic, context
+        self.recognize = deliver
+        self.chance = random.Random(seed)
+        self.contents: dict[str, str] = {}
+        self.uploads: list[str] = []
+        self.renditions: list[str] = []
+        self.labels: list[str] = []
+        self.announced: dict[str, dict[str, Any]] = {}
+        """The last event of each image."""
+
+    def operate(self) -> None:
+        """Do one random operation, then perhaps handle a part of the messages."""
+        operations: dict[Callable[[], list[str]], int] = {self.put: 45}
+        if self.s3.versions:
+            operations |= {
+                self.delete: 15,
+                self.expire: 3,
+                self.delete_latest: 15,
+                self.delete_any: 15,
+                self.delete_several: 5,
+                self.empty: 1,
+            }
+        [operation] = self.chance.choices(list(operations), list(operations.values()))
+        messages = operation()
+        self.uploads += messages
+        self.renditions += messages
+        if self.chance.random() < 0.1:
+            self.handle(self.chance.random())
+
+    def put(self) -> list[str]:
+        content = self.chance.choice(CONTENTS)
+        message = self.s3.put(self.chance.choice(KEYS), body=content)
+        self.contents[self.s3.versions[-1][1]] = content
+        return [message]
+
+    def delete(self) -> list[str]:
+        return [self.s3.delete(self._key())]
+
+    def expire(self) -> list[str]:
+        return [self.s3.expire(self._key())]
+
+    def delete_latest(self) -> list[str]:
+        """Delete the current version for good, or undelete the picture."""
+        key = self._key()
+        return self.s3.delete_versions([version for version in self.s3.versions if version[0] == key][-1])
+
+    def delete_any(self) -> list[str]:
+        return self.s3.delete_versions(self.chance.choice(self.s3.versions))
+
+    def delete_several(self) -> list[str]:
+        number = min(len(self.s3.versions), self.chance.randint(2, 10))
+        return self.s3.delete_versions(*self.chance.sample(self.s3.versions, number))
+
+    def empty(self) -> list[str]:
+        return self.s3.delete_versions(*self.s3.versions)
+
+    def _key(self) -> str:
+        return self.chance.choice(self.s3.versions)[0]
+
+    def handle(self, share: float) -> None:
+        """Handle a random part of each queue in random order. Some messages come again later."""
+        for queue, work in (
+            (self.uploads, self._recognize),
+            (self.renditions, self._render),
+            (self.labels, self._index),
+        ):
+            self.chance.shuffle(queue)
+            number = round(share * len(queue))
+            messages, queue[:] = queue[:number], queue[number:]
+            for start in range(0, number, BATCH):
+                work(messages[start : start + BATCH])
+            queue += [message for message in messages if self.chance.random() < 0.05 and share < 1]
+
+    def _recognize(self, messages: list[str]) -> None:
+        self.uploads += [messages[int(number)] for number in self.recognize(*messages)]
+        for published in self.topic.published():
+            self.labels.append(published.text)
+            last = self.announced.get(published.document["image"])
+            if last is None or published.document["occurred_at"] >= last["occurred_at"]:
+                self.announced[published.document["image"]] = published.document
+
+    def _render(self, messages: list[str]) -> None:
+        assert failed(dict(make_renditions.handler(sqs_event(*messages), self.context))) == []  # type: ignore[arg-type]
+
+    def _index(self, messages: list[str]) -> None:
+        for message in messages:  # moto's transactions are not made for threads
+            assert failed(dict(update_index.handler(sqs_event(message), self.context))) == []  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def world(
+    s3: S3,
+    labels_topic: Topic,
+    worker: RecordUpdater,
+    deliver: Callable[..., list[str]],
+    tables: dict[str, str],
+    context: Context,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> World:
+    client = boto3.client("s3")
+    for bucket in ("results", "renditions"):
+        client.create_bucket(Bucket=bucket)
+    variables = {
+        "LABEL_INDEX_TABLE": tables["labelindex"],
+        "LABEL_COUNTS_TABLE": tables["labelcounts"],
+        "PROJECTIONS_TABLE": tables["projections"],
+        "RESULTS_BUCKET": "results",
+        "RENDITIONS_BUCKET": "renditions",
+        "RENDITION_INDEX_TABLE": tables["renditionindex"],
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    renditions = RenditionUpdater(
+        UndecodedPictures(client, 1_000_000, 1_000_000),
+        RenditionStore(client, "renditions", RenditionIndex(boto3.client("dynamodb"), tables["renditionindex"])),
+    )
+    monkeypatch.setattr(make_renditions, "rendition_updater", lambda: renditions)
+    made = World(s3, labels_topic, deliver, context, request.param)
+    recognizing = with_recognizer(worker, rekognition=ContentRekognition(made.contents))
+    monkeypatch.setattr(recognize_images, "record_updater", lambda: recognizing)
+    return made
+
+
+@pytest.mark.parametrize("world", range(4), indirect=True)
+def test_all_data_equals_s3s_listing_after_random_operations(world: World, tables: dict[str, str]) -> None:
+    for _ in range(OPERATIONS):
+        world.operate()
+    while world.uploads or world.renditions or world.labels:
+        world.handle(1)
+    dynamodb, client = boto3.client("dynamodb"), boto3.client("s3")
+    current = world.s3.current()
+    records = stored_records(dynamodb, tables["classifications"])
+    alive = {record.image: record for record in records if record.status != "DELETED"}
+    assert {image: record.version_id for image, record in alive.items()} == current
+    assert all(record.labels[0].name == world.contents[current[image]] for image, record in alive.items())
+    listed = ImageRecords(dynamodb, tables["classifications"]).newest(limit=100, start=None).entries
+    assert {entry["image"] for entry in listed} == current.keys()
+    derived = found(dynamodb, client, index=tables["labelindex"], counts=tables["labelcounts"], results="results")
+    assert derived == expected(records)
+    ids = {image_id(world.s3.bucket, image): version for image, version in current.items()}
+    index = RenditionIndex(dynamodb, tables["renditionindex"])
+    every_id = [image_id(world.s3.bucket, key) for key in KEYS]
+    assert {each: renditions.version for each, renditions in index.find(every_id).items()} == ids
+    files = client.list_objects_v2(Bucket="renditions").get("Contents", [])
+    assert {file["Key"] for file in files} == {f"{each}/thumbnail.jpg" for each in ids}
+    assert {image for image, event in world.announced.items() if event["event"] != "image.deleted"} == current.keys()
+    assert {record.event().event_id for record in records} == {e["event_id"] for e in world.announced.values()}
