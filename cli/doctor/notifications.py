@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from cli.doctor.deployment import Deployment
 from cli.doctor.finding import Finding, good, problem
 
-WANTED_EVENTS = {"s3:ObjectCreated:*", "s3:ObjectRemoved:*"}
+WANTED_EVENTS = {"s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"}
 PROCESS_MISSED = "then run `sightline reproject --missing`, which processes missed objects"
 
 

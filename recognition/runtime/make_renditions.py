@@ -29,6 +29,7 @@ from common.runtime.message_batch import RetryLaterError
 from common.runtime.queue_consumer import Message, queue_consumer
 from common.runtime.recognition_event import image_id
 from common.runtime.s3_events import Change, changes
+from recognition.runtime.pictures.picture_failures import is_final
 from recognition.runtime.pictures.stored_pictures import StoredPicture, StoredPictures
 from recognition.runtime.renditions.rendition_store import RenditionFiles, RenditionIndex, RenditionStore
 
@@ -59,8 +60,8 @@ class RenditionUpdater:
     pictures: StoredPictures
     renditions: RenditionStore
 
-    def handle(self, change: Change, *, seconds: float) -> None:
-        """Make the renditions agree with the current object, within `seconds`.
+    def handle(self, change: Change, *, seconds: float, attempt: int) -> None:
+        """Make the renditions agree with the current object, within `seconds`. `attempt` counts the attempts.
 
         Raises:
             RetryLaterError: the object kept changing, or there was too little time.
@@ -71,13 +72,13 @@ class RenditionUpdater:
         name = image_id(change.bucket, change.key)
         current = self.pictures.current_version(change.bucket, change.key)
         for _ in range(MAX_ATTEMPTS):
-            shown = self._reconcile(name, change, current, ends_at)
+            shown = self._reconcile(name, change, current, ends_at, attempt)
             current = self.pictures.current_version(change.bucket, change.key)
             if current == shown:
                 return
         raise RetryLaterError("the picture kept changing", RETRY_SECONDS)
 
-    def _reconcile(self, name: str, change: Change, current: str | None, ends_at: float) -> str | None:
+    def _reconcile(self, name: str, change: Change, current: str | None, ends_at: float, attempt: int) -> str | None:
         """Replace renditions of another version. Returns the version that the renditions then show, None for none."""
         if current is not None and self.renditions.keep(name, current):
             return current
@@ -88,26 +89,32 @@ class RenditionUpdater:
         with self.pictures.read(change.bucket, change.key) as picture:
             if picture is None:  # deleted meanwhile
                 return None
-            files = self._render(picture, ends_at)
+            files = self._render(picture, ends_at, attempt)
         if files is not None:
             self.renditions.put(name, picture.version_id, files)
         logger.info("rendered", extra={"version_id": picture.version_id, "made": files is not None})
         return picture.version_id
 
-    def _render(self, picture: StoredPicture, ends_at: float) -> RenditionFiles | None:
+    def _render(self, picture: StoredPicture, ends_at: float, attempt: int) -> RenditionFiles | None:
         """Make the renditions of a picture. Returns None if it cannot be decoded, which its record also says."""
+        try:
+            return self._files(picture, ends_at)
+        except PictureError as error:
+            logger.info("no renditions", extra={"reason": str(error)})
+        except Exception as error:
+            if not is_final(error, attempt):
+                raise
+            logger.exception("the picture failed too often", extra={"attempt": attempt})
+        return None
 
+    def _files(self, picture: StoredPicture, ends_at: float) -> RenditionFiles:
         def convert(file: IO[bytes], form: FormName) -> bytes:
             return self.pictures.jpeg(file, form=form, seconds=ends_at - time.monotonic())
 
-        try:
-            self.pictures.check_size(picture)
-            if kind_of(picture.file) not in NEEDS_DISPLAY:
-                return RenditionFiles(convert(picture.file, "thumbnail"), None)
-            display = convert(picture.file, "display")
-        except PictureError as error:
-            logger.info("no renditions", extra={"reason": str(error)})
-            return None
+        self.pictures.check_size(picture)
+        if kind_of(picture.file) not in NEEDS_DISPLAY:
+            return RenditionFiles(convert(picture.file, "thumbnail"), None)
+        display = convert(picture.file, "display")
         with tempfile.TemporaryFile() as file:  # the picture itself is decoded only once
             file.write(display)
             file.flush()  # another process reads the file
@@ -140,4 +147,4 @@ def rendition_updater() -> RenditionUpdater:
 def handler(message: Message) -> None:
     """Update the renditions of one changed object."""
     for change in changes(message.body):
-        rendition_updater().handle(change, seconds=message.seconds_left)
+        rendition_updater().handle(change, seconds=message.seconds_left, attempt=message.receives)

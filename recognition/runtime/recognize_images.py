@@ -78,7 +78,7 @@ def handler(message: Message) -> None:
     """Update the record of one changed object. A message that waits is sent again before it becomes a dead letter."""
     try:
         for change in changes(message.body):
-            record_updater().handle(change, seconds=message.seconds_left)
+            record_updater().handle(change, seconds=message.seconds_left, attempt=message.receives)
     except (ClaimedError, OverBudgetError) as error:
         if message.receives <= int(_environment().max_receive_count) - LAST_RECEIVES:
             raise

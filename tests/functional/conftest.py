@@ -361,8 +361,8 @@ def s3(bucket: str) -> S3:
 def deliver(worker: RecordUpdater, context: Context) -> Callable[..., list[str]]:
     """Hand messages to the handler; the ids of those that stay in the queue."""
 
-    def delivered(*bodies: str, tried_seconds: float = 0) -> list[str]:
-        event = sqs_event(*bodies, tried_seconds=tried_seconds)
+    def delivered(*bodies: str, receives: int = 1, tried_seconds: float = 0) -> list[str]:
+        event = sqs_event(*bodies, receives=receives, tried_seconds=tried_seconds)
         return failed(dict(recognize_images.handler(event, context)))  # type: ignore[arg-type]
 
     return delivered

@@ -105,13 +105,42 @@ def test_a_conversion_that_fails_for_another_reason_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
     fault: Exception,
 ) -> None:
-    def failing(*_: Any, **__: Any) -> bytes:
-        raise fault
-
     message = s3.put_bytes("photo", encoded(scene(), "GIF"))
     with monkeypatch.context() as patch:
-        patch.setattr(decoder, "convert", failing)
+        patch.setattr(decoder, "convert", failing(fault))
         assert deliver(message) == ["0"]
     assert records("photo") is None
     assert deliver(message) == []
     assert len(rekognition.calls) == 1
+
+
+def failing(fault: Exception) -> Callable[..., Any]:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise fault
+
+    return fail
+
+
+@pytest.mark.parametrize("fault", [decoder.DecoderStoppedError("SIGKILL"), KeyError("unforeseen")], ids=repr)
+def test_a_picture_that_fails_for_its_own_reasons_has_a_record_by_its_third_receive(
+    s3: S3, deliver: Deliver, records: Records, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    monkeypatch.setattr(decoder, "convert", failing(fault))
+    message = s3.put_bytes("photo", encoded(scene(), "GIF"))
+    for receives in (1, 2):
+        assert deliver(message, receives=receives) == ["0"]
+        assert records("photo") is None
+    assert deliver(message, receives=3) == []
+    record = records("photo")
+    assert record
+    assert record.failure
+    assert (record.status, record.failure.code) == ("FAILED", "DecoderFailed")
+    assert "3 times" in record.failure.message
+
+
+def test_a_picture_waits_for_a_service_however_often_it_was_received(
+    s3: S3, deliver: Deliver, records: Records, rekognition: FakeRekognition
+) -> None:
+    rekognition.errors["photo"] = "ThrottlingException"
+    assert deliver(s3.put("photo"), receives=9) == ["0"]
+    assert records("photo") is None

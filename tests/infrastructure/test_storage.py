@@ -53,6 +53,7 @@ def test_creations_and_deletions_are_announced(api: Template) -> None:
                 "TopicConfigurations": [
                     Match.object_like({"Events": ["s3:ObjectCreated:*"]}),
                     Match.object_like({"Events": ["s3:ObjectRemoved:*"]}),
+                    Match.object_like({"Events": ["s3:LifecycleExpiration:*"]}),
                 ]
             }
         },

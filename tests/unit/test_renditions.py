@@ -90,7 +90,7 @@ class FakeCloud:
         try:
             pictures = UndecodedPictures(self, 1000, 1000)  # type: ignore[arg-type]
             renditions = RenditionStore(self, "renditions", RenditionIndex(self, "index"))  # type: ignore[arg-type]
-            RenditionUpdater(pictures, renditions).handle(CHANGE, seconds=60)
+            RenditionUpdater(pictures, renditions).handle(CHANGE, seconds=60, attempt=1)
         except (DeathError, RetryLaterError):
             self.events += 1
 

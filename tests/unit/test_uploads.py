@@ -30,9 +30,26 @@ def test_the_test_event_of_s3_changes_nothing() -> None:
     assert list(s3_events.changes(json.dumps(captured("test-event")))) == []
 
 
-def test_the_end_of_an_old_version_changes_nothing() -> None:
-    document = captured("object-deleted")
-    document["Records"][0]["eventName"] = "ObjectRemoved:Delete"
+@pytest.mark.parametrize("event", ["version-deleted", "lifecycle-expiration"])
+def test_every_removal_is_a_change(event: str) -> None:
+    """A version deleted for good or a marker made by a lifecycle rule may change the current version."""
+    [change] = s3_events.changes(json.dumps(captured(event)))
+    assert change.deleted
+
+
+def test_a_change_without_a_sequencer_comes_before_all_others() -> None:
+    document = captured("object-created")
+    del document["Records"][0]["s3"]["object"]["sequencer"]
+    [change] = s3_events.changes(json.dumps(document))
+    assert change.sequencer == "0" * 64
+
+
+@pytest.mark.parametrize(
+    "name", ["ObjectRestore:Completed", "Replication:OperationFailedReplication", "ObjectTagging:Put"]
+)
+def test_events_that_leave_the_versions_as_they_are_change_nothing(name: str) -> None:
+    document = captured("object-created")
+    document["Records"][0]["eventName"] = name
     assert list(s3_events.changes(json.dumps(document))) == []
 
 

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from common.imaging import decoder
 from common.imaging.pictures import CONTENT_TYPES, NoPictureError, TooLargePictureError, kind_of
 from common.runtime.message_batch import RetryLaterError
+from recognition.runtime.pictures.picture_failures import DecoderEndedError
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition.type_defs import ImageTypeDef
@@ -167,6 +168,8 @@ def _retried() -> Iterator[None]:
     """Let the message wait if the decoder cannot be used now."""
     try:
         yield
+    except decoder.DecoderStoppedError as error:
+        raise DecoderEndedError(str(error), RETRY_SECONDS) from error
     except decoder.DecoderUnavailableError as error:
         raise RetryLaterError(str(error), RETRY_SECONDS) from error
 

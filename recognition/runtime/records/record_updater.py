@@ -44,8 +44,10 @@ class RecordUpdater:
     records: ImageRecords
     topic: LabelsTopic
 
-    def handle(self, change: Change, *, seconds: float) -> None:
-        """Make the record agree with the current version, and announce it. `seconds` are left until this worker ends.
+    def handle(self, change: Change, *, seconds: float, attempt: int) -> None:
+        """Make the record agree with the current version, and announce it.
+
+        `seconds` are left until this worker ends. `attempt` counts the attempts at this message.
 
         A record that another change stored is not announced, because the handler of that change does it.
 
@@ -57,20 +59,20 @@ class RecordUpdater:
         """
         logger.thread_safe_append_keys(image=change.key, correlation_id=change.request_id)
         ends_at = time.monotonic() + seconds
-        record = self._reconcile(change, ends_at)
+        record = self._reconcile(change, ends_at, attempt)
         if record is None or not record.is_stored_by(change.sequencer):
             logger.info("nothing to announce")
             return
         logger.thread_safe_append_keys(correlation_id=record.correlation_id)
         self.topic.announce(record.event())
 
-    def _reconcile(self, change: Change, ends_at: float) -> ImageRecord | None:
+    def _reconcile(self, change: Change, ends_at: float, attempt: int) -> ImageRecord | None:
         """Store records until one describes the current version. Returns it, or None if there was never anything."""
         record = self.records.get(change.key)
         for _ in range(MAX_ATTEMPTS):
             if record and record.describes(self.pictures.current_version(change.bucket, change.key)):
                 return record
-            new = self._new_record(change, record, ends_at)
+            new = self._new_record(change, record, ends_at, attempt)
             if new is None:
                 return None
             record = self.records.replace(record, new)
@@ -78,13 +80,15 @@ class RecordUpdater:
                 _count(new, change)
         raise RetryLaterError("the picture kept changing", RETRY_SECONDS)
 
-    def _new_record(self, change: Change, previous: ImageRecord | None, ends_at: float) -> ImageRecord | None:
+    def _new_record(
+        self, change: Change, previous: ImageRecord | None, ends_at: float, attempt: int
+    ) -> ImageRecord | None:
         """Make a record of the current version. None if there is neither a version nor a previous record."""
         with self.pictures.read(change.bucket, change.key) as picture:
             if picture is None:
                 return self._tombstone(change).following(previous) if previous else None
             logger.thread_safe_append_keys(correlation_id=_correlation_id(picture, change))
-            detection = self.recognizer.recognize(picture, ends_at)
+            detection = self.recognizer.recognize(picture, ends_at, attempt=attempt)
             return self._record(change, picture, detection).following(previous)
 
     def _record(self, change: Change, picture: StoredPicture, detection: Detection) -> ImageRecord:
