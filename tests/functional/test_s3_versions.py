@@ -134,7 +134,8 @@ class World:
                 self.announced[published.document["image"]] = published.document
 
     def _render(self, messages: list[str]) -> None:
-        assert failed(dict(make_renditions.handler(sqs_event(*messages), self.context))) == []  # type: ignore[arg-type]
+        for message in messages:  # moto closes a file that another thread still reads
+            assert failed(dict(make_renditions.handler(sqs_event(message), self.context))) == []  # type: ignore[arg-type]
 
     def _index(self, messages: list[str]) -> None:
         for message in messages:  # moto's transactions are not made for threads

@@ -41,7 +41,7 @@ class StoredPicture:
     """One version of an object: its bytes, its size in bytes, and its metadata.
 
     `stored_at` is when S3 stored the version, in whole seconds. `content_type` is the type of the picture that the
-    first bytes announce, if they do.
+    first bytes announce, if they do. It is None for an object that is too large to read.
     """
 
     bucket: str
