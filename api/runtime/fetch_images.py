@@ -18,6 +18,7 @@ from common.imaging.decoder import DecoderUnavailableError
 from common.runtime.aws_clients import client
 from common.runtime.caches import cached
 from common.runtime.environment import from_environment
+from common.runtime.json_documents import read_object, text_of
 from common.runtime.message_batch import LAST_RETRY_SECONDS, RetryLaterError, backoff
 from common.runtime.metrics import count
 from common.runtime.queue_consumer import Message, queue_consumer
@@ -57,9 +58,9 @@ class Line:
     @classmethod
     def from_json(cls, text: str) -> "Line":
         """Read a message of `read_manifest`."""
-        document = json.loads(text)
-        manifest = Manifest(document["key"], document["version_id"])
-        return cls(manifest, document["number"], document["url"], document["name"])
+        document = read_object(text)
+        manifest = Manifest(text_of(document["key"]), text_of(document["version_id"]))
+        return cls(manifest, int(document["number"]), text_of(document["url"]), text_of(document["name"]))
 
     @property
     def host(self) -> str:

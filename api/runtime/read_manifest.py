@@ -25,6 +25,7 @@ from api.runtime.manifests.manifest_table import Manifest, Manifests, now
 from common.runtime.aws_clients import client
 from common.runtime.caches import cached
 from common.runtime.environment import from_environment
+from common.runtime.json_documents import read_object
 from common.runtime.queue_consumer import Message, queue_consumer
 from common.runtime.s3_events import changes
 
@@ -220,7 +221,7 @@ def _followed(manifest: Manifest) -> Manifest:
 @queue_consumer(queue_url=lambda: _environment().manifest_queue_url)
 def handler(message: Message) -> None:
     """Read a manifest, or report on it."""
-    document = json.loads(message.body)
+    document = read_object(message.body)
     if "task" in document:
         manifest = _followed(Manifest(document["key"], document["version_id"]))
         if document["task"] == "report":

@@ -8,7 +8,10 @@ import dataclasses
 import json
 import uuid
 from dataclasses import dataclass
-from typing import Any, Literal
+from decimal import Decimal
+from typing import Any, Literal, TypeVar
+
+from common.runtime.json_documents import JsonDocumentError, read_object, text_of
 
 SCHEMA = "sightline.recognition/1"
 
@@ -98,19 +101,19 @@ class RecognitionEvent:
         """Read a document; members that this version does not know are left aside.
 
         Raises:
-            EventError: it is no JSON, has another schema, or lacks a member.
+            EventError: it is no JSON, has another schema, or a member is missing or of another type.
         """
         try:
-            document = json.loads(text)
+            document = read_object(text)
             schema = document["schema"]
             if schema != SCHEMA:
                 raise EventError(f"the schema is {schema!r}; {SCHEMA!r} is understood")
             values = {f.name: document[f.name] for f in dataclasses.fields(cls) if f.name not in LATER}
             values |= {name: document.get(name) for name in LATER}
             values["labels"] = tuple(label_from(label) for label in document["labels"])
-            values["failure"] = Failure(**document["failure"]) if document["failure"] else None
-            return cls(**values)
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            values["failure"] = _texts_checked(Failure(**document["failure"])) if document["failure"] else None
+            return _texts_checked(cls(**values))
+        except (KeyError, TypeError, AttributeError, JsonDocumentError) as error:
             raise EventError(f"not a {SCHEMA} document: {error!r}") from error
 
 
@@ -131,19 +134,42 @@ def label_from(document: dict[str, Any]) -> Label:
         KeyError, TypeError: a member is missing or of another type.
     """
     return Label(
-        name=document["name"],
-        confidence=float(document["confidence"]),
-        parents=tuple(document["parents"]),
-        categories=tuple(document["categories"]),
-        aliases=tuple(document["aliases"]),
+        name=text_of(document["name"]),
+        confidence=_number(document["confidence"]),
+        parents=tuple(map(text_of, document["parents"])),
+        categories=tuple(map(text_of, document["categories"])),
+        aliases=tuple(map(text_of, document["aliases"])),
         instances=tuple(
             Instance(
-                confidence=float(instance["confidence"]),
-                box=Box(**{side: float(value) for side, value in instance["box"].items()}),
+                confidence=_number(instance["confidence"]),
+                box=Box(**{side: _number(value) for side, value in instance["box"].items()}),
             )
             for instance in document["instances"]
         ),
     )
+
+
+Checked = TypeVar("Checked", RecognitionEvent, Failure)
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, int | float | Decimal):
+        raise TypeError(f"{type(value).__name__} instead of a number")
+    return float(value)
+
+
+def _texts_checked(document: Checked) -> Checked:
+    """Return the document. Its texts are texts, or None where they may be.
+
+    Raises:
+        TypeError: a member is of another type.
+    """
+    for member in dataclasses.fields(document):
+        value = getattr(document, member.name)
+        kind = str if member.type is EventName else member.type
+        if kind in (str, str | None, bool) and not isinstance(value, kind):  # type: ignore[arg-type]
+            raise TypeError(f"{member.name} is {type(value).__name__}")
+    return document
 
 
 def without_instances(labels: tuple[Label, ...]) -> tuple[Label, ...]:

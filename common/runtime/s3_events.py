@@ -1,12 +1,12 @@
 """Read S3's event notifications, as they arrive in queues."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
 
 from common.runtime.correlation_ids import well_formed
+from common.runtime.json_documents import JsonDocumentError, read_object, text_of
 
 SEQUENCER_DIGITS = 64
 CREATED = "ObjectCreated:"
@@ -44,7 +44,7 @@ def changes(body: str) -> Iterator[Change]:
         NotificationError: the message is not an S3 event notification.
     """
     try:
-        document = json.loads(body)
+        document = read_object(body)
         if document.get("Event") == "s3:TestEvent":
             return
         for record in document["Records"]:
@@ -53,7 +53,7 @@ def changes(body: str) -> Iterator[Change]:
                 yield _change(record, deleted=True)
             elif name.startswith(CREATED) and not _is_folder(record["s3"]["object"]):
                 yield _change(record, deleted=False)
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, AttributeError, JsonDocumentError) as error:
         raise NotificationError(f"not an S3 event notification: {error!r}") from error
 
 
@@ -64,12 +64,13 @@ def _is_folder(entity: dict[str, Any]) -> bool:
 
 def _change(record: dict[str, Any], *, deleted: bool) -> Change:
     entity = record["s3"]["object"]
+    version_id = entity.get("versionId")
     return Change(
-        key=unquote_plus(entity["key"]),  # form-encoded: a space is +, a plus is %2B
-        bucket=record["s3"]["bucket"]["name"],
-        version_id=entity.get("versionId"),
+        key=unquote_plus(text_of(entity["key"])),  # form-encoded: a space is +, a plus is %2B
+        bucket=text_of(record["s3"]["bucket"]["name"]),
+        version_id=None if version_id is None else text_of(version_id),
         sequencer=entity.get("sequencer", "").upper().ljust(SEQUENCER_DIGITS, "0"),
-        occurred_at=record["eventTime"],
+        occurred_at=text_of(record["eventTime"]),
         deleted=deleted,
         request_id=well_formed(record.get("responseElements", {}).get("x-amz-request-id")),
     )

@@ -4,7 +4,6 @@ A message only says that an image changed. The handler reads the record to learn
 messages do no harm, and sending every image's name again rebuilds everything.
 """
 
-import json
 from dataclasses import dataclass
 
 from aws_lambda_powertools import Logger
@@ -12,6 +11,7 @@ from aws_lambda_powertools import Logger
 from common.runtime.aws_clients import client
 from common.runtime.caches import cached
 from common.runtime.environment import from_environment
+from common.runtime.json_documents import JsonDocumentError, read_object
 from common.runtime.message_batch import RetryLaterError
 from common.runtime.queue_consumer import Message, queue_consumer
 from common.runtime.recognition_event import RecognitionEvent
@@ -120,10 +120,10 @@ def read_request(body: str) -> UpdateRequest:
         EventError: the message is neither.
     """
     try:
-        document = json.loads(body)
+        document = read_object(body)
         if document["schema"] == REPROJECTION:
             return UpdateRequest(str(document["image"]), str(document["image_id"]), True, None)
-    except (KeyError, TypeError, json.JSONDecodeError):
+    except (KeyError, JsonDocumentError):
         pass  # RecognitionEvent.from_json names the fault
     event = RecognitionEvent.from_json(body)
     return UpdateRequest(event.image, event.image_id, False, event.correlation_id)
