@@ -1,12 +1,12 @@
-"""How long each Lambda function takes to be imported, beside a bare boto3 client: `make bench-cold-start`.
+"""Measure the import time of each Lambda function, beside a bare boto3 client: `make bench-cold-start`.
 
-Takes functions, code and layers from the synthesized stacks, with wheels for this machine and this Python. Each
-import runs in a fresh process that sees what Lambda has: the code, the layers, the standard library, boto3 and what
-boto3 needs; nothing of the environment around it. In turns with `import boto3; boto3.client("s3")`; medians. The
-start of Python itself, the same for all, is not counted. Prints JSON.
+The benchmark takes functions, code and layers from the synthesized stacks, with wheels for this machine and this
+Python. Each import runs in a fresh process that sees only Lambda's modules: the code, the layers, the standard library,
+boto3 and its dependencies. Imports alternate with `import boto3; boto3.client("s3")`; the results are medians. The
+start of Python itself is not counted, because it is the same for all. Prints JSON.
 
-Lambda's own boto3 comes with compiled modules; code and layers do as far as they hold them when they are deployed.
-`as_deployed` is so; `compiled` has all of them compiled, which shows what that would be worth.
+Lambda's own boto3 comes with compiled modules. Code and layers have only the compiled modules that are deployed with
+them: `as_deployed` measures this. `compiled` measures the imports with all modules compiled.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from typing import Any, Literal
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNTIME = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
-"""The packages that Lambda's Python brings."""
+"""The packages that are part of Lambda's Python."""
 
 BASE_LINE = 'import boto3; boto3.client("s3")'
 PROGRAM = """\
@@ -51,7 +51,7 @@ HEAVIEST = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Function:
-    """A synthesized function: where its code and its layers lie, and who calls it."""
+    """A synthesized function: the folders of its code and its layers, and its callers."""
 
     name: str
     kind: Literal["queue", "api"]
@@ -62,16 +62,16 @@ class Function:
 
     @property
     def statement(self) -> str:
-        """What Lambda's init does."""
+        """Return the import of the handler, as Lambda's init does it."""
         return f"import {self.module}"
 
     def path(self) -> list[Path]:
-        """What stands in front of Lambda's own modules: /var/task, then /opt/python."""
+        """Return the folders before Lambda's own modules: /var/task, then /opt/python."""
         return [self.code, *(layer / "python" for layer in self.layers)]
 
 
 def synthesized(folder: Path) -> list[Function]:
-    """The functions of the three stacks, for this machine, with the assets in the folder."""
+    """Synthesize the three stacks for this machine, with their assets in the folder. Returns their functions."""
     os.environ["CDK_OUTDIR"] = str(folder)
     os.environ.setdefault("JSII_NODE", str(Path(sys.executable).parent / "node"))
     from app import build_app  # noqa: PLC0415 - starts jsii, which then reads both
@@ -90,7 +90,7 @@ def synthesized(folder: Path) -> list[Function]:
 
 
 def assets(folder: Path, manifest: Path) -> dict[str, Path]:
-    """Where the stack's assets lie, by the name that its template gives them."""
+    """Return the folders of the stack's assets, by their names in the template."""
     return {
         destination["objectKey"]: folder / entry["source"]["path"]
         for entry in json.loads(manifest.read_text())["files"].values()
@@ -99,7 +99,7 @@ def assets(folder: Path, manifest: Path) -> dict[str, Path]:
 
 
 def functions(template: Mapping[str, Any], located: Mapping[str, Path]) -> list[Function]:
-    """The functions that `python_function` made, in a template; CDK's own do not count."""
+    """Return the functions of a template that `python_function` made, without CDK's own."""
     resources = template["Resources"]
     of_queues = {
         resource["Properties"]["FunctionName"]["Ref"]
@@ -129,7 +129,7 @@ def functions(template: Mapping[str, Any], located: Mapping[str, Path]) -> list[
 
 
 def copy_runtime(folder: Path) -> Path:
-    """Lambda's own packages, compiled as they are there."""
+    """Copy Lambda's own packages and compile them, as on Lambda."""
     for name in RUNTIME:
         spec = find_spec(name)
         if spec is None or spec.origin is None:
@@ -145,12 +145,12 @@ def copy_runtime(folder: Path) -> Path:
 
 
 def standard_library() -> list[Path]:
-    """Where a Python without any site finds its modules."""
+    """Return the module path of a Python without site packages."""
     return [Path(entry) for entry in _python(["-c", "import sys; print(*sys.path, sep='\\n')"], {}).splitlines()]
 
 
 def _python(options: Sequence[str], environment: Mapping[str, str], *, errors: bool = False) -> str:
-    """What a fresh Python says that sees no site, no user, no current directory, and writes no compiled modules."""
+    """Run a fresh Python without site packages, user folder or current directory, which writes no compiled modules."""
     done = subprocess.run(  # noqa: S603 - this Python
         [sys.executable, "-I", "-S", "-B", *options], env=dict(environment), capture_output=True, text=True, check=False
     )
@@ -160,17 +160,17 @@ def _python(options: Sequence[str], environment: Mapping[str, str], *, errors: b
 
 
 class Lambda:
-    """Imports as Lambda does."""
+    """Imports functions as Lambda does."""
 
     def __init__(self, runtime: Path) -> None:
         self._behind = [*standard_library(), runtime]
 
     def milliseconds(self, statement: str, path: Sequence[Path], environment: Mapping[str, str]) -> float:
-        """How long the statement takes in a fresh process."""
+        """Return the seconds that the statement takes in a fresh process."""
         return 1000 * float(_python(["-c", self._program(statement, path)], {**ENVIRONMENT, **environment}))
 
     def heaviest(self, function: Function) -> dict[str, float]:
-        """The packages whose own modules take longest, in ms: relative weights, as being watched takes time itself."""
+        """Return the packages with the slowest own modules, in ms. Measuring takes time: only proportions count."""
         program = self._program(function.statement, function.path())
         lines = _python(
             ["-X", "importtime", "-c", program], {**ENVIRONMENT, **function.environment}, errors=True
@@ -182,17 +182,17 @@ class Lambda:
 
 
 def own_microseconds(lines: Iterable[str]) -> Counter[str]:
-    """The time in each top-level package's own modules, out of what `-X importtime` says."""
+    """Return the time in each top-level package's own modules, from the output of `-X importtime`."""
     packages: Counter[str] = Counter()
     for line in lines:
         own, _, module = (part.strip() for part in line.removeprefix("import time:").split("|"))
-        if own.isdecimal():  # else it is the heading
+        if own.isdecimal():  # any other line is the heading
             packages[module.partition(".")[0]] += int(own)
     return packages
 
 
 def sizes(folders: Sequence[Path]) -> dict[str, float]:
-    """Megabytes as Lambda counts them: each folder zipped, and all files."""
+    """Return the megabytes that Lambda counts: each folder zipped, and all files."""
     zipped = unzipped = 0
     for folder in folders:
         archive = io.BytesIO()
@@ -205,7 +205,7 @@ def sizes(folders: Sequence[Path]) -> dict[str, float]:
 
 
 def measure(runner: Lambda, found: Sequence[Function], rounds: int) -> tuple[float, dict[str, float]]:
-    """The medians of the base line and of each function, in ms; by turns, so that a busy moment meets them all."""
+    """Return the medians of the base line and each function, in ms. They take turns, so a busy moment affects all."""
     base: list[float] = []
     times: dict[str, list[float]] = {function.name: [] for function in found}
     for _ in range(rounds):

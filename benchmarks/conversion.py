@@ -71,7 +71,7 @@ def _convert(decoder: Decoder, path: Path, form: FormName) -> bytes:
 
 
 def _cpu_seconds(decoder: Decoder) -> float:
-    """Return what this process, the service and the processes that it has forked have taken."""
+    """Return the processor time of this process, the service and the processes that it has forked."""
     times = psutil.Process(decoder.pid).cpu_times()
     return time.process_time() + sum(times[:4])  # user, system, and those of children that have ended
 

@@ -1,8 +1,8 @@
-"""What Lambda is billed for a picture, and what is logged about it, by function: `make bench-cost`.
+"""Measure Lambda's billed time and log bytes for a picture, by function: `make bench-cost`.
 
-Pictures come by URL through the upload API of an embedded cloud in a folder that is thrown away, whose Rekognition does
-not look and takes a quarter of a second for each call; their results are delivered to the partner and mailed. Prints
-JSON; `sightline cost` estimates with these figures. The function that looks at the budget is called by hand.
+Pictures come by URL through the upload API of an embedded cloud in a temporary folder. Its Rekognition does not look at
+pictures and takes a quarter of a second for each call. Results are delivered to the partner and mailed. The benchmark
+calls the function `Budget` itself. Prints JSON; `sightline cost` estimates with these figures.
 """
 
 import argparse
@@ -37,19 +37,19 @@ from local.endpoints import Endpoints
 from local.errors import CloudError
 
 ANSWER_SECONDS = 120
-"""How long a first call may take: on few processors many workers start at once."""
+"""The timeout of a first call: many workers start at once, on few processors."""
 UPLOADERS = 3
-"""Few: each has a worker of its own, and those that recognise and deliver need processors as well."""
+"""The number is small because each upload has its own worker, and recognition and deliveries need processors too."""
 LOOKS = 30
-"""At the budget: warm ones, as on AWS, where the function is called once a minute."""
+"""Measured calls of `Budget`, with a warm worker as on AWS, where the function is called once a minute."""
 WHOLE_WAY = {"GetSaveImage", "ImageRecognition", "Project", "Deliver", "SendEmail", "Thumbnails"}
 
 
 def measure(cloud: Cloud, endpoints: Endpoints, files: Sequence[bytes], warm_up: int) -> dict[str, Any]:
-    """The figures by function. The first `warm_up` pictures are not measured: they have workers started.
+    """Return the figures by function. The first `warm_up` pictures start the workers and are not measured.
 
     Raises:
-        BenchmarkError: something is missing at the end.
+        BenchmarkError: a function, a picture or a log line is missing.
     """
     address = f"{endpoints.rekognition}/rehearsal"
     requests.post(address, json={"latency_ms": LATENCY_MS}, timeout=PATIENCE_SECONDS).raise_for_status()
@@ -71,7 +71,7 @@ def measure(cloud: Cloud, endpoints: Endpoints, files: Sequence[bytes], warm_up:
 
 
 def _send(cloud: Cloud, endpoints: Endpoints, numbers: Sequence[int]) -> None:
-    """Have pictures fetched, and wait until the queues are empty."""
+    """Upload pictures by URL, and wait until the queues are empty."""
 
     def upload(number: int) -> None:
         parameters = {"url": f"{endpoints.photos}{number}.jpg", "name": f"{number}.jpg"}
@@ -97,7 +97,7 @@ def _depth(sqs: Any, queue: str) -> int:
 
 
 def _looks(cloud: Cloud, function: dict[str, Any]) -> dict[str, Any]:
-    """The figures of one look at the budget. The schedule's own, once a minute, are counted with them."""
+    """Return the figures of one call of `Budget`. The schedule's calls, once a minute, are counted too."""
     functions = cloud.client("lambda")
     functions.invoke(FunctionName=function["FunctionName"])  # the worker starts
     since = int(1000 * time.time())
@@ -123,10 +123,12 @@ def _figures(cloud: Cloud, function: dict[str, Any], since: int, count: int) -> 
 
 
 def main() -> int:
-    """Measures and prints; whatever happens, nothing runs on."""
+    """Measure, print the figures, and stop everything that was started."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--images", type=int, default=300, help="how many are measured")
-    parser.add_argument("--warm-up", type=int, default=50, metavar="IMAGES", help="how many go first, unmeasured")
+    parser.add_argument("--images", type=int, default=300, help="number of measured pictures")
+    parser.add_argument(
+        "--warm-up", type=int, default=50, metavar="IMAGES", help="number of unmeasured pictures before them"
+    )
     options = parser.parse_args()
     if min(options.images, options.warm_up) < 1:
         parser.error("--images and --warm-up take 1 or more")

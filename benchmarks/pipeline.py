@@ -1,9 +1,9 @@
-"""Our pipeline beside the public workshop's, with the same pictures on the same machine: `make bench-pipeline`.
+"""Compare our pipeline with the public workshop's, on the same pictures and machine: `make bench-pipeline`.
 
-One embedded cloud, in a folder that is thrown away, whose Rekognition does not look and takes a quarter of a second
-for each call. First the workshop's handler with a bucket, topic, queue, table and event source mapping of its own,
-then the deployed RekognitionStack. Prints JSON. Memory, timeout, batch size and concurrency of the workshop's are
-taken over from ours; ours delivers every result to the partner meanwhile, which the workshop's part does not.
+Both run in one embedded cloud in a temporary folder. Its Rekognition does not look at pictures and takes a quarter of a
+second for each call. The workshop's handler runs first, with its own bucket, topic, queue, table and event source
+mapping; then the deployed RekognitionStack. Memory, timeout, batch size and concurrency are ours in both. Our pipeline
+also delivers every result to the partner; the workshop's does not. Prints JSON.
 """
 
 import argparse
@@ -40,9 +40,9 @@ OUR_HANDLER = "recognition.runtime.recognize_images.handler"
 LATENCY_MS = 250
 UPLOADERS = 8
 PATIENCE_SECONDS = 30
-"""How long nothing may happen before the run counts as failed."""
+"""The run fails after this time without progress."""
 
-# Photographs of those that the packages ship, each large enough for many different crops.
+# Photographs in installed packages, each large enough for many different crops.
 PHOTOGRAPHS = {
     "skimage": (
         "data",
@@ -55,11 +55,11 @@ SIDE = 224
 
 
 class BenchmarkError(RuntimeError):
-    """What was measured is not what should be; the message says what is missing."""
+    """A measurement is incomplete. The message says what is missing."""
 
 
 class BlindCloud(Cloud):
-    """An embedded cloud with a Rekognition that answers without looking: the benchmarks measure the rest."""
+    """An embedded cloud with a Rekognition that answers without looking, because the benchmarks measure the rest."""
 
     def model_options(self) -> list[str]:
         """Return the options of the blind engine."""
@@ -68,19 +68,19 @@ class BlindCloud(Cloud):
 
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
-    """A way from a bucket through a recognising function into a table."""
+    """A pipeline from a bucket through a recognising function into a table."""
 
     bucket: str
     table: str
     queue_url: str
     function: dict[str, Any]
-    """Lambda's configuration of it."""
+    """Lambda's configuration of the function."""
     mapping: dict[str, Any]
-    """What of the event source mapping sets the pace."""
+    """The members of the event source mapping that set the speed."""
 
 
 def photographs() -> list[Image.Image]:
-    """Real photographs, out of packages that ship them."""
+    """Return real photographs from installed packages."""
     found = []
     for package, (folder, names) in PHOTOGRAPHS.items():
         spec = find_spec(package)  # importing them takes seconds
@@ -93,7 +93,7 @@ def photographs() -> list[Image.Image]:
 
 
 def pictures(count: int) -> list[bytes]:
-    """So many small JPEGs, the same ones each time, no two alike: crops of the photographs."""
+    """Return `count` different small JPEGs, the same ones each time: crops of the photographs."""
     sources, chance = photographs(), random.Random(0)  # noqa: S311 - the same each time is the point
     made: dict[bytes, None] = {}
     while len(made) < count:
@@ -106,7 +106,7 @@ def pictures(count: int) -> list[bytes]:
 
 
 def deployed(cloud: Cloud, endpoints: Endpoints) -> Pipeline:
-    """Ours, as it stands in the embedded cloud."""
+    """Return our pipeline, as deployed in the embedded cloud."""
     functions = cloud.client("lambda").list_functions(MaxItems=50)["Functions"]
     function = next((entry for entry in functions if entry["Handler"] == OUR_HANDLER), None)
     if function is None:
@@ -124,7 +124,7 @@ def deployed(cloud: Cloud, endpoints: Endpoints) -> Pipeline:
 
 
 def create_workshop(cloud: Cloud, ours: Pipeline) -> Pipeline:
-    """The workshop's, made anew beside ours and with the same pace."""
+    """Create the workshop's pipeline beside ours, with the same speed."""
     sns = cloud.client("sns")
     cloud.client("s3").create_bucket(Bucket="workshop")
     cloud.client("dynamodb").create_table(
@@ -139,7 +139,7 @@ def create_workshop(cloud: Cloud, ours: Pipeline) -> Pipeline:
         Bucket="workshop",
         NotificationConfiguration={"TopicConfigurations": [{"TopicArn": uploads, "Events": ["s3:ObjectCreated:*"]}]},
     )
-    # Subscribed only now: the workshop's handler cannot read the s3:TestEvent that setting it up sends.
+    # Subscribe last: the workshop's handler cannot read the s3:TestEvent that S3 sends during the setup.
     queue_url, queue_arn = _queue(cloud, visibility_seconds=6 * ours.function["Timeout"])
     sns.subscribe(TopicArn=uploads, Protocol="sqs", Endpoint=queue_arn, Attributes={"RawMessageDelivery": "true"})
     lambda_ = cloud.client("lambda")
@@ -156,7 +156,7 @@ def create_workshop(cloud: Cloud, ours: Pipeline) -> Pipeline:
 
 
 def _queue(cloud: Cloud, *, visibility_seconds: int) -> tuple[str, str]:
-    """A queue with its dead-letter queue: address and ARN."""
+    """Create a queue with its dead-letter queue. Returns (URL, ARN)."""
     sqs = cloud.client("sqs")
 
     def made(name: str, attributes: dict[str, str]) -> tuple[str, str]:
@@ -177,7 +177,7 @@ def _zipped(folder: Path) -> bytes:
 
 
 class Measurement:
-    """Sends pictures into a pipeline and sees what becomes of them."""
+    """Sends pictures into a pipeline and measures their recognition."""
 
     def __init__(self, cloud: Cloud, pipeline: Pipeline, rekognition: str) -> None:
         self._s3, self._sqs = cloud.client("s3"), cloud.client("sqs")
@@ -185,7 +185,7 @@ class Measurement:
         self._pipeline, self._rekognition = pipeline, rekognition
 
     def run(self, files: Sequence[bytes], *, warm_up: int) -> dict[str, Any]:
-        """The figures of one run. The first `warm_up` pictures are not measured: they have workers started.
+        """Return the figures of one run. The first `warm_up` pictures start the workers and are not measured.
 
         Raises:
             BenchmarkError: pictures are missing at the end.
@@ -210,20 +210,20 @@ class Measurement:
         return str(self._pipeline.function["FunctionName"])
 
     def _send(self, files: Sequence[bytes], name: str) -> float:
-        """Upload them all and wait; when the last one was recorded."""
+        """Upload all pictures and wait for their records. Returns the time of the last record."""
         before = self._recorded()
         with ThreadPoolExecutor(UPLOADERS) as pool:
             list(pool.map(self._upload, files, (f"{name}-{number:04}.jpg" for number in range(len(files)))))
         self._wait(lambda: len(files) - (self._recorded() - before), f"of {len(files)} pictures not recorded")
         last = time.monotonic()
-        self._wait(lambda: sum(self._waiting().values()), "messages not let go")  # so that all is in the logs
+        self._wait(lambda: sum(self._waiting().values()), "messages not deleted")  # the logs are complete then
         return last
 
     def _upload(self, file: bytes, key: str) -> None:
         self._s3.put_object(Bucket=self._pipeline.bucket, Key=key, Body=file, ContentType="image/jpeg")
 
     def _wait(self, missing: Callable[[], int], what: str) -> None:
-        """Until nothing is missing any more; PATIENCE_SECONDS from each time that there is less."""
+        """Wait until nothing is missing, for at most PATIENCE_SECONDS after each progress."""
         fewest, deadline = math.inf, 0.0
         while (now := missing()) > 0:
             if now < fewest:
@@ -235,7 +235,7 @@ class Measurement:
             time.sleep(0.05)
 
     def _recorded(self) -> int:
-        """Items in the table; the emulator's count is exact at any time, DynamoDB's own is hours old."""
+        """Return the number of items in the table. The emulator's count is exact; DynamoDB's is up to hours old."""
         return int(self._dynamodb.describe_table(TableName=self._pipeline.table)["Table"]["ItemCount"])
 
     def _waiting(self) -> dict[str, int]:
@@ -254,10 +254,10 @@ class Measurement:
 
 
 def billed_ms(lines: Iterable[str]) -> list[int]:
-    """What each invocation is billed, out of Lambda's REPORT lines.
+    """Return each invocation's billed time, from Lambda's REPORT lines.
 
     Raises:
-        BenchmarkError: there are none.
+        BenchmarkError: the log has no REPORT lines.
     """
     billed = [int(found[1]) for line in lines if (found := re.match(r"REPORT .*\bBilled Duration: (\d+) ms", line))]
     if not billed:
@@ -266,7 +266,7 @@ def billed_ms(lines: Iterable[str]) -> list[int]:
 
 
 def ratios(ours: Mapping[str, Any], workshop: Mapping[str, Any]) -> dict[str, float]:
-    """Ours divided by the workshop's."""
+    """Return our figures divided by the workshop's."""
     names = ("images_per_second", "calls_per_image", "billed_ms_per_image")
     return {name: round(ours[name] / workshop[name], 3) for name in names}
 
@@ -275,7 +275,7 @@ def measure(cloud: Cloud, count: int, warm_up: int) -> dict[str, Any]:
     """Start the cloud and measure both pipelines.
 
     Raises:
-        BenchmarkError, CloudError: it did not come to figures.
+        BenchmarkError, CloudError: the measurement failed.
     """
     files = pictures(warm_up + count)
     endpoints = cloud.up()
@@ -301,7 +301,7 @@ def measure(cloud: Cloud, count: int, warm_up: int) -> dict[str, Any]:
 
 
 def stopped(number: int, _: object) -> None:
-    """Ends what was started, with what that started: of a deployment only `cdk` itself would be ended otherwise."""
+    """End all child processes and their children. Otherwise a deployment would end only `cdk` itself."""
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             process.terminate()
@@ -309,15 +309,15 @@ def stopped(number: int, _: object) -> None:
 
 
 def main() -> int:
-    """Measures and prints; whatever happens, nothing runs on."""
+    """Measure, print the figures, and stop everything that was started."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--images", type=int, default=500, help="how many are measured")
+    parser.add_argument("--images", type=int, default=500, help="number of measured pictures")
     parser.add_argument(
         "--warm-up",
         type=int,
         default=1,
         metavar="IMAGES",
-        help="how many go first, unmeasured; 1: the measured ones meet the starts of most workers, 100: of none",
+        help="number of unmeasured pictures before them; after 1, most workers still have to start, after 100, none",
     )
     options = parser.parse_args()
     if min(options.images, options.warm_up) < 1:

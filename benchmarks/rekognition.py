@@ -1,7 +1,7 @@
 """Measure the local Rekognition: pictures a second, memory and start, and the cost of each engine. Prints JSON.
 
-Runs the server with its default engines. 1, 2 and 4 clients on the same machine send it real photographs with
-boto3. Then each engine, and that for reading text, looks at the same photographs alone in one thread.
+The benchmark runs the server with its default engines. 1, 2 and 4 clients on the same machine send real photographs
+with boto3. Then each engine, including the one for text, looks at the same photographs alone in one thread.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""What lists and searches take as the table grows, and how many items they read: `make bench-search`.
+"""Measure times and items read of lists and searches as the table grows: `make bench-search`.
 
-Records of a realistic distribution (Zipf over 500 labels, 10 of them each) are written into an embedded cloud of their
-own. The index is written by the code of `update_index`, but in batches instead of transactions.
-Then pages are asked for by HTTP, at each of the sizes. The items read are what the handler says that it read, in its
-debug log. The times are those of the emulator, which scans what DynamoDB does not; the items read carry over. Prints
-JSON.
+The benchmark writes records of a realistic distribution (Zipf over 500 labels, 10 per image) into its own embedded
+cloud. The code of `update_index` writes the index, but in batches instead of transactions. At each size, the benchmark
+then requests pages by HTTP. The handler's debug log tells the items that it read. DynamoDB reads as many items. The
+times are the emulator's, which scans whole tables where DynamoDB does not. Prints JSON.
 """
 
 import argparse
@@ -49,12 +48,12 @@ LOG_SECONDS = 30
 
 
 class BenchmarkError(RuntimeError):
-    """What was measured is not what should be; the message says what is missing."""
+    """A measurement is incomplete. The message says what is missing."""
 
 
 @dataclass
 class Writer:
-    """Stands in for DynamoDB under `update_index`'s code, for images that are all new: batches what it would write."""
+    """Replaces DynamoDB under the code of `update_index`, for new images only: writes in batches."""
 
     dynamodb: Any
     batches: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -63,7 +62,7 @@ class Writer:
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WRITERS))
 
     def put(self, table: str, item: dict[str, Any]) -> None:
-        """Write an item some time."""
+        """Add an item to the next batch."""
         self.batches.setdefault(table, []).append({"PutRequest": {"Item": item}})
 
     def transact_write_items(self, *, TransactItems: list[dict[str, Any]]) -> None:  # noqa: N803 - boto3's name
@@ -79,7 +78,7 @@ class Writer:
                 self.spellings[key["label"]] = values[":spelling"]["S"]
 
     def flush(self) -> None:
-        """Write what has gathered, and the counts as they are now."""
+        """Write the collected items and the current counts."""
         for (table, shard, label), images in self.counts.items():
             item = {"shard": {"S": shard}, "label": {"S": label}, "images": {"N": str(images)}}
             self.put(table, item | {"spelling": {"S": self.spellings[label]}})
@@ -95,7 +94,7 @@ class Writer:
 
 
 def records(bucket: str, count: int) -> Iterator[ImageRecord]:
-    """So many, the same ones each time."""
+    """Return `count` records, the same ones each time."""
     chance = random.Random(0)  # noqa: S311 - the same each time is the point
     weights = list(itertools.accumulate(1 / rank for rank in range(1, LABELS + 1)))
     start = datetime(2026, 1, 1, tzinfo=UTC)
@@ -121,7 +120,7 @@ def records(bucket: str, count: int) -> Iterator[ImageRecord]:
 
 
 def tables(cloud: Cloud, endpoints: Endpoints) -> dict[str, str]:
-    """The deployed tables: construct -> name."""
+    """Return the deployed tables: construct -> name."""
     names = cloud.client("dynamodb").list_tables()["TableNames"]
     kinds = ("LabelIndex", "LabelCounts", "Projections")
     return {kind: next(name for name in names if f"-{kind}" in name) for kind in kinds} | {
@@ -130,7 +129,7 @@ def tables(cloud: Cloud, endpoints: Endpoints) -> dict[str, str]:
 
 
 def load(cloud: Cloud, named: dict[str, str], new: Iterable[ImageRecord], writer: Writer) -> None:
-    """Write records, and what `update_index` makes of them."""
+    """Write records, and the index entries that `update_index` makes from them."""
     index = IndexWriter(writer, named["LabelIndex"], named["LabelCounts"], named["Projections"])  # type: ignore[arg-type]
     for number, record in enumerate(new, 1):
         writer.put(named["Classifications"], to_item(record))
@@ -142,7 +141,7 @@ def load(cloud: Cloud, named: dict[str, str], new: Iterable[ImageRecord], writer
 
 
 def queries(chance: random.Random) -> dict[str, str]:
-    """One of each kind; labels from all over the distribution."""
+    """Return one query of each kind, with labels from the whole distribution."""
 
     def label() -> str:
         return f"label {int(LABELS ** chance.random())}"
@@ -158,14 +157,14 @@ def queries(chance: random.Random) -> dict[str, str]:
 
 @dataclass
 class Caller:
-    """Asks for pages, and reads in the handler's log what they took."""
+    """Requests pages, and reads their cost from the handler's log."""
 
     cloud: Cloud
     endpoints: Endpoints
     log_group: str
 
     def ask(self, path: str) -> tuple[float, int]:
-        """How long it took in ms, and how many entries came."""
+        """Request a page. Returns (ms, number of entries)."""
         headers = {"x-api-key": self.endpoints.api_key}
         started = time.perf_counter()
         answer = requests.get(f"{self.endpoints.labels}/{path}", headers=headers, timeout=TIMEOUT_SECONDS)
@@ -175,7 +174,7 @@ class Caller:
         return taken, len(answer.json())
 
     def items_read(self, since: int, count: int) -> list[int]:
-        """What the handler has logged since then, in the order of the calls."""
+        """Return the handler's log lines since then, in the order of the calls."""
         deadline = time.monotonic() + LOG_SECONDS
         while time.monotonic() < deadline:
             pages = self.cloud.client("logs").get_paginator("filter_log_events")
@@ -200,7 +199,7 @@ def _document(text: str) -> dict[str, Any]:
 
 
 def measure(caller: Caller, calls: int) -> dict[str, Any]:
-    """Figures for each kind of query, one kind after the other, so that what is in the log need not be told apart."""
+    """Return figures for each kind of query. One kind follows the other, so each kind's log lines are together."""
     chance = random.Random(1)  # noqa: S311 - the same each time is the point
     rounds = [queries(chance) for _ in range(calls)]
     figures = {}
@@ -232,7 +231,7 @@ def run(cloud: Cloud, sizes: Sequence[int], calls: int) -> dict[str, Any]:
     """Start the cloud, and measure at each size.
 
     Raises:
-        BenchmarkError, CloudError: it did not come to figures.
+        BenchmarkError, CloudError: the measurement failed.
     """
     endpoints = cloud.up()
     functions = cloud.client("lambda").list_functions(MaxItems=50)["Functions"]
@@ -256,10 +255,10 @@ def run(cloud: Cloud, sizes: Sequence[int], calls: int) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Measures and prints; whatever happens, nothing runs on."""
+    """Measure, print the figures, and stop everything that was started."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="how many records; growing")
-    parser.add_argument("--calls", type=int, default=30, help="how many of each kind")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of records, growing")
+    parser.add_argument("--calls", type=int, default=30, help="number of calls of each kind")
     options = parser.parse_args()
     if min(*options.sizes, options.calls, 1) < 1 or sorted(set(options.sizes)) != list(options.sizes):
         parser.error("--sizes takes growing numbers, --calls 1 or more")

@@ -1,8 +1,8 @@
 """Judge the labels of the local Rekognition on photos from packages, by a list written before.
 
-benchmarks/photos.csv lists photos in four sets, and the labels that are right for each: those listed,
-and their ancestors. `wheels` come with this project's own packages. `others` were chosen from too:
-thresholds and calibrations come from these two sets. `unseen` and `later` are for checking.
+benchmarks/photos.csv lists photos in four sets, and the labels that are right for each. The ancestors of
+these labels are right too. The photos in `wheels` come with this project's own packages. Thresholds and
+calibrations were chosen with `wheels` and `others`. `unseen` and `later` are for checking.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ class Photo:
     package: str
     path: str
     right: frozenset[str]
-    """The names of the right labels, with their ancestors."""
+    """Return the names of the right labels and of their ancestors."""
 
     @property
     def file(self) -> Path:
-        """The photo's file: in an installed package, or in a fetched one."""
+        """Return the photo's file, in an installed or a fetched package."""
         if (module := ROOT / "node_modules" / self.package / self.path).is_file():
             return module
         try:
@@ -66,7 +66,7 @@ class Photo:
 
     @property
     def name(self) -> str:
-        """A short name for tables."""
+        """Return a short name for tables."""
         return f"{self.package}: {Path(self.path).name}"
 
 
@@ -78,16 +78,16 @@ class Verdict:
     labels: dict[str, float]
     """Confidence by name."""
     specific: frozenset[str]
-    """The labels that are no other's ancestor."""
+    """Return the labels that are no other label's ancestor."""
 
     @property
     def wrong(self) -> list[str]:
-        """The wrong labels, without their ancestors."""
+        """Return the wrong labels, without their ancestors."""
         return sorted(self.specific - self.photo.right)
 
     @property
     def is_right(self) -> bool:
-        """True if at least one label is right."""
+        """Return True if at least one label is right."""
         return not self.photo.right.isdisjoint(self.labels)
 
 
@@ -169,7 +169,7 @@ def _run(*command: str, folder: str | None = None) -> None:
 
 def fit(photos: list[Photo]) -> str:
     """Return the calibration that fits the photos best, for each kind of score, and a check of the present one."""
-    from sklearn.linear_model import (  # type: ignore[import-untyped]  # noqa: PLC0415 - it takes seconds
+    from sklearn.linear_model import (  # type: ignore[import-untyped]  # noqa: PLC0415 - importing it takes seconds
         LogisticRegression,
     )
 

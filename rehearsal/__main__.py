@@ -1,7 +1,7 @@
-"""Rehearses the deployment without an account: `make synth`.
+"""Rehearse the deployment without an account: `make synth`.
 
-Synthesizes many combinations of settings under cdk-nag and cdk-preflight, whose rules were reproduced on AWS, lints the
-templates, and checks every policy. Ends with 1 if anything was found that is not acknowledged.
+The rehearsal synthesizes many combinations of settings under cdk-nag and cdk-preflight, lints the templates, and checks
+every policy. The rules of cdk-preflight were reproduced on AWS. The exit code is 1 if a finding is not acknowledged.
 """
 
 import sys
@@ -39,15 +39,13 @@ def main() -> int:
 
 
 def report(left: Iterable[Finding], found: Mapping[Finding, list[str]], unused: Iterable[Acknowledgement]) -> None:
-    """Print each finding with what to do about it, and each acknowledgement that has outlived its finding."""
+    """Print each finding with its remedy, and each acknowledgement without a finding."""
     for finding in left:
         combinations = list(dict.fromkeys(found[finding]))
         print(f"\n{finding.rule} at {finding.place}, with {', '.join(combinations)}")
         print(f"  {finding.message}\n  {finding.fix}")
     for one in unused:
-        print(
-            f"\n{one.rule} at {one.place} is acknowledged in rehearsal/findings.py, and found no more: remove it there."
-        )
+        print(f"\n{one.rule} at {one.place} is acknowledged in rehearsal/findings.py but not found: remove it there.")
 
 
 if __name__ == "__main__":

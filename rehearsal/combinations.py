@@ -1,4 +1,4 @@
-"""The settings that are rehearsed: each value that changes a template, and the largest values that are accepted."""
+"""The rehearsed settings: each value that changes a template, and the largest accepted values."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ HOSTS = [f"pictures-{number:02}.example.com" for number in range(80)]
 
 
 def _receivers(number: int) -> list[dict[str, Any]]:
-    """Receivers with each format, the first with as many labels as one subscription's filter takes."""
+    """Return receivers with each format. The first has as many labels as one subscription's filter takes."""
     return [
         {
             "name": f"receiver-{number:02}",
@@ -27,8 +27,8 @@ def _receivers(number: int) -> list[dict[str, Any]]:
 
 
 LINTED = ("cdk.json", "auth=iam", "everything")
-"""The combinations whose templates cfn-lint reads: it takes as long as all the rest does. Most of its rules are in the
-engine that cdk-preflight brings, which reads every combination."""
+"""The combinations that cfn-lint reads. There are few of them, because cfn-lint takes as long as all other checks. The
+engine of cdk-preflight reads every combination, and has most of the same rules."""
 
 COMBINATIONS: dict[str, dict[str, Any]] = {
     "cdk.json": {},
@@ -96,10 +96,10 @@ COMBINATIONS: dict[str, dict[str, Any]] = {
         "rekognition_tps": 0.1,
     },
 }
-"""Name -> what differs from the settings in cdk.json, which are a combination themselves."""
+"""Name -> differences from the settings in cdk.json. Those settings are a combination too."""
 
 
 def context(combination: str) -> dict[str, Any]:
-    """CDK's context for a combination."""
+    """Return CDK's context for a combination."""
     own: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
     return {**own, **COMBINATIONS[combination]}

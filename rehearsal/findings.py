@@ -1,4 +1,4 @@
-"""What a check found, and what was found before and is as it should be."""
+"""The findings of checks, and the acknowledged findings, which need no change."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Templates = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Finding:
-    """Something that would fail on AWS, or allows more than it has to."""
+    """A problem: something that would fail on AWS, or allows more than necessary."""
 
     rule: str
     place: str
@@ -19,12 +19,12 @@ class Finding:
 
     message: str
     fix: str
-    """What to do, or where it is written."""
+    """The remedy, or the place that describes it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Acknowledgement:
-    """A finding that is as it should be. The rules of cdk-nag are acknowledged at the constructs themselves."""
+    """A finding that needs no change. The rules of cdk-nag are acknowledged at the constructs themselves."""
 
     rule: str
     place: str
@@ -33,7 +33,7 @@ class Acknowledgement:
     reason: str
 
     def covers(self, finding: Finding) -> bool:
-        """Tell if it speaks of this finding."""
+        """Return True if this finding is acknowledged."""
         return self.rule == finding.rule and fnmatchcase(finding.place, self.place)
 
 
@@ -45,7 +45,7 @@ ACKNOWLEDGED = (
 def unacknowledged(
     findings: Iterable[Finding], acknowledgements: Iterable[Acknowledgement]
 ) -> tuple[list[Finding], list[Acknowledgement]]:
-    """Take out what is acknowledged. Returns (the other findings, the acknowledgements that cover none)."""
+    """Remove acknowledged findings. Returns (the other findings, the acknowledgements without a finding)."""
     known = list(acknowledgements)
     every = sorted(set(findings))
     unused = [one for one in known if not any(one.covers(finding) for finding in every)]

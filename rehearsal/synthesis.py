@@ -1,4 +1,4 @@
-"""Synthesizes the app under cdk-nag and cdk-preflight."""
+"""Synthesize the app under cdk-nag and cdk-preflight."""
 
 import json
 from pathlib import Path
@@ -12,16 +12,16 @@ from rehearsal.findings import Finding, Templates
 REPORT = "validation-report.json"
 CONTEXT = {
     "@aws-cdk/core:validationReportJson": True,
-    "aws:cdk:disable-asset-staging": True,  # layers are hashed, and not copied once more for each combination
+    "aws:cdk:disable-asset-staging": True,  # layers are hashed, but not copied again for each combination
 }
 
 
 def synthesize(context: dict[str, Any]) -> tuple[Templates, list[Finding]]:
-    """Synthesize the app. Returns (stack -> template, what the checks found).
+    """Synthesize the app. Returns (stack -> template, the checks' findings).
 
     Raises:
         SettingsError: a setting is misspelt or has a value it cannot take.
-        RuntimeError: CDK refuses the app for another reason than a finding.
+        RuntimeError: CDK refuses the app, but not because of a finding.
     """
     app = build_app({**context, **CONTEXT})
     Preflight.apply(app, strict=True)
@@ -29,7 +29,7 @@ def synthesize(context: dict[str, Any]) -> tuple[Templates, list[Finding]]:
     refusal = None
     try:
         app.synth()
-    except RuntimeError as error:  # how jsii passes on whatever CDK throws
+    except RuntimeError as error:  # jsii raises this for any exception of CDK
         refusal = error
     found = _reported(assembly / REPORT)
     if refusal and not found:

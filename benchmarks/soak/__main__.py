@@ -1,9 +1,10 @@
-"""`make soak MINUTES=10`: lets callers and faults at the embedded cloud, then looks whether anything was lost.
+"""Run callers and faults against the embedded cloud, then check that nothing was lost: `make soak MINUTES=10`.
 
-Uploads by URL and by form, overwrites, deletions and searches at a steady rate, while Rekognition is slow, throttles,
-fails or is down, the third party is down, calls of AWS are refused and workers are killed. When all has come to rest,
-records, index, counts, documents, lists, searches, deliveries and Rekognition's calls are compared, by brute force,
-with what S3 holds. Writes soak.png, and the numbers as CSV. Ctrl-C ends the load, and has the rest done as well.
+Callers upload by URL and by form, overwrite, delete and search at a steady rate. Meanwhile Rekognition is slow,
+throttles, fails or is down, the third party is down, calls of AWS are refused and workers are killed. When the system
+is idle again, the soak compares records, index, counts, documents, lists, searches, deliveries and Rekognition's calls
+with the objects in S3, by brute force. It writes soak.png, and the numbers as CSV. Ctrl-C ends the load; the
+comparison still follows.
 """
 
 import argparse
@@ -39,19 +40,19 @@ from tests.local.onnx_models import colour_classifier
 CALLERS = 4
 WARM_UP_CALLS = 24
 PATIENT_SECONDS = 120
-"""In a shorter soak no worker dies and no e-mail is refused: what comes back then does so after minutes."""
+"""In a shorter soak no worker is killed and no e-mail refused, because their messages come back only after minutes."""
 REST_SECONDS = 330
-"""How long the system may take to come to rest: dead workers' messages, probes of the third party, backoffs, refused
-e-mails, which are hidden for four minutes."""
+"""The time that the system may take to become idle: dead workers' messages, probes of the third party, backoffs, and
+refused e-mails, which are hidden for four minutes."""
 CALM_SECONDS = 10
 FLAT_MB_A_MINUTE = 1.0
 FLAT_SHARE = 0.05
 JUDGED_MINUTES = 5
-"""A shorter soak says nothing about memory: workers grow until each of their ways was gone once."""
+"""A shorter soak says nothing about memory: workers grow until all of their code has run once."""
 
 
 class Soak:
-    """One run on a cloud that is up."""
+    """One run on a running cloud."""
 
     def __init__(self, cloud: Cloud, endpoints: Endpoints, *, seconds: float, rate: float, seed: int) -> None:
         chance = random.Random(seed)  # noqa: S311 - no secret
@@ -67,11 +68,11 @@ class Soak:
         self.outputs = {o["OutputKey"]: o["OutputValue"] for stack in stacks for o in stack.get("Outputs", [])}
 
     def clock(self) -> float:
-        """Seconds since the load began."""
+        """Return the seconds since the load began."""
         return time.monotonic() - self.began
 
     def run(self, folder: Path, console: Console) -> dict[str, Any]:
-        """Load and faults, rest, check, files; the summary, whose `violations` should be none."""
+        """Run load and faults, wait, check, and write the files. Returns the summary, ideally without `violations`."""
         before = calls(self.endpoints)
         ended = threading.Event()
         interval = max(0.5, self.seconds / 300)
@@ -89,11 +90,11 @@ class Soak:
                 troubling.join()
                 self.faults.heal()
                 loaded = self.clock()
-            console.print("waiting until everything has come to rest …")
+            console.print("waiting until the system is idle …")
             late = self._rest()
             ended.set()
             sampling.join()
-        console.print("comparing everything with what S3 holds …")
+        console.print("comparing everything with the objects in S3 …")
         seen = look(self.cloud, self.endpoints, self.outputs, self.load.prefix, before)
         labelled = [((at - began_at).total_seconds(), s) for at, s in seconds_to_labels(seen) if at >= began_at]
         growth = self.sampler.growth(loaded / 2, loaded)
@@ -124,7 +125,7 @@ class Soak:
         return summary
 
     def _warm_up(self, console: Console) -> None:
-        """Some calls that are not measured, which have workers started; what they store is compared with the rest."""
+        """Start the workers with some calls that are not measured. Their pictures are compared with the rest."""
         console.print("warming up …")
         with ThreadPoolExecutor(CALLERS) as pool:
             for step in [self.load.next() for _ in range(WARM_UP_CALLS)]:
@@ -133,7 +134,7 @@ class Soak:
         self.load.calls.clear()
 
     def _call(self, console: Console) -> None:
-        """Callers at the rate, until the time is over or somebody stops it."""
+        """Run callers at the rate, until the time is over or somebody stops the soak."""
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -159,7 +160,7 @@ class Soak:
         return self.sampler.samples[-1] if self.sampler.samples else {}
 
     def _rest(self) -> list[str]:
-        """Wait until the queues are empty; what is wrong with them."""
+        """Wait until the queues are empty. Returns a violation for each queue that is not."""
         deadline = time.monotonic() + REST_SECONDS
         while (waiting := {name: n for name, n in self.sampler.depths().items() if n}) and time.monotonic() < deadline:
             time.sleep(0.5)
@@ -168,11 +169,11 @@ class Soak:
         return found + [f"{queue.dead_letters} dead letters in {queue.name}" for queue in dead if queue.dead_letters]
 
     def _was_calm(self, at: float, seconds: float) -> bool:
-        """Whether nothing was wrong from an upload to its labels, nor in the seconds before."""
+        """Return True if no fault was active from an upload to its labels, nor in the seconds before."""
         return not any(start - seconds < at < end + CALM_SECONDS for _, start, end in self.faults.spans)
 
     def _grown(self, growth: dict[str, dict[str, float]]) -> list[str]:
-        """Functions one of whose workers grew."""
+        """Return a violation for each function with a growing worker."""
         if self.seconds < 60 * JUDGED_MINUTES or self.clock() < 60 * JUDGED_MINUTES:
             return []
         return [
@@ -204,12 +205,14 @@ class Soak:
 
 
 def main() -> int:
-    """Runs and reports; whatever happens, nothing runs on."""
+    """Run the soak, report, and stop everything that was started."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--rate", type=float, default=5, help="calls a second")
-    parser.add_argument("--seed", type=int, default=None, help="of what is called and what fails; without it by chance")
-    parser.add_argument("--folder", type=Path, default=LOCAL_FOLDER / "soak", help="takes the plot and the numbers")
+    parser.add_argument("--seed", type=int, default=None, help="seed of calls and faults; without it, a random one")
+    parser.add_argument(
+        "--folder", type=Path, default=LOCAL_FOLDER / "soak", help="folder for the plot and the numbers"
+    )
     options = parser.parse_args()
     if not (0 < options.minutes < math.inf and 0 < options.rate < math.inf):
         parser.error("--minutes and --rate take numbers above 0")
@@ -231,7 +234,7 @@ def main() -> int:
         finally:
             cloud.down()
     console.print_json(data=summary)
-    console.print(f"plot and numbers are in {options.folder}")
+    console.print(f"the plot and the numbers are in {options.folder}")
     for violation in summary["violations"]:
         console.print(f"✗ {violation}", style="red", markup=False)
     return 1 if summary["violations"] else 0

@@ -1,4 +1,4 @@
-"""What has to hold when everything has come to rest, by brute force from what S3 holds."""
+"""Check the idle system against the objects in S3, by brute force."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -20,24 +20,24 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Look:
-    """The system at rest: what of it has the prefix."""
+    """The idle system: all of its data with the prefix."""
 
     current: dict[str, tuple[str, str]]
-    """Of each stored object its version and its content's ETag."""
+    """Each stored object's version and its content's ETag."""
 
     deleted: set[str]
     contents: set[str]
-    """The ETags of all versions that ever were."""
+    """The ETags of all versions that ever existed."""
 
     records: dict[str, ImageRecord]
     deliveries: list[dict[str, Any]]
     derived: Derived
     listed: set[str]
     searched: dict[str, set[str]]
-    """What the API lists, and finds by each label."""
+    """The images that the API lists, and those that it finds by each label."""
 
     calls: int
-    """Calls that Rekognition answered since the start."""
+    """The number of calls that Rekognition answered since the start."""
 
 
 def look(cloud: Cloud, endpoints: Endpoints, outputs: dict[str, str], prefix: str, calls_before: int) -> Look:
@@ -75,17 +75,17 @@ def look(cloud: Cloud, endpoints: Endpoints, outputs: dict[str, str], prefix: st
 
 
 def calls(endpoints: Endpoints) -> int:
-    """How many Rekognition has answered since it runs."""
+    """Return the number of calls that Rekognition has answered since its start."""
     stats = requests.get(f"{endpoints.rekognition}/stats", timeout=TIMEOUT_SECONDS).json()
     return int(stats.get("DetectLabels", 0))
 
 
 def violations(seen: Look, load: Load, calls_lost: int) -> Iterator[str]:
-    """Each rule that does not hold, with examples. `calls_lost`: how many contents may have cost a call more."""
+    """Return each broken rule with examples. `calls_lost` is the number of contents that may have cost another call."""
     corrupt = {picture.etag for picture in load.pictures if picture.is_corrupt}
     yield from _named("stored objects have no record", seen.current.keys() - seen.records.keys())
     yield from _named(
-        "records are of objects that never were", seen.records.keys() - seen.current.keys() - seen.deleted
+        "records are of objects that never existed", seen.records.keys() - seen.current.keys() - seen.deleted
     )
     other, wrong, alive, untold = [], [], [], []
     delivered = {entry["event_id"] for entry in seen.deliveries if entry["status"] == "DELIVERED"}
@@ -102,8 +102,8 @@ def violations(seen: Look, load: Load, calls_lost: int) -> Iterator[str]:
         elif record.status != "DELETED":
             alive.append(image)
     yield from _named("records are of another version than the current one", other)
-    yield from _named("records do not say what became of the picture", wrong)
-    yield from _named("deleted objects have a record that lives", alive)
+    yield from _named("records have the wrong status", wrong)
+    yield from _named("deleted objects have a record that is not deleted", alive)
     yield from _named("last changes were not delivered", untold)
     yield from _named(
         "deliveries have not succeeded", [entry["image"] for entry in seen.deliveries if entry["status"] != "DELIVERED"]
@@ -118,7 +118,7 @@ def violations(seen: Look, load: Load, calls_lost: int) -> Iterator[str]:
 
 
 def _derived(seen: Look, prefix: str) -> Iterator[str]:
-    """The index and the documents against the records, the counts against the index."""
+    """Compare the index and the documents with the records, and the counts with the index."""
     wanted = expected(seen.records.values())
     entries = {entry for entry in seen.derived.entries if entry[2].startswith(prefix)}
     yield from _named("entries are missing in the index", wanted.entries - entries)
@@ -141,7 +141,7 @@ def _as_callers_see_it(seen: Look) -> Iterator[str]:
 
 
 def _images(endpoints: Endpoints, address: str, query: dict[str, Any]) -> Iterator[str]:
-    """Those of all pages."""
+    """Return the entries of all pages."""
     headers, parameters = {"x-api-key": endpoints.api_key}, {**query, "limit": 1000}
     while True:
         answer = requests.get(address, params=parameters, headers=headers, timeout=TIMEOUT_SECONDS)
@@ -164,7 +164,7 @@ def _table(dynamodb: Any, name: str) -> str:
 
 
 def seconds_to_labels(seen: Look) -> list[tuple[datetime, float]]:
-    """Of each picture that is still there: when it was uploaded, and how many seconds later it had its labels."""
+    """Return, for each remaining picture, the time of its upload and the seconds until it had its labels."""
     return [
         (uploaded, (datetime.fromisoformat(record.recognized_at) - uploaded).total_seconds())
         for record in seen.records.values()

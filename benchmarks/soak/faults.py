@@ -1,4 +1,4 @@
-"""What goes wrong meanwhile: Rekognition slow, throttling, failing or down, its workers dead, the third party down."""
+"""Inject faults: Rekognition slow, throttling, failing or down, its workers dead, the third party down."""
 
 import random
 import threading
@@ -18,30 +18,30 @@ BATCH = 10
 
 FUNCTION_SECONDS = 30
 VISIBILITY_SECONDS = 40
-"""What a dead worker held comes back after so long, where a deployment waits for six minutes."""
+"""A dead worker's messages come back after this time. In a deployment they come back after six minutes."""
 
 
 @dataclass
 class Faults:
-    """The faults by name, and what they did."""
+    """Injects faults by name, and records their effects."""
 
     cloud: Cloud
     endpoints: Endpoints
     chance: random.Random
     killed: int = 0
     unstored: int = 0
-    """How many of Rekognition's answers could not be stored, at the most."""
+    """The maximum number of Rekognition's answers that could not be stored."""
 
     spans: list[tuple[str, float, float]] = field(default_factory=list)
-    """Which there was, from when to when."""
+    """The name, start and end of each fault."""
 
     now: str = ""
 
     patient: bool = True
-    """Whether there is time for what comes back only after a minute or four: what dead workers held, and e-mails."""
+    """Whether the soak has time for late messages: dead workers' come back after one minute, e-mails after four."""
 
     def run(self, clock: Callable[[], float], seconds: float, stopping: threading.Event) -> None:
-        """One after the other, with pauses as long between them, until the end."""
+        """Inject one fault after the other until the end, with pauses as long as the faults."""
         span = min(20.0, max(2.0, seconds / 24))
         left: list[str] = []
         while clock() < seconds - span and not stopping.wait(min(span, max(0.0, seconds - clock()))):
@@ -57,11 +57,11 @@ class Faults:
             self.now = ""
 
     def calls_lost(self) -> int:
-        """How many contents may have cost a call more: those killed workers had under way, and unstored answers."""
+        """Return the number of contents that may have cost another call: of killed workers, and of unstored answers."""
         return BATCH * self.killed + self.unstored
 
     def heal(self) -> None:
-        """Nothing is wrong any more."""
+        """End all faults."""
         self._rehearse(latency_ms=0, calls_per_second=None, failure_rate=0, outage=False)
         self._behave()
         self._refuse()
@@ -92,12 +92,12 @@ class Faults:
         requests.post(address, json=calls, timeout=TIMEOUT_SECONDS).raise_for_status()
 
     def _refuse_some(self) -> None:
-        """Records, announcements, and claims or answers."""
+        """Refuse writes of records, announcements, and claims or answers."""
         self._refuse(PutItem=2, UpdateItem=2, Publish=2 * self.patient)
         self.unstored += 2
 
     def _kill(self) -> None:
-        """All that recognise, in the midst of whatever they do."""
+        """Kill all workers that recognise, at any point of their work."""
         for name, process in workers(self.cloud):
             if "ImageRecognition" in name:
                 with suppress(psutil.NoSuchProcess):
@@ -106,7 +106,7 @@ class Faults:
 
 
 def workers(cloud: Cloud) -> Iterator[tuple[str, psutil.Process]]:
-    """The processes in which functions run, with the functions' names."""
+    """Yield the processes in which functions run, with the functions' names."""
     emulator = cloud.processes.running().get("emulator")
     for process in emulator.children(recursive=True) if emulator else []:
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
@@ -116,7 +116,7 @@ def workers(cloud: Cloud) -> Iterator[tuple[str, psutil.Process]]:
 
 @contextmanager
 def impatient(cloud: Cloud, queue_url: str) -> Iterator[None]:
-    """What dead workers held comes back soon."""
+    """Shorten the time after which dead workers' messages come back."""
     functions, sqs = cloud.client("lambda"), cloud.client("sqs")
     names = [function["FunctionName"] for function in functions.list_functions(MaxItems=50)["Functions"]]
     [name] = [name for name in names if "ImageRecognition" in name]

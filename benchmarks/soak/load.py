@@ -1,4 +1,4 @@
-"""What callers do to a running system: uploads by URL and by form, overwrites, deletions, searches."""
+"""Call a running system: uploads by URL and by form, overwrites, deletions, searches."""
 
 import hashlib
 import io
@@ -25,14 +25,14 @@ SIZE = (160, 120)
 BLOCK = 16
 
 EXPECTED = {200, 201, 202, 204, 404, 409}
-"""404: deleted meanwhile, or not yet seen. 409: the overwriting of a name was done before its first upload."""
+"""404: the image is deleted, or not recorded yet. 409: a name was overwritten before its first upload."""
 SETTLED = 12
-"""What was uploaded last is left alone by deletions: most of it should be there by then."""
+"""Deletions spare this number of latest uploads: most older ones are recorded."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call of an API: when (seconds from the start), of what kind, how long, and the answer's status."""
+    """One call of an API: its time in seconds from the start, kind, duration, and the answer's status."""
 
     at: float
     kind: str
@@ -42,25 +42,25 @@ class Call:
 
 @dataclass(frozen=True)
 class Picture:
-    """Bytes that were not there before."""
+    """Return bytes that were never uploaded before."""
 
     body: bytes
     format: str
 
     @property
     def is_corrupt(self) -> bool:
-        """Whether Rekognition can never look at it."""
+        """Whether Rekognition can never look at the picture."""
         return self.format == "corrupt"
 
     @property
     def etag(self) -> str:
-        """As S3 names the content."""
+        """Return the content's ETag in S3."""
         return hashlib.md5(self.body, usedforsecurity=False).hexdigest()
 
 
 @dataclass
 class Load:
-    """Makes calls. What they are is decided by the seed; in which order they are done, by the threads."""
+    """Makes calls. The seed decides their content; the threads decide their order."""
 
     endpoints: Endpoints
     photos: Path
@@ -77,7 +77,7 @@ class Load:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def next(self) -> Callable[[], object]:
-        """Decide what is done next; calling it does it."""
+        """Choose the next call. Returns a function that makes it."""
         kinds = {self._upload: 45, self._repeat: 8, self._search: 15, self._list: 6}
         if len(self.names) > SETTLED:
             kinds |= {self._overwrite: 12, self._delete: 10, self._show: 6}
@@ -88,7 +88,7 @@ class Load:
         return self._put(self._new_name(), self._picture(), overwrite=False)
 
     def _repeat(self) -> Callable[[], object]:
-        """Bytes that were there already, under a name of their own."""
+        """Upload bytes that are stored already, under a new name."""
         picture = self.chance.choice(self.pictures) if self.pictures else self._picture()
         return self._put(self._new_name(), picture, overwrite=False)
 
@@ -96,7 +96,7 @@ class Load:
         return self._put(self.chance.choice(self.names), self._picture(), overwrite=True)
 
     def _put(self, name: str, picture: Picture, *, overwrite: bool) -> Callable[[], object]:
-        by_form = picture.is_corrupt or self.chance.random() < 0.4  # noqa: PLR2004 - nothing else lets corrupt ones in
+        by_form = picture.is_corrupt or self.chance.random() < 0.4  # noqa: PLR2004 - only this way accepts corrupt pictures
         put = self._by_form if by_form else self._by_url
         return lambda: put(name, picture, overwrite=overwrite)
 

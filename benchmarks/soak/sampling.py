@@ -1,4 +1,4 @@
-"""Memory and queues while the load runs, and the plot of everything."""
+"""Sample memory and queues while the load runs, and plot everything."""
 
 import csv
 import threading
@@ -25,7 +25,7 @@ TIMEOUT_SECONDS = 30
 
 @dataclass
 class Sampler:
-    """Looks at the processes and queues every so often. Times are seconds from the start, memory is RSS in MB."""
+    """Samples the processes and queues at intervals. Times are seconds from the start, memory is RSS in MB."""
 
     cloud: Cloud
     endpoints: Endpoints
@@ -37,7 +37,7 @@ class Sampler:
     """Function and process id -> time and memory."""
 
     def run(self, clock: Callable[[], float], interval: float, stopping: threading.Event) -> None:
-        """Until it is told to stop."""
+        """Sample until `stopping` is set."""
         while not stopping.wait(interval):
             with suppress(requests.RequestException, psutil.NoSuchProcess):
                 self.samples.append(self.sample(clock()))
@@ -60,7 +60,7 @@ class Sampler:
         return row | {"delivered": answered.get("204", 0)}
 
     def depths(self) -> dict[str, int]:
-        """How many messages each queue holds, hidden ones included."""
+        """Return the number of messages in each queue, including hidden ones."""
         sqs = self.cloud.client("sqs")
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         return {
@@ -69,7 +69,7 @@ class Sampler:
         }
 
     def growth(self, start: float, end: float) -> dict[str, dict[str, float]]:
-        """Of each function's workers that lived through most of the time: memory, and MB a minute by a linear fit."""
+        """Return memory, and MB a minute by a linear fit, of each function's workers that ran most of the time."""
         found: dict[str, list[tuple[float, float, float]]] = {}
         for (function, _), points in self.by_worker.items():
             times, memory = np.array([point for point in points if start <= point[0] <= end]).T.reshape(2, -1)
@@ -88,7 +88,7 @@ class Sampler:
 
 
 def slope(samples: Sequence[dict[str, float]], name: str, start: float) -> float:
-    """MB a minute of a column from a time on, by a linear fit."""
+    """Return the MB a minute of a column from a time on, by a linear fit."""
     points = [(row["seconds"], row[name]) for row in samples if row["seconds"] >= start and name in row]
     if len(points) < LEAST_POINTS:
         return float("nan")
@@ -97,7 +97,7 @@ def slope(samples: Sequence[dict[str, float]], name: str, start: float) -> float
 
 
 def percentiles(values: Iterable[float]) -> dict[str, float]:
-    """p50, p95, p99 and the largest."""
+    """Return p50, p95, p99 and the maximum."""
     found = np.array(list(values))
     if not len(found):
         return {}
@@ -108,7 +108,7 @@ def percentiles(values: Iterable[float]) -> dict[str, float]:
 
 
 def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """With all names that any row has."""
+    """Write rows as CSV, with the columns of all rows."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, names)
@@ -125,15 +125,15 @@ def plot(
     labelled: Sequence[tuple[float, float]],
     faults: Sequence[tuple[str, float, float]],
 ) -> None:
-    """Rate, latencies, memory and queues over time; `labelled` is the time of upload and the seconds to the labels."""
-    from matplotlib.figure import Figure  # noqa: PLC0415 - takes a second
+    """Plot rate, latencies, memory and queues. `labelled` has times of uploads and the seconds until their labels."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 - importing it takes a second
 
     figure = Figure(figsize=(11, 12), layout="constrained")
     rate, to_labels, api, memory, queues = figure.subplots(5, sharex=True)
     width = max(1.0, samples[-1]["seconds"] / 60)
     for times, name in (
         ([call.at for call in calls if call.kind in {"upload", "post"}], "uploads"),
-        ([at + seconds for at, seconds in labelled], "labelled (of those that stay)"),
+        ([at + seconds for at, seconds in labelled], "labelled (remaining pictures)"),
         ([call.at for call in calls], "API calls"),
     ):
         edges = np.arange(0, samples[-1]["seconds"] + width, width)
@@ -186,5 +186,5 @@ def _mb(process: psutil.Process) -> float:
 
 
 def _short(function: str) -> str:
-    """The construct's name: `RekognitionStack-ProjectC78D97AD-…` is `Project`."""
+    """Return the construct's name: `RekognitionStack-ProjectC78D97AD-…` is `Project`."""
     return function.partition("-")[2].partition("-")[0][:-8]

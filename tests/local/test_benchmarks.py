@@ -229,10 +229,16 @@ def test_a_soak_without_faults_in_the_system_has_no_violation() -> None:
     ("broken", "said"),
     [
         (lambda s: s.records.pop("s/a"), "1 stored objects have no record: s/a"),
-        (lambda s: s.records.update({"s/d": record("s/d", "1", "DELETED")}), "records are of objects that never were"),
+        (
+            lambda s: s.records.update({"s/d": record("s/d", "1", "DELETED")}),
+            "records are of objects that never existed",
+        ),
         (lambda s: s.current.update({"s/a": ("9", "x")}), "1 records are of another version than the current one: s/a"),
-        (lambda s: s.records.update({"s/a": record("s/a", "1", "FAILED")}), "do not say what became of the picture"),
-        (lambda s: s.records.update({"s/c": record("s/c", "3")}), "1 deleted objects have a record that lives: s/c"),
+        (lambda s: s.records.update({"s/a": record("s/a", "1", "FAILED")}), "1 records have the wrong status"),
+        (
+            lambda s: s.records.update({"s/c": record("s/c", "3")}),
+            "1 deleted objects have a record that is not deleted: s/c",
+        ),
         (lambda s: s.deliveries.pop(), "1 last changes were not delivered: s/c"),
         (lambda s: s.deliveries[0].update(status="WAITING"), "1 deliveries have not succeeded: s/a"),
         (lambda s: s.derived.entries.pop(), "1 entries are missing in the index"),
