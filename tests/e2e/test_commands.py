@@ -126,7 +126,7 @@ def test_one_handler_runs_with_an_event_file(cloud: Cloud, system: System) -> No
 
     queued = sightline(cloud, "invoke", "ImageRecognition", str(EVENTS / "object-created.json"))
     assert json.loads(queued.stdout) == {"batchItemFailures": []}
-    assert '"message":"the version is gone"' in queued.stderr.replace(": ", ":")
+    assert '"message":"nothing to announce"' in queued.stderr.replace(": ", ":")
     assert "there is no function 'nope'" in sightline(cloud, "invoke", "nope", str(EVENTS / "list-images.json")).stderr
 
 
@@ -168,9 +168,9 @@ def test_a_failed_deploy_is_one_clear_line_and_leaves_nothing_running(tmp_path: 
     refused = run_local(tmp_path, "up", context="python_version=3.12 layer_platform=no-such-platform")
     assert refused.returncode == 1
     last = refused.stdout.strip().splitlines()[-1]
-    assert "`cdk deploy` failed" in last
+    assert "`cdk synth` failed" in last
     assert "could not be built" in last
-    assert str(tmp_path / "logs" / "deploy.log") in last
+    assert str(tmp_path / "logs" / "synth.log") in last
     assert_nothing_is_left(tmp_path)
 
 
@@ -205,8 +205,9 @@ def test_down_leaves_nothing_and_run_continues_with_the_same_state(
     wait_for(system.is_idle)
     run.send_signal(signal.SIGINT)
     assert run.wait(30) == 0, text
-    assert re.search(r"astronaut\.jpg\s*│\s*Face", text)
-    assert "<name>Person</name>" in text
+    assert re.search(r"astronaut\.jpg\s*│\s*Person", text), text
+    assert re.search(r"cat\.jpg\s*│\s*Cat", text), text
+    assert '<recognition xmlns="urn:sightline:recognition:1">' in text  # the document that arrived last
     assert 'curl -H "x-api-key: $API_KEY"' in text
     assert "nothing has changed" in text
     assert_nothing_is_left(cloud.folder)

@@ -261,7 +261,7 @@ def test_another_receiver_gets_its_labels_as_json_and_its_failures_delay_nobody(
     assert Webhook(secret).verify(pets.received[-1], pets.headers[-1])["image"] == "dog.jpg"
     entries = json.loads(sightline(cloud, "deliveries", "--image", "dog.jpg", "--json").stdout)
     assert {entry["receiver"]: entry["status"] for entry in entries} == {"thirdparty": "DELIVERED", "pets": "DELIVERED"}
-    assert "there are thirdparty, pets" in sightline(cloud, "signing-secret", "nobody").stderr
+    assert "the receivers are thirdparty, pets" in sightline(cloud, "signing-secret", "nobody").stderr
 
 
 @pytest.fixture

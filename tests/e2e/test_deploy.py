@@ -64,7 +64,7 @@ def test_deploy_shows_the_way_on_and_destroy_keeps_the_data(make: Make, account:
     cloudformation.delete_stack(StackName="RekognitionStack")
 
     shown = make("make", "deploy").stdout
-    assert f"{PLACE}stack       APIStack: not there\n" in shown
+    assert f"{PLACE}stack       APIStack: not deployed\n" in shown
     assert "Upload API  https://" in shown
     assert "sightline env --target aws" in shown
     [stack] = cloudformation.describe_stacks(StackName="APIStack")["Stacks"]
