@@ -38,7 +38,7 @@ class Faults:
     now: str = ""
 
     patient: bool = True
-    """Whether the soak has time for late messages: dead workers' come back after one minute, e-mails after four."""
+    """True if the soak has time for late messages: dead workers' come back after one minute, e-mails after four."""
 
     def run(self, clock: Callable[[], float], seconds: float, stopping: threading.Event) -> None:
         """Inject one fault after the other until the end, with pauses as long as the faults."""

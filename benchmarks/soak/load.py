@@ -49,7 +49,7 @@ class Picture:
 
     @property
     def is_corrupt(self) -> bool:
-        """Whether Rekognition can never look at the picture."""
+        """Return True if Rekognition can never look at the picture."""
         return self.format == "corrupt"
 
     @property
