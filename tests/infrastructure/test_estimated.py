@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from cli.cost.bill import BUDGET, BUDGET_METRICS, idle_bill
+from cli.cost.bill import BUDGET, BUDGET_METRICS, DELIVERY, INDEX, RECOGNITION, THUMBNAILS, UPLOAD, idle_bill
 from common.settings import Settings
 from tests.conftest import ROOT, Templates
 from tests.counted import COUNTED
+from tests.infrastructure.conftest import placed
 
 PETS = [{"name": "thirdparty", "url_parameter": "thirdparty_endpoint"}, {"name": "pets", "url_parameter": "pets"}]
 
@@ -53,3 +54,22 @@ def test_the_cost_of_an_idle_deployment_counts_its_resources(
     assert len(COUNTED["enforce_budget"]) == BUDGET_METRICS
     schedules = [r["Properties"] for r in resources if r["Type"] == "AWS::Events::Rule"]
     assert [rule["ScheduleExpression"] for rule in schedules] == ["rate(1 minute)"]
+
+
+def test_the_estimate_has_the_memory_sizes_of_the_functions(templates: Templates) -> None:
+    sizes = {
+        function["Properties"]["Handler"].split(".")[-2]: function["Properties"]["MemorySize"]
+        for _, function in placed(templates, "AWS::Lambda::Function")
+        if "MemorySize" in function["Properties"]
+    }
+    estimated = {
+        "get_save_image": UPLOAD,
+        "recognize_images": RECOGNITION,
+        "make_renditions": THUMBNAILS,
+        "update_index": INDEX,
+        "deliver": DELIVERY,
+        "enforce_budget": BUDGET,
+    }
+    assert {name: sizes.get(name) for name in estimated} == {
+        name: function.memory_mb for name, function in estimated.items()
+    }
