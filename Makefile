@@ -76,14 +76,17 @@ local-up: setup ## run it in the background, without the photos; LOCAL_PORT=, LO
 local-down: setup ## stop it; state and logs stay in .local/
 	@python -m local down
 
-.PHONY: test test-fast test-local test-e2e
-test: test-fast test-local test-e2e ## run every test that `make check` runs
+.PHONY: test test-fast test-local test-pillow test-e2e
+test: test-fast test-local test-pillow test-e2e ## run every test that `make check` runs
 
 test-fast: setup ## run the quick tests: units, handlers, templates
 	pytest -n auto --dist worksteal tests/unit tests/functional tests/infrastructure
 
 test-local: setup ## test the local Rekognition and the benchmarks
 	pytest -n auto --dist worksteal tests/local
+
+test-pillow: setup ## compare our verdicts with Pillow's decoder on the test images of Pillow and pillow-heif
+	pytest tests/pillow
 
 test-e2e: setup ## test the stacks on the embedded cloud
 	pytest -n 2 tests/e2e

@@ -40,7 +40,7 @@ def strip(data: bytes, kind: str) -> StrippedPicture:
         return STRIPPERS[kind](data)
     except PictureError:
         raise
-    except (struct.error, LookupError, ValueError) as error:
+    except (struct.error, LookupError, ValueError, ArithmeticError) as error:
         raise DamagedPictureError(f"the picture's {kind} header is damaged or truncated") from error
 
 
