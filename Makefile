@@ -86,7 +86,7 @@ test-local: setup ## test the local Rekognition and the benchmarks
 	pytest -n auto --dist worksteal tests/local
 
 test-pillow: setup ## compare our verdicts with Pillow's decoder on the test images of Pillow and pillow-heif
-	pytest tests/pillow
+	pytest -rs tests/pillow
 
 test-e2e: setup ## test the stacks on the embedded cloud
 	pytest -n 2 tests/e2e

@@ -124,3 +124,22 @@ def test_several_frames_are_no_obstacle(format: str) -> None:
     buffer = io.BytesIO()
     scene().save(buffer, format, save_all=True, append_images=[Image.new("RGB", (160, 120), "green")])
     assert inspect(buffer.getvalue()).format == format
+
+
+def big_tiff(*entries: tuple[int, int, int, int], directory_at: int = 16) -> bytes:
+    """A BigTIFF without pixels; an entry is a tag, a type, a count, and a value or its position."""
+    head = b"II+\0" + struct.pack("<HHQQ", 8, 0, directory_at, len(entries))
+    return head + b"".join(struct.pack("<HHQQ", *entry) for entry in entries) + bytes(8)
+
+
+FARTHEST = 2**64 - 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [big_tiff(directory_at=FARTHEST), big_tiff((273, 16, 2, FARTHEST), (279, 16, 2, FARTHEST))],
+    ids=["directory", "strips"],
+)
+def test_a_position_that_no_file_can_have_is_damage(body: bytes) -> None:
+    with pytest.raises(pictures.DamagedPictureError, match="TIFF header is damaged"):
+        inspect(body)
