@@ -115,8 +115,8 @@ test-budget: setup ## hold 300 pictures to a budget for 100 until it is raised; 
 	SIGHTLINE_PATIENTLY=1 SIGHTLINE_PICTURES=300 pytest tests/e2e/test_budget.py
 
 .PHONY: gallery-screenshots
-gallery-screenshots: setup ## update the README's pictures of the gallery; needs Chromium
-	SIGHTLINE_SCREENSHOTS=docs pytest tests/e2e/test_gallery.py -k readme
+gallery-screenshots: setup ## update the documentation's screenshots of the gallery; needs Chromium
+	SIGHTLINE_SCREENSHOTS=docs pytest tests/e2e/gallery/test_gallery_screenshots.py
 	@$(SHOW_CHANGES) docs
 
 .PHONY: check lint format synth

@@ -1,4 +1,4 @@
-"""The page is served to anybody, and no other page may call the APIs."""
+"""Everybody gets the gallery's page. No other page may call the APIs."""
 
 import json
 from collections.abc import Callable
@@ -38,7 +38,7 @@ Ask = Callable[..., Reply]
 
 @pytest.fixture
 def written(aws: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
-    """Write the parameter."""
+    """Return a function that writes the parameter with the addresses."""
     monkeypatch.setenv("ENDPOINTS_PARAMETER", PARAMETER)
 
     def write(value: Any) -> None:
@@ -51,7 +51,7 @@ def written(aws: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]
 
 @pytest.fixture
 def ask(written: Any, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
-    """Call a handler as a browser does through a REST API."""
+    """Return a function that calls a handler as a browser does through a REST API."""
     (tmp_path / "gallery_page").mkdir()
     for name, text in {
         "index.html": "<!doctype html>",
@@ -85,7 +85,7 @@ def ask(written: Any, context: Context, tmp_path: Path, monkeypatch: pytest.Monk
     return asked
 
 
-def test_the_page_may_load_and_call_only_what_is_ours(ask: Ask, written: Callable[[Any], None]) -> None:
+def test_the_page_may_load_and_call_only_own_services(ask: Ask, written: Callable[[Any], None]) -> None:
     written(ADDRESSES)
     page = ask("/gallery")
     assert (page.status, page.body) == (200, "<!doctype html>")
@@ -112,15 +112,15 @@ def test_the_page_may_load_and_call_only_what_is_ours(ask: Ask, written: Callabl
 @pytest.mark.parametrize(
     ("name", "kind"), [("index-BYAqz2b2.js", "text/javascript"), ("main-Cx81_aB2.css", "text/css")]
 )
-def test_its_files_are_kept_for_good(ask: Ask, name: str, kind: str) -> None:
+def test_browsers_keep_the_files_of_the_page(ask: Ask, name: str, kind: str) -> None:
     file = ask(f"/gallery/{name}")
     assert (file.status, file.headers["Content-Type"]) == (200, f"{kind}; charset=utf-8")
     assert file.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert file.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_the_licences_of_what_is_in_it_come_with_it(ask: Ask) -> None:
-    """Under a name that stays the same, so that it is asked for again."""
+def test_the_page_comes_with_its_licences(ask: Ask) -> None:
+    """The name of the file stays the same, so browsers ask for it again."""
     file = ask("/gallery/licenses.txt")
     assert (file.status, file.headers["Content-Type"]) == (200, "text/plain; charset=utf-8")
     assert file.headers["Cache-Control"] == "no-cache"
@@ -129,12 +129,12 @@ def test_the_licences_of_what_is_in_it_come_with_it(ask: Ask) -> None:
 @pytest.mark.parametrize(
     "name", ["missing.js", "index.html", "../secret.js", "..%2Fsecret.js", "%2e%2e/secret.js", "a/../../secret.js", "."]
 )
-def test_nothing_else_is_served(ask: Ask, name: str) -> None:
+def test_the_page_has_no_other_files(ask: Ask, name: str) -> None:
     file = ask(f"/gallery/{name}")
     assert (file.status, json.loads(file.body)["error"]["code"]) == (404, "NotFound")
 
 
-def test_the_page_learns_where_to_call(ask: Ask, written: Callable[[Any], None]) -> None:
+def test_the_page_reads_the_addresses_of_the_services(ask: Ask, written: Callable[[Any], None]) -> None:
     written(ADDRESSES)
     answer = ask("/gallery/endpoints.json")
     assert json.loads(answer.body) == {**ADDRESSES, "auth": "api_key"}
@@ -153,7 +153,7 @@ def test_the_page_learns_where_to_call(ask: Ask, written: Callable[[Any], None])
         (ADDRESSES | {"upload": 1}, "upload is no address"),
     ],
 )
-def test_without_its_addresses_it_says_what_is_wrong(
+def test_without_addresses_the_page_says_what_is_wrong(
     ask: Ask, written: Callable[[Any], None], value: Any, message: str
 ) -> None:
     if value is not None:
@@ -174,10 +174,10 @@ APIS = [(get_save_image.handler, "/uploads"), (deliveries_api.handler, "/nothing
 
 
 @pytest.mark.parametrize(("handler", "path"), APIS, ids=["upload", "deliveries"])
-def test_the_galleries_page_alone_may_call_and_read_answers(
+def test_only_the_gallery_may_call_and_read_answers(
     ask: Ask, written: Callable[[Any], None], handler: Any, path: str
 ) -> None:
-    """Here an error, as that has the same headers."""
+    """The test reads an error: it has the same headers as a success."""
     written(ADDRESSES)
     answer = ask(path, handler=handler, Origin=PAGE)
     assert answer.headers["Access-Control-Allow-Origin"] == PAGE
@@ -200,7 +200,7 @@ def test_without_the_parameter_no_page_may_call(ask: Ask) -> None:
     assert "Access-Control-Allow-Origin" not in ask("/", handler=get_save_image.handler, Origin=PAGE).headers
 
 
-def test_who_is_no_browser_costs_no_look_at_the_parameter(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_from_no_browser_does_not_read_the_parameter(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoints, "client", None)
     assert ask("/", handler=get_save_image.handler).status == 400
     monkeypatch.delenv("ENDPOINTS_PARAMETER")  # with auth=iam

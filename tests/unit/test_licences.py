@@ -70,7 +70,7 @@ def test_the_notice_names_the_licence_that_each_package_comes_with(requirements:
 
 def test_the_notice_lists_the_packages_in_the_gallerys_page() -> None:
     lock = json.loads((ROOT / "package-lock.json").read_text())["packages"]
-    sources = "".join(file.read_text() for file in (ROOT / "recognition/gallery/src").glob("*.ts*"))
+    sources = "".join(file.read_text() for file in (ROOT / "recognition/gallery/src").rglob("*.ts*"))
     waiting = set(re.findall(r'from "(@[\w-]+/[\w-]+|[\w-]+)', sources))
     packages: dict[str, str] = {}
     while waiting:

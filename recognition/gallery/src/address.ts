@@ -1,77 +1,86 @@
-/** The address bar holds what is searched (its query) and which picture is open (its fragment). */
+/** Keeps the search in the query of the page's address, and the open picture in its fragment. */
 
 import { signal } from "@preact/signals";
-import { pathOf, type Search } from "./api";
+import type { SearchQuery } from "./api/documents";
+import { imagePath } from "./api/image_path";
 
-export const NOTHING: Search = { labels: [], match: "all", exclude: [], confidence: 0 };
+export const EMPTY_SEARCH: SearchQuery = { labels: [], match: "all", exclude: [], confidence: 0 };
 
-function searchOf(query: string): Search {
-  const given = new URLSearchParams(query);
-  const confidence = Number(given.get("min_confidence"));
+/** Marks a history entry that this page added when it opened a picture. */
+const OPENED_HERE = "opened here";
+
+export const currentSearch = signal(parseSearch(location.search));
+/** The name of the open picture, or null. */
+export const openImage = signal(parseFragment(location.hash));
+
+export const imageAddress = (image: string) => `#${imagePath(image)}`;
+
+/** Show the results of a search. A search without labels shows all pictures. */
+export function showSearch(query: SearchQuery) {
+  pushAddress(location.pathname + formatSearch(query));
+}
+
+export function showImage(image: string) {
+  const address = location.pathname + location.search + imageAddress(image);
+  // A step from one picture to the next adds no history entry: the Back button always leads to the grid.
+  if (openImage.value === null) pushAddress(address, OPENED_HERE);
+  else replaceAddress(address, history.state);
+}
+
+export function closeImage() {
+  if (history.state === OPENED_HERE) history.back();
+  else replaceAddress(location.pathname + location.search, null);
+}
+
+function pushAddress(address: string, state: unknown = null) {
+  history.pushState(state, "", address);
+  readAddress();
+}
+
+function replaceAddress(address: string, state: unknown) {
+  history.replaceState(state, "", address);
+  readAddress();
+}
+
+function readAddress() {
+  const query = parseSearch(location.search);
+  if (formatSearch(query) !== formatSearch(currentSearch.peek())) currentSearch.value = query;
+  openImage.value = parseFragment(location.hash);
+}
+
+function parseSearch(query: string): SearchQuery {
+  const parameters = new URLSearchParams(query);
+  const confidence = Number(parameters.get("min_confidence"));
   return {
-    labels: distinct(given.getAll("label")),
-    match: given.get("match") === "any" ? "any" : "all",
-    exclude: distinct(given.getAll("exclude")),
+    labels: distinct(parameters.getAll("label")),
+    match: parameters.get("match") === "any" ? "any" : "all",
+    exclude: distinct(parameters.getAll("exclude")),
     confidence: confidence > 0 && confidence <= 100 ? confidence : 0,
   };
 }
 
-function queryOf({ labels, match, exclude, confidence }: Search): string {
+function formatSearch({ labels, match, exclude, confidence }: SearchQuery): string {
   if (!labels.length) return "";
-  const query = new URLSearchParams();
-  for (const label of labels) query.append("label", label);
-  if (match === "any") query.set("match", match);
-  for (const label of exclude) query.append("exclude", label);
-  if (confidence) query.set("min_confidence", `${confidence}`);
-  return `?${query}`;
+  const parameters = new URLSearchParams();
+  for (const label of labels) parameters.append("label", label);
+  if (match === "any") parameters.set("match", match);
+  for (const label of exclude) parameters.append("exclude", label);
+  if (confidence) parameters.set("min_confidence", `${confidence}`);
+  return `?${parameters}`;
 }
 
-function openedOf(fragment: string): string | null {
+function parseFragment(fragment: string): string | null {
   try {
     return fragment.length > 1 ? decodeURIComponent(fragment.slice(1)) : null;
   } catch {
-    return null; // not written by this page
+    return null; // this page did not write the fragment
   }
 }
 
+/** Return each label once. Upper and lower case do not count. */
 function distinct(labels: string[]): string[] {
   return [...new Map(labels.filter(Boolean).map((label) => [label.toLowerCase(), label])).values()];
 }
 
-/** What is searched, and which picture is open. */
-export const search = signal(searchOf(location.search));
-export const opened = signal(openedOf(location.hash));
-
-export const addressOf = (image: string) => `#${pathOf(image)}`;
-
-/** Search for this from now on; without labels, for nothing. */
-export function ask(wanted: Search) {
-  go(location.pathname + queryOf(wanted));
-}
-
-export function open(image: string) {
-  const address = location.pathname + location.search + addressOf(image);
-  // From picture to picture, so that one step back leads to the grid.
-  if (opened.value === null) go(address);
-  else go(address, history.state);
-}
-
-export function close() {
-  if (history.state === "opened here") history.back();
-  else go(location.pathname + location.search, null);
-}
-
-function go(address: string, replaced?: unknown) {
-  if (replaced === undefined) history.pushState(address.includes("#") ? "opened here" : null, "", address);
-  else history.replaceState(replaced, "", address);
-  read();
-}
-
-function read() {
-  const now = searchOf(location.search);
-  if (queryOf(now) !== queryOf(search.peek())) search.value = now;
-  opened.value = openedOf(location.hash);
-}
-
-addEventListener("popstate", read);
-addEventListener("hashchange", read);
+addEventListener("popstate", readAddress);
+addEventListener("hashchange", readAddress);

@@ -1,24 +1,28 @@
 import { render } from "preact";
-import { Api, endpoints, inWords } from "./api";
-import { Deletions } from "./deletions";
-import { Gallery } from "./gallery";
-import "./gallery.css";
-import { Pictures } from "./pictures";
+// The base comes before the components, so that their styles override it.
+import "./base/variables.css";
+import "./base/reset.css";
+import "./base/controls.css";
+import { Api, readEndpoints } from "./api/api";
+import { errorMessage } from "./api/http";
+import { Deletions } from "./deletions/deletions";
+import { PictureList } from "./grid/picture_list";
+import { Gallery } from "./page/gallery";
 import { strings } from "./strings";
-import { Uploads } from "./uploads";
+import { Uploads } from "./uploads/uploads";
 
-const place = document.getElementById("gallery")!;
+const root = document.getElementById("gallery")!;
 
 try {
-  const api = new Api(await endpoints());
-  const pictures = new Pictures(api);
+  const api = new Api(await readEndpoints());
+  const pictures = new PictureList(api);
   const deletions = new Deletions(api, pictures);
   const uploads = new Uploads(
     api,
-    (image) => deletions.undo(image), // which would be of what is in its place by then
-    (picture) => pictures.expect(picture, () => scrollY < innerHeight),
+    (image) => deletions.undo(image), // a waiting deletion would delete the new picture
+    (picture) => pictures.waitUntilListed(picture, () => scrollY < innerHeight),
   );
-  render(<Gallery api={api} pictures={pictures} uploads={uploads} deletions={deletions} />, place);
+  render(<Gallery api={api} pictures={pictures} uploads={uploads} deletions={deletions} />, root);
 } catch (error) {
-  render(<p class="state problem">{strings.problem(inWords(error))}</p>, place);
+  render(<p class="list-state problem">{strings.problem(errorMessage(error))}</p>, root);
 }
