@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 import requests
 from PIL import Image, ImageDraw
-from playwright.sync_api import FilePayload, Route, expect
+from playwright.sync_api import FilePayload, Locator, Route, expect
 
 from tests.e2e.conftest import System
 from tests.e2e.gallery.samples import plain, with_dog
@@ -30,14 +30,18 @@ HOSTILE = "<img src=x onerror=alert(1)>.jpg"
 UPLOADS = re.compile("/uploads$")
 
 
+def photo_with_white_corner(system: System) -> bytes:
+    """Return a photo of a face. Its corner differs: the system keeps other models' answer for the original."""
+    photo = Image.open(io.BytesIO(requests.get(f"{system.endpoints.photos}astronaut.jpg", timeout=10).content))
+    ImageDraw.Draw(photo).rectangle((20, 20, 99, 99), fill="white")
+    return encoded(photo)
+
+
 @pytest.mark.usefixtures("pictures")
 def test_dropped_and_fetched_pictures_show_their_labels(
     visit: Visit, system: System, source: Source, added: list[str]
 ) -> None:
-    # Other tests may recognise the same photo with other models, and the answer for its bytes is kept: change a corner.
-    photo = Image.open(io.BytesIO(requests.get(f"{system.endpoints.photos}astronaut.jpg", timeout=10).content))
-    ImageDraw.Draw(photo).rectangle((20, 20, 99, 99), fill="white")
-    source.files["photo"] = encoded(photo)
+    source.files["photo"] = photo_with_white_corner(system)
     labels = {f"gallery-drop/{colour}.jpg": colour.title() for colour in ("blue", "red", "green")}
     added += [*labels, "a face.jpg"]
     page = visit.open()
@@ -56,25 +60,31 @@ def test_dropped_and_fetched_pictures_show_their_labels(
     row = dialog.get_by_role("button", name=re.compile("^Face"))
     expect(row).to_contain_text(f"{face['confidence']:.1f}%")
     expect(row).to_contain_text("Head \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} Person")
+    expect_box_at(dialog, "Face", face["instances"][0]["box"])
+    expect_highlights(dialog)
 
-    # The drawn box is at the position that Rekognition reported.
-    box = dialog.locator(".box[data-label=Face]")
-    picture, drawn = dialog.locator(".frame img").bounding_box(), box.bounding_box()
+
+def expect_box_at(dialog: Locator, label: str, expected: dict[str, float]) -> None:
+    """Expect a label's box at the position that Rekognition reported."""
+    picture = dialog.locator(".frame img").bounding_box()
+    drawn = dialog.locator(f".box[data-label={label}]").bounding_box()
     assert picture
     assert drawn
-    expected = face["instances"][0]["box"]
     assert drawn["x"] - picture["x"] == pytest.approx(expected["left"] * picture["width"], abs=2)
     assert drawn["y"] - picture["y"] == pytest.approx(expected["top"] * picture["height"], abs=2)
     assert drawn["width"] == pytest.approx(expected["width"] * picture["width"], abs=2)
 
-    # Pointing at a label, or focusing it, highlights its boxes.
-    row.hover()
-    expect(box).to_have_class("box highlighted")
-    expect(dialog.locator(".box[data-label=Dog]")).to_have_class("box dimmed")
-    page.mouse.move(0, 0)
-    expect(box).to_have_class("box")
+
+def expect_highlights(dialog: Locator) -> None:
+    """Expect that pointing at a label, or focusing it, highlights its boxes."""
+    face, dog = dialog.locator(".box[data-label=Face]"), dialog.locator(".box[data-label=Dog]")
+    dialog.get_by_role("button", name=re.compile("^Face")).hover()
+    expect(face).to_have_class("box highlighted")
+    expect(dog).to_have_class("box dimmed")
+    dialog.page.mouse.move(0, 0)
+    expect(face).to_have_class("box")
     dialog.get_by_role("button", name=re.compile("^Dog")).focus()
-    expect(box).to_have_class("box dimmed")
+    expect(face).to_have_class("box dimmed")
 
 
 def test_the_page_adds_pasted_urls_and_pictures(visit: Visit, system: System, added: list[str]) -> None:
@@ -133,12 +143,7 @@ def test_the_page_sends_four_files_at_a_time_and_cancels_uploads(
     expect(page.locator(".upload.waiting")).to_have_count(2)
     wait_for_routes(page, lambda: len(held) == 4)
 
-    # The browser asks before the page closes.
-    with page.expect_event("dialog") as question:
-        page.close(run_before_unload=True)
-    assert question.value.type == "beforeunload"
-    question.value.dismiss()
-    visit.complaints.clear()
+    expect_question_before_closing(visit)
 
     # The visitor can cancel an upload that is being sent, and one that waits.
     for name in (names[0], names[5]):
@@ -157,6 +162,15 @@ def test_the_page_sends_four_files_at_a_time_and_cancels_uploads(
     for name in names[1:5]:
         expect(state(page, name)).to_have_text("Blue")
     assert not {names[0], names[5]} & system.stored()
+
+
+def expect_question_before_closing(visit: Visit) -> None:
+    """Expect the browser to ask before the page closes, and stay on the page."""
+    with visit.page.expect_event("dialog") as question:
+        visit.page.close(run_before_unload=True)
+    assert question.value.type == "beforeunload"
+    question.value.dismiss()
+    visit.complaints.clear()
 
 
 def test_the_page_does_not_wait_for_pictures_that_are_stored_already(
