@@ -1,4 +1,5 @@
 import dataclasses
+import unicodedata
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,7 +42,23 @@ def test_a_batch_is_one_mail_with_a_paragraph_for_each() -> None:
 
 
 def test_a_name_cannot_make_lines_of_its_own() -> None:
-    assert "Image: a\ufffdLabel: Cat\n" in text([dataclasses.replace(EVENT, image="a\nLabel: Cat")])
+    assert "Image: a<U+000A>Label: Cat\n" in text([dataclasses.replace(EVENT, image="a\nLabel: Cat")])
+
+
+def test_names_show_characters_that_are_invisible_or_change_the_writing_direction() -> None:
+    event = dataclasses.replace(EVENT, image="a\u202egpj.exe", source_url="https://example.com/a\u200bb.jpg")
+    assert text([event]).startswith("Image: a<U+202E>gpj.exe\nSource: https://example.com/a<U+200B>b.jpg\n")
+
+
+HIDDEN = st.characters(categories=["Cc", "Cf", "Cs", "Co", "Zl", "Zp"])
+
+
+@given(st.text(HIDDEN | st.characters()), st.text(HIDDEN))
+def test_mails_contain_no_hidden_characters(name: str, message: str) -> None:
+    failed = dataclasses.replace(EVENT, image=name, failure=Failure(code="TooSmall", message=message))
+    labelled = dataclasses.replace(EVENT, labels=(Label(name=name, confidence=90),))
+    characters = set(text([failed, labelled])) - {"\n"}
+    assert not {unicodedata.category(character) for character in characters} & {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 
 def test_what_sns_would_not_take_is_counted() -> None:

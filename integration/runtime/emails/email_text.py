@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from common.runtime.recognition_event import RecognitionEvent
+from common.runtime.visible_text import visible
 
 MAX_BYTES = 250_000
 """SNS takes 256 KB."""
@@ -18,7 +19,7 @@ def text(events: Sequence[RecognitionEvent]) -> str:
     paragraphs: list[str] = []
     size = 0
     for event in events:
-        paragraph = "\n".join(map(_line, _lines(event))) + "\n"
+        paragraph = "\n".join(map(visible, _lines(event))) + "\n"
         size += len(paragraph.encode()) + 1
         if size > MAX_BYTES:
             paragraphs.append(f"… and {len(events) - len(paragraphs)} more\n")
@@ -33,8 +34,3 @@ def _lines(event: RecognitionEvent) -> list[str]:
         return [*lines, f"Failed: {event.failure.code}, {event.failure.message}"]
     seen = [f"Label: {label.name}, Confidence: {label.confidence:.2f}%" for label in event.labels]
     return lines + (seen or ["No labels"])
-
-
-def _line(text: str) -> str:
-    """On one line, whatever a name holds."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)

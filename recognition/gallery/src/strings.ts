@@ -1,4 +1,9 @@
-/** All texts of the page. */
+/**
+ * All texts of the page. The sentences quote names and labels so that hidden characters in them are visible. A `reason`
+ * comes from `errorMessage`, which does the same.
+ */
+
+import { quoted, visible } from "./shared/hidden_characters";
 
 const LANGUAGE = "en";
 const FORMATS = "JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF or BMP";
@@ -18,7 +23,7 @@ const size = (bytes: number) =>
 
 export const strings = {
   title: "Sightline",
-  titleOf: (content: string) => `${content} · Sightline`,
+  titleOf: (content: string) => `${quoted(content)} · Sightline`,
   skip: "Skip to the pictures",
   home: "Sightline, all pictures",
   number: (number: number) => integers.format(number),
@@ -58,7 +63,7 @@ export const strings = {
   noPicturesHint: "Drop pictures here, paste them, or choose “Add pictures”.",
   nothingFound: "Nothing found",
   nothingFoundHint: "No picture matches this search. Remove a label, match any label, or lower the confidence.",
-  unknownLabel: (label: string) => `No picture has the label “${label}”.`,
+  unknownLabel: (label: string) => `No picture has the label “${quoted(label)}”.`,
   similarLabels: "Similar labels:",
   frequentLabels: "The most frequent labels:",
   failedBadge: "Failed",
@@ -77,8 +82,8 @@ export const strings = {
   searchMore: "and …",
   suggestions: "Labels",
   suggestionsFound: (number: number) => count(number, "label found", "labels found"),
-  noSuggestion: (text: string) => `No label begins with “${text}”`,
-  removeLabel: (label: string) => `Remove ${label} from the search`,
+  noSuggestion: (text: string) => `No label begins with “${quoted(text)}”`,
+  removeLabel: (label: string) => `Remove ${quoted(label)} from the search`,
   match: "Match",
   all: "all",
   any: "any",
@@ -86,13 +91,13 @@ export const strings = {
   anyLabels: "Any of the labels",
   exclude: "Exclude pictures with a label",
   excludeHint: "exclude …",
-  removeExcluded: (label: string) => `Stop excluding ${label}`,
+  removeExcluded: (label: string) => `Stop excluding ${quoted(label)}`,
   confidence: "Confidence",
   atLeast: (value: number) => `at least ${value}%`,
   anyConfidence: "any",
   clear: "Show all pictures",
   cloud: "The most frequent labels",
-  cloudEntry: (label: string, number: number) => `${label}, ${pictureCount(number)}`,
+  cloudEntry: (label: string, number: number) => `${quoted(label)}, ${pictureCount(number)}`,
 
   // one picture
   close: "Close",
@@ -101,14 +106,15 @@ export const strings = {
   unknownPicture: "No picture has this name, or it is not recognised yet.",
   converting: "This browser cannot show the original. Looking for a converted copy …",
   cannotShow: "The picture does not load. The connection is lost, or this browser cannot show its format.",
-  alternative: (image: string, labels: string[]) => (labels.length ? `${image}: ${labels.join(", ")}` : image),
+  alternative: (image: string, labels: string[]) => 
+    [quoted(image), quoted(labels.join(", "))].filter(Boolean).join(": "),
   recognized: "Recognised",
-  failure: (message: string, code: string) => `Failed: ${message} (${code})`,
+  failure: (message: string, code: string) => `Failed: ${visible(message)} (${visible(code)})`,
   failedAt: "Failed",
   labels: "Labels",
   boxes: (number: number) => count(number, "box", "boxes"),
-  parents: (parents: string[]) => parents.join(" › "),
-  searchFor: (label: string) => `Search for ${label}`,
+  parents: (parents: string[]) => parents.map(quoted).join(" › "),
+  searchFor: (label: string) => `Search for ${quoted(label)}`,
   truncated: "The picture has too many boxes. Some are missing here.",
   uploaded: "Uploaded",
   recognizedAt: "Recognised",
@@ -119,16 +125,16 @@ export const strings = {
   deliveries: "Deliveries",
   noDeliveries: "none yet",
   delivery: (status: string, attempts: number) =>
-    `${{ DELIVERED: "delivered", WAITING: "waiting for the next attempt", DEAD: "given up" }[status] ?? status}, ${count(attempts, "attempt", "attempts")}`,
+    `${{ DELIVERED: "delivered", WAITING: "waiting for the next attempt", DEAD: "given up" }[status] ?? visible(status)}, ${count(attempts, "attempt", "attempts")}`,
   delete: "Delete",
-  deleteNamed: (image: string) => `Delete ${image}`,
+  deleteNamed: (image: string) => `Delete ${quoted(image)}`,
 
   // deletions
-  deleting: (image: string) => `Deleting ${image}`,
+  deleting: (image: string) => `Deleting ${quoted(image)}`,
   undo: "Undo",
-  undoNamed: (image: string) => `Undo the deletion of ${image}`,
+  undoNamed: (image: string) => `Undo the deletion of ${quoted(image)}`,
   undoKeys: "Ctrl+Z",
-  notDeleted: (image: string, reason: string) => `${image} was not deleted: ${reason}`,
+  notDeleted: (image: string, reason: string) => `${quoted(image)} was not deleted: ${reason}`,
   dismiss: "Dismiss",
 
   // uploads
@@ -142,18 +148,18 @@ export const strings = {
   uploads: "Uploads",
   adding: (number: number) => `Adding ${pictureCount(number)} …`,
   clearUploads: "Clear finished",
-  removeUpload: (title: string) => `Remove ${title} from the list`,
-  cancelUpload: (title: string) => `Cancel the upload of ${title}`,
+  removeUpload: (title: string) => `Remove ${quoted(title)} from the list`,
+  cancelUpload: (title: string) => `Cancel the upload of ${quoted(title)}`,
   waiting: "Waiting",
   fetching: "Fetching …",
   sending: (part: number) => `${Math.floor(part * 100)}%`,
-  sendingNamed: (title: string) => `Sending ${title}`,
+  sendingNamed: (title: string) => `Sending ${quoted(title)}`,
   recognizing: "Recognising …",
   stalled: "The upload made no progress. Check the connection.",
   late: "Stored. The picture appears here after its recognition.",
-  found: (labels: string[]) => (labels.length ? labels.join(", ") : "Nothing recognised"),
+  found: (labels: string[]) => (labels.length ? labels.map(quoted).join(", ") : "Nothing recognised"),
   alreadyStored: (outcome: string) => `Already stored. ${outcome}`,
-  uploadNews: (title: string, news: string) => `${title}: ${news}`,
+  uploadNews: (title: string, news: string) => `${quoted(title)}: ${news}`,
   taken: "Another picture has this name.",
   otherName: "Another name",
   useName: "Use this name",
@@ -164,7 +170,7 @@ export const strings = {
   replaceAll: "Replace all",
   keepBoth: "Keep both",
   skipped: "Skipped: another picture has this name.",
-  openPicture: (title: string) => `Open ${title}`,
+  openPicture: (title: string) => `Open ${quoted(title)}`,
   unsupported: `Not added: the file is not a picture of the formats ${FORMATS}.`,
   tooLarge: (bytes: number, limit: number) => `Not added: the file has ${size(bytes)}. The limit is ${size(limit)}.`,
   refusedByBucket: (reason: string) => `The bucket refused the file: ${reason}`,

@@ -1,5 +1,6 @@
 /** Sends requests, and turns every failure into an `ApiError`. */
 
+import { visible } from "../shared/hidden_characters";
 import { strings } from "../strings";
 
 /** A failed request. `message` is for people; `status` is 0 if no answer arrived. */
@@ -33,4 +34,5 @@ export async function request(url: string, options: RequestInit = {}): Promise<R
   throw new ApiError(answer.status, code, message);
 }
 
-export const errorMessage = (error: unknown) => (error instanceof Error ? error.message : String(error));
+/** Return the message of an error. It may come from a service, so its hidden characters become visible. */
+export const errorMessage = (error: unknown) => visible(error instanceof Error ? error.message : String(error));

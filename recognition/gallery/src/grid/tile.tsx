@@ -1,8 +1,10 @@
 import { imageAddress, showImage } from "../address";
 import type { Api } from "../api/api";
+import { visible } from "../shared/hidden_characters";
 import { EmptyViewfinder, TrashCan, Warning } from "../shared/icons";
 import { Preview } from "../shared/preview";
 import { ShortName } from "../shared/short_name";
+import { VisibleText } from "../shared/visible_text";
 import { strings } from "../strings";
 import type { Upload } from "../uploads/upload";
 import type { GridEntry } from "./picture_list";
@@ -53,8 +55,8 @@ export function Tile({ api, entry, preview, isTabStop, nameEnd, onDelete }: Tile
 function LabelsLine({ entry: { failure, labels } }: { entry: GridEntry }) {
   const text = failure ? failure.message : labels.join(", ") || strings.noLabels;
   return (
-    <span class="tile-labels icon-line" title={text}>
-      {!failure && !labels.length && <EmptyViewfinder />} {text}
+    <span class="tile-labels icon-line" title={visible(text)}>
+      {!failure && !labels.length && <EmptyViewfinder />} <VisibleText text={text} />
     </span>
   );
 }
@@ -73,7 +75,7 @@ function Badge({ entry: { failure, confidence } }: { entry: GridEntry }) {
 /** The tile of an upload that the system is still recognising. */
 export function PendingTile({ upload, isTabStop, nameEnd }: { upload: Upload; isTabStop: boolean; nameEnd: number }) {
   return (
-    <div class="tile" role="group" aria-label={upload.title} tabIndex={isTabStop ? 0 : -1}>
+    <div class="tile" role="group" aria-label={visible(upload.title)} tabIndex={isTabStop ? 0 : -1}>
       <span class="thumbnail pending">
         <Preview url={upload.preview} />
       </span>

@@ -6,6 +6,7 @@ import type { PictureList } from "../grid/picture_list";
 import { nearestLabels } from "../search/nearest_labels";
 import { announce } from "../shared/announcements";
 import { PictureFrame } from "../shared/icons";
+import { VisibleText } from "../shared/visible_text";
 import { strings } from "../strings";
 import type { Uploads } from "../uploads/uploads";
 import "./list_state.css";
@@ -89,7 +90,7 @@ function UnknownLabel({ label, counts, query }: { label: string; counts: LabelCo
       {counts.length > 0 && <p>{nearest.length ? strings.similarLabels : strings.frequentLabels}</p>}
       {(nearest.length ? nearest : frequent).map((offer) => (
         <button key={offer} class="text-button" onClick={() => searchInstead(offer)}>
-          {offer}
+          <VisibleText text={offer} />
         </button>
       ))}
     </div>

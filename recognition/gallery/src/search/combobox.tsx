@@ -1,6 +1,7 @@
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { Api } from "../api/api";
 import type { LabelCount } from "../api/documents";
+import { VisibleText } from "../shared/visible_text";
 import { strings } from "../strings";
 import "./combobox.css";
 
@@ -141,7 +142,10 @@ function SuggestionList({ id, suggestions, active, isShown, onChoose }: Suggesti
           onMouseDown={(event) => event.preventDefault()} // the field keeps the focus, so the list stays open
           onClick={() => onChoose(label)}
         >
-          <span>{label}</span> <small>{strings.pictureCount(images)}</small>
+          <span>
+            <VisibleText text={label} />
+          </span>{" "}
+          <small>{strings.pictureCount(images)}</small>
         </li>
       ))}
     </ul>

@@ -2,6 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import { EMPTY_SEARCH, showSearch } from "../address";
 import type { Api } from "../api/api";
 import type { LabelCount } from "../api/documents";
+import { VisibleText } from "../shared/visible_text";
 import { strings } from "../strings";
 import "./label_cloud.css";
 
@@ -46,7 +47,7 @@ function LabelLink({ label, images }: LabelCount) {
   }
   return (
     <a href={`?label=${encodeURIComponent(label)}`} aria-label={strings.cloudEntry(label, images)} onClick={onClick}>
-      {label} <small>{strings.number(images)}</small>
+      <VisibleText text={label} /> <small>{strings.number(images)}</small>
     </a>
   );
 }

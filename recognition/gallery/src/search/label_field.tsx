@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import type { Api } from "../api/api";
 import { Cross } from "../shared/icons";
+import { VisibleText } from "../shared/visible_text";
 import { Combobox } from "./combobox";
 import "./label_field.css";
 
@@ -25,7 +26,9 @@ export function LabelField({ api, icon, name, hint, labels, isExcluding, removeT
       {icon}
       {labels.map((label) => (
         <span key={label} class={isExcluding ? "chip excluded" : "chip"}>
-          <span>{label}</span>
+          <span>
+            <VisibleText text={label} />
+          </span>
           <button
             type="button"
             aria-label={removeTitle(label)}

@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { strings } from "../strings";
 import { PictureFrame, Warning } from "./icons";
+import { VisibleText } from "./visible_text";
 import "./preview.css";
 
 interface Properties {
@@ -20,7 +21,9 @@ export function Preview({ url, reason = strings.noPreview, isFailure = false }: 
   return (
     <span class={isFailure ? "placeholder failed" : "placeholder"} aria-hidden="true">
       {isFailure ? <Warning /> : <PictureFrame />}
-      <small>{reason}</small>
+      <small>
+        <VisibleText text={reason} />
+      </small>
     </span>
   );
 }

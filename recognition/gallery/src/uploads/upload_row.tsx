@@ -24,7 +24,7 @@ export function UploadRow({ upload, uploads }: Properties) {
   const removal = ["waiting", "sending"].includes(progress.is) ? strings.cancelUpload(title) : strings.removeUpload(title);
   const name = <ShortName name={title} end={NAME_END} />;
   useEffect(() => {
-    if (progress.is === "done") announce(`${title}: ${outcome(progress.picture, progress.wasStored)}`);
+    if (progress.is === "done") announce(strings.uploadNews(title, outcome(progress.picture, progress.wasStored)));
     if (progress.is === "failed") announce(strings.uploadNews(title, progress.problem));
     if (progress.is === "taken") announce(strings.uploadNews(title, strings.taken));
   }, [progress.is]);

@@ -2,7 +2,9 @@ import { useEffect, useState } from "preact/hooks";
 import type { Api } from "../api/api";
 import type { Delivery } from "../api/documents";
 import { errorMessage } from "../api/http";
+import { visible } from "../shared/hidden_characters";
 import { pauseBeforeRetry } from "../shared/pause";
+import { VisibleText } from "../shared/visible_text";
 import { strings } from "../strings";
 
 const MAX_READS = 7;
@@ -40,8 +42,8 @@ export function Deliveries({ api, image, recognizedAt }: Properties) {
   return (
     <ul>
       {deliveries.map((delivery) => (
-        <li key={delivery.receiver} title={delivery.last_answer ?? undefined}>
-          {delivery.receiver}: {strings.delivery(delivery.status, delivery.attempts)}
+        <li key={delivery.receiver} title={delivery.last_answer ? visible(delivery.last_answer) : undefined}>
+          <VisibleText text={delivery.receiver} />: {strings.delivery(delivery.status, delivery.attempts)}
         </li>
       ))}
     </ul>

@@ -1,6 +1,7 @@
 import type { Api } from "../api/api";
 import type { Picture } from "../api/documents";
 import { EmptyViewfinder, TrashCan, Warning } from "../shared/icons";
+import { VisibleText } from "../shared/visible_text";
 import { strings } from "../strings";
 import { Deliveries } from "./deliveries";
 import { type Highlight, LabelList } from "./label_list";
@@ -58,7 +59,9 @@ function PropertyList({ api, picture }: { api: Api; picture: Picture }) {
       {model && (
         <>
           <dt>{strings.model}</dt>
-          <dd>{model}</dd>
+          <dd>
+            <VisibleText text={model} />
+          </dd>
         </>
       )}
       <dt>{strings.source}</dt>
@@ -74,10 +77,10 @@ function PropertyList({ api, picture }: { api: Api; picture: Picture }) {
 }
 
 function Source({ url }: { url: string | null }) {
-  if (!url || !/^https?:/i.test(url)) return <>{url ?? strings.direct}</>;
+  if (!url || !/^https?:/i.test(url)) return url ? <VisibleText text={url} /> : <>{strings.direct}</>;
   return (
     <a href={url} target="_blank" rel="noreferrer noopener">
-      {url}
+      <VisibleText text={url} />
     </a>
   );
 }

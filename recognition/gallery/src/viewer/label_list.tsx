@@ -1,7 +1,9 @@
 import { useEffect, useState } from "preact/hooks";
 import { EMPTY_SEARCH, showSearch } from "../address";
 import type { Label } from "../api/documents";
+import { quoted } from "../shared/hidden_characters";
 import { Magnifier } from "../shared/icons";
+import { VisibleText } from "../shared/visible_text";
 import { strings } from "../strings";
 import { labelHue } from "./label_hue";
 import "./label_list.css";
@@ -58,11 +60,13 @@ function LabelText({ label: { name, confidence, parents, categories, instances }
   const boxes = instances.length ? strings.boxes(instances.length) : "";
   return (
     <>
-      <span class="label-name">{name}</span> <span class="percent">{strings.percent(confidence)}</span>
+      <span class="label-name">
+        <VisibleText text={name} />
+      </span> <span class="percent">{strings.percent(confidence)}</span>
       <span class="bar" aria-hidden="true">
         <span style={{ width: `${confidence}%` }} />
       </span>
-      <small>{[strings.parents(parents), categories.join(", "), boxes].filter(Boolean).join(" · ")}</small>
+      <small>{[strings.parents(parents), quoted(categories.join(", ")), boxes].filter(Boolean).join(" · ")}</small>
     </>
   );
 }

@@ -3,6 +3,7 @@ import type { Api } from "../api/api";
 import type { Box, Picture } from "../api/documents";
 import { PictureFrame, Warning } from "../shared/icons";
 import { pauseBeforeRetry } from "../shared/pause";
+import { VisibleText } from "../shared/visible_text";
 import { strings } from "../strings";
 import { labelHue } from "./label_hue";
 import "./stage.css";
@@ -71,7 +72,7 @@ function NoPicture({ picture: { failure }, isLate }: { picture: Picture; isLate:
   return (
     <p class="no-picture">
       {failure ? <Warning /> : <PictureFrame />}
-      {failure?.message ?? (isLate ? strings.cannotShow : strings.converting)}
+      <VisibleText text={failure?.message ?? (isLate ? strings.cannotShow : strings.converting)} />
     </p>
   );
 }
@@ -85,7 +86,9 @@ function Boxes({ picture, highlighted }: { picture: Picture; highlighted: string
         data-label={name}
         style={{ "--hue": labelHue(labelIndex), ...rectangle(box) }}
       >
-        <span>{name}</span>
+        <span>
+          <VisibleText text={name} />
+        </span>
       </div>
     )),
   );
