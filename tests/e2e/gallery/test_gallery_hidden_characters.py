@@ -28,7 +28,8 @@ FIND = """() => {
     for (const name of ["title", "aria-label", "alt", "placeholder"]) shown.push(element.getAttribute(name) ?? "");
     for (const node of element.childNodes) if (node.nodeType === Node.TEXT_NODE) shown.push(node.data);
   }
-  return shown.filter((text) => hidden.test(text.replace("\\u202f", ""))); // the browser writes 9:30\\u202fAM
+  const own = /[\\u202f\\u2068\\u2069]/g; // in times, such as 9:30\\u202fAM, and around names from right to left
+  return shown.filter((text) => hidden.test(text.trim().replace(own, "")));
 }"""
 
 
