@@ -21,6 +21,7 @@ import requests
 from PIL import Image
 
 from local.cloud import Cloud
+from recognition.runtime.pictures.stored_pictures import RESERVED_SECONDS
 from tests import partner_documents
 from tests.e2e.conftest import System, run_local, wait_for
 from tests.source_server import Source
@@ -213,13 +214,13 @@ def test_a_third_party_that_is_down_gets_everything_when_it_is_back(faults: Faul
 
 @pytest.fixture
 def impatient(faults: Faults) -> Iterator[str]:
-    """The recogniser's name. What a dead worker holds comes back after seconds, not after six minutes."""
+    """Return the recogniser's name. A dead worker's messages come back after 21 seconds, not after six minutes."""
     functions, sqs = faults.system.client("lambda"), faults.system.client("sqs")
     names = [function["FunctionName"] for function in functions.list_functions()["Functions"]]
     [name] = [name for name in names if "ImageRecognition" in name]
     queue = faults.system.queue("UploadedImageQueue")
-    functions.update_function_configuration(FunctionName=name, Timeout=8)
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "10"})
+    functions.update_function_configuration(FunctionName=name, Timeout=RESERVED_SECONDS + 5)
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": str(RESERVED_SECONDS + 6)})
     yield name
     functions.update_function_configuration(FunctionName=name, Timeout=60)
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "360"})
