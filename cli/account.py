@@ -5,15 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
-import botocore.session
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
-from botocore.utils import IMDSRegionProvider
 
 from cli.checkout import CDK_JSON, read_context
 from common.runtime.caches import cached
 
 if TYPE_CHECKING:
+    import boto3
+    import botocore.session
+
     from common.settings import Settings
 
 REGION_VARIABLES = ("AWS_REGION", "AMAZON_REGION", "AWS_DEFAULT_REGION", "AMAZON_DEFAULT_REGION")
@@ -39,8 +39,8 @@ def deployed_settings() -> "Settings":
     Raises:
         AccountError: the name or the Region is not valid.
     """
-    from common.setting_types import SettingsError  # noqa: PLC0415 - pydantic is slow, and a local system needs none
-    from common.settings import Settings  # noqa: PLC0415
+    from common.setting_types import SettingsError
+    from common.settings import Settings
 
     context = read_context(CDK_JSON)
     try:
@@ -65,13 +65,16 @@ def region(setting: str | None) -> tuple[str, str]:
     for name in (profile, "default"):
         if found := profiles.get(name, {}).get("region"):
             return found, f"the profile {name}"
-    if _is_ec2() and (found := IMDSRegionProvider(session).provide()):
-        return found, "this EC2 instance"
+    if _is_ec2():
+        from botocore.utils import IMDSRegionProvider
+
+        if found := IMDSRegionProvider(session).provide():
+            return found, "this EC2 instance"
     return DEFAULT_REGION, "the default"
 
 
 @cached
-def session() -> boto3.Session:
+def session() -> "boto3.Session":
     """Create the session for the caller's account, in the deployment's Region.
 
     Raises:
@@ -83,6 +86,8 @@ def session() -> boto3.Session:
             "`make local-up`. For AWS, open another shell, or unset the variables with "
             'eval "$(.venv/bin/sightline env --unset)"'
         )
+    import boto3
+
     return boto3.Session(botocore_session=_core_session(), region_name=region(deployed_settings().region)[0])
 
 
@@ -111,8 +116,10 @@ def explain(error: Exception) -> str:
     return line
 
 
-def _core_session() -> botocore.session.Session:
+def _core_session() -> "botocore.session.Session":
     """Create a botocore session that chooses the profile as the CDK CLI does if both variables are set."""
+    import botocore.session
+
     variables: dict[str, tuple[Any, Any, Any, Callable[[Any], Any] | None]] = {
         "profile": (None, PROFILE_VARIABLES, None, None)
     }

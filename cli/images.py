@@ -1,18 +1,21 @@
 """Images as the List Images Service describes them: reading a record, and printing images."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cli.api_client import Session, call
+from cli.api_client import call
 from cli.output import minute, plural, say, show_entry
 from cli.target import Target
+
+if TYPE_CHECKING:
+    from cli.http_sessions import Session
 
 FACTS = ("image", "status", "size", "uploaded_at", "recognized_at", "source_url", "model", "correlation_id",
          "picture_url")  # fmt: skip
 """The members of a record that are printed as they are, in this order."""
 
 
-def read_image(target: Target, name: str, session: Session | None = None) -> dict[str, Any]:
+def read_image(target: Target, name: str, session: "Session | None" = None) -> dict[str, Any]:
     """Return the record of one image.
 
     Raises:

@@ -73,7 +73,7 @@ app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, pre
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version  # noqa: PLC0415 - only --version needs it
+        from importlib.metadata import version
 
         typer.echo(f"sightline {version('sightline')}")
         raise typer.Exit

@@ -12,8 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import account
@@ -116,6 +114,9 @@ class Target:
         """Create the boto3 client of one of the system's services."""
         if self.aws_url is None:
             return session().client(service)
+        import boto3
+        from botocore.config import Config
+
         return boto3.client(
             service,
             config=Config(proxies={}),  # the endpoint is on loopback
@@ -167,7 +168,7 @@ def _local() -> Target:
 
 def _ended_processes() -> list[str]:
     """Return the names of the embedded cloud's processes that are not alive."""
-    from local.processes import Processes  # noqa: PLC0415 - psutil comes with the embedded cloud
+    from local.processes import Processes
 
     return Processes(LOCAL_FOLDER).ended() if PROCESSES.exists() else ["all processes"]
 

@@ -9,6 +9,9 @@ DEPLOYMENT_TAG = "sightline:deployment"
 DEFAULT_DEPLOYMENT = "default"
 """The tag's value for a deployment without a name. Messages use it too."""
 
+THIRDPARTY = "thirdparty"
+"""The name of the receiver that every deployment has."""
+
 
 def named(deployment: str, name: str) -> str:
     """Return the name of a stack, an API or a service in a deployment."""

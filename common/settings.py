@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from common import deployment_names
+from common.deployment_names import THIRDPARTY
 from common.prices import cost_of
 from common.setting_types import (
     Architecture,
@@ -48,7 +49,6 @@ from common.setting_types import (
 # https://docs.aws.amazon.com/general/latest/gr/rekognition.html
 FAST_REGIONS = frozenset({"us-east-1", "us-west-2", "eu-west-1"})
 
-THIRDPARTY = "thirdparty"
 THIRDPARTY_ENDPOINT = "thirdparty_endpoint"
 """The SSM parameter that holds the third party's address. The operator creates it; no stack creates or changes it."""
 

@@ -1,7 +1,7 @@
 """`sightline cost`: estimates the monthly cost of pictures, and of an idle deployment."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -10,11 +10,11 @@ from cli.checkout import CDK_JSON
 from cli.cost.amounts import AmountError, read_count, read_size
 from cli.cost.bill import GROWING, Line, bill, idle_bill
 from cli.cost.list_prices import FREE_TIER
-from cli.deployed_settings import settings_in_force
 from cli.output import failing_on, out
 from common.prices import REGION
-from common.setting_types import SettingsError
-from common.settings import Settings
+
+if TYPE_CHECKING:
+    from common.settings import Settings
 
 MIN_WITHOUT_DECIMALS = 100
 
@@ -30,12 +30,15 @@ def command(
 
     Prints the cost of pictures and of an idle deployment. The settings are those of this checkout's cdk.json.
     """
+    from cli.deployed_settings import settings_in_force
+    from common.setting_types import SettingsError
+
     with failing_on(AmountError, SettingsError):
         settings = settings_in_force(CDK_JSON, context or [])
         show(read_count(images), read_size(size), settings)
 
 
-def show(images: int, image_bytes: int, settings: Settings) -> None:
+def show(images: int, image_bytes: int, settings: "Settings") -> None:
     """Print the estimate."""
     lines = bill(images, image_bytes, settings)
     total = sum(line.cost for line in lines)
@@ -64,7 +67,7 @@ def _table(lines: Sequence[Line]) -> Table:
     return table
 
 
-def _show_idle(settings: Settings) -> None:
+def _show_idle(settings: "Settings") -> None:
     lines = idle_bill(settings)
     listed, paid = sum(line.cost for line in lines), sum(line.free_tier_cost for line in lines)
     out.print(f"\nIdle, without pictures: ${listed:.2f} a month at list prices, ${paid:.2f} with the free tier")

@@ -3,7 +3,6 @@
 import typer
 from rich.text import Text
 
-from cli.doctor.examination import examine
 from cli.doctor.finding import State
 from cli.options import JsonOption, TargetOption, open_target
 from cli.output import out, plural, say
@@ -14,6 +13,8 @@ MARKS = {State.GOOD: ("✓", "green"), State.PROBLEM: ("✗", "red"), State.UNCH
 
 def command(as_json: JsonOption = False, target: TargetOption = None) -> None:
     """Check the deployment and say how to fix each finding. With findings the exit code is 1."""
+    from cli.doctor.examination import examine
+
     lines = []
     for name, finding in examine(open_target(target, may_be_incomplete=True)):
         lines.append({"check": name, "state": finding.state, "text": finding.text, "fix": finding.fix})

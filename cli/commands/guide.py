@@ -3,7 +3,6 @@
 from cli.options import TargetOption, open_target
 from cli.output import out
 from cli.target import Target, TargetName
-from common.settings import Settings
 
 
 def command(target: TargetOption = None) -> None:
@@ -40,6 +39,8 @@ def _addresses(target: Target) -> dict[str, str]:
 def _cost_and_teardown(target: Target) -> dict[str, str]:
     if target.name is TargetName.LOCAL:
         return {"Cost": "nothing: everything runs on this machine", "Teardown": "make local-down (keeps the state)"}
+    from common.settings import Settings
+
     parameter = Settings(deployment=target.deployment).thirdparty_parameter
     return {
         "Cost": "mostly Rekognition: $1 per 1,000 images; `sightline cost` shows the rest",

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
+from api.runtime.uploads.image_names import MAX_NAME_BYTES
 from cli.functions import Function
 from cli.message_moves import MoveError, give_back, move_back
 from cli.options import TargetOption, open_target
 from cli.output import confirmed, err, failing_on, out, plural, progress_bar, say
 from cli.queues import WorkQueue, consumer, image_of, read_object, work_queues
 from cli.target import Target, TargetName
-from common.runtime.pagination import MAX_KEY_BYTES
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -97,7 +97,7 @@ def _sample(sqs: "SQSClient", queue: WorkQueue) -> "list[MessageTypeDef]":
 
 def describe(body: str) -> str:
     """Return the image that a message is about, else the beginning of the message."""
-    return (image_of(body) or "")[:MAX_KEY_BYTES] or body[:BODY_CHARACTERS]
+    return (image_of(body) or "")[:MAX_NAME_BYTES] or body[:BODY_CHARACTERS]
 
 
 def _reason(target: Target, function: Function | None, message: "MessageTypeDef") -> str:

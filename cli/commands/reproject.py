@@ -19,8 +19,6 @@ from cli.output import confirmed, failing_on, out, progress_bar
 from cli.record_differences import Item, RecordComparison, batches, read_records
 from cli.s3_notifications import CREATED, notification
 from cli.target import MissingOutputError, Target, TargetName
-from recognition.runtime.records.image_records import NEWEST_INDEX
-from recognition.runtime.update_index import REPROJECTION
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -129,6 +127,8 @@ def _differences(target: Target, places: Places) -> Iterator[str]:
 
 
 def _listed(dynamodb: Any, places: Places) -> Iterator[Item]:
+    from recognition.runtime.records.image_records import NEWEST_INDEX
+
     pages = dynamodb.get_paginator("scan").paginate(
         TableName=places.records, IndexName=NEWEST_INDEX, ProjectionExpression="image, image_id"
     )
@@ -154,6 +154,8 @@ def _orphans(dynamodb: Any, places: Places) -> Iterator[Item]:
 
 def _index_message(item: Item) -> str:
     """Return the message that makes `update_index` rebuild an image."""
+    from recognition.runtime.update_index import REPROJECTION
+
     return json.dumps({"schema": REPROJECTION, "image": item["image"]["S"], "image_id": item["image_id"]["S"]})
 
 

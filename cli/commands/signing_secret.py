@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cli.options import TargetOption, open_target
 from cli.output import confirmed, err, failing_on, out
 from cli.target import MissingOutputError, Target
-from common.settings import THIRDPARTY
+from common.deployment_names import THIRDPARTY
 from integration.runtime.webhooks.signatures import PREFIX
 
 SECRET_BYTES = 32

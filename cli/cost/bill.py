@@ -8,6 +8,7 @@ page.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cli.cost.list_prices import (
     ALARM_MONTH,
@@ -33,7 +34,9 @@ from cli.cost.list_prices import (
     XRAY_TRACE,
 )
 from common.prices import cost_of
-from common.settings import Settings
+
+if TYPE_CHECKING:
+    from common.settings import Settings
 
 GB = 1_000_000_000
 HOURS_PER_MONTH = 730  # AWS's own figure
@@ -112,7 +115,7 @@ class Line:
         return self.cost * (1 - free / self.count)
 
 
-def bill(images: int, image_bytes: int, settings: Settings) -> list[Line]:
+def bill(images: int, image_bytes: int, settings: "Settings") -> list[Line]:
     """Return the lines of one month with so many pictures, the idle deployment's included."""
     lines = [*_rekognition(images), *_lambda(images, settings), *_s3(images, image_bytes, settings),
              *_dynamodb(images, settings), *_messages(images, settings), *_other_services(images, settings),
@@ -120,7 +123,7 @@ def bill(images: int, image_bytes: int, settings: Settings) -> list[Line]:
     return sorted(lines, key=lambda line: SERVICES.index(line.service))
 
 
-def idle_bill(settings: Settings) -> list[Line]:
+def idle_bill(settings: "Settings") -> list[Line]:
     """Return the lines of one month without pictures."""
     queues, receivers = _queue_count(settings), len(settings.third_parties)
     polls = queues * POLLERS * HOURS_PER_MONTH * 3600 / POLL_SECONDS
@@ -135,7 +138,7 @@ def idle_bill(settings: Settings) -> list[Line]:
     return [line for line in lines if line.count]
 
 
-def _budget_checks(settings: Settings) -> Iterator[Line]:
+def _budget_checks(settings: "Settings") -> Iterator[Line]:
     """Yield the cost of checking the budget once a minute."""
     checks = HOURS_PER_MONTH * 60
     seconds = checks * BUDGET.billed_ms / 1000 * BUDGET.memory_mb / 1024
@@ -150,12 +153,12 @@ def _budget_checks(settings: Settings) -> Iterator[Line]:
     yield Line("CloudWatch", "budget metrics", metrics, "metrics", metrics * METRIC_MONTH)
 
 
-def _queue_count(settings: Settings) -> int:
+def _queue_count(settings: "Settings") -> int:
     """Count the queues: uploads, thumbnails, index, manifests, their lines, one per receiver, and e-mails."""
     return 5 + len(settings.third_parties) + bool(settings.notify_email)
 
 
-def _alarm_count(settings: Settings) -> int:
+def _alarm_count(settings: "Settings") -> int:
     """Count the alarms that common/infrastructure/monitoring.py and the stacks create."""
     if settings.monitoring == "none":
         return 0
@@ -169,7 +172,7 @@ def _rekognition(images: int) -> Iterator[Line]:
     yield Line("Rekognition", "DetectLabels, new contents", images, "calls", float(cost_of(images)))
 
 
-def _functions(settings: Settings) -> dict[str, tuple[Function, int]]:
+def _functions(settings: "Settings") -> dict[str, tuple[Function, int]]:
     """Return each function's work for a picture, and the number of such functions."""
     found = {
         "fetch and store": (UPLOAD, 1),
@@ -181,7 +184,7 @@ def _functions(settings: Settings) -> dict[str, tuple[Function, int]]:
     return found | ({"send e-mails": (MAIL, 1)} if settings.notify_email else {})
 
 
-def _lambda(images: int, settings: Settings) -> Iterator[Line]:
+def _lambda(images: int, settings: "Settings") -> Iterator[Line]:
     invocations = 0.0
     price = LAMBDA_GB_SECOND[settings.architecture]
     for item, (function, number) in _functions(settings).items():
@@ -195,12 +198,12 @@ def _write_units(size_bytes: float) -> int:
     return math.ceil(size_bytes / 1024)
 
 
-def _label_bytes(settings: Settings) -> int:
+def _label_bytes(settings: "Settings") -> int:
     """Return the size of a picture's labels, in its record or its result document."""
     return LABEL_BYTES * settings.max_labels
 
 
-def _s3(images: int, image_bytes: int, settings: Settings) -> Iterator[Line]:
+def _s3(images: int, image_bytes: int, settings: "Settings") -> Iterator[Line]:
     # The picture, its thumbnail and its result document.
     yield Line("S3", "PUT, 3 objects a picture", 3 * images, "requests", 3 * images * S3_PUT)
     # Recognition, Rekognition and thumbnails GET the picture. Recognition HEADs it after its record is stored.
@@ -210,7 +213,7 @@ def _s3(images: int, image_bytes: int, settings: Settings) -> Iterator[Line]:
     yield Line("S3", STORAGE, stored, "GB months", stored * S3_GB_MONTH)
 
 
-def _dynamodb(images: int, settings: Settings) -> Iterator[Line]:
+def _dynamodb(images: int, settings: "Settings") -> Iterator[Line]:
     labels = _label_bytes(settings)
     record = 700 + labels
     names = round(NAMES_PER_LABEL * settings.max_labels)
@@ -235,7 +238,7 @@ def _dynamodb(images: int, settings: Settings) -> Iterator[Line]:
     yield Line("DynamoDB", f"deliveries, for {DAYS_PER_MONTH} days", logged, "GB months", logged * price)
 
 
-def _messages(images: int, settings: Settings) -> Iterator[Line]:
+def _messages(images: int, settings: "Settings") -> Iterator[Line]:
     yield Line("SNS", "uploads and results", 2 * images, "messages", 2 * images * SNS_PUBLISH)
     if settings.notify_email:
         sent = images / IMAGES_PER_MAIL
@@ -245,7 +248,7 @@ def _messages(images: int, settings: Settings) -> Iterator[Line]:
     yield Line("SQS", f"messages in {queues} queues", requests, "requests", requests * SQS_REQUEST)
 
 
-def _other_services(images: int, settings: Settings) -> Iterator[Line]:
+def _other_services(images: int, settings: "Settings") -> Iterator[Line]:
     yield Line("API Gateway", "uploads", images, "requests", images * API_REQUEST)
     logged = images * sum(function.log_bytes * number for function, number in _functions(settings).values()) / GB
     yield Line("CloudWatch", "logs, ingested", logged, "GB", logged * LOG_GB_INGESTED)

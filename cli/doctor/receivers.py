@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from cli.api_client import Session
 from cli.doctor.deployment import Deployment
 from cli.doctor.finding import Finding, good, problem
+from cli.http_sessions import Session
 from integration.runtime.webhooks.breaker_table import BreakerTable
 
 TIMEOUT_SECONDS = 10

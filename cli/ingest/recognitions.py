@@ -5,7 +5,7 @@ from dataclasses import replace
 from http import HTTPStatus
 
 from cli import images
-from cli.api_client import CallError, retrying_session
+from cli.api_client import CallError
 from cli.ingest.sources import Outcome, Result
 from cli.target import Target
 
@@ -25,6 +25,8 @@ class Recognitions:
     """Waits for stored pictures. Threads may share it."""
 
     def __init__(self, target: Target, workers: int) -> None:
+        from cli.http_sessions import retrying_session
+
         self._target = target
         self._session = retrying_session(workers)
         self._ends_at = time.monotonic() + PATIENCE_SECONDS

@@ -7,8 +7,6 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from requests.utils import requote_uri
-
 from cli.ingest.picture_names import metadata_owner
 
 HTTP_SCHEMES = ("http://", "https://")
@@ -87,6 +85,8 @@ def find_sources(arguments: Iterable[str], prefix: str) -> Iterator[Source | Res
     """
     for argument in arguments:
         if argument.startswith(HTTP_SCHEMES):
+            from requests.utils import requote_uri
+
             url = requote_uri(argument)
             yield Address(url, prefix + unquote(urlsplit(url).path.rpartition("/")[2]))
             continue

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from cli.api_client import TIMEOUT_SECONDS, CallError, call, retrying_session
+from cli.api_client import TIMEOUT_SECONDS, CallError, call
 from cli.ingest.picture_names import Kind, content_type, kind_by_name, metadata_owner
 from cli.ingest.sources import Address, File, Outcome, Result, Source, reason_of
 from cli.target import Target
@@ -25,6 +25,8 @@ class Uploads:
     """Sends files and URLs. Threads may share it."""
 
     def __init__(self, target: Target, workers: int, *, overwrite: bool) -> None:
+        from cli.http_sessions import retrying_session
+
         self._target = target
         self._overwrite = overwrite
         self._session = retrying_session(workers)

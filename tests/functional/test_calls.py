@@ -13,7 +13,7 @@ import requests
 import trustme
 from typer.testing import CliRunner
 
-from cli import api_client
+from cli import api_client, http_sessions
 from cli.api_client import CallError, call
 from cli.commands import rotate_key
 from cli.doctor import apis
@@ -196,7 +196,7 @@ def test_the_embedded_clouds_services_are_asked_without_a_proxy(monkeypatch: pyt
 def test_a_list_is_followed_until_there_are_enough_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def answer(session: api_client.Session, method: str, address: str, **_: Any) -> requests.Response:
+    def answer(session: http_sessions.Session, method: str, address: str, **_: Any) -> requests.Response:
         asked.append(address)
         page = requests.Response()
         page.status_code = 200
@@ -204,7 +204,7 @@ def test_a_list_is_followed_until_there_are_enough_entries(monkeypatch: pytest.M
         page.headers["Link"] = '<?label=red+rose&label=b&limit=2&cursor=x%2Fy>; rel="next"'
         return page
 
-    monkeypatch.setattr(api_client.Session, "request", answer)
+    monkeypatch.setattr(http_sessions.Session, "request", answer)
     found = api_client.entries(target(TargetName.AWS, "k"), "https://api/search", {"label": ["red rose", "b"]}, 2)
     assert found == [{"n": 1}] * 2
     assert asked == [

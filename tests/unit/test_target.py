@@ -4,7 +4,7 @@ import pytest
 import requests
 
 from cli import account
-from cli.api_client import _Admission
+from cli.http_sessions import Admission
 from cli.target import Target, TargetName
 
 TARGET = Target(TargetName.AWS, upload_url="u", labels_url="l", deliveries_url="d", api_key=None)
@@ -24,5 +24,5 @@ def test_calls_go_to_the_region_of_cdk_json_else_to_that_of_the_credentials(
 ) -> None:
     settings.write_text(f'{{"context": {context}}}')
     assert TARGET.client("sqs").meta.region_name == region
-    request = requests.Request("GET", "https://host/", auth=_Admission(TARGET)).prepare()
+    request = requests.Request("GET", "https://host/", auth=Admission(TARGET)).prepare()
     assert f"/{region}/execute-api/aws4_request" in str(request.headers["Authorization"])
