@@ -1,6 +1,3 @@
-import json
-import os
-import subprocess
 import sys
 import unicodedata
 
@@ -9,9 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.runtime.visible_text import visible
-from tests.conftest import ROOT
-
-RULE = ROOT / "recognition/gallery/src/shared/hidden_characters.ts"
+from tests.gallery_modules import evaluate
 
 
 @pytest.mark.parametrize(
@@ -40,16 +35,5 @@ def test_no_shown_text_can_move_the_cursor_or_turn_the_writing_direction(text: s
 def test_the_gallery_shows_the_same_characters_by_their_code_points() -> None:
     """The gallery has the rule in TypeScript. Its Unicode may be newer: the test leaves out unassigned characters."""
     characters = [chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) != "Cn"]
-    script = (
-        f"import {{ visible }} from '{RULE.as_uri()}';"
-        "import { readFileSync } from 'node:fs';"
-        "process.stdout.write(JSON.stringify(JSON.parse(readFileSync(0, 'utf8')).map(visible)));"
-    )
-    shown = subprocess.run(
-        [os.environ["JSII_NODE"], "--input-type=module", "--disable-warning=ExperimentalWarning", "--eval", script],
-        input=json.dumps(characters),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert [c for c, text in zip(characters, json.loads(shown.stdout), strict=True) if text != visible(c)] == []
+    shown = evaluate("shared/hidden_characters.ts", "value.map(module.visible)", characters)
+    assert [c for c, text in zip(characters, shown, strict=True) if text != visible(c)] == []

@@ -172,6 +172,8 @@ export const strings = {
   skipped: "Skipped: another picture has this name.",
   openPicture: (title: string) => `Open ${quoted(title)}`,
   unsupported: `Not added: the file is not a picture of the formats ${FORMATS}.`,
+  video: "Not added: the file is a video.",
+  metadata: "Not added: macOS wrote this file, which describes another one.",
   tooLarge: (bytes: number, limit: number) => `Not added: the file has ${size(bytes)}. The limit is ${size(limit)}.`,
   refusedByBucket: (reason: string) => `The bucket refused the file: ${reason}`,
 

@@ -42,10 +42,10 @@ def test_dropped_and_fetched_pictures_show_their_labels(
     visit: Visit, system: System, source: Source, added: list[str]
 ) -> None:
     source.files["photo"] = photo_with_white_corner(system)
-    labels = {f"gallery-drop/{colour}.jpg": colour.title() for colour in ("blue", "red", "green")}
+    labels = {"gallery-drop/blue.jpg": "Blue", "gallery-drop/red.JPE": "Red", "gallery-drop/green": "Green"}
     added += [*labels, "a face.jpg"]
     page = visit.open()
-    drop(page, [(name, JPEG, with_dog(colour.lower())) for name, colour in labels.items()])
+    drop(page, [(name, "", with_dog(colour.lower())) for name, colour in labels.items()])
     add_url(page, f"{source.address}/file/a%20face.jpg?photo")
     for name, label in (labels | {"a face.jpg": "Face"}).items():
         expect(state(page, name)).to_contain_text(label)
@@ -241,12 +241,16 @@ def test_a_failed_upload_says_why_and_can_be_repeated(visit: Visit, system: Syst
         page,
         [
             ("notes.txt", "text/plain", b"no picture"),
+            ("IMG_0001.MOV", "video/quicktime", b"\0\0\0\x18ftypqt  "),
+            ("._cat.jpg", JPEG, b"\0\5\x16\7"),
             ("gallery-large.jpg", JPEG, 15 * 1024 * 1024 + 1),
             ("gallery-broken.jpg", JPEG, b"\xff\xd8\xff and no more"),
             (name, JPEG, plain("blue")),
         ],
     )
     expect(upload(page, "notes.txt")).to_contain_text("the file is not a picture of the formats JPEG")
+    expect(upload(page, "IMG_0001.MOV")).to_contain_text("the file is a video")
+    expect(upload(page, "._cat.jpg")).to_contain_text("macOS wrote this file")
     expect(upload(page, "gallery-large.jpg")).to_contain_text("The limit is 15.7 MB")
     expect(upload(page, "gallery-broken.jpg")).to_contain_text("Failed: ")
     assert "gallery-large.jpg" not in system.stored()

@@ -5,7 +5,7 @@ import { ApiError, errorMessage } from "../api/http";
 import { pause } from "../shared/pause";
 import { strings } from "../strings";
 import { nameFromUrl, numberedName } from "./file_names";
-import { mediaType } from "./file_types";
+import { isMetadata, isVideo, mediaType } from "./file_types";
 import { md5Of } from "./md5";
 import { FinalError, postForm } from "./post_form";
 import { type NameChoice, Upload } from "./upload";
@@ -40,8 +40,7 @@ export class Uploads {
 
   addFiles(files: Iterable<File>) {
     const batch = { choice: null };
-    const preview = (file: File) => mediaType(file) && URL.createObjectURL(file);
-    this.add([...files].map((file) => new Upload(++this.count, file, batch, file.name, preview(file))));
+    this.add([...files].map((file) => new Upload(++this.count, file, batch, file.name, URL.createObjectURL(file))));
   }
 
   addUrls(urls: string[]) {
@@ -153,8 +152,8 @@ export class Uploads {
   }
 
   private async sendFile(upload: Upload, file: File, signal: AbortSignal): Promise<string | null> {
-    const type = mediaType(file);
-    if (!type) throw new FinalError(strings.unsupported);
+    const type = await mediaType(file);
+    if (!type) throw new FinalError(refusal(file.name));
     const hash = file.size <= MAX_HASHED_BYTES ? { md5: await md5Of(file, signal) } : {};
     const description = { name: upload.title, content_type: type, ...hash };
     const form = await this.api.uploadForm(description, upload.overwrite, signal);
@@ -187,4 +186,10 @@ export class Uploads {
     this.lastCheck = turn.then(() => pause(CHECK_SPACING_MS));
     return turn;
   }
+}
+
+/** Return the reason why a file is not added. */
+function refusal(name: string): string {
+  if (isMetadata(name)) return strings.metadata;
+  return isVideo(name) ? strings.video : strings.unsupported;
 }
