@@ -1,10 +1,12 @@
 """Builds S3 event notifications, for objects that the system should look at again."""
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote_plus
 from uuid import uuid4
+
+from common.runtime.timestamps import timestamp
 
 CREATED = "ObjectCreated:Put"
 DELETED = "ObjectRemoved:DeleteMarkerCreated"
@@ -19,7 +21,7 @@ def notification(bucket: str, key: str, event: str, time: datetime, **known: Any
         "eventSource": "aws:s3",
         "eventName": event,
         "responseElements": {"x-amz-request-id": f"reproject:{uuid4()}"},
-        "eventTime": time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "eventTime": timestamp(time),
         "s3": {
             "bucket": {"name": bucket},
             "object": {"key": quote_plus(key, safe="/"), "sequencer": EARLIEST_SEQUENCER, **known},

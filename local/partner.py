@@ -12,7 +12,6 @@ import os
 import sys
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from common.runtime.timestamps import now
 from local.receiver import verify
 
 KEPT = 10_000
@@ -76,7 +76,7 @@ class Partner:
         self.calls[status] += 1
         self.deliveries.append(
             {
-                "received_at": _now(),
+                "received_at": now(),
                 "answered": status,
                 "signature": self._checked(request, body),
                 "headers": {n: v for n, v in request.headers.items() if n.startswith(SHOWN_HEADERS)},
@@ -101,7 +101,7 @@ class Partner:
             await asyncio.to_thread(requests.get, f"{self.emulator}/?{query}", timeout=CONFIRM_SECONDS)
         else:
             mail = {"subject": message.get("Subject"), "text": message["Message"]}
-            self.mails.append({"received_at": _now(), **mail})
+            self.mails.append({"received_at": now(), **mail})
         return Response(status_code=204)
 
     async def behave(self, request: Request) -> Response:
@@ -133,10 +133,6 @@ def create(secrets: Path, emulator: str) -> Starlette:
             Route("/behaviour", partner.behave, methods=["POST"]),
         ]
     )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from common.runtime.safe_fetch import SourceRules
+from common.runtime.safe_fetch.rules import SourceRules
 from common.settings import Settings
 
 Endpoint = tuple[str, int]

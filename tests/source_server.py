@@ -255,6 +255,12 @@ class Handler(BaseHTTPRequestHandler):
         self._head(200, {"Content-Encoding": encoding, "Content-Length": str(len(body))})
         self.wfile.write(body)
 
+    def scrambled(self, encoding: str) -> None:
+        """Bytes in a Content-Encoding that nobody here can undo."""
+        body = bytes(byte ^ 0x55 for byte in picture())
+        self._head(200, {"Content-Encoding": encoding, "Content-Length": str(len(body))})
+        self.wfile.write(body)
+
     def packed_twice(self, _: str) -> None:
         """In two headers."""
         self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Encoding: gzip\r\n\r\n")

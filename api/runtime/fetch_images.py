@@ -22,7 +22,8 @@ from common.runtime.json_documents import read_object, text_of
 from common.runtime.message_batch import LAST_RETRY_SECONDS, RetryLaterError, backoff
 from common.runtime.metrics import count
 from common.runtime.queue_consumer import Message, queue_consumer
-from common.runtime.safe_fetch import SourceFailedError, SourceRules, SourceTimeoutError
+from common.runtime.safe_fetch.errors import SourceFailedError, SourceTimeoutError
+from common.runtime.safe_fetch.rules import SourceRules
 
 logger = Logger()
 

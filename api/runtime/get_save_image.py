@@ -28,7 +28,7 @@ from common.runtime.http_api import (
     logger,
     takes,
 )
-from common.runtime.safe_fetch import SourceRules
+from common.runtime.safe_fetch.rules import SourceRules
 
 app = json_resolver()
 

@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from aws_lambda_powertools import Logger
@@ -21,13 +20,14 @@ from api.runtime.manifests.manifest_layout import ENDINGS, HEAD_BYTES, format_of
 from api.runtime.manifests.manifest_lines import Entry, Rejection, entries
 from api.runtime.manifests.manifest_pieces import Position
 from api.runtime.manifests.manifest_reports import FOLDER, Reports
-from api.runtime.manifests.manifest_table import Manifest, Manifests, now
+from api.runtime.manifests.manifest_table import Manifest, Manifests
 from common.runtime.aws_clients import client
 from common.runtime.caches import cached
 from common.runtime.environment import from_environment
 from common.runtime.json_documents import read_object
 from common.runtime.queue_consumer import Message, queue_consumer
 from common.runtime.s3_events import changes
+from common.runtime.timestamps import moment, now
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -115,7 +115,7 @@ class Reader:
         progress = self.manifests.progress(manifest)
         if progress.finished_at:
             return
-        seconds = time.time() - datetime.fromisoformat(progress.started_at).timestamp()
+        seconds = time.time() - moment(progress.started_at).timestamp()
         unfinished = progress.accepted + progress.rejected - self.manifests.count(manifest)
         if unfinished and seconds < LAST_LOOK_SECONDS:
             delay = max(FIRST_LOOK_SECONDS, seconds / 10)

@@ -10,7 +10,7 @@ from cli.api_client import TIMEOUT_SECONDS, CallError, call
 from cli.ingest.picture_names import Kind, content_type, kind_by_name, metadata_owner
 from cli.ingest.sources import Address, File, Outcome, Result, Source, reason_of
 from cli.target import Target
-from common.runtime.safe_fetch import MAX_BYTES
+from common.runtime.safe_fetch.transport import MAX_BYTES
 
 TO_THE_BUCKET = 'put larger ones into the bucket with aws s3 cp … "s3://$IMAGE_BUCKET/"'
 

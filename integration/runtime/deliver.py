@@ -22,7 +22,7 @@ from integration.runtime.webhooks.circuit_breaker import Breaker, PausedError
 from integration.runtime.webhooks.delivery_log import Deliveries
 from integration.runtime.webhooks.receiver_answers import Answer
 from integration.runtime.webhooks.recognition_xml import to_xml
-from integration.runtime.webhooks.webhook_client import DEADLINE_SECONDS, Poster
+from integration.runtime.webhooks.webhook_client import DEADLINE_SECONDS, WebhookClient
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -76,7 +76,7 @@ class Sender:
     sqs: "SQSClient"
     deliveries: Deliveries
     breaker: Breaker
-    poster: Poster
+    client: WebhookClient
 
     def address(self) -> str | None:
         """The receiver's address; None where nobody has set one.
@@ -114,7 +114,7 @@ class Sender:
             media, body = "application/json", event.to_json().encode()
         else:
             media, body = "application/xml; charset=utf-8", to_xml(event)
-        return self.poster.post(
+        return self.client.post(
             address,
             body,
             {
@@ -147,7 +147,7 @@ def _sender() -> Sender:
         breaker=Breaker(
             BreakerTable(dynamodb, environment.breakers_table, environment.receiver), changed=_breaker_changed
         ),
-        poster=Poster(),
+        client=WebhookClient(),
     )
 
 

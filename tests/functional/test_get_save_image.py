@@ -7,7 +7,8 @@ import pytest
 
 from api.runtime import get_save_image
 from common.imaging.pictures import CONTENT_TYPES
-from common.runtime import caches, safe_fetch
+from common.runtime import caches
+from common.runtime.safe_fetch import transport
 from common.settings import Settings
 from tests.counted import COUNTED
 from tests.functional.conftest import REQUEST_ID, Answer, emitted, kinds
@@ -159,8 +160,8 @@ def test_a_bad_source_gets_the_fitting_status_and_nothing_is_stored(
     status: int,
     code: str,
 ) -> None:
-    monkeypatch.setattr(safe_fetch, "READ_SECONDS", 0.3)
-    monkeypatch.setattr(safe_fetch, "DEADLINE_SECONDS", 1.0)
+    monkeypatch.setattr(transport, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(transport, "DEADLINE_SECONDS", 1.0)
     answer = upload(url=f"{source.address}/{path}", name="a.jpg")
     assert (answer.status, answer.document["error"]["code"]) == (status, code)
     assert answer.document["error"]["message"]

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import pytest
 
 from api.runtime import get_save_image
-from common.runtime import safe_fetch
+from common.runtime.safe_fetch import transport
 from tests.functional.conftest import Answer
 from tests.internet import Internet
 from tests.source_server import Source, serve
@@ -68,7 +68,7 @@ def ask(
     start: Source, canary: Source, internet: Internet, call: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], Answer]:
     """The curl line with this URL, where `{start}` and `{port}` stand for the source and the canary's port."""
-    monkeypatch.setattr(safe_fetch, "MAX_BYTES", 1024 * 1024)
+    monkeypatch.setattr(transport, "MAX_BYTES", 1024 * 1024)
     monkeypatch.setenv("IMAGE_BUCKET", "nothing-is-stored")
     monkeypatch.setenv("MAX_IMAGE_PIXELS", "1000000")
     rules = {
@@ -345,7 +345,7 @@ def test_a_name_that_is_not_known_is_a_failure_of_the_source(ask: Callable[[str]
 def test_a_resolver_that_hangs_meets_the_deadline(
     ask: Callable[[str], Answer], internet: Internet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(safe_fetch, "DEADLINE_SECONDS", 0.2)
+    monkeypatch.setattr(transport, "DEADLINE_SECONDS", 0.2)
     released, look_up = threading.Event(), socket.getaddrinfo
 
     def hang(*arguments: Any, **options: Any) -> Any:
@@ -378,10 +378,10 @@ def test_a_slow_source_is_given_up(
     ask: Callable[[str], Answer], monkeypatch: pytest.MonkeyPatch, path: str, limit: str
 ) -> None:
     """By the one limit alone; the other one is as in earnest."""
-    monkeypatch.setattr(safe_fetch, limit, 0.3)
+    monkeypatch.setattr(transport, limit, 0.3)
     began = time.monotonic()
     assert_refused(ask(f"{{start}}/{path}"), 504, "SourceTimeout", "too slow")
-    assert time.monotonic() - began < safe_fetch.CONNECT_SECONDS
+    assert time.monotonic() - began < transport.CONNECT_SECONDS
     assert_no_fetch_is_left()
 
 
@@ -393,11 +393,11 @@ def test_a_slow_source_is_given_up(
         ("endless_chunks", 413, "ImageTooLarge", "more than 1 MB"),
         ("bomb", 413, "ImageTooLarge", "more than 1 MB"),
         ("packed_nothing", 413, "ImageTooLarge", "more than 1 MB"),
-        ("packed_twice", 502, "SourceFailed", "not in gzip"),
-        ("packed?br", 502, "SourceFailed", "not in gzip"),
-        ("packed?zstd", 502, "SourceFailed", "not in gzip"),
+        ("packed_twice", 502, "SourceFailed", "twice"),
+        ("scrambled?br", 502, "SourceFailed", "Content-Encoding: br"),
+        ("scrambled?zstd", 502, "SourceFailed", "Content-Encoding: zstd"),
         ("packed?x-gzip", 502, "SourceFailed", "something else"),
-        ("packed_cut", 502, "SourceFailed", "one stream"),
+        ("packed_cut", 502, "SourceFailed", "early"),
         ("cut", 502, "SourceFailed", "early"),
         ("chunk?2000", 502, "SourceFailed", "IncompleteRead"),
         ("chunk?fffffffffffffffff", 502, "SourceFailed", "IncompleteRead"),
@@ -406,7 +406,7 @@ def test_a_slow_source_is_given_up(
         ("short?100", 422, "UnusablePicture", "truncated"),
         ("endless_headers", 502, "SourceFailed", "broken"),
         ("endless_header", 502, "SourceFailed", "broken"),
-        ("early", 502, "SourceFailed", "answered 103"),
+        ("early", 502, "SourceFailed", "broken"),
         ("no_http", 502, "SourceFailed", "broken"),
         ("nothing", 502, "SourceFailed", "broken"),
         ("missing", 502, "SourceFailed", "answered 404"),

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from api.runtime import fetch_images
 from api.runtime.sources.source_urls import S3Object
 from api.runtime.uploads.image_store import NameTakenError
-from common.runtime.safe_fetch import SourceFailedError, SourceForbiddenError, SourceTimeoutError
+from common.runtime.safe_fetch.errors import SourceFailedError, SourceForbiddenError, SourceTimeoutError
 from tests.functional.test_get_save_image import stored
 from tests.functional.test_manifests import Intake, intake_fixture, source_fixture  # noqa: F401 - fixtures
 from tests.source_server import Source, picture

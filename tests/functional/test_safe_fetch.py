@@ -15,8 +15,8 @@ import certifi
 import pytest
 import trustme
 
-from common.runtime import safe_fetch
-from common.runtime.safe_fetch import fetch
+from common.runtime.safe_fetch import errors, transport
+from common.runtime.safe_fetch.transport import fetch
 from tests.internet import Internet, rules
 from tests.source_server import Source, picture, serve
 
@@ -57,7 +57,7 @@ def test_a_picture_is_fetched_byte_for_byte_with_an_honest_user_agent(source: So
     fetched = fetch("http://pictures.example/photo.jpg?red", rules())
     assert fetched.body == picture(color="red")
     assert source.requests == ["/photo.jpg?red"]
-    assert source.user_agents == [safe_fetch.USER_AGENT]
+    assert source.user_agents == [transport.USER_AGENT]
     assert source.hosts == ["pictures.example"]
     assert internet.connected == [(PUBLIC, 80)]
 
@@ -70,7 +70,7 @@ def test_other_spellings_of_a_url_are_understood(source: Source, internet: Inter
 
 
 def test_without_a_path_the_root_is_asked_for(source: Source, internet: Internet) -> None:
-    with pytest.raises(safe_fetch.FetchError):
+    with pytest.raises(errors.FetchError):
         fetch("http://pictures.example?photo", rules())
     assert source.requests == ["/?photo"]
 
@@ -99,7 +99,7 @@ def test_redirects_are_followed(internet: Internet, target: str) -> None:
 
 def test_five_redirects_are_followed_and_not_six(source: Source, internet: Internet) -> None:
     assert fetch("http://pictures.example/hops?4", rules()).body == picture()
-    with pytest.raises(safe_fetch.SourceFailedError, match="more than 5 times"):
+    with pytest.raises(errors.SourceFailedError, match="more than 5 times"):
         fetch("http://pictures.example/hops?5", rules())
     assert source.requests.count("/photo.jpg") == 1
 
@@ -114,7 +114,7 @@ def test_five_redirects_are_followed_and_not_six(source: Source, internet: Inter
     ],
 )
 def test_a_redirect_may_be_written_carelessly(source: Source, internet: Internet, target: str, asked: str) -> None:
-    with suppress(safe_fetch.FetchError):
+    with suppress(errors.FetchError):
         fetch(f"http://pictures.example/redirect?{quote(target)}", rules())
     assert source.requests[1:] == [asked]
 
@@ -139,14 +139,14 @@ def test_a_source_may_send_in_its_own_way(internet: Internet, path: str) -> None
 
 @pytest.mark.parametrize(("path", "status"), [("missing", 404), ("broken", 500)])
 def test_the_sources_refusal_is_reported_with_its_status(internet: Internet, path: str, status: int) -> None:
-    with pytest.raises(safe_fetch.SourceFailedError, match=str(status)) as failure:
+    with pytest.raises(errors.SourceFailedError, match=str(status)) as failure:
         fetch(f"http://pictures.example/{path}", rules())
     assert failure.value.status == status
 
 
 @pytest.mark.parametrize("path", ["large", "announced", "bomb"])
 def test_15_megabytes_are_the_most(internet: Internet, path: str) -> None:
-    with pytest.raises(safe_fetch.TooLargeError, match="15 MB"):
+    with pytest.raises(errors.TooLargeError, match="15 MB"):
         fetch(f"http://pictures.example/{path}", rules())
 
 
@@ -154,30 +154,30 @@ def test_what_is_packed_is_not_unpacked_beyond_the_limit(internet: Internet) -> 
     """200 MB of zeros; the first time the source itself makes them."""
     for _ in range(2):
         tracemalloc.start()
-        with pytest.raises(safe_fetch.TooLargeError):
+        with pytest.raises(errors.TooLargeError):
             fetch("http://pictures.example/bomb", rules())
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-    assert peak < 3 * safe_fetch.MAX_BYTES
+    assert peak < 3 * transport.MAX_BYTES
 
 
 def test_a_source_that_nobody_listens_at_is_a_failure() -> None:
     with serve() as gone:
         pass
-    with pytest.raises(safe_fetch.SourceFailedError) as failure:
+    with pytest.raises(errors.SourceFailedError) as failure:
         fetch(f"{gone.address}/photo.jpg", rules(private_sources=(gone.host_and_port,)))
     assert "127.0.0.1" not in str(failure.value)
 
 
 def test_a_source_that_takes_no_connection_is_given_up(internet: Internet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(safe_fetch, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(transport, "CONNECT_SECONDS", 0.2)
     began = time.monotonic()
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as waiting:
         waiting.connect(full.getsockname())  # the only one that may wait
         internet.routes[PUBLIC, 80] = full.getsockname()
-        with pytest.raises(safe_fetch.SourceTimeoutError):
+        with pytest.raises(errors.SourceTimeoutError):
             fetch("http://pictures.example/photo.jpg", rules())
-    assert time.monotonic() - began < safe_fetch.READ_SECONDS
+    assert time.monotonic() - began < transport.READ_SECONDS
 
 
 @pytest.mark.parametrize("host", ["pictures.example", "pictures.example.", "Pictures.Example"])
@@ -198,7 +198,7 @@ def test_over_tls_an_address_is_proved_as_well(authority: trustme.CA, internet: 
     with serve(tls(authority.issue_cert(PUBLIC))) as source:
         internet.routes |= {(PUBLIC, 443): ("127.0.0.1", source.port), (ANOTHER, 443): ("127.0.0.1", source.port)}
         assert fetch(f"https://{PUBLIC}/photo.jpg", rules()).body == picture()
-        with pytest.raises(safe_fetch.SourceFailedError, match="certificate is not valid"):
+        with pytest.raises(errors.SourceFailedError, match="certificate is not valid"):
             fetch(f"https://{ANOTHER}/photo.jpg", rules())
         assert len(source.requests) == 1
 
@@ -212,14 +212,14 @@ def test_a_wrong_certificate_is_a_failure_of_the_source(authority: trustme.CA, i
     for reason, certificate in wrong.items():
         with serve(tls(certificate)) as source:
             internet.routes[PUBLIC, 443] = ("127.0.0.1", source.port)
-            with pytest.raises(safe_fetch.SourceFailedError, match=f"certificate is not valid: .*({reason})"):
+            with pytest.raises(errors.SourceFailedError, match=f"certificate is not valid: .*({reason})"):
                 fetch("https://pictures.example/photo.jpg", rules())
             assert source.requests == []
 
 
 def test_a_source_on_443_without_tls_is_a_failure(source: Source, internet: Internet) -> None:
     internet.routes[PUBLIC, 443] = ("127.0.0.1", source.port)
-    with pytest.raises(safe_fetch.SourceFailedError, match="could not be reached"):
+    with pytest.raises(errors.SourceFailedError, match="could not be reached"):
         fetch("https://pictures.example/photo.jpg", rules())
 
 
@@ -231,14 +231,14 @@ def test_a_redirect_may_lead_from_http_to_https_and_not_back(
         assert fetch("http://pictures.example/redirect?https://pictures.example/photo.jpg", rules()).body == picture()
         before = list(source.requests)
         for target in ("http://pictures.example/photo.jpg", "HTTP://pictures.example/photo.jpg"):
-            with pytest.raises(safe_fetch.SourceForbiddenError, match="from https to http"):
+            with pytest.raises(errors.SourceForbiddenError, match="from https to http"):
                 fetch(f"https://pictures.example/redirect?{target}", rules())
         assert source.requests == before
 
 
 @pytest.mark.parametrize("limit", ["READ_SECONDS", "DEADLINE_SECONDS"])
 def test_a_handshake_that_drips_is_given_up(internet: Internet, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
-    monkeypatch.setattr(safe_fetch, limit, 0.2)
+    monkeypatch.setattr(transport, limit, 0.2)
     released = threading.Event()
 
     def drip(listener: socket.socket) -> None:
@@ -253,7 +253,7 @@ def test_a_handshake_that_drips_is_given_up(internet: Internet, monkeypatch: pyt
         server = threading.Thread(target=drip, args=[listener])
         server.start()
         try:
-            with pytest.raises(safe_fetch.SourceTimeoutError):
+            with pytest.raises(errors.SourceTimeoutError):
                 fetch("https://pictures.example/photo.jpg", rules())
             server.join(2)  # it was hung up on
             assert not server.is_alive()
@@ -266,13 +266,13 @@ def test_only_allowed_hosts_are_fetched_from_if_there_are_any(source: Source, in
     only = rules(allowed_sources=("*.example",))
     assert fetch("http://pictures.example/photo.jpg", only).body == picture()
     for host in ("pictures.example.org", "example", PUBLIC):
-        with pytest.raises(safe_fetch.SourceForbiddenError, match="allowed_sources"):
+        with pytest.raises(errors.SourceForbiddenError, match="allowed_sources"):
             fetch(f"http://{host}/photo.jpg", only)
     assert internet.looked_up == ["pictures.example"]
 
 
 def test_an_allowed_host_may_not_redirect_to_another(source: Source, internet: Internet) -> None:
-    with pytest.raises(safe_fetch.SourceForbiddenError, match="allowed_sources"):
+    with pytest.raises(errors.SourceForbiddenError, match="allowed_sources"):
         fetch("http://pictures.example/redirect?http://other.example/", rules(allowed_sources=("pictures.example",)))
     assert internet.looked_up == ["pictures.example"]
 
@@ -280,10 +280,10 @@ def test_an_allowed_host_may_not_redirect_to_another(source: Source, internet: I
 def test_a_denial_goes_before_everything(source: Source, internet: Internet) -> None:
     for denied in ("127.0.0.1", "127.0.0.0/8"):
         trusting = rules(private_sources=(source.host_and_port,), denied_sources=(denied,))
-        with pytest.raises(safe_fetch.SourceForbiddenError, match="denied_sources"):
+        with pytest.raises(errors.SourceForbiddenError, match="denied_sources"):
             fetch(f"{source.address}/photo.jpg", trusting)
     both = rules(allowed_sources=("*.example",), denied_sources=("Pictures.Example.",))
-    with pytest.raises(safe_fetch.SourceForbiddenError, match="denied_sources"):
+    with pytest.raises(errors.SourceForbiddenError, match="denied_sources"):
         fetch("http://pictures.example/photo.jpg", both)
     assert source.requests == []
 
@@ -292,27 +292,11 @@ def test_a_port_is_fetched_from_once_it_is_among_the_settings(source: Source, in
     internet.routes[PUBLIC, 8080] = ("127.0.0.1", source.port)
     assert fetch("http://pictures.example:8080/photo.jpg", rules(source_ports=(8080,))).body == picture()
     assert source.hosts == ["pictures.example:8080"]
-    with pytest.raises(safe_fetch.SourceForbiddenError, match="port is 80; it takes one of 8080"):
+    with pytest.raises(errors.SourceForbiddenError, match="port is 80; it takes one of 8080"):
         fetch("http://pictures.example/photo.jpg", rules(source_ports=(8080,)))
 
 
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        ("7", 7),
-        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
-        ("soon", None),
-        ("-1", None),
-        ("", None),
-        ("9" * 5000, 999_999_999),
-        ("Wed, 99 Foo 99999 99:99:99 GMT", None),
-    ],
-)
-def test_how_long_a_source_wants_to_be_left_alone(header: str, seconds: int | None) -> None:
-    assert safe_fetch._seconds(header) == seconds
-
-
 def test_a_busy_source_says_when_to_come_back(source: Source) -> None:
-    with pytest.raises(safe_fetch.SourceFailedError) as failure:
+    with pytest.raises(errors.SourceFailedError) as failure:
         fetch(f"{source.address}/flaky?9", rules(private_sources=(source.host_and_port,)))
     assert (failure.value.status, failure.value.retry_after) == (503, 7)

@@ -1,5 +1,6 @@
 """How a URL is read, which addresses are public, and what the settings allow."""
 
+import dataclasses
 import ipaddress
 import json
 
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
-from common.runtime.safe_fetch import InvalidUrlError, Place, SourceForbiddenError, SourceRules, is_public
+from common.runtime.safe_fetch.errors import InvalidUrlError, SourceForbiddenError
+from common.runtime.safe_fetch.rules import SourceRules, is_public
+from common.runtime.safe_fetch.urls import ParsedUrl
 from common.setting_types import SettingsError
 from common.settings import Settings
 from tests.internet import rules
@@ -70,11 +73,11 @@ URLS = st.one_of(
 def test_what_is_read_at_all_is_read_alike_by_others(url: str) -> None:
     """Ours and urllib3's reader (which is requests' as well) see the same host and port, or one refuses."""
     try:
-        ours, theirs = Place.from_url(url), parse_url(url)
+        ours, theirs = ParsedUrl.parse(url), parse_url(url)
     except (InvalidUrlError, LocationParseError):
         return
     assert theirs.host is not None
-    assert ours.host == theirs.host.strip("[]").removesuffix(".").lower()
+    assert ours.spelling == theirs.host.strip("[]").removesuffix(".").lower()
     assert ours.port == (theirs.port if theirs.port is not None else {"http": 80, "https": 443}[ours.scheme])
     assert theirs.auth is None
     assert ours.target.isascii()
@@ -84,10 +87,11 @@ def test_what_is_read_at_all_is_read_alike_by_others(url: str) -> None:
 @given(URLS)
 def test_reading_a_place_again_changes_nothing(url: str) -> None:
     try:
-        place = Place.from_url(url)
+        place = ParsedUrl.parse(url)
     except InvalidUrlError:
         return
-    assert Place.from_url(f"{place.scheme}://{place.authority}{place.target}") == place
+    again = ParsedUrl.parse(f"{place.scheme}://{place.authority}{place.target}")
+    assert again == dataclasses.replace(place, spelling=place.host)
 
 
 @given(st.ip_addresses(v=4))
@@ -165,10 +169,10 @@ def test_addresses_of_the_internet_are_public(address: str) -> None:
 def test_the_settings_decide_by_host_and_port(settings: dict[str, tuple[str]], url: str, refusal: str | None) -> None:
     made = rules(**settings)
     if refusal is None:
-        made.check_place(Place.from_url(url))
+        made.check_url(ParsedUrl.parse(url))
     else:
         with pytest.raises(SourceForbiddenError, match=refusal):
-            made.check_place(Place.from_url(url))
+            made.check_url(ParsedUrl.parse(url))
 
 
 PARTS = st.sampled_from(
@@ -209,7 +213,7 @@ def test_what_the_settings_accept_the_functions_understand(source: str, setting:
 
 def test_a_denied_network_is_denied_by_address() -> None:
     made = rules(denied_sources=("8.8.0.0/16", "2600::/16"))
-    place = Place.from_url("http://example.com")
+    place = ParsedUrl.parse("http://example.com")
     made.check_address(place, ipaddress.ip_address("1.1.1.1"))
     for address in ("8.8.4.4", "2600::1"):
         with pytest.raises(SourceForbiddenError, match="denied_sources"):

@@ -10,7 +10,7 @@ from api.runtime.manifests.manifest_pieces import MAX_PIECE_BYTES, EndlessPieceE
 from api.runtime.sources.source_urls import S3_SCHEME, S3Object, check_url
 from api.runtime.uploads import image_names
 from api.runtime.uploads.image_names import ImageNameError
-from common.runtime.safe_fetch import FetchError
+from common.runtime.safe_fetch.errors import FetchError
 
 EXAMPLE = '{"url": "https://…", "name": "a.jpg"}'
 MAX_REASON_CHARACTERS = 300

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
 from api.runtime.manifests.manifest_lines import Rejection
 from api.runtime.manifests.manifest_pieces import Position
+from common.runtime.timestamps import now
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -174,11 +174,6 @@ class Manifests:
                 return False
             raise
         return True
-
-
-def now() -> str:
-    """Return the current time in the format of reports."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _key(manifest: Manifest, line: int) -> dict[str, Any]:

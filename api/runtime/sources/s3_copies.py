@@ -14,7 +14,7 @@ from api.runtime.uploads.image_store import REFUSED_CONDITION, SOURCE_URL, NameT
 from api.runtime.uploads.stored_content import etag
 from common.imaging import pictures
 from common.runtime.correlation_ids import METADATA
-from common.runtime.safe_fetch import SourceFailedError, SourceForbiddenError, TooLargeError
+from common.runtime.safe_fetch.errors import SourceFailedError, SourceForbiddenError, TooLargeError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

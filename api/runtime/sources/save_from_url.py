@@ -8,8 +8,11 @@ from api.runtime.uploads.image_names import ImageNameError
 from api.runtime.uploads.image_store import ImageStore, NameTakenError
 from common.imaging import decoder, pictures
 from common.imaging.pictures import Picture
-from common.runtime import safe_fetch
-from common.runtime.safe_fetch import SourceRules
+from common.runtime.safe_fetch import errors
+from common.runtime.safe_fetch.rules import SourceRules
+from common.runtime.safe_fetch.transport import fetch
+
+MAX_SHOWN_CHARACTERS = 40
 
 INSPECTION_SECONDS = 8.0
 """Time to decode a picture; 60 megapixels of HEIC, the slowest, take 1.6 s (make bench-conversion)."""
@@ -49,8 +52,15 @@ class Saver:
         Raises:
             FetchError, PictureError, DecoderUnavailableError, NameTakenError: REFUSALS translates them.
         """
-        fetched = safe_fetch.fetch(upload.url, self.rules)
-        picture = decoder.inspect(io.BytesIO(fetched.body), max_pixels=self.max_pixels, seconds=INSPECTION_SECONDS)
+        fetched = fetch(upload.url, self.rules)
+        body = io.BytesIO(fetched.body)
+        try:
+            picture = decoder.inspect(body, max_pixels=self.max_pixels, seconds=INSPECTION_SECONDS)
+        except pictures.NoPictureError as error:
+            if fetched.unknown_coding:
+                message = f"the source sends no picture, but Content-Encoding: {_shown(fetched.unknown_coding)}; "
+                raise errors.SourceFailedError(f"{message}gzip and deflate are understood") from error
+            raise
         changed = self.store.save(
             name=upload.name,
             body=fetched.body,
@@ -63,13 +73,18 @@ class Saver:
         return Saved(picture, len(fetched.body), changed)
 
 
+def _shown(coding: str) -> str:
+    """Return the beginning of a header that a stranger wrote, for an error message."""
+    return "".join(character if character.isprintable() else "?" for character in coding[:MAX_SHOWN_CHARACTERS])
+
+
 REFUSALS: dict[type[Exception], tuple[HTTPStatus, str]] = {
     ImageNameError: (HTTPStatus.BAD_REQUEST, "InvalidParameter"),
-    safe_fetch.InvalidUrlError: (HTTPStatus.BAD_REQUEST, "InvalidParameter"),
-    safe_fetch.SourceForbiddenError: (HTTPStatus.FORBIDDEN, "SourceForbidden"),
-    safe_fetch.SourceFailedError: (HTTPStatus.BAD_GATEWAY, "SourceFailed"),
-    safe_fetch.SourceTimeoutError: (HTTPStatus.GATEWAY_TIMEOUT, "SourceTimeout"),
-    safe_fetch.TooLargeError: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "ImageTooLarge"),
+    errors.InvalidUrlError: (HTTPStatus.BAD_REQUEST, "InvalidParameter"),
+    errors.SourceForbiddenError: (HTTPStatus.FORBIDDEN, "SourceForbidden"),
+    errors.SourceFailedError: (HTTPStatus.BAD_GATEWAY, "SourceFailed"),
+    errors.SourceTimeoutError: (HTTPStatus.GATEWAY_TIMEOUT, "SourceTimeout"),
+    errors.TooLargeError: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "ImageTooLarge"),
     pictures.NoPictureError: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "NotAPicture"),
     pictures.DamagedPictureError: (HTTPStatus.UNPROCESSABLE_ENTITY, "UnusablePicture"),
     pictures.TooSmallPictureError: (HTTPStatus.UNPROCESSABLE_ENTITY, "UnusablePicture"),

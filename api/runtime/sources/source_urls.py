@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from common.runtime.safe_fetch import InvalidUrlError, Place
+from common.runtime.safe_fetch.errors import InvalidUrlError
+from common.runtime.safe_fetch.urls import ParsedUrl
 
 S3_SCHEME = "s3://"
 MAX_URL_CHARACTERS = 1_800
@@ -19,7 +20,7 @@ def check_url(url: str) -> str:
     """
     if len(url) > MAX_URL_CHARACTERS:
         raise InvalidUrlError(f"url takes at most {MAX_URL_CHARACTERS:,} characters")
-    Place.from_url(url)
+    ParsedUrl.parse(url)
     return url
 
 

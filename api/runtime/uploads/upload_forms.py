@@ -8,7 +8,7 @@ from typing import Any
 from api.runtime.uploads import stored_content
 from api.runtime.uploads.image_store import NameTakenError
 from common.runtime.correlation_ids import METADATA
-from common.runtime.safe_fetch import MAX_BYTES
+from common.runtime.safe_fetch.transport import MAX_BYTES
 
 FORM_SECONDS = 900
 

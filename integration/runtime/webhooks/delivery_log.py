@@ -5,11 +5,11 @@ import time
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from common.runtime.dynamodb_items import from_attributes, to_attributes
 from common.runtime.recognition_event import RecognitionEvent
+from common.runtime.timestamps import now
 from integration.runtime.webhooks.receiver_answers import Answer
 
 if TYPE_CHECKING:
@@ -50,9 +50,8 @@ class Deliveries:
 
         A round ends with the delivery or among the dead letters. The event is kept as it was first offered.
         """
-        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         values: dict[str, Any] = {
-            ":now": now,
+            ":now": now(),
             ":status": {"delivered": "DELIVERED", "again": "WAITING", "rejected": "DEAD"}[answer.verdict],
             ":last_answer": str(answer),
             ":one": 1,

@@ -1,43 +1,49 @@
-"""What a receiver's answer means for the document that it was offered."""
+"""The meaning of a receiver's answer for the document that it was offered."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Literal
 
 Verdict = Literal["delivered", "again", "rejected"]
 
-RETRY_AFTER_CAP = 900
-"""The longest that a receiver may ask us to wait, in seconds."""
+MAX_RETRY_SECONDS = 900
+"""The longest pause that a receiver may ask for."""
 
-REQUEST_TIMEOUT, TOO_EARLY, TOO_MANY_REQUESTS, UNAVAILABLE = 408, 425, 429, 503
+RETRIED = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
+OVERLOADED = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+UNAUTHORIZED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """An HTTP answer, or with `status` None the reason why there was none. `text` is its beginning."""
+    """An HTTP answer. Without an answer, `status` is None. `text` is the beginning of the answer, or the reason."""
 
     status: int | None
     text: str
     retry_after: int | None = None
-    """Seconds that the receiver asks us to wait, at most RETRY_AFTER_CAP."""
+    """Seconds that the receiver asks us to wait, at most MAX_RETRY_SECONDS."""
 
     @property
     def verdict(self) -> Verdict:
-        """Delivered by 2xx; to be offered again if the receiver is the cause; else the document is the cause.
+        """Return the fate of the document: delivered by 2xx, offered again if the receiver failed, else rejected.
 
-        A redirect is not followed: it would turn the POST into a GET, and is a matter of the receiver's address.
+        A redirect rejects. Following it would turn the POST into a GET, and only a person can correct the address.
         """
-        if self.status is None or self.status >= 500:  # noqa: PLR2004
+        if self.status is None or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return "again"
-        if 200 <= self.status < 300:  # noqa: PLR2004
+        if is_success(self.status):
             return "delivered"
-        return "again" if self.status in {REQUEST_TIMEOUT, TOO_EARLY, TOO_MANY_REQUESTS} else "rejected"
+        return "again" if self.status in RETRIED else "rejected"
 
     @property
     def pause(self) -> int | None:
-        """For how long the receiver wants no call at all, where it says so."""
-        return self.retry_after if self.status in {TOO_MANY_REQUESTS, UNAVAILABLE} else None
+        """Return the seconds in which an overloaded receiver wants no call at all, if it says so."""
+        return self.retry_after if self.status in OVERLOADED else None
+
+    @property
+    def is_unauthorized(self) -> bool:
+        """Return True if the receiver did not accept the signature or the address's password."""
+        return self.status in UNAUTHORIZED
 
     def __str__(self) -> str:
         if self.status is None:
@@ -45,16 +51,6 @@ class Answer:
         return f"the receiver answered {self.status}" + (f": {self.text}" if self.text else "")
 
 
-def retry_after(header: str | None, now: datetime) -> int | None:
-    """The seconds in a Retry-After header, given as a number or as a date; None if it is missing or is neither."""
-    if header is None:
-        return None
-    if header.strip().isdecimal():
-        seconds = int(header.strip()[:9])
-    else:
-        try:
-            moment = parsedate_to_datetime(header)
-        except ValueError:
-            return None
-        seconds = int(((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds())
-    return min(max(0, seconds), RETRY_AFTER_CAP)
+def is_success(status: int) -> bool:
+    """Return True for 2xx."""
+    return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES

@@ -1,29 +1,48 @@
-"""One POST, whatever the receiver does: an answer, or why there was none."""
+"""Sends one POST to a receiver, and returns its answer or the reason why there was none."""
 
-import queue
+import base64
 import re
-import threading
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from urllib.parse import unquote
 
 import certifi
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util import Url, parse_url
 
-from integration.runtime.webhooks.receiver_answers import Answer, retry_after
+from common.runtime.deadlines import DeadlineError, call_within
+from common.runtime.http_heads import LenientResponse
+from common.runtime.retry_after import retry_after_seconds
+from integration.runtime.webhooks.receiver_answers import MAX_RETRY_SECONDS, Answer, is_success
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 10
 DEADLINE_SECONDS = 15
-"""For the whole of it."""
+"""For the whole call."""
 
 SHOWN_CHARACTERS = 300
 TOKEN_CHARACTERS = 8
-"""A part of an address that has so many may be a token; shorter ones are words such as `hooks`."""
+"""A part of an address with so many characters may be a token. Shorter parts are words such as `hooks`."""
 
 
-class Poster:
-    """Keeps connections open; threads may share it. It follows no redirect and tries nothing twice."""
+class _Connection(HTTPConnection):
+    response_class = LenientResponse
+
+
+class _TlsConnection(HTTPSConnection):
+    response_class = LenientResponse
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+class WebhookClient:
+    """Keeps connections open. Threads may share a client. It follows no redirect and repeats no request."""
 
     def __init__(self) -> None:
         # Not requests, as for fetching: its import would add a quarter to this function's cold start.
@@ -33,57 +52,65 @@ class Poster:
             maxsize=10,
             ca_certs=certifi.where(),
         )
+        self._http.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 
     def post(self, address: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """What came of it, at the latest after DEADLINE_SECONDS."""
-        answers: queue.SimpleQueue[Answer | Exception] = queue.SimpleQueue()
+        """Send a document, and return the answer after at most DEADLINE_SECONDS.
 
-        def attempt() -> None:
-            try:
-                answers.put(self._post(address, body, headers))
-            except Exception as error:  # noqa: BLE001 - raised again by who waits
-                answers.put(error)
-
-        # Sockets time out between two bytes, never over a whole answer: a receiver that sends its headers one by one
-        # could hold us until Lambda ends the invocation. So somebody else reads them.
-        threading.Thread(target=attempt, daemon=True).start()
+        A user name and a password in the address are sent as Basic authentication.
+        """
         try:
-            answer = answers.get(timeout=DEADLINE_SECONDS)
-        except queue.Empty:
+            return call_within(DEADLINE_SECONDS, lambda: self._post(address, body, headers), name="delivery")
+        except DeadlineError:
             return Answer(status=None, text=f"no answer within {DEADLINE_SECONDS} s")
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
 
     def _post(self, address: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         try:
+            url = parse_url(address)
             answer = self._http.request(
                 "POST",
-                address,
+                url._replace(auth=None).url,
                 body=body,
-                headers=headers,
+                headers={**headers, **_basic_authentication(url)},
                 redirect=False,
                 preload_content=False,
             )
-            delivered = 200 <= answer.status < 300  # noqa: PLR2004
-            # What one read of the socket gives: the beginning is enough, and a body may be endless.
-            text = "" if delivered else _readable(answer.read1(4 * SHOWN_CHARACTERS), address)
-            answer.close()
         except urllib3.exceptions.HTTPError as error:
             return Answer(status=None, text=type(error).__name__)
-        return Answer(
-            status=answer.status,
-            text=text,
-            retry_after=retry_after(answer.headers.get("Retry-After"), datetime.now(UTC)),
-        )
+        # From here on the receiver has decided. Whatever else is wrong with its answer, its status counts.
+        text = "" if is_success(answer.status) else _beginning(answer, url)
+        answer.close()
+        wait = retry_after_seconds(answer.headers.get("Retry-After"), max_seconds=MAX_RETRY_SECONDS)
+        return Answer(status=answer.status, text=text, retry_after=wait)
 
 
-def _readable(body: bytes, address: str) -> str:
-    """The beginning of an answer, without what it repeats of the address: path and query may hold a token."""
-    url = urllib3.util.parse_url(address)
-    wholes = {part for part in (url.path, url.query) if part and part != "/"}
-    parts = {part for whole in wholes for part in re.split("[/&=]", whole) if len(part) >= TOKEN_CHARACTERS}
+def _basic_authentication(url: Url) -> dict[str, str]:
+    """Return the Authorization header for the user name and password of an address, percent-decoded as in browsers."""
+    if url.auth is None:
+        return {}
+    user, _, password = url.auth.partition(":")
+    return {"Authorization": f"Basic {base64.b64encode(f'{unquote(user)}:{unquote(password)}'.encode()).decode()}"}
+
+
+def _beginning(answer: urllib3.BaseHTTPResponse, url: Url) -> str:
+    """Return the text that one read of the socket gives: a body may be endless, or not what its headers say."""
+    try:
+        return _readable(answer.read1(4 * SHOWN_CHARACTERS), url)
+    except urllib3.exceptions.HTTPError as error:
+        return type(error).__name__
+
+
+def _readable(body: bytes, url: Url) -> str:
+    """Return the beginning of an answer without the secrets of the address: user, password, path and query."""
+    wholes = {part for part in (url.path, url.query, url.auth) if part and part != "/"}
+    parts = {part for whole in wholes for part in re.split("[/&=:]", whole) if len(part) >= TOKEN_CHARACTERS}
+    secrets = {form for part in wholes | parts for form in (part, unquote(part))}
+    if url.auth:
+        secrets |= {
+            unquote(url.auth.partition(":")[2]),
+            _basic_authentication(url)["Authorization"].removeprefix("Basic "),
+        }
     text = body.decode(errors="replace")
-    for secret in sorted({form for part in wholes | parts for form in (part, unquote(part))}, key=len, reverse=True):
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, "…")
     return "".join(character if character.isprintable() else " " for character in text[:SHOWN_CHARACTERS]).strip()

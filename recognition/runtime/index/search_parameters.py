@@ -8,6 +8,7 @@ from typing import Any
 from common.runtime.api_errors import bad_request
 from common.runtime.pagination import is_key
 from common.runtime.request_parameters import Parameter
+from common.runtime.timestamps import timestamp
 from recognition.runtime.index.index_entries import MAX_CONFIDENCE, fold
 from recognition.runtime.index.search_query import SearchQuery
 
@@ -62,14 +63,9 @@ def _moment(text: str) -> tuple[str, str]:
             start = datetime.fromisoformat(text)
             start = start.astimezone(UTC) if start.tzinfo else start.replace(tzinfo=UTC)
             length = timedelta(milliseconds=1)
-        return _written(start), _written(start + length)
+        return timestamp(start), timestamp(start + length)
     except OverflowError as error:
         raise ValueError(text) from error
-
-
-def _written(moment: datetime) -> str:
-    """Write a time as the records have it."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 NAME = Parameter(

@@ -12,7 +12,6 @@ again. If the version has changed by then, it starts again. So events may be lat
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit
@@ -22,6 +21,7 @@ from common.runtime.message_batch import RetryLaterError
 from common.runtime.metrics import count
 from common.runtime.recognition_event import image_id
 from common.runtime.s3_events import Change
+from common.runtime.timestamps import moment, now, timestamp
 from recognition.runtime.detection.detect_labels import Detection
 from recognition.runtime.detection.recognizer import Recognizer
 from recognition.runtime.pictures.stored_pictures import StoredPicture, StoredPictures
@@ -100,8 +100,9 @@ class RecordUpdater:
             bucket=change.bucket,
             version_id=picture.version_id,
             sequencer=change.sequencer,
-            uploaded_at=change.occurred_at if is_named else _iso(picture.stored_at),  # S3's own is in whole seconds
-            recognized_at=_iso(datetime.now(UTC)),
+            # S3's own time is in whole seconds.
+            uploaded_at=change.occurred_at if is_named else timestamp(picture.stored_at),
+            recognized_at=now(),
             fingerprint=self.recognizer.fingerprint,
             size=picture.size,
             source_url=picture.metadata.get("source-url"),
@@ -122,7 +123,7 @@ class RecordUpdater:
             version_id=change.version_id,
             sequencer=change.sequencer,
             uploaded_at=change.occurred_at,
-            recognized_at=_iso(datetime.now(UTC)),
+            recognized_at=now(),
             fingerprint=self.recognizer.fingerprint,
             expires_at=int(time.time()) + TOMBSTONE_SECONDS,
             correlation_id=change.request_id,
@@ -133,17 +134,13 @@ def _correlation_id(picture: StoredPicture, change: Change) -> str | None:
     return well_formed(picture.metadata.get(METADATA)) or change.request_id
 
 
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _count(record: ImageRecord, change: Change) -> None:
     if record.status == "DELETED":
         return
     count("Failed", int(record.status == "FAILED"))  # the average is the share of failures
     if record.status == "RECOGNIZED":
         count("Recognized")
-        passed = datetime.fromisoformat(record.recognized_at) - datetime.fromisoformat(change.occurred_at)
+        passed = moment(record.recognized_at) - moment(change.occurred_at)
         count("UploadToLabels", max(0, passed.total_seconds() * 1000), MetricUnit.Milliseconds)
     elif record.failure:
         count("Failed", code=record.failure.code)

@@ -19,6 +19,7 @@ from common.prices import calls_for, cost_of
 from common.runtime.aws_clients import client
 from common.runtime.dynamodb_items import from_attributes, to_attributes
 from common.runtime.message_batch import RetryLaterError
+from common.runtime.timestamps import now
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -133,7 +134,7 @@ class UsageTable:
 
     def mark_paused(self) -> None:
         """Record that `enforce_budget` stops the queue."""
-        self.dynamodb.put_item(TableName=self.table, Item=to_attributes({"period": PAUSE, "since": f"{_now():%FT%TZ}"}))
+        self.dynamodb.put_item(TableName=self.table, Item=to_attributes({"period": PAUSE, "since": now()}))
 
     def unmark_paused(self) -> None:
         """Record that the queue is read again."""

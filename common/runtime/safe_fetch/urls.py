@@ -1,0 +1,156 @@
+"""Reads URLs as browsers do (https://url.spec.whatwg.org), and refuses those that programs read in different ways."""
+
+import ipaddress
+import re
+import string
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from common.runtime.safe_fetch.errors import InvalidUrlError
+
+PORTS = {"http": 80, "https": 443}
+
+AUTHORITY = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)]|(?P<name>[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*)\.?)(?::[0-9]*)?")
+"""Host and port in lower case, and nothing else: no user, no percent-encoding, no IPv6 zone."""
+NUMBER = re.compile(r"(?P<hex>0x[0-9a-f]*)|(?P<octal>0[0-7]+)|(?P<decimal>0|[1-9][0-9]*)")
+"""A part of an IPv4 address."""
+SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+LEGAL = "!$%&'()*+,/:;=?@[]~"
+"""Characters that a path and a query may contain unchanged, besides letters, digits and '-', '.', '_'."""
+
+
+@dataclass(frozen=True)
+class ParsedUrl:
+    """The one reading of a URL: it is checked, connected to and requested."""
+
+    scheme: str
+    host: str
+    """A name in lower case without its last dot, or an address."""
+    spelling: str
+    """The host as the URL spells it: different from `host` for an IPv4 address such as `127.1`."""
+    port: int
+    target: str
+    """Path and query of the request."""
+
+    @classmethod
+    def parse(cls, url: str) -> "ParsedUrl":
+        """Read an http or https URL.
+
+        Raises:
+            InvalidUrlError: it is not such a URL, or programs read it in different ways.
+        """
+        # urlsplit() would drop some of these characters, and other programs take a backslash for a slash.
+        if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+            raise InvalidUrlError("url takes ASCII without blanks and backslashes; percent-encode the rest")
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+            authority = AUTHORITY.fullmatch(parts.netloc.lower())
+            spelling = authority and (authority["name"] or str(ipaddress.IPv6Address(authority["v6"])))
+            host = spelling and (_ipv4(spelling) or spelling)
+        except ValueError as error:
+            # The message leaves out str(error), because it repeats the text in the place of the port, which may be
+            # half a password. Messages are logged.
+            raise InvalidUrlError("url has a host or a port that cannot be read") from error
+        if parts.scheme not in PORTS:
+            raise InvalidUrlError("url must begin with http:// or https://")
+        if "@" in parts.netloc:
+            raise InvalidUrlError("url must not contain a user name or password: we keep it, and send it on")
+        if not host or not spelling:
+            raise InvalidUrlError("url has no host that can be looked up; it takes a name or an address without a zone")
+        return cls(
+            scheme=parts.scheme,
+            host=host,
+            spelling=spelling,
+            port=PORTS[parts.scheme] if port is None else port,
+            target=quote(_resolved(parts.path) + (f"?{parts.query}" if parts.query else ""), safe=LEGAL),
+        )
+
+    @property
+    def authority(self) -> str:
+        """The Host header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.target}"
+
+    def follow(self, location: str) -> "ParsedUrl":
+        """Read the Location header of the answer to this URL.
+
+        Sources send blanks and UTF-8 in this header, which http.client reads as Latin-1. Not urljoin(): it drops a `;`
+        at the end, and reads `///host` and `http:///host` as a path, where browsers read a host.
+
+        Raises:
+            InvalidUrlError: it is not an http or https URL, or programs read it in different ways.
+        """
+        location = location.replace("\t", "")  # as browsers do
+        if CONTROL.search(location):
+            raise InvalidUrlError("url has a control character")
+        reference = quote(location.encode("latin-1"), safe=string.punctuation)
+        path = self.target.partition("?")[0]
+        if SCHEME.match(reference):
+            url = reference
+        elif reference.startswith("//"):
+            url = f"{self.scheme}:{reference}"
+        elif reference.startswith("/"):
+            url = f"{self.scheme}://{self.authority}{reference}"
+        elif reference.startswith("?"):
+            url = f"{self.scheme}://{self.authority}{path}{reference}"
+        elif not reference or reference.startswith("#"):
+            url = str(self)
+        else:
+            url = f"{self.scheme}://{self.authority}{path.rpartition('/')[0]}/{reference}"
+        return ParsedUrl.parse(url)
+
+
+def _ipv4(name: str) -> str | None:
+    """Return the IPv4 address that a name stands for, such as 127.0.0.1 for `0x7f.1`, or None for another name.
+
+    https://url.spec.whatwg.org/#concept-ipv4-parser
+
+    Raises:
+        ValueError: the last part is a number, so the name must be an address, and it is not.
+    """
+    parts = [NUMBER.fullmatch(part) for part in name.split(".")]
+    if parts[-1] is None and not name.rpartition(".")[2].isdecimal():
+        return None
+    numbers = [_number(part) for part in parts if part]
+    *leading, last = numbers
+    if len(numbers) != len(parts) or any(number > 255 for number in leading):  # noqa: PLR2004
+        raise ValueError(name)
+    value = last
+    if last >= 256 ** (5 - len(numbers)):
+        raise ValueError(name)
+    for position, number in enumerate(leading):
+        value += number * 256 ** (3 - position)
+    return str(ipaddress.IPv4Address(value))
+
+
+def _number(part: re.Match[str]) -> int:
+    if part["hex"]:
+        return int(part["hex"][2:] or "0", 16)
+    return int(part["octal"], 8) if part["octal"] else int(part["decimal"])
+
+
+def _resolved(path: str) -> str:
+    """Return a path without its `.` and `..` segments, which may be percent-encoded."""
+    segments: list[str] = []
+    *folders, file = path.removeprefix("/").split("/")
+    for segment in folders:
+        if not _is_up(segment):
+            segments += [] if _is_here(segment) else [segment]
+        elif segments:
+            segments.pop()
+    if _is_up(file) and segments:
+        segments.pop()
+    return "/" + "".join(f"{segment}/" for segment in segments) + ("" if _is_up(file) or _is_here(file) else file)
+
+
+def _is_here(segment: str) -> bool:
+    return segment.lower() in {".", "%2e"}
+
+
+def _is_up(segment: str) -> bool:
+    return segment.lower().replace("%2e", ".") == ".."

@@ -1,0 +1,22 @@
+"""Times as text: UTC with milliseconds, such as `2026-11-20T09:30:00.123Z`. As text they sort by time."""
+
+from datetime import UTC, datetime
+
+
+def timestamp(moment: datetime) -> str:
+    """Return a time, which has a zone, as text."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def now() -> str:
+    """Return the current time as text."""
+    return timestamp(datetime.now(UTC))
+
+
+def moment(text: str) -> datetime:
+    """Return the time that a text of this form names.
+
+    Raises:
+        ValueError: it is not a time.
+    """
+    return datetime.fromisoformat(text)
