@@ -9,13 +9,17 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from typing import BinaryIO, cast
 
 MAX_HEAD_BYTES = 256 * 1024
 """For the heads of all interim answers and the final one, as in Chromium."""
 
-STATUS_LINE = re.compile(rb"HTTP/(\d+)(?:\.(\d+))?[ \t]+(\d{3})", re.IGNORECASE)
+MAX_VALUE_BYTES = 60 * 1024
+"""A longer header is left out, because `http.client` refuses an answer with a line of 64 KB."""
+
+STATUS_LINE = re.compile(rb"HTTP/(\d+)(?:\.(\d+))?[ \t]+(\d{3})(?!\d)", re.IGNORECASE)
 LENGTH = re.compile(rb"[0-9]{1,18}")
 CONTINUATION = (b" ", b"\t")
 
@@ -25,7 +29,7 @@ USED_HEADERS = {
     b"content-range": 1,
     b"content-type": 1,
     b"keep-alive": 1,
-    b"location": 1,
+    b"location": 2,
     b"proxy-connection": 1,
     b"retry-after": 1,
     b"set-cookie": 50,
@@ -37,6 +41,44 @@ SWITCHING_PROTOCOLS = 101
 
 class HeadTooLargeError(HTTPException):
     """The head of an answer has more than MAX_HEAD_BYTES."""
+
+
+class ContradictoryLengthsError(HTTPException):
+    """The Content-Length headers of an answer differ."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """The status line and the headers of an answer. Names are in lower case."""
+
+    status_line: bytes
+    headers: list[tuple[bytes, bytes]]
+
+    @property
+    def lengths(self) -> set[bytes]:
+        """Return the different values of the Content-Length headers."""
+        values = [value for name, value in self.headers if name == b"content-length"]
+        return {part.strip() for value in values for part in value.split(b",")} - {b""}
+
+    @property
+    def is_chunked(self) -> bool:
+        """Return True if the answer's own end marker counts, and not its Content-Length."""
+        return any(name == b"transfer-encoding" and b"chunked" in value.lower() for name, value in self.headers)
+
+    def cleaned(self) -> bytes:
+        """Return the head with only the headers that we use. Contradictory lengths count as none."""
+        if not self.headers:
+            return self.status_line and self.status_line + b"\r\n\r\n"
+        counts: Counter[bytes] = Counter()
+        lines = [self.status_line]
+        for name, value in self.headers:
+            counts[name] += 1
+            if counts[name] <= USED_HEADERS.get(name, 0) and len(value) <= MAX_VALUE_BYTES:
+                lines.append(name + b": " + value)
+        lengths = self.lengths
+        if len(lengths) == 1 and LENGTH.fullmatch(length := lengths.pop()):
+            lines.append(b"content-length: " + length)
+        return b"\r\n".join([*lines, b"", b""])
 
 
 class LenientResponse(HTTPResponse):
@@ -51,31 +93,49 @@ class LenientResponse(HTTPResponse):
         if self.headers is not None:
             return
         connection = self.fp
-        self.fp = cast("io.BufferedReader", io.BytesIO(clean_head(connection)))
+        head = read_head(connection)
+        self.check(head)
+        self.fp = cast("io.BufferedReader", io.BytesIO(head.cleaned()))
         try:
             super().begin()
         finally:
             self.fp = connection
 
+    def check(self, head: Head) -> None:
+        """Accept any head: whatever an answer's body is, its status counts."""
 
-def clean_head(connection: BinaryIO) -> bytes:
-    """Read the head of the final answer, and return it with only the headers that we use.
+
+class BodyResponse(LenientResponse):
+    """An answer that is only good if its whole body can be read."""
+
+    def check(self, head: Head) -> None:
+        """Refuse contradictory lengths, as Chromium does (ERR_RESPONSE_HEADERS_MULTIPLE_CONTENT_LENGTH).
+
+        Raises:
+            ContradictoryLengthsError
+        """
+        if len(head.lengths) > 1 and not head.is_chunked:
+            raise ContradictoryLengthsError
+
+
+def read_head(connection: BinaryIO) -> Head:
+    """Read the head of the final answer. If the connection ends before it, return the last interim answer.
 
     Raises:
         HeadTooLargeError
     """
     lines = _lines(connection)
-    while True:
-        first = next((line for line in lines if line), b"")
+    head = Head(b"", [])
+    while first := next((line for line in lines if line), b""):
         status = STATUS_LINE.match(first)
         if status is None:
-            return first and first + b"\r\n"  # http.client says what is wrong
-        headers = list(_fields(lines))
+            return Head(first, [])  # http.client says what is wrong
+        version = b"HTTP/1.0" if (status[1], status[2]) == (b"1", b"0") else b"HTTP/1.1"
+        head = Head(version + b" " + status[3] + b" ", list(_fields(lines)))
         code = int(status[3])
         if code >= 200 or code == SWITCHING_PROTOCOLS:  # noqa: PLR2004 - others are interim answers
             break
-    version = b"HTTP/1.0" if (status[1], status[2]) == (b"1", b"0") else b"HTTP/1.1"
-    return b"\r\n".join([version + b" " + status[3] + b" ", *_used(headers), b"", b""])
+    return head
 
 
 def _lines(connection: BinaryIO) -> Iterator[bytes]:
@@ -85,31 +145,19 @@ def _lines(connection: BinaryIO) -> Iterator[bytes]:
         left -= len(line)
         if left < 0:
             raise HeadTooLargeError(f"more than {MAX_HEAD_BYTES // 1024} KB of headers")
-        yield line.rstrip(b"\r\n")
+        yield line.rstrip(b"\r\n").replace(b"\r", b" ")
 
 
 def _fields(lines: Iterator[bytes]) -> Iterator[tuple[bytes, bytes]]:
     """Yield the names and values of headers up to the empty line. Lines without a name are left out."""
-    name, value = b"", b""
+    name, value = b"", [b""]
     for line in lines:
         if line.startswith(CONTINUATION):
-            value += b" " + line.strip()
+            value.append(line)
             continue
-        yield name, value.strip()
+        yield name, b" ".join(value).strip()
         if not line:
             return
-        name, colon, value = line.partition(b":")
-        name = name.strip().lower() if colon else b""
-    yield name, value.strip()  # the connection ended within the head
-
-
-def _used(headers: list[tuple[bytes, bytes]]) -> Iterator[bytes]:
-    """Yield the lines of the headers that we use. Contradictory lengths count as none."""
-    counts: Counter[bytes] = Counter()
-    for name, value in headers:
-        counts[name] += 1
-        if counts[name] <= USED_HEADERS.get(name, 0):
-            yield name + b": " + value
-    lengths = {part.strip() for name, value in headers if name == b"content-length" for part in value.split(b",")}
-    if len(lengths) == 1 and LENGTH.fullmatch(length := lengths.pop()):
-        yield b"content-length: " + length
+        name, colon, rest = line.partition(b":")
+        name, value = name.strip().lower() if colon else b"", [rest.strip()]
+    yield name, b" ".join(value).strip()  # the connection ended within the head

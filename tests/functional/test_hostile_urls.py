@@ -1,100 +1,31 @@
 """Hostile URLs through the real handler, one row each: status, code and the rule that the answer names.
 
-Real servers answer. A canary stands where no request may arrive.
+No row may reach the canary, which stands where no request may arrive. Hostile answers are in test_hostile_answers.py.
 """
 
-import json
-import re
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from api.runtime import get_save_image
 from common.runtime.safe_fetch import transport
 from tests.functional.conftest import Answer
+from tests.functional.hostile_system import (  # noqa: F401 - fixtures
+    PUBLIC,
+    ask_fixture,
+    assert_no_fetch_is_left,
+    assert_refused,
+    canary_fixture,
+    internet_fixture,
+    start_fixture,
+)
 from tests.internet import Internet
-from tests.source_server import Source, serve
+from tests.source_server import Source
 
-PUBLIC = "93.184.216.34"
 TEREDO = "2001:0:53aa:64c:0:fbdd:80ff:fffe"
-
-
-@pytest.fixture(scope="module")
-def start() -> Iterator[Source]:
-    """A source that may be fetched from: where redirects begin, and who answers badly."""
-    with serve() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def canary() -> Iterator[Source]:
-    """A server on loopback that nobody allowed, on a port that everybody may ask for."""
-    with serve() as running:
-        yield running
-    assert running.requests == []
-
-
-@pytest.fixture
-def internet(monkeypatch: pytest.MonkeyPatch) -> Internet:
-    """Names as strangers would have them; behind the public address nobody listens."""
-    internet = Internet(
-        names={
-            "localhost": [["127.0.0.1", "::1"]],
-            "public.example": [[PUBLIC]],
-            "denied.example": [[PUBLIC]],
-            "www.denied.example": [[PUBLIC]],
-            "other.example": [["8.8.8.8"]],
-            "127.0.0.1.nip.io": [["127.0.0.1"]],
-            "169-254-169-254.sslip.io": [["169.254.169.254"]],
-            "metadata.internal": [["169.254.169.254"]],
-            "some.example": [[PUBLIC, "10.0.0.1"]],
-            "six.example": [[PUBLIC, "::1"]],
-            "mapped.example": [["::ffff:127.0.0.1"]],
-            "nat64.example": [["64:ff9b::7f00:1"]],
-            "rebinding.example": [[PUBLIC], ["127.0.0.1"]],
-        }
-    )
-    internet.install(monkeypatch)
-    return internet
-
-
-@pytest.fixture
-def ask(
-    start: Source, canary: Source, internet: Internet, call: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str], Answer]:
-    """The curl line with this URL, where `{start}` and `{port}` stand for the source and the canary's port."""
-    monkeypatch.setattr(transport, "MAX_BYTES", 1024 * 1024)
-    monkeypatch.setenv("IMAGE_BUCKET", "nothing-is-stored")
-    monkeypatch.setenv("MAX_IMAGE_PIXELS", "1000000")
-    rules = {
-        "source_ports": [80, 443, canary.port],
-        "allowed_sources": [],
-        "denied_sources": ["denied.example", "*.denied.example", "8.8.0.0/16"],
-        "private_sources": [start.host_and_port],
-    }
-    monkeypatch.setenv("SOURCES", json.dumps(rules))
-
-    def asked(url: str) -> Answer:
-        url = url.replace("{start}", start.address).replace("{port}", str(canary.port))
-        return call(get_save_image.handler, "GET", "/", query={"url": url, "name": "a.jpg"})
-
-    return asked
-
-
-def assert_refused(answer: Answer, status: int, code: str, says: str) -> None:
-    error = answer.document["error"]
-    assert (answer.status, error["code"]) == (status, code), error
-    assert re.search(says, error["message"])
-    assert "secret" not in error["message"]
-    if status != 400:  # which repeats what the caller wrote
-        assert not re.search(r"\d+\.\d+\.\d+|::|ffff|localhost|internal", error["message"])
-
-
 LOOPBACK = (
     *("127.0.0.1", "127.0.0.1.", "127.1", "127.0.1", "127.1.", "127.255.255.254", "2130706433", "017700000001"),
     *("0x7f000001", "0x7F.1", "0x7f.0x0.0x0.0x1", "0177.0.0.1", "0177.0.0.01", "00000177.0.0.1", "0177.0x0.1"),
@@ -360,84 +291,3 @@ def test_a_resolver_that_hangs_meets_the_deadline(
     assert_no_fetch_is_left()
     assert internet.looked_up
     assert internet.connected == []  # although there is an answer now
-
-
-@pytest.mark.parametrize(
-    ("path", "limit"),
-    [
-        ("hang", "READ_SECONDS"),
-        ("redirect?/hang", "READ_SECONDS"),
-        *(
-            (path, "DEADLINE_SECONDS")
-            for path in ("slow_status", "slow_head", "drip", "slow_chunks", "slow_chunk_size")
-        ),
-        *((path, "DEADLINE_SECONDS") for path in ("trailers", "continues", "redirect?/slow_head", "redirect?/drip")),
-    ],
-)
-def test_a_slow_source_is_given_up(
-    ask: Callable[[str], Answer], monkeypatch: pytest.MonkeyPatch, path: str, limit: str
-) -> None:
-    """By the one limit alone; the other one is as in earnest."""
-    monkeypatch.setattr(transport, limit, 0.3)
-    began = time.monotonic()
-    assert_refused(ask(f"{{start}}/{path}"), 504, "SourceTimeout", "too slow")
-    assert time.monotonic() - began < transport.CONNECT_SECONDS
-    assert_no_fetch_is_left()
-
-
-@pytest.mark.parametrize(
-    ("path", "status", "code", "says"),
-    [
-        ("large", 413, "ImageTooLarge", "more than 1 MB"),
-        ("announced", 413, "ImageTooLarge", "more than 1 MB"),
-        ("endless_chunks", 413, "ImageTooLarge", "more than 1 MB"),
-        ("bomb", 413, "ImageTooLarge", "more than 1 MB"),
-        ("packed_nothing", 413, "ImageTooLarge", "more than 1 MB"),
-        ("packed_twice", 502, "SourceFailed", "twice"),
-        ("scrambled?br", 502, "SourceFailed", "Content-Encoding: br"),
-        ("scrambled?zstd", 502, "SourceFailed", "Content-Encoding: zstd"),
-        ("packed?x-gzip", 502, "SourceFailed", "something else"),
-        ("packed_cut", 502, "SourceFailed", "early"),
-        ("cut", 502, "SourceFailed", "early"),
-        ("chunk?2000", 502, "SourceFailed", "IncompleteRead"),
-        ("chunk?fffffffffffffffff", 502, "SourceFailed", "IncompleteRead"),
-        ("chunk?-1", 502, "SourceFailed", "IncompleteRead"),
-        ("chunk?zz", 502, "SourceFailed", "IncompleteRead"),
-        ("short?100", 422, "UnusablePicture", "truncated"),
-        ("endless_headers", 502, "SourceFailed", "broken"),
-        ("endless_header", 502, "SourceFailed", "broken"),
-        ("early", 502, "SourceFailed", "broken"),
-        ("no_http", 502, "SourceFailed", "broken"),
-        ("nothing", 502, "SourceFailed", "broken"),
-        ("missing", 502, "SourceFailed", "answered 404"),
-        ("broken", 502, "SourceFailed", "answered 500"),
-        ("status?101", 502, "SourceFailed", "answered 101"),
-        ("status?204", 502, "SourceFailed", "answered 204"),
-        ("status?206", 502, "SourceFailed", "answered 206"),
-        ("status?304", 502, "SourceFailed", "answered 304"),
-        ("status?302", 502, "SourceFailed", "answered 302"),
-        ("redirect_with?300,/photo.jpg", 502, "SourceFailed", "answered 300"),
-        ("redirect_with?302,", 502, "SourceFailed", "more than 5 times"),
-        ("loop", 502, "SourceFailed", "more than 5 times"),
-        ("hops?6", 502, "SourceFailed", "more than 5 times"),
-        ("hops?20", 502, "SourceFailed", "more than 5 times"),
-        ("empty", 415, "NotAPicture", "no bytes"),
-        ("page", 415, "NotAPicture", "none of JPEG"),
-        ("small", 422, "UnusablePicture", "40 x 40"),
-    ],
-)
-def test_a_hostile_source_gets_the_fitting_answer_and_holds_nobody_up(
-    ask: Callable[[str], Answer], start: Source, path: str, status: int, code: str, says: str
-) -> None:
-    before = len(start.requests)
-    assert_refused(ask(f"{{start}}/{path}"), status, code, says)
-    assert len(start.requests) - before <= 6
-    assert_no_fetch_is_left()
-
-
-def assert_no_fetch_is_left() -> None:
-    """A fetch that was given up has ended as well, or ends now: its connection is cut."""
-    for thread in threading.enumerate():
-        if thread.name == "fetch":
-            thread.join(2)
-            assert not thread.is_alive()

@@ -19,7 +19,7 @@ import certifi
 
 from common.runtime.caches import cached
 from common.runtime.deadlines import DeadlineError, call_within
-from common.runtime.http_heads import LenientResponse
+from common.runtime.http_heads import BodyResponse
 from common.runtime.retry_after import retry_after_seconds
 from common.runtime.safe_fetch.content_codings import decode
 from common.runtime.safe_fetch.cookies import Cookies
@@ -136,7 +136,7 @@ def _fetch(url: str, rules: SourceRules, wire: Wire) -> Fetched:
 def _request(url: ParsedUrl, rules: SourceRules, wire: Wire, cookies: Cookies) -> Fetched | str:
     """Return the picture, or the location that the source redirects to."""
     with closing(HTTPConnection(url.host, url.port)) as exchange:
-        exchange.response_class = LenientResponse
+        exchange.response_class = BodyResponse
         exchange.sock = _connected(url, rules, wire)
         wire.hold(exchange.sock)
         if url.scheme == "https":
@@ -146,9 +146,9 @@ def _request(url: ParsedUrl, rules: SourceRules, wire: Wire, cookies: Cookies) -
         exchange.request("GET", url.target, headers=headers | cookies.headers(url))
         with exchange.getresponse() as response:
             cookies.keep(url, response.headers.get_all("Set-Cookie") or [])
-            location = response.headers["Location"]
-            if response.status in REDIRECTS and location is not None:
-                return str(location)  # its body is not read, whatever its size
+            locations = set(response.headers.get_all("Location") or [])
+            if response.status in REDIRECTS and locations:
+                return _only(locations)  # the body is not read, whatever its size
             return _picture(str(url), response)
 
 
@@ -178,6 +178,14 @@ def _read(response: HTTPResponse) -> bytes:
     if response.length:
         raise _ended_early()
     return bytes(body)
+
+
+def _only(locations: set[str]) -> str:
+    """Return the location. Browsers refuse an answer with two of them as well."""
+    location, *others = locations
+    if others:
+        raise SourceFailedError("the source redirects to two places at once")
+    return location
 
 
 def _redirected(url: ParsedUrl, location: str) -> ParsedUrl:

@@ -14,6 +14,7 @@ AUTHORITY = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)]|(?P<name>[a-z0-9_-]{1,63}(?:\
 """Host and port in lower case, and nothing else: no user, no percent-encoding, no IPv6 zone."""
 NUMBER = re.compile(r"(?P<hex>0x[0-9a-f]*)|(?P<octal>0[0-7]+)|(?P<decimal>0|[1-9][0-9]*)")
 """A part of an IPv4 address."""
+IPV4_BYTES = 4
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 LEGAL = "!$%&'()*+,/:;=?@[]~"
@@ -117,11 +118,13 @@ def _ipv4(name: str) -> str | None:
     if parts[-1] is None and not name.rpartition(".")[2].isdecimal():
         return None
     numbers = [_number(part) for part in parts if part]
+    if len(numbers) != len(parts) or len(parts) > IPV4_BYTES:
+        raise ValueError(name)
     *leading, last = numbers
-    if len(numbers) != len(parts) or any(number > 255 for number in leading):  # noqa: PLR2004
+    if any(number > 255 for number in leading):  # noqa: PLR2004
         raise ValueError(name)
     value = last
-    if last >= 256 ** (5 - len(numbers)):
+    if last >= 256 ** (IPV4_BYTES + 1 - len(numbers)):
         raise ValueError(name)
     for position, number in enumerate(leading):
         value += number * 256 ** (3 - position)
