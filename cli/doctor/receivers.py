@@ -35,15 +35,23 @@ def check_receivers(deployment: Deployment) -> Iterator[Finding]:
 
 def check_receiver_url(name: str, parameter: str, url: str) -> Finding:
     """Report whether a receiver's address answers. Only its host is printed: the rest may be a secret."""
-    host = urlsplit(url).netloc.rpartition("@")[2]
+    host = ""
     try:
+        host = _host(url)
         answer = Session().head(url, timeout=TIMEOUT_SECONDS, allow_redirects=False)
     except (OSError, ValueError) as error:  # requests' errors are OSErrors
         return problem(
             f"{name}: {host or 'the address'} does not answer this machine: {type(error).__name__}",
             f"check the parameter {parameter}, and ask the receiver's operator; nothing is lost meanwhile",
         )
-    return good(f"{name}: {host} answers (HEAD: {answer.status_code})")
+    return good(f"{name}: {host or 'the address'} answers (HEAD: {answer.status_code})")
+
+
+def _host(url: str) -> str:
+    """Return the host and port of an address, or nothing if they may be part of a password that contains `/`."""
+    authority = urlsplit(url).netloc
+    is_clear = "@" in authority or "@" not in url
+    return authority.rpartition("@")[2] if is_clear else ""
 
 
 def _breaker(deployment: Deployment, name: str, table: str) -> Finding:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from common.runtime.safe_fetch.errors import FetchError, SourceFailedError, TooLargeError
-from common.runtime.safe_fetch.transport import MAX_BYTES, Fetched, fetch
+from common.runtime.safe_fetch.transport import DEADLINE_SECONDS, MAX_BYTES, Fetched, fetch
 from tests.internet import Internet, rules
 from tests.raw_server import Request, serve_raw
 from tests.source_server import picture
@@ -74,7 +74,6 @@ def test_a_source_gets_its_cookie_back() -> None:
         head(f"Content-Length : {len(BODY)}"),
         head(LENGTH, LENGTH),
         head(f"Content-Length: {len(BODY)}, {len(BODY)}"),
-        head("Content-Length: 7", LENGTH),
         head("Content-Length: -5"),
         head("Content-Length: " + "9" * 5000),
         head("no colon", ": no name", LENGTH),
@@ -83,7 +82,14 @@ def test_a_source_gets_its_cookie_back() -> None:
         head("Content-Encoding: ", LENGTH),
         head("Content-Encoding: identity, , identity", LENGTH),
         head("Content-Encoding: binary", LENGTH),
-        head("Content-Encoding: br", LENGTH),
+        head("Content-Encoding: compress", LENGTH),
+        head("Transfer-Encoding: chunked", "Content-Length: 7", LENGTH)
+        + f"{len(BODY):x}\r\n".encode()
+        + BODY
+        + b"\r\n0\r\n\r\n",
+        head("Content-Length: ", LENGTH),
+        head("Set-Cookie: " + "v" * 70_000, LENGTH),
+        head("Content-Type: image/jpeg\rno colon", LENGTH),
         head("Content-Encoding: ISO-8859-1", "Content-Encoding: none", LENGTH),
         head("Content-Encoding: aws-chunked, gzip", LENGTH),
         head("X-Latin: \xe9", "X-Nul: a\x00b", LENGTH),
@@ -91,7 +97,7 @@ def test_a_source_gets_its_cookie_back() -> None:
     ],
 )
 def test_heads_that_browsers_understand_are_understood(first: bytes) -> None:
-    assert get(first + BODY).body == BODY
+    assert get(first if first.endswith(b"0\r\n\r\n") else first + BODY).body == BODY
 
 
 def raw_deflate(data: bytes) -> bytes:
@@ -129,7 +135,14 @@ BOMB = gzip.compress(bytes(MAX_BYTES), 9)
         (head("X-Long: " + "v" * 270_000, LENGTH), SourceFailedError, "HeadTooLargeError"),
         (head(*["X-Debug: v"] * 25_000, LENGTH), SourceFailedError, "HeadTooLargeError"),
         (head("X-Long: " + "v" * 90_000, status="HTTP/1.1 103") * 3 + head(LENGTH), SourceFailedError, "HeadTooLarge"),
-        (head(status="HTTP/1.1 103 Early Hints"), SourceFailedError, "RemoteDisconnected"),
+        (head(status="HTTP/1.1 103 Early Hints"), SourceFailedError, "answered 103"),
+        (head(status="HTTP/1.1 100 Continue"), SourceFailedError, "RemoteDisconnected"),
+        (head(status="HTTP/1.1 100 Continue") * 11_000 + head(LENGTH), SourceFailedError, "HeadTooLargeError"),
+        (head("X-Folded: a", *[" b"] * 100_000, LENGTH), SourceFailedError, "HeadTooLargeError"),
+        (head("Content-Length: 7", LENGTH), SourceFailedError, "ContradictoryLengths"),
+        (head(f"Content-Length: 7, {len(BODY)}"), SourceFailedError, "ContradictoryLengths"),
+        (head("Content-Length: nonsense", LENGTH), SourceFailedError, "ContradictoryLengths"),
+        (head("Location: /a", "Location: /b", status="HTTP/1.1 302"), SourceFailedError, "two places"),
         (b"\r\n" * 200_000 + head(LENGTH), SourceFailedError, "HeadTooLargeError"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", SourceFailedError, "BadStatusLine"),
         (head(LENGTH, status="HTTP/1.1 20"), SourceFailedError, "BadStatusLine"),
@@ -149,15 +162,31 @@ BOMB = gzip.compress(bytes(MAX_BYTES), 9)
             SourceFailedError,
             "answered 101",
         ),
-        (head("Content-Encoding: gzip, gzip") + gzip.compress(gzip.compress(BODY)), SourceFailedError, "twice"),
-        (head("Content-Encoding: gzip") + gzip.compress(BODY)[:-20], SourceFailedError, "early"),
-        (head("Content-Encoding: gzip") + gzip.compress(b"") + gzip.compress(BODY)[:-20], SourceFailedError, "early"),
+        (head("Content-Encoding: br") + BODY, SourceFailedError, "is in br, and not in gzip"),
+        (head("Content-Encoding: none, ZSTD") + BODY, SourceFailedError, "is in zstd, and not in gzip"),
+        (head("Content-Encoding: dcb") + BODY, SourceFailedError, "is in dcb, and not in gzip"),
+        (
+            head("Content-Encoding: gzip, gzip") + gzip.compress(gzip.compress(BODY)),
+            SourceFailedError,
+            "more than once",
+        ),
+        (head("Content-Encoding: gzip") + gzip.compress(BODY)[:-20], SourceFailedError, "within one stream"),
+        (
+            head("Content-Encoding: gzip") + gzip.compress(b"") + gzip.compress(BODY)[:-20],
+            SourceFailedError,
+            "within one stream",
+        ),
         (head("Content-Encoding: gzip") + gzip.compress(b"") * 1001, SourceFailedError, "1,000 gzip members"),
         (head("Content-Encoding: gzip") + gzip.compress(BODY)[:-8] + bytes(8), SourceFailedError, "something else"),
         (head("Content-Encoding: gzip") + BODY, SourceFailedError, "something else"),
         (head("Content-Encoding: deflate") + BODY, SourceFailedError, "something else"),
-        (head("Content-Encoding: deflate") + raw_deflate(BODY)[:-5], SourceFailedError, "early"),
+        (head("Content-Encoding: deflate") + raw_deflate(BODY)[:-5], SourceFailedError, "within one stream"),
         (head("Content-Encoding: gzip") + BOMB + gzip.compress(b"1"), TooLargeError, "15 MB"),
+        (
+            head("Content-Encoding: gzip") + gzip.compress(bytes(MAX_BYTES // 999)) * 1000,
+            TooLargeError,
+            "15 MB",
+        ),
         (head("Content-Encoding: none, gzip") + BOMB + gzip.compress(b"1"), TooLargeError, "15 MB"),
         (head("Content-Encoding: deflate") + raw_deflate(bytes(20 * MAX_BYTES)), TooLargeError, "15 MB"),
         (head("Content-Encoding: utf-8") + bytes(MAX_BYTES + 1), TooLargeError, "15 MB"),
@@ -165,18 +194,20 @@ BOMB = gzip.compress(bytes(MAX_BYTES), 9)
         (head("Location: /\x01", status="HTTP/1.1 302"), FetchError, "control"),
     ],
 )
-def test_what_goes_beyond_is_refused_within_a_second(answer: bytes, error: type[FetchError], says: str) -> None:
+def test_what_goes_beyond_is_refused_long_before_the_deadline(
+    answer: bytes, error: type[FetchError], says: str
+) -> None:
     began = time.monotonic()
     with pytest.raises(error, match=says):
         get(answer)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < DEADLINE_SECONDS / 4
 
 
 def test_an_unknown_coding_is_named() -> None:
     """The caller can say so if the bytes are not a picture."""
     sent = os.urandom(1000)
-    fetched = get(head("Content-Encoding: br, none") + sent)
-    assert (fetched.body, fetched.unknown_coding) == (sent, "br, none")
+    fetched = get(head("Content-Encoding: aws-chunked, none") + sent)
+    assert (fetched.body, fetched.unknown_coding) == (sent, "aws-chunked, none")
 
 
 def test_cookies_go_only_to_the_host_that_set_them(monkeypatch: pytest.MonkeyPatch) -> None:

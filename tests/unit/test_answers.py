@@ -8,7 +8,7 @@ def test_any_2xx_is_a_delivery(status: int) -> None:
     assert Answer(status=status, text="").verdict == "delivered"
 
 
-@pytest.mark.parametrize("status", [None, 408, 425, 429, 500, 502, 503, 504, 599])
+@pytest.mark.parametrize("status", [None, 101, 103, 408, 425, 429, 500, 502, 503, 504, 599])
 def test_what_is_the_receivers_fault_is_offered_again(status: int | None) -> None:
     assert Answer(status=status, text="").verdict == "again"
 

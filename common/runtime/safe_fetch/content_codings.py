@@ -13,6 +13,8 @@ MAX_MEMBERS = 1000
 """bgzip writes one member per 64 KB, which is 240 for 15 MB."""
 CHUNK = 16 * 1024
 
+_NOT_ALONE = "and not in gzip or deflate alone (Content-Encoding)"
+
 
 def decode(body: bytes, headers: Iterable[str], *, max_bytes: int) -> tuple[bytes, str | None]:
     """Decode the codings of the Content-Encoding headers.
@@ -25,48 +27,45 @@ def decode(body: bytes, headers: Iterable[str], *, max_bytes: int) -> tuple[byte
     """
     codings = [coding.strip().lower() for header in headers for coding in header.split(",")]
     if refused := REFUSED.intersection(codings):
-        raise SourceFailedError(
-            f"the source's answer is in {refused.pop()}, and not in gzip or deflate (Content-Encoding)"
-        )
+        raise SourceFailedError(f"the source's answer is in {refused.pop()}, {_NOT_ALONE}")
     known = [coding for coding in codings if coding in KNOWN]
     unknown = ", ".join(coding for coding in codings if coding not in {*KNOWN, "identity", ""}) or None
     is_gzip = body.startswith(GZIP_BEGIN)
     if not known or not body or (unknown and not is_gzip):
         return body, unknown
     if len(known) > 1:
-        raise SourceFailedError(
-            "the source's answer is compressed twice, and not in gzip or deflate once (Content-Encoding)"
-        )
+        raise SourceFailedError(f"the source's answer is compressed more than once, {_NOT_ALONE}")
     try:
-        return (_gunzip if is_gzip else _inflate)(body, max_bytes), None
+        return bytes((_gunzip if is_gzip else _inflate)(body, max_bytes)), None
     except zlib.error as error:
         raise SourceFailedError("the source sends something else than its Content-Encoding says") from error
 
 
-def _inflate(body: bytes, max_bytes: int) -> bytes:
+def _inflate(body: bytes, max_bytes: int) -> bytearray:
     """Decompress `deflate`. Some sources leave out the zlib header, which RFC 9110 requires."""
+    output = bytearray()
     try:
-        return _decompressed(zlib.MAX_WBITS, body, 0, max_bytes)[0]
+        _decompress(body, 0, output, wbits=zlib.MAX_WBITS, max_bytes=max_bytes)
     except zlib.error:
-        return _decompressed(-zlib.MAX_WBITS, body, 0, max_bytes)[0]
+        output.clear()
+        _decompress(body, 0, output, wbits=-zlib.MAX_WBITS, max_bytes=max_bytes)
+    return output
 
 
-def _gunzip(body: bytes, max_bytes: int) -> bytes:
+def _gunzip(body: bytes, max_bytes: int) -> bytearray:
     """Decompress all members of a gzip file. Like browsers, ignore padding and other bytes behind them."""
     output, position, members = bytearray(), 0, 0
     while body.startswith(GZIP_BEGIN, position) and len(output) <= max_bytes:
         if members == MAX_MEMBERS:
             raise SourceFailedError(f"the source sends more than {MAX_MEMBERS:,} gzip members (Content-Encoding)")
-        member, position = _decompressed(16 + zlib.MAX_WBITS, body, position, max_bytes - len(output))
-        output += member
+        position = _decompress(body, position, output, wbits=16 + zlib.MAX_WBITS, max_bytes=max_bytes)
         members += 1
-    return bytes(output)
+    return output
 
 
-def _decompressed(wbits: int, body: bytes, position: int, max_bytes: int) -> tuple[bytes, int]:
-    """Decompress one stream that begins at `position`. Returns at most `max_bytes` + 1 bytes, and where it ends."""
+def _decompress(body: bytes, position: int, output: bytearray, *, wbits: int, max_bytes: int) -> int:
+    """Append one stream from `position` on, until `output` has `max_bytes` + 1 bytes. Returns the stream's end."""
     decompressor = zlib.decompressobj(wbits)
-    output = bytearray()
     while not decompressor.eof:
         chunk = body[position : position + CHUNK]
         if not chunk:
@@ -75,4 +74,4 @@ def _decompressed(wbits: int, body: bytes, position: int, max_bytes: int) -> tup
         position += len(chunk)
         if len(output) > max_bytes:
             break
-    return bytes(output), position - len(decompressor.unused_data)
+    return position - len(decompressor.unused_data)

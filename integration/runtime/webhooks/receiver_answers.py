@@ -28,8 +28,9 @@ class Answer:
         """Return the fate of the document: delivered by 2xx, offered again if the receiver failed, else rejected.
 
         A redirect rejects. Following it would turn the POST into a GET, and only a person can correct the address.
+        An interim answer (1xx) without a final one decides nothing.
         """
-        if self.status is None or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        if self.status is None or self.status < HTTPStatus.OK or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return "again"
         if is_success(self.status):
             return "delivered"

@@ -1,9 +1,11 @@
 """Sends one POST to a receiver, and returns its answer or the reason why there was none."""
 
 import base64
+import html
+import json
 import re
 from collections.abc import Mapping
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import certifi
 import urllib3
@@ -23,6 +25,8 @@ DEADLINE_SECONDS = 15
 SHOWN_CHARACTERS = 300
 TOKEN_CHARACTERS = 8
 """A part of an address with so many characters may be a token. Shorter parts are words such as `hooks`."""
+SHOWN_SECRET_CHARACTERS = 2
+"""An answer that breaks off within a secret may end with so many characters of it."""
 
 
 class _Connection(HTTPConnection):
@@ -101,16 +105,25 @@ def _beginning(answer: urllib3.BaseHTTPResponse, url: Url) -> str:
 
 
 def _readable(body: bytes, url: Url) -> str:
-    """Return the beginning of an answer without the secrets of the address: user, password, path and query."""
+    """Return the beginning of an answer without the secrets of the address, also where the answer breaks off in one."""
+    text = body.decode(errors="replace")
+    for secret in sorted(_secrets(url), key=len, reverse=True):
+        text = text.replace(secret, "…")
+        shown = (
+            length for length in range(len(secret) - 1, SHOWN_SECRET_CHARACTERS, -1) if text.endswith(secret[:length])
+        )
+        text = text[: len(text) - next(shown, 0)]
+    return "".join(character if character.isprintable() else " " for character in text[:SHOWN_CHARACTERS]).strip()
+
+
+def _secrets(url: Url) -> set[str]:
+    """Return the secrets of an address, in the spellings that an answer may repeat: user, password, path and query."""
     wholes = {part for part in (url.path, url.query, url.auth) if part and part != "/"}
     parts = {part for whole in wholes for part in re.split("[/&=:]", whole) if len(part) >= TOKEN_CHARACTERS}
-    secrets = {form for part in wholes | parts for form in (part, unquote(part))}
-    if url.auth:
-        secrets |= {
-            unquote(url.auth.partition(":")[2]),
-            _basic_authentication(url)["Authorization"].removeprefix("Basic "),
-        }
-    text = body.decode(errors="replace")
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = text.replace(secret, "…")
-    return "".join(character if character.isprintable() else " " for character in text[:SHOWN_CHARACTERS]).strip()
+    user, _, password = (url.auth or "").partition(":")
+    credentials = {password or user, *_basic_authentication(url).values()}
+    encoded = {credential.removeprefix("Basic ") for credential in credentials}
+    decoded = {form for part in wholes | parts | encoded for form in (part, unquote(part))}
+    return {
+        form for part in decoded for form in (part, json.dumps(part)[1:-1], html.escape(part), quote(part, "")) if form
+    }

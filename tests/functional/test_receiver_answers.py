@@ -1,0 +1,199 @@
+"""Answers of receivers that no library would send, and addresses with a password."""
+
+import base64
+import html
+import json
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import boto3
+import pytest
+
+from cli.doctor.receivers import check_receiver_url
+from common.runtime import caches, http_api
+from common.runtime.message_batch import MessageBatch
+from integration.runtime import deliveries_api
+from tests.functional.conftest import Answer
+from tests.functional.desk import EVENT, Desk, desk_fixture, set_address  # noqa: F401 - a fixture
+from tests.raw_server import Request, serve_raw
+
+
+def head(*headers: str, status: str = "HTTP/1.1 200 OK") -> bytes:
+    return "\r\n".join([status, *headers, "", ""]).encode("latin-1")
+
+
+@pytest.fixture
+def hidden(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The times for which messages were hidden."""
+    seconds: list[int] = []
+    monkeypatch.setattr(MessageBatch, "_hide", lambda self, record, delay: seconds.append(delay))
+    return seconds
+
+
+ABSURD_TIMES = [
+    "9" * 25,
+    "9" * 5000,
+    "Fri, 31 Dec 9999 23:59:59 GMT",
+    "Wed, 99 Foo 99999 99:99:99 GMT",
+    "-1",
+    "soon",
+    "٣",
+]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        head(),
+        head("Content-Length: 9") + b"x",
+        head("Content-Length: 9", "Content-Length: 10") + b"x",
+        head("Content-Length: 9, 10") + b"x",
+        head("Content-Length: -5"),
+        head("Content-Length: nonsense"),
+        head("Transfer-Encoding: chunked") + b"zz\r\nno chunk",
+        head("Transfer-Encoding: chunked", "Content-Length: 7") + b"0\r\n\r\n",
+        head("Content-Encoding: gzip") + b"plain",
+        head("Content-Encoding: br", "Content-Length: 5") + b"plain",
+        head("Content-Encoding: aws-chunked, none") + b"plain",
+        head(*(f"X-Debug-{number}: v" for number in range(150))),
+        head("X-Long: " + "v" * 250_000),
+        head("Set-Cookie: " + "v" * 70_000),
+        head("Retry-After: " + "7" * 70_000),
+        head("no colon", ": no name", "X-Nul: a\x00b", "X-Latin: \xe9", "Content-Type: a\rb"),
+        head("Content-Type: multipart/mixed"),
+        head("Location: /elsewhere", "Location: /nowhere"),
+        head("Link: </a>", status="HTTP/1.1 103 Early Hints") + head(),
+        head(status="HTTP/1.1 100 Continue") * 20 + head(status="HTTP/1.1 204"),
+        head(status="HTTP/1.0 299 Anything"),
+        head(status="HTTP/2 200"),
+        *(head(f"Retry-After: {time}".encode().decode("latin-1")) for time in ABSURD_TIMES),
+    ],
+)
+def test_a_2xx_is_a_delivery_whatever_else_the_answer_contains(desk: Desk, answer: bytes) -> None:
+    """A document that the receiver has taken is never sent again."""
+    with serve_raw(lambda _: answer) as receiver:
+        set_address(receiver.address)
+        assert desk.hand_over(EVENT.to_json()) == []
+        assert len(receiver.requests) == 1
+    assert (desk.item()["status"], desk.item()["attempts"]) == ("DELIVERED", 1)
+
+
+@pytest.mark.parametrize("time", ABSURD_TIMES)
+def test_an_absurd_pause_is_limited_or_ignored(desk: Desk, hidden: list[int], time: str) -> None:
+    answer = head(f"Retry-After: {time}".encode().decode("latin-1"), status="HTTP/1.1 503 Busy")
+    with serve_raw(lambda _: answer) as receiver:
+        set_address(receiver.address)
+        assert desk.hand_over(EVENT.to_json()) == ["0"]
+    assert 1 <= hidden[0] <= 900
+    assert desk.item()["last_status"] == 503
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (head("Content-Encoding: gzip", status="HTTP/1.1 500 x") + b"plain", "answered 500: DecodeError"),
+        (head("Transfer-Encoding: chunked", status="HTTP/1.1 500 x") + b"zz\r\n", "answered 500: ProtocolError"),
+        (head("Content-Length: 1", "Content-Length: 3", status="HTTP/1.1 500 x") + b"oops", "answered 500: oops"),
+        (head(status="HTTP/1.1 103 Early Hints"), "answered 103"),
+        (head("X-Long: " + "v" * 270_000), "did not answer: ProtocolError"),
+        (head(status="HTTP/1.1 100 Continue") * 11_000, "did not answer: ProtocolError"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "did not answer: ProtocolError"),
+    ],
+)
+def test_an_answer_that_takes_nothing_is_followed_by_another_attempt(
+    desk: Desk, hidden: list[int], answer: bytes, says: str
+) -> None:
+    with serve_raw(lambda _: answer) as receiver:
+        set_address(receiver.address)
+        assert desk.hand_over(EVENT.to_json()) == ["0"]
+    assert desk.item()["status"] == "WAITING"
+    assert says in desk.item()["last_answer"]
+
+
+@pytest.mark.parametrize(
+    ("auth", "credentials"),
+    [
+        ("user:pass@", "user:pass"),
+        ("user@", "user:"),
+        (":pass@", ":pass"),
+        ("us%40er:p%3Ass%2Fw%C3%B6rd@", "us@er:p:ss/wörd"),
+        ("user:a:b@", "user:a:b"),
+    ],
+)
+def test_user_and_password_of_an_address_are_sent_as_basic_authentication(
+    desk: Desk, auth: str, credentials: str
+) -> None:
+    with serve_raw(lambda _: head()) as receiver:
+        set_address(f"http://{auth}{receiver.host_and_port}/hook?a=b")
+        assert desk.hand_over(EVENT.to_json()) == []
+        [request] = receiver.requests
+        assert request.headers["authorization"] == f"Basic {base64.b64encode(credentials.encode()).decode()}"
+        assert (request.target, request.headers["host"]) == ("/hook?a=b", receiver.host_and_port)
+        set_address(receiver.address)
+        caches.clear_all()
+        assert desk.hand_over(EVENT.to_json()) == []
+        assert "authorization" not in receiver.requests[1].headers
+
+
+PASSWORDS = ["hunter2!", "kÖnig/\"<&>'%", "a-long+password=with;signs~"]
+
+
+def forms(password: str) -> list[str]:
+    """Return the spellings of a password that an answer could repeat."""
+    encoded = base64.b64encode(f"anna:{password}".encode()).decode()
+    return [password, quote(password, ""), json.dumps(password)[1:-1], html.escape(password), encoded]
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_the_password_of_an_address_is_shown_nowhere(
+    desk: Desk,
+    hidden: list[int],
+    password: str,
+    call: Callable[..., Answer],
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not in logs, metrics, the list of deliveries, the dead letters, the breaker or `doctor`."""
+    caplog.set_level(logging.INFO)
+    monkeypatch.setenv("QUEUES", "{}")
+    monkeypatch.setattr(http_api.logger.registered_handler, "stream", sys.stdout)
+    shown: list[Any] = []
+
+    def echo(request: Request) -> bytes:
+        status, what = request.target.strip("/").split("/")
+        body = forms(password)[int(what)] if what != "5" else f"is it {password[:-1]}"
+        return head("Connection: close", "bad header", status=f"HTTP/1.1 {status} x") + body.encode()
+
+    with serve_raw(echo) as receiver:
+        auth = f"anna:{quote(password, '')}@"
+        addresses = [
+            f"http://{auth}{receiver.host_and_port}/{status}/{what}"
+            for status in (200, 302, 404, 503)
+            for what in range(6)
+        ]
+        addresses += [
+            f"http://{auth}127.0.0.1:9/",
+            f"ftp://{auth}host/",
+            f"http://{auth}[/",
+            f"http://{auth}/",
+            f"{auth}host:x",
+        ]
+        addresses += [f"http://anna:{password}@127.0.0.1:9/", f"http://anna:12{password}@127.0.0.1:9/"]
+        for address in addresses:
+            set_address(address)
+            caches.clear_all()
+            boto3.client("dynamodb").delete_item(
+                TableName=desk.tables["breakers"], Key={"receiver": {"S": "thirdparty"}}
+            )
+            desk.hand_over(EVENT.to_json())
+            shown += [desk.item(), desk.dead(), call(deliveries_api.handler, "GET", "/deliveries").document]
+            shown.append(boto3.client("dynamodb").scan(TableName=desk.tables["breakers"])["Items"])
+            shown.append(check_receiver_url("thirdparty", "thirdparty_endpoint", address))
+    everything = f"{json.dumps(shown, default=str, ensure_ascii=False)}{shown}{caplog.text}{capsys.readouterr()}"
+    for secret in [*forms(password), password[:-1], quote(password[:-1], "")]:
+        assert secret not in everything
+    assert "answered 404: " in everything
