@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,14 +52,21 @@ def _source(module: str) -> Path:
 
 def _own_imports(source: Path) -> Iterator[str]:
     """Yield the full names of the repository's modules that a file imports."""
-    for node in ast.walk(ast.parse(source.read_bytes())):
-        names = []
+    for module, imported in _import_statements(source.read_bytes()):
+        names = [f"{module}.{name}" for name in imported] if module else imported
+        yield from (name for name in (each if _is_module(each) else module for each in names) if _is_module(name))
+
+
+@cache
+def _import_statements(source: bytes) -> list[tuple[str, list[str]]]:
+    """Return each import of a file as (module or "", imported names). Most functions share most files."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            found.append(("", [alias.name for alias in node.names]))
         elif isinstance(node, ast.ImportFrom) and node.module:
-            parts = [f"{node.module}.{alias.name}" for alias in node.names]
-            names = [part if _is_module(part) else node.module for part in parts]
-        yield from (name for name in names if _is_module(name))
+            found.append((node.module, [alias.name for alias in node.names]))
+    return found
 
 
 def _is_module(name: str) -> bool:
