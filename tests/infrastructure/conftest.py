@@ -1,6 +1,7 @@
-"""Fixtures of the default templates, and a reader of resources."""
+"""Fixtures of the default templates and of templates with many other settings, and a reader of resources."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -22,6 +23,37 @@ def recognition(templates: Templates) -> Template:
 @pytest.fixture(scope="session")
 def integration(templates: Templates) -> Template:
     return Template.from_json(templates["IntegrationStack"])
+
+
+RECEIVERS = [
+    {"name": "thirdparty", "url_parameter": "thirdparty_endpoint"},
+    {"name": "pets", "url_parameter": "/pets/url", "format": "json", "labels": ["Dog", "Cat"]},
+]
+OTHER_SETTINGS = {
+    "api_burst": "30",
+    "api_quota": "5000",
+    "api_rate": "20",
+    "architecture": "x86_64",
+    "fetch_workers": "3",
+    "label_exclusion_filters": "Person",
+    "max_image_megabytes": 100,
+    "max_image_megapixels": 30,
+    "max_labels": "5",
+    "monthly_budget_usd": "12.5",
+    "notify_email": "me@example.com",
+    "notify_labels": "Dog,Cat",
+    "receivers": json.dumps(RECEIVERS),
+    "rekognition_tps": 500,
+    "removal_policy": "destroy",
+    "source_buckets": "photos,my.archive",
+}
+"""Settings that are not the default. One synthesis shows that each has its effect."""
+
+
+@pytest.fixture(scope="session")
+def others(synthesize: Callable[..., Templates]) -> Templates:
+    """The templates with `OTHER_SETTINGS`."""
+    return synthesize(**OTHER_SETTINGS)
 
 
 def placed(templates: Templates, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:

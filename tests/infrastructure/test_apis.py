@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 from unittest.mock import ANY
 
 import pytest
@@ -152,15 +151,13 @@ def test_gateway_errors_have_the_shape_of_ours(
     assert found == codes
 
 
-@pytest.mark.parametrize(("settings", "quota"), [({}, None), ({"api_quota": 5000}, {"Limit": 5000, "Period": "MONTH"})])
-def test_a_key_may_call_as_often_as_the_settings_say(
-    synthesize: Callable[..., Templates], settings: dict[str, Any], quota: Any
-) -> None:
-    templates = synthesize(api_rate="20", api_burst="30", **settings)
-    plans = [plan["Properties"] for _, plan in placed(templates, "AWS::ApiGateway::UsagePlan")]
-    assert [plan["Throttle"] for plan in plans] == [{"RateLimit": 20, "BurstLimit": 30}] * 3
-    assert [plan.get("Quota") for plan in plans] == [quota] * 3
-    assert [plan["ApiStages"][0].get("Throttle") for plan in plans] == [{}] * 3
+def test_a_key_may_call_as_often_as_the_settings_say(templates: Templates, others: Templates) -> None:
+    month = {"Limit": 5000, "Period": "MONTH"}
+    for found, rate, burst, quota in ((templates, 50, 100, None), (others, 20, 30, month)):
+        plans = [plan["Properties"] for _, plan in placed(found, "AWS::ApiGateway::UsagePlan")]
+        assert [plan["Throttle"] for plan in plans] == [{"RateLimit": rate, "BurstLimit": burst}] * 3
+        assert [plan.get("Quota") for plan in plans] == [quota] * 3
+        assert [plan["ApiStages"][0].get("Throttle") for plan in plans] == [{}] * 3
 
 
 @pytest.mark.parametrize("auth", ["iam", "none"])

@@ -13,9 +13,6 @@ from common.setting_types import SettingsError
 from tests.conftest import Templates
 from tests.infrastructure.conftest import placed
 
-OTHER = {"max_image_megabytes": 100, "max_image_megapixels": 30, "monthly_budget_usd": "12.5"}
-"""Settings that are not the default, in one app, as each costs a synth."""
-
 WORKER_MEGABYTES = 400
 """Memory of a function beside its decoder: packages, the decoder's service, and pictures in memory."""
 
@@ -87,8 +84,8 @@ def test_functions_that_read_pictures_have_room_for_the_decoder(templates: Templ
     assert {place: memory for place, memory in readers.items() if memory < needed} == {}
 
 
-def test_a_batch_of_the_largest_pictures_has_room(synthesize: Callable[..., Templates]) -> None:
-    recognition = Template.from_json(synthesize(**OTHER)["RekognitionStack"])
+def test_a_batch_of_the_largest_pictures_has_room(others: Templates) -> None:
+    recognition = Template.from_json(others["RekognitionStack"])
     variables = {"MAX_IMAGE_BYTES": str(100 * 1024 * 1024), "MAX_IMAGE_PIXELS": "30000000"}
     recognition.has_resource_properties(
         "AWS::Lambda::Function",
@@ -111,11 +108,8 @@ def test_no_private_source_may_be_fetched_from_on_aws(templates: Templates) -> N
         assert (rules["private_sources"], rules["source_ports"]) == ([], [80, 443])
 
 
-def test_settings_reach_the_functions(synthesize: Callable[..., Templates]) -> None:
-    templates = synthesize(
-        max_labels="5", label_exclusion_filters="Person", removal_policy="destroy", architecture="x86_64"
-    )
-    recognition = Template.from_json(templates["RekognitionStack"])
+def test_settings_reach_the_functions(others: Templates) -> None:
+    recognition = Template.from_json(others["RekognitionStack"])
     detect_labels = (
         '{"MaxLabels": 5, "MinConfidence": 70.0, "Settings": {"GeneralLabels": {"LabelExclusionFilters": ["Person"]}}}'
     )
@@ -127,7 +121,7 @@ def test_settings_reach_the_functions(synthesize: Callable[..., Templates]) -> N
         },
     )
     for kind in ("AWS::S3::Bucket", "AWS::DynamoDB::GlobalTable", "AWS::Logs::LogGroup"):
-        assert {resource["DeletionPolicy"] for _, resource in placed(templates, kind)} == {"Delete"}
+        assert {resource["DeletionPolicy"] for _, resource in placed(others, kind)} == {"Delete"}
 
 
 def hosts(number: int) -> list[str]:
@@ -159,15 +153,15 @@ def hosts(number: int) -> list[str]:
 def test_what_does_not_fit_into_a_functions_environment_is_refused(
     settings: Callable[[int], dict[str, Any]], most: int, complaint: str
 ) -> None:
-    build_app(settings(most))
+    build_app({"monitoring": "none", **settings(most)})
     with pytest.raises(
         SettingsError, match=rf"{complaint}.* bytes; .* of them belong to this setting; Lambda takes 4,096"
     ):
-        build_app(settings(most + 1))
+        build_app({"monitoring": "none", **settings(most + 1)})
 
 
-def test_the_budget_is_looked_at_every_minute_and_known_to_who_spends(synthesize: Callable[..., Templates]) -> None:
-    stack = synthesize(**OTHER)["RekognitionStack"]
+def test_the_budget_is_looked_at_every_minute_and_known_to_who_spends(others: Templates) -> None:
+    stack = others["RekognitionStack"]
     recognition = Template.from_json(stack)
     recognition.has_resource_properties(
         "AWS::Events::Rule",

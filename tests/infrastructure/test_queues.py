@@ -7,11 +7,11 @@ import pytest
 from aws_cdk.assertions import Match, Template
 
 from tests.conftest import Templates
-from tests.infrastructure.conftest import placed
+from tests.infrastructure.conftest import OTHER_SETTINGS, placed
 
 
-def test_workers_fetch_so_many_batches_at_once(synthesize: Callable[..., Templates]) -> None:
-    api = Template.from_json(synthesize(fetch_workers="3")["APIStack"])
+def test_workers_fetch_so_many_batches_at_once(others: Templates) -> None:
+    api = Template.from_json(others["APIStack"])
     api.has_resource_properties("AWS::Lambda::EventSourceMapping", {"ScalingConfig": {"MaximumConcurrency": 3}})
 
 
@@ -69,7 +69,7 @@ def test_a_message_is_hidden_six_times_as_long_as_its_handler_may_take(
 @pytest.mark.parametrize(
     ("settings", "workers", "each"),
     [
-        ({"rekognition_tps": 250}, 10, "25"),
+        (OTHER_SETTINGS, 20, "25"),
         ({"rekognition_tps": 5}, 2, "2.5"),
         ({"rekognition_tps": 2}, 2, "1"),
         ({"region": "eu-west-1"}, 2, "25"),
@@ -93,8 +93,10 @@ def test_deliveries_keep_up_with_recognition_for_a_receiver_that_takes_a_while(
     synthesize: Callable[..., Templates], rate: int
 ) -> None:
     """With something to spare; tests/unit/test_breaker.py shows that a batch is offered side by side."""
-    templates = {"IntegrationStack": synthesize(rekognition_tps=rate)["IntegrationStack"]}
-    [(_, mapping)] = placed(templates, "AWS::Lambda::EventSourceMapping")
+    settings = {"rekognition_tps": rate} if rate != OTHER_SETTINGS["rekognition_tps"] else OTHER_SETTINGS
+    templates = {"IntegrationStack": synthesize(**settings)["IntegrationStack"]}
+    mappings = dict(placed(templates, "AWS::Lambda::EventSourceMapping"))
+    [mapping] = [mapping for place, mapping in mappings.items() if place.startswith("IntegrationStack/Deliver")]
     documents = mapping["Properties"]["BatchSize"] * mapping["Properties"]["ScalingConfig"]["MaximumConcurrency"]
     assert documents / 0.4 >= 1.2 * rate
 
