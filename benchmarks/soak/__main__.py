@@ -1,10 +1,10 @@
 """Run callers and faults against the embedded cloud, then check that nothing was lost: `make soak MINUTES=10`.
 
-Callers upload by URL and by form, overwrite, delete and search at a steady rate. Meanwhile Rekognition is slow,
-throttles, fails or is down, the third party is down, calls of AWS are refused and workers are killed. When the system
-is idle again, the soak compares records, index, counts, documents, lists, searches, deliveries and Rekognition's calls
-with the objects in S3, by brute force. It writes soak.png, and the numbers as CSV. Ctrl-C ends the load; the
-comparison still follows.
+Callers upload by URL and by form, overwrite, delete, undelete, remove versions for good and search, at a steady rate.
+Meanwhile Rekognition is slow, throttles, fails or is down, the third party is down, calls of AWS are refused and
+workers are killed. When the system is idle again, the soak compares records, index, counts, documents, lists, searches,
+deliveries and Rekognition's calls with the objects in S3, by brute force. It writes soak.png, and the numbers as CSV.
+Ctrl-C ends the load; the comparison still follows.
 """
 
 import argparse
@@ -62,7 +62,8 @@ class Soak:
         self.began = time.monotonic()
         self.queues = work_queues(local_target(asdict(endpoints)))
         self.sampler = Sampler(cloud, endpoints, {queue.name: queue.url for queue in self.queues})
-        self.load = Load(endpoints, cloud.photos, f"soak-{seed}/", random.Random(chance.random()), self.clock)  # noqa: S311
+        calls_chance = random.Random(chance.random())  # noqa: S311
+        self.load = Load(endpoints, cloud.client("s3"), cloud.photos, f"soak-{seed}/", calls_chance, self.clock)
         self.faults = Faults(cloud, endpoints, random.Random(chance.random()), patient=seconds >= PATIENT_SECONDS)  # noqa: S311
         stacks = cloud.client("cloudformation").describe_stacks()["Stacks"]
         self.outputs = {o["OutputKey"]: o["OutputValue"] for stack in stacks for o in stack.get("Outputs", [])}
@@ -96,7 +97,9 @@ class Soak:
             sampling.join()
         console.print("comparing everything with the objects in S3 …")
         seen = look(self.cloud, self.endpoints, self.outputs, self.load.prefix, before)
-        labelled = [((at - began_at).total_seconds(), s) for at, s in seconds_to_labels(seen) if at >= began_at]
+        labelled = [
+            ((at - began_at).total_seconds(), s) for at, s in seconds_to_labels(seen, self.load) if at >= began_at
+        ]
         growth = self.sampler.growth(loaded / 2, loaded)
         summary = {
             "seed": self.seed,

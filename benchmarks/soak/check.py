@@ -27,7 +27,7 @@ class Look:
 
     deleted: set[str]
     contents: set[str]
-    """The ETags of all versions that ever existed."""
+    """The ETags of all versions that exist."""
 
     records: dict[str, ImageRecord]
     deliveries: list[dict[str, Any]]
@@ -84,9 +84,8 @@ def violations(seen: Look, load: Load, calls_lost: int) -> Iterator[str]:
     """Return each broken rule with examples. `calls_lost` is the number of contents that may have cost another call."""
     corrupt = {picture.etag for picture in load.pictures if picture.is_corrupt}
     yield from _named("stored objects have no record", seen.current.keys() - seen.records.keys())
-    yield from _named(
-        "records are of objects that never existed", seen.records.keys() - seen.current.keys() - seen.deleted
-    )
+    known = seen.current.keys() | seen.deleted | load.erased
+    yield from _named("records are of objects that never existed", seen.records.keys() - known)
     other, wrong, alive, untold = [], [], [], []
     delivered = {entry["event_id"] for entry in seen.deliveries if entry["status"] == "DELIVERED"}
     for image, record in seen.records.items():
@@ -110,7 +109,7 @@ def violations(seen: Look, load: Load, calls_lost: int) -> Iterator[str]:
     )
     yield from _derived(seen, load.prefix)
     yield from _as_callers_see_it(seen)
-    most = len(seen.contents - corrupt) + calls_lost
+    most = len((seen.contents | load.erased_contents) - corrupt) + calls_lost
     least = len({etag for _, etag in seen.current.values()} - corrupt)
     if not least <= seen.calls <= most:
         yield f"Rekognition answered {seen.calls} calls; there were {most} contents at the most, {least} at the least"
@@ -133,7 +132,7 @@ def _derived(seen: Look, prefix: str) -> Iterator[str]:
 
 def _as_callers_see_it(seen: Look) -> Iterator[str]:
     yield from _named("stored objects are not listed", seen.current.keys() - seen.listed)
-    yield from _named("deleted objects are listed", seen.listed & seen.deleted)
+    yield from _named("deleted objects are listed", seen.listed - seen.current.keys())
     entries = expected(seen.records.values()).entries
     for label, images in seen.searched.items():
         wanted = {image for name, _, image in entries if name == label}
@@ -163,10 +162,15 @@ def _table(dynamodb: Any, name: str) -> str:
     return str(table)
 
 
-def seconds_to_labels(seen: Look) -> list[tuple[datetime, float]]:
-    """Return, for each remaining picture, the time of its upload and the seconds until it had its labels."""
+def seconds_to_labels(seen: Look, load: Load) -> list[tuple[datetime, float]]:
+    """Return, for each remaining picture, the time of its upload and the seconds until it had its labels.
+
+    Leaves out names with removed versions: a picture that became the current version again was uploaded long before.
+    """
     return [
         (uploaded, (datetime.fromisoformat(record.recognized_at) - uploaded).total_seconds())
         for record in seen.records.values()
-        if record.status != "DELETED" and (uploaded := datetime.fromisoformat(record.uploaded_at))
+        if record.status != "DELETED"
+        and record.image not in load.erased
+        and (uploaded := datetime.fromisoformat(record.uploaded_at))
     ]

@@ -1,4 +1,4 @@
-"""Call a running system: uploads by URL and by form, overwrites, deletions, searches."""
+"""Call a running system: uploads by URL and by form, overwrites, deletions, searches, and changes of S3 versions."""
 
 import hashlib
 import io
@@ -8,12 +8,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import requests
+from botocore.exceptions import BotoCoreError, ClientError
 from PIL import Image
 
 from local.endpoints import Endpoints
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 PATIENCE_SECONDS = 40
 COLOURS = {"red": (200, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 200), "dark": (10, 10, 10)}
@@ -28,6 +33,14 @@ EXPECTED = {200, 201, 202, 204, 404, 409}
 """404: the image is deleted, or not recorded yet. 409: a name was overwritten before its first upload."""
 SETTLED = 12
 """Deletions spare this number of latest uploads: most older ones are recorded."""
+
+VERSION_CHANGES: dict[str, Callable[[list[dict[str, Any]]], list[dict[str, Any]]]] = {
+    "undelete": lambda versions: [version for version in versions[:1] if "ETag" not in version],
+    "remove current": lambda versions: versions[:1],
+    "remove older": lambda versions: versions[1:2],
+    "remove all": lambda versions: versions,
+}
+"""Choose the versions and delete markers that a change removes for good, from all of an object, the latest first."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +76,7 @@ class Load:
     """Makes calls. The seed decides their content; the threads decide their order."""
 
     endpoints: Endpoints
+    s3: "S3Client"
     photos: Path
     """The folder that the local source of pictures serves."""
 
@@ -73,6 +87,13 @@ class Load:
     errors: list[str] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    erased: set[str] = field(default_factory=set)
+    """The names with versions that were removed for good."""
+
+    erased_contents: set[str] = field(default_factory=set)
+    """The ETags of these versions."""
+
     made: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -80,7 +101,7 @@ class Load:
         """Choose the next call. Returns a function that makes it."""
         kinds = {self._upload: 45, self._repeat: 8, self._search: 15, self._list: 6}
         if len(self.names) > SETTLED:
-            kinds |= {self._overwrite: 12, self._delete: 10, self._show: 6}
+            kinds |= {self._overwrite: 12, self._delete: 10, self._change_versions: 8, self._show: 6}
         [decide] = self.chance.choices(list(kinds), list(kinds.values()))
         return decide()
 
@@ -102,8 +123,33 @@ class Load:
 
     def _delete(self) -> Callable[[], object]:
         name = self.names.pop(self.chance.randrange(len(self.names) - SETTLED))
+        self.deleted.append(name)
         address = f"{self.endpoints.labels}/images/{quote(name)}"
         return lambda: self._call("delete", "DELETE", address)
+
+    def _change_versions(self) -> Callable[[], object]:
+        kind = self.chance.choice(list(VERSION_CHANGES))
+        names = self.names[:-SETTLED] if kind != "undelete" or not self.deleted else self.deleted
+        name = self.chance.choice(names)
+        return lambda: self._remove_versions(kind, name)
+
+    def _remove_versions(self, kind: str, name: str) -> None:
+        """Remove versions in the bucket itself, with one call."""
+        began, at, status = time.monotonic(), self.clock(), 0
+        try:
+            page = self.s3.list_object_versions(Bucket=self.endpoints.bucket, Prefix=name)
+            versions: list[dict[str, Any]] = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]  # type: ignore[list-item]
+            versions.sort(key=lambda version: not version["IsLatest"])
+            if removed := VERSION_CHANGES[kind](versions):
+                with self.lock:
+                    self.erased.add(name)
+                    self.erased_contents |= {version["ETag"].strip('"') for version in removed if "ETag" in version}
+                entries = [{"Key": name, "VersionId": version["VersionId"]} for version in removed]
+                self.s3.delete_objects(Bucket=self.endpoints.bucket, Delete={"Objects": entries})  # type: ignore[typeddict-item]
+            status, error = 200, ""
+        except (BotoCoreError, ClientError) as fault:
+            error = f"{type(fault).__name__}"
+        self._note(Call(at, kind, 1000 * (time.monotonic() - began), status), error)
 
     def _search(self) -> Callable[[], object]:
         labels = self.chance.sample(list(COLOURS), self.chance.choice([1, 1, 2]))
@@ -146,11 +192,14 @@ class Load:
             error = "" if status in EXPECTED else answer.text[:300]
         except requests.RequestException as fault:
             error = f"{type(fault).__name__}"
-        with self.lock:
-            self.calls.append(Call(at, kind, 1000 * (time.monotonic() - began), status))
-            if error:
-                self.errors.append(f"after {at:.0f} s {kind} was answered with {status}: {error}")
+        self._note(Call(at, kind, 1000 * (time.monotonic() - began), status), error)
         return answer
+
+    def _note(self, call: Call, error: str) -> None:
+        with self.lock:
+            self.calls.append(call)
+            if error:
+                self.errors.append(f"after {call.at:.0f} s {call.kind} was answered with {call.status}: {error}")
 
     def _new_name(self) -> str:
         self.made += 1

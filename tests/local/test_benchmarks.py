@@ -216,9 +216,13 @@ def at_rest() -> Look:
     )
 
 
-def judged(seen: Look, calls_lost: int = 0) -> list[str]:
+def load(s3: Any = None) -> Load:
     endpoints = Endpoints(**{field.name: "" for field in dataclasses.fields(Endpoints)})
-    return list(violations(seen, Load(endpoints, Path(), "s/", random.Random(0), lambda: 0), calls_lost))
+    return Load(endpoints, s3, Path(), "s/", random.Random(0), lambda: 0)
+
+
+def judged(seen: Look, calls_lost: int = 0) -> list[str]:
+    return list(violations(seen, load(), calls_lost))
 
 
 def test_a_soak_without_faults_in_the_system_has_no_violation() -> None:
@@ -260,6 +264,44 @@ def test_the_soak_counts_calls_of_rekognition_and_allows_for_those_that_were_los
     assert "Rekognition answered 4 calls" in judged(dataclasses.replace(at_rest(), calls=4))[0]
     assert judged(dataclasses.replace(at_rest(), calls=4), calls_lost=1) == []
     assert "Rekognition answered 1 calls" in judged(dataclasses.replace(at_rest(), calls=1))[0]
+
+
+def test_the_soak_knows_names_and_contents_that_it_removed_for_good() -> None:
+    seen = dataclasses.replace(at_rest(), deleted=set(), contents={"x", "y"})
+    erasing = load()
+    assert "records are of objects that never existed" in next(violations(seen, erasing, 0))
+    erasing.erased.add("s/c")
+    erasing.erased_contents.add("z")
+    assert list(violations(seen, erasing, 0)) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "removed"),
+    [
+        ("undelete", ["marker"]),
+        ("remove current", ["marker"]),
+        ("remove older", ["1"]),
+        ("remove all", ["marker", "1"]),
+    ],
+)
+def test_the_soak_removes_versions_in_one_call(kind: str, removed: list[str]) -> None:
+    class S3:
+        def list_object_versions(self, **_: str) -> dict[str, Any]:
+            return {
+                "Versions": [{"VersionId": "1", "IsLatest": False, "ETag": '"x"'}],
+                "DeleteMarkers": [{"VersionId": "marker", "IsLatest": True}],
+            }
+
+        def delete_objects(self, *, Delete: Any, **_: str) -> None:  # noqa: N803 - boto3's name
+            calls.append([entry["VersionId"] for entry in Delete["Objects"]])
+
+    calls: list[list[str]] = []
+    erasing = load(S3())
+    erasing._remove_versions(kind, "s/a")
+    assert calls == [removed]
+    assert erasing.erased == {"s/a"}
+    assert erasing.erased_contents == ({"x"} if "1" in removed else set())
+    assert erasing.errors == []
 
 
 def test_a_workers_growth_is_its_own_whoever_comes_and_goes(tmp_path: Path) -> None:
