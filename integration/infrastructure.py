@@ -1,4 +1,4 @@
-"""Results go out: the topic that announces them, the deliveries to third parties, their log, and the e-mails."""
+"""Sends results out: the topic that announces them, the deliveries to third parties, their log, and the e-mails."""
 
 import string
 from typing import Any, cast
@@ -24,7 +24,8 @@ from common.settings import Receiver, Settings
 
 DELIVERY_TIMEOUT = Duration.seconds(60)
 MAX_RECEIVES = 1000
-"""SQS's own limit: a message is received again and again while its receiver is down. Attempts are counted apart."""
+"""The maximum of SQS, because a message is received many times while its receiver is down. Attempts are counted
+separately."""
 
 DOWN = Duration.minutes(20)
 
@@ -91,7 +92,7 @@ class IntegrationStack(Stack):
             service = self.settings.named(function)
             monitoring.alarm(
                 f"{function}BreakerOpen",
-                # Nothing but ones in two periods in a row: closing is a zero. A period is longer than a document waits.
+                # Two periods of ones alone, because closing is a zero. A period is longer than a document waits.
                 own_metric("BreakerOpen", service=service, statistic="Minimum", receiver=name).with_(period=DOWN),
                 above=0,
                 periods=2,
@@ -142,7 +143,7 @@ class IntegrationStack(Stack):
         )
 
     def _receiver(self, receiver: Receiver, deliveries: dynamodb.TableV2, breakers: dynamodb.TableV2) -> WorkQueue:
-        """A queue, a function and a secret for each, so that none can delay, read or sign for another."""
+        """Create a queue, a function and a secret for a receiver. No receiver can delay, read or sign for another."""
         prefix = receiver.prefix
         work = WorkQueue(
             self,
@@ -156,14 +157,14 @@ class IntegrationStack(Stack):
             self,
             f"{prefix}SigningSecret",
             description=f"Signs what is delivered to {receiver.name}: 48 bytes, in base64",
-            # Letters and digits, and as many of them as base64 takes. Secrets Manager requires a character of every
+            # Letters and digits only, and a length that is valid base64. Secrets Manager requires a character of every
             # type that is not excluded as a type; the embedded cloud reads only the characters.
             # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetRandomPassword.html
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 password_length=64, exclude_punctuation=True, exclude_characters=string.punctuation
             ),
         )
-        # Its ARN, which Ref gives on AWS too, but not on the embedded cloud.
+        # Not Ref, which is the ARN on AWS but not in the embedded cloud.
         secret_arn = cast("secretsmanager.CfnSecret", secret.node.default_child).attr_id
         acknowledge(
             secret,
@@ -211,9 +212,9 @@ class IntegrationStack(Stack):
         return function
 
     def _emails(self) -> None:
-        """A queue and a topic of their own, so that SNS's ten e-mails a second are never exceeded.
+        """Create a separate queue and topic for e-mails, so that SNS's ten e-mails a second are never exceeded.
 
-        https://docs.aws.amazon.com/general/latest/gr/sns.html: SNS ends a subscription that gets more.
+        SNS ends a subscription that gets more (https://docs.aws.amazon.com/general/latest/gr/sns.html).
         """
         topic = self._topic("EmailTopic")
         topic.add_subscription(subscriptions.EmailSubscription(self.settings.notify_email))
@@ -257,5 +258,5 @@ class IntegrationStack(Stack):
 
 
 def _having(labels: tuple[str, ...]) -> dict[str, sns.SubscriptionFilter] | None:
-    """What SNS lets through: results with one of the labels, or all."""
+    """Return the filter policy for results with one of the labels, or None for all results."""
     return {"labels": sns.SubscriptionFilter.string_filter(allowlist=list(labels))} if labels else None

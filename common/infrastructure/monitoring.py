@@ -102,43 +102,58 @@ class Monitoring(Construct):
         periods: int = 1,
         silence: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
     ) -> None:
-        """Raise an alarm when the metric is above the limit for so many periods. Where there is no data all is well, or
-        as `silence` says. Does nothing for an alarm that the setting leaves out."""
-        if not (essential or self._dashboard):
-            return
-        self._tell(
-            cloudwatch.Alarm(
-                self,
-                id,
-                metric=metric,
-                threshold=above,
-                comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-                evaluation_periods=periods,
-                treat_missing_data=silence,
-                alarm_description=_description(meaning, section),
-            )
+        """Raise an alarm when the metric is above the limit for so many periods. Periods without data are good, unless
+        `silence` says otherwise. Does nothing for an alarm that the setting leaves out."""
+        self._alarm(
+            id,
+            metric=metric,
+            threshold=above,
+            comparison=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            periods=periods,
+            silence=silence,
+            essential=essential,
+            description=_description(meaning, section),
         )
 
     def alarm_of_silence(
         self, id: str, metric: cloudwatch.Metric, *, periods: int, essential: bool, meaning: str, section: str
     ) -> None:
         """Raise an alarm when there is no data for so many periods, unless the setting leaves it out."""
-        if not (essential or self._dashboard):
-            return
-        self._tell(
-            cloudwatch.Alarm(
-                self,
-                id,
-                metric=metric.with_(statistic="SampleCount"),
-                threshold=1,
-                comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
-                evaluation_periods=periods,
-                treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
-                alarm_description=_description(meaning, section),
-            )
+        self._alarm(
+            id,
+            metric=metric.with_(statistic="SampleCount"),
+            threshold=1,
+            comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            periods=periods,
+            silence=cloudwatch.TreatMissingData.BREACHING,
+            essential=essential,
+            description=_description(meaning, section),
         )
 
-    def _tell(self, alarm: cloudwatch.Alarm) -> None:
+    def _alarm(
+        self,
+        id: str,
+        *,
+        metric: cloudwatch.IMetric,
+        threshold: float,
+        comparison: cloudwatch.ComparisonOperator,
+        periods: int,
+        silence: cloudwatch.TreatMissingData,
+        essential: bool,
+        description: str,
+    ) -> None:
+        if not (essential or self._dashboard):
+            return
+        alarm = cloudwatch.Alarm(
+            self,
+            id,
+            metric=metric,
+            threshold=threshold,
+            comparison_operator=comparison,
+            evaluation_periods=periods,
+            treat_missing_data=silence,
+            alarm_description=description,
+        )
         alarm.add_alarm_action(self._action)
         alarm.add_ok_action(self._action)
 

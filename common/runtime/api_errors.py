@@ -1,10 +1,10 @@
-"""What our HTTP APIs answer instead of a success."""
+"""Errors of our HTTP APIs."""
 
 from http import HTTPStatus
 
 
 class ApiError(Exception):
-    """An answer other than success: its status, a code for programs, a message for people."""
+    """An error answer with a status, a code for programs and a message for people."""
 
     def __init__(self, status: HTTPStatus, code: str, message: str) -> None:
         super().__init__(message)
@@ -14,5 +14,5 @@ class ApiError(Exception):
 
 
 def bad_request(message: str) -> ApiError:
-    """400: a parameter is missing or has a value that it cannot take; the message names it."""
+    """Return a 400 for a parameter that is missing or has a wrong value. The message names the parameter."""
     return ApiError(HTTPStatus.BAD_REQUEST, "InvalidParameter", message)

@@ -1,4 +1,4 @@
-"""Clients of AWS services that give up while there is still time to do something about it."""
+"""Clients of AWS services that give up while the function still has time to handle the failure."""
 
 from typing import Any
 
@@ -6,16 +6,16 @@ import boto3
 from botocore.config import Config
 
 PATIENCE = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "max_attempts": 3})
-"""boto3's own is 60 s to connect and 60 s to read, five times: longer than any of our functions may take."""
+"""By default boto3 waits 60 s to connect and 60 s to read, five times. This is longer than our functions may run."""
 
 
 REGIONAL = Config(
     signature_version="s3v4", s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
 )
-"""For S3 where something is signed: newer buckets refuse the older version, the global host redirects, and a page is
-told one origin."""
+"""For signed S3 requests. Newer buckets refuse the older signature version, the global host redirects, and a page knows
+one origin."""
 
 
 def client(service: Any, config: Config | None = None) -> Any:
-    """A client, with `config` over the patience above."""
+    """Return a client with the time limits above. `config` overrides them."""
     return boto3.client(service, config=PATIENCE.merge(config) if config else PATIENCE)

@@ -1,17 +1,17 @@
-"""The correlation id, by which all that is said of one upload is found: in logs, records, documents and deliveries.
+"""The correlation id links everything about one upload: logs, records, documents and deliveries.
 
-It is the request id of the upload's call, or the version id of the manifest that named the picture. What came another
-way has the id of the request by which S3 took it.
+It is the request id of the upload's call, or the version id of the manifest that named the picture. Pictures from
+elsewhere have the id of the request that stored them in S3.
 """
 
 import re
 
 METADATA = "correlation-id"
-"""Where an object has it."""
+"""The name of the S3 metadata entry that holds the id."""
 
 FORM = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
 
 
 def well_formed(text: object) -> str | None:
-    """The id, if it may stand in logs and headers: an object's metadata are whatever its owner likes."""
+    """Return the id if it is safe in logs and headers, else None. Owners of objects can put anything into metadata."""
     return text if isinstance(text, str) and FORM.fullmatch(text) else None

@@ -1,4 +1,4 @@
-"""Documents as DynamoDB keeps them: real lists and maps, exact decimals, nothing empty."""
+"""Converts documents to DynamoDB items: lists and maps, exact decimals, no empty values."""
 
 import json
 import time
@@ -11,12 +11,12 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-BATCH = 100  # of BatchGetItem
+BATCH = 100  # the limit of BatchGetItem
 UNPROCESSED_SECONDS = 0.05
 
 
 def get_items(dynamodb: "DynamoDBClient", table: str, keys: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The items of those keys that are in the table, in no order, in DynamoDB's notation; a call for each hundred."""
+    """Yield the items of these keys that exist, in any order and DynamoDB's notation, with a call per 100 keys."""
     left = list(keys)
     while left:
         batch, left = left[:BATCH], left[BATCH:]
@@ -28,14 +28,14 @@ def get_items(dynamodb: "DynamoDBClient", table: str, keys: Sequence[dict[str, A
 
 
 def to_attributes(document: dict[str, Any]) -> dict[str, Any]:
-    """The document's members that are not None, in DynamoDB's notation."""
-    # Through JSON, because boto3 takes no floats, and Decimal(str(float)) is what a reader expects to see.
+    """Return the document's members that are not None, in DynamoDB's notation."""
+    # Through JSON, because boto3 refuses floats, and Decimal(str(float)) has the digits that a reader expects.
     values = json.loads(json.dumps(document), parse_float=Decimal)
     return {name: TypeSerializer().serialize(value) for name, value in values.items() if value is not None}
 
 
 def from_attributes(item: dict[str, Any]) -> dict[str, Any]:
-    """An item with Python's own numbers."""
+    """Return an item as a document with ints and floats."""
     return {name: _plain(TypeDeserializer().deserialize(value)) for name, value in item.items()}
 
 

@@ -1,5 +1,7 @@
-"""Where the system is met from outside, as a parameter says: the stacks write it, and the local launcher, whose
-addresses are others, writes its own over it."""
+"""Reads the system's public addresses from a parameter.
+
+The stacks write the parameter. The local launcher overwrites it with local addresses.
+"""
 
 import json
 import os
@@ -15,16 +17,16 @@ from common.runtime.caches import cached_for
 
 KEPT_SECONDS = 60
 ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[\w./-]*)?", re.ASCII)
-"""Of which nothing can end a directive of a Content-Security-Policy, or a header."""
+"""Contains no character that could end a header or a directive of a Content-Security-Policy."""
 
 
 class EndpointsError(Exception):
-    """The parameter cannot be read, or holds something else; the message says what is wrong."""
+    """The parameter cannot be read or has wrong contents. The message names the fault."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoints:
-    """Base URLs of the APIs, without a slash at the end, and the origins of the buckets that a browser talks to."""
+    """Base URLs of the APIs, without a slash at the end, and origins of the buckets that browsers use."""
 
     upload: str
     labels: str
@@ -34,10 +36,10 @@ class Endpoints:
 
 
 def endpoints() -> Endpoints:
-    """The addresses, as they were less than a minute ago.
+    """Return the addresses. They are read at most once a minute.
 
     Raises:
-        EndpointsError: they are not known; that, too, is remembered for so long.
+        EndpointsError: the addresses are not known. The error is kept for a minute too.
     """
     found = _read()
     if isinstance(found, EndpointsError):
@@ -46,7 +48,7 @@ def endpoints() -> Endpoints:
 
 
 def origin(address: str) -> str:
-    """What a browser calls the origin of an address."""
+    """Return the origin of an address, as browsers define it."""
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}"
 
@@ -65,7 +67,7 @@ def _read() -> Endpoints | EndpointsError:
     except (KeyError, TypeError, ValueError):
         return EndpointsError(f"the parameter {name} is not the JSON object that the stacks write")
     if wrong := [name for name, value in vars(found).items() if not _is_address(value)]:
-        return EndpointsError(f"in the parameter {name} {wrong[0]} is no address such as https://host/path")
+        return EndpointsError(f"in the parameter {name} {wrong[0]} is not an address such as https://host/path")
     return found
 
 

@@ -1,4 +1,4 @@
-"""How our HTTP APIs answer: JSON, and one shape for every error."""
+"""Routes the calls of our HTTP APIs. Answers are JSON, and all errors have one shape."""
 
 import base64
 import functools
@@ -21,27 +21,27 @@ from common.runtime.request_parameters import Body, Parameter, expect_no_body, r
 logger = Logger()
 
 REQUEST_ID = "requestContext.requestId"
-"""Where an event has API Gateway's id of the call, which answers show as `request_id`."""
+"""The path of API Gateway's request id within an event. Answers show it as `request_id`."""
 
 PREFLIGHT_SECONDS = 3600
 
 
 def json_file(beside: str, name: str) -> Response[Any]:
-    """An answer that is a JSON file beside a module."""
+    """Return an answer with the JSON file of this name beside a module."""
     return Response(
         status_code=HTTPStatus.OK, content_type="application/json", body=Path(beside).with_name(name).read_text()
     )
 
 
 class GalleryAlone(CORSConfig):
-    """Lets the gallery's page call from where it lives, and no other page.
+    """Allows calls from the gallery's page, and from no other page.
 
-    Its origin is the List Images Service's, which only the parameter knows: the other APIs are deployed before it. It
-    is looked up for calls that come from a browser's page alone; where there is no gallery, there is no variable.
+    The page's origin is that of the List Images Service. Only the parameter contains it, because the other APIs are
+    deployed earlier. It is read only for calls from browsers. Without a gallery the variable is missing.
     """
 
     def allowed_origin(self, extracted_origin: str | None) -> str | None:
-        """The origin, if it may call. Called by Powertools."""
+        """Return the origin if it may call, else None. Called by Powertools."""
         if not extracted_origin or "ENDPOINTS_PARAMETER" not in os.environ:
             return None
         try:
@@ -52,7 +52,7 @@ class GalleryAlone(CORSConfig):
         return allowed if extracted_origin == allowed else None
 
     def to_dict(self, origin: str | None) -> dict[str, str]:
-        """The headers for an origin that may call. Called by Powertools."""
+        """Return the headers for an origin that may call. Called by Powertools."""
         return {
             "Access-Control-Allow-Origin": str(origin),
             "Access-Control-Allow-Headers": "content-type,x-api-key",
@@ -66,7 +66,7 @@ Handler = Callable[..., Response[Any]]
 
 
 def json_resolver() -> APIGatewayRestResolver:
-    """A router whose handlers return documents or raise `ApiError`, the one translator of errors."""
+    """Return a router for functions that return answers or raise `ApiError`. It translates all errors."""
     app = APIGatewayRestResolver(cors=GalleryAlone())
 
     def error(status: HTTPStatus, code: str, message: str) -> Response[Any]:
@@ -95,7 +95,7 @@ def json_resolver() -> APIGatewayRestResolver:
 
 
 def json_response(status: HTTPStatus, document: Any, headers: dict[str, str] | None = None) -> Response[Any]:
-    """An answer with a JSON body."""
+    """Return an answer with a JSON body."""
     return Response(
         status_code=status,
         content_type="application/json",
@@ -107,10 +107,10 @@ def json_response(status: HTTPStatus, document: Any, headers: dict[str, str] | N
 def takes(
     app: APIGatewayRestResolver, *parameters: Parameter, body: Body | None = None
 ) -> Callable[[Handler], Handler]:
-    """Read a call's query parameters and the members of its body, and pass them as one dictionary, before what is in
-    its path. A call that takes neither is passed its path alone. Everything else that is sent is refused.
+    """Read a call's query parameters and the members of its body, and pass them as one dictionary before the path's
+    parameters. A function without either gets only the path's parameters. Everything else that callers send is refused.
 
-    What a call takes is kept with it, and described from there in openapi.json.
+    The declarations are kept with the function. openapi.json is made from them.
     """
 
     def decorate(call: Handler) -> Handler:
@@ -119,7 +119,7 @@ def takes(
             event = app.current_event
             if not body:
                 expect_no_body(_text(event), parameters)
-            # API Gateway's own, which has every value of a repeated parameter.
+            # API Gateway's own member, because it has all values of a repeated parameter.
             given = event.get("multiValueQueryStringParameters") or {}
             asked = read_query(given, parameters, path=bool(event.path_parameters), body=body)
             if body:
@@ -135,6 +135,6 @@ def takes(
 
 
 def _text(event: APIGatewayProxyEvent) -> str:
-    """The body, if only for its reader to say that it is no text."""
+    """Return the body as text. Bytes that are not text are replaced, so that the error can describe them."""
     body = event.body or ""
     return base64.b64decode(body).decode(errors="replace") if event.is_base64_encoded else body

@@ -1,7 +1,7 @@
-"""What the functions count: metrics in the namespace `Sightline`, as lines of the log in CloudWatch's embedded format.
+"""Counts metrics in the namespace `Sightline`. They are log lines in CloudWatch's embedded metric format.
 
-Each has the function's name as dimension `service`. Powertools' own store is not made for threads, so these only note
-what they count, and all of it is written where the invocation ends.
+Each metric has the function's name as its dimension `service`. Powertools' store is not thread-safe, so threads only
+note values, and the end of the invocation writes them all.
 """
 
 from collections import deque
@@ -19,12 +19,12 @@ _noted: deque[tuple[Dimensions, str, MetricUnit, float]] = deque()
 
 
 def count(name: str, value: float = 1, unit: MetricUnit = MetricUnit.Count, **dimensions: str) -> None:
-    """Note a value, from any thread. Each combination of dimensions is a metric of its own, and is paid for as one."""
+    """Note a value, from any thread. Each combination of dimensions is billed as one metric."""
     _noted.append((tuple(sorted(dimensions.items())), name, unit, value))
 
 
 def flush() -> None:
-    """Write what was noted, one line for all metrics of the same dimensions. If that fails nothing else does."""
+    """Write all noted values, with one line for each combination of dimensions. A failure is logged and not raised."""
     written: dict[Dimensions, EphemeralMetrics] = {}
     try:
         while _noted:

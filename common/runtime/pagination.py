@@ -1,4 +1,4 @@
-"""Lists in pages: how many entries they have, and the cursors with which one goes on."""
+"""Splits lists into pages: limits, cursors and links to the next page."""
 
 import base64
 import binascii
@@ -19,7 +19,7 @@ VERSION = 1
 
 
 def is_key(value: Any) -> bool:
-    """Whether it could be an object's key, and so a key of a table."""
+    """Return True if a value could be the key of an object, and so of a table."""
     try:
         return isinstance(value, str) and 0 < len(value.encode()) <= MAX_KEY_BYTES
     except UnicodeEncodeError:  # half of a surrogate pair
@@ -34,7 +34,7 @@ def _whole(text: str) -> int:
 
 LIMIT = Parameter(
     name="limit",
-    about="How many entries a page has at the most.",
+    about="The maximum number of entries on a page.",
     takes=f"a whole number from 1 to {MAX_LIMIT:,}",
     schema={"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
     read=_whole,
@@ -42,49 +42,49 @@ LIMIT = Parameter(
 )
 CURSOR = Parameter(
     name="cursor",
-    about="Where to go on: as in the Link of the page before, whose other parameters must be repeated.",
-    takes="what a Link of the same list held",
+    about="The beginning of the page: from the Link of the page before. Repeat its other parameters.",
+    takes="the cursor from a Link of the same list",
     schema={"type": "string"},
     read=str,
 )
 
 
 def next_link(app: APIGatewayRestResolver, limit: int, cursor: str | None) -> dict[str, str]:
-    """The header that leads to the next page, if there is one: a relative Link, which repeats what was asked."""
+    """Return the Link header of the next page, if there is one. It is relative and repeats the other parameters."""
     if cursor is None:
         return {}
     given = app.current_event.get("multiValueQueryStringParameters") or {}
     return {"Link": f'<?{urlencode({**given, "limit": limit, "cursor": cursor}, doseq=True)}>; rel="next"'}
 
 
-def write_cursor(*place: Any) -> str:
-    """A place in a list, opaque to the caller."""
-    return base64.urlsafe_b64encode(json.dumps([VERSION, *place]).encode()).decode()
+def write_cursor(*position: Any) -> str:
+    """Encode a position in a list. The text is opaque to callers."""
+    return base64.urlsafe_b64encode(json.dumps([VERSION, *position]).encode()).decode()
 
 
 def read_cursor(cursor: str, length: int) -> list[Any]:
-    """The place, of which nothing but its length is known to be right.
+    """Decode a cursor. Only its length is validated.
 
     Raises:
         ApiError: 400, the cursor is not one of ours.
     """
-    place: list[Any]
+    position: list[Any]
     try:
-        version, *place = json.loads(base64.urlsafe_b64decode(cursor))
+        version, *position = json.loads(base64.urlsafe_b64decode(cursor))
     except (ValueError, TypeError, RecursionError, binascii.Error) as error:
         raise made_up() from error
-    if version != VERSION or len(place) != length:
+    if version != VERSION or len(position) != length:
         raise made_up()
-    return place
+    return position
 
 
 def write_key(key: dict[str, str] | None, names: Sequence[str]) -> str | None:
-    """A cursor with what is named of a table's key; none, if there is no key."""
+    """Encode the named members of a table's key. Returns None without a key."""
     return write_cursor(*(key[name] for name in names)) if key else None
 
 
 def read_key(cursor: str | None, names: Sequence[str]) -> dict[str, str] | None:
-    """What the cursor holds of a table's key.
+    """Decode the members of a table's key from a cursor.
 
     Raises:
         ApiError: 400, the cursor is not one of ours.
@@ -98,5 +98,5 @@ def read_key(cursor: str | None, names: Sequence[str]) -> dict[str, str] | None:
 
 
 def made_up() -> ApiError:
-    """400: a cursor is not one of ours."""
-    return bad_request("cursor is not one that a Link of this list held")
+    """Return a 400 for a cursor that is not one of ours."""
+    return bad_request("cursor is not from a Link of this list")

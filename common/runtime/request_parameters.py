@@ -1,7 +1,7 @@
-"""Reads what callers send: query parameters, and the members of JSON bodies. Both are declared in the same way.
+"""Reads query parameters and the members of JSON bodies. Both are declared in the same way.
 
-Nothing is ignored: whatever is unknown, given twice or of another type is refused, and the message shows the call that
-would be right. A filter that is passed over because of a typo would answer something else than what was asked.
+Nothing is ignored. Unknown, repeated and mistyped values are refused, and the message shows a correct call. If a filter
+with a typo were ignored, the answer would be for another question.
 """
 
 import json
@@ -14,17 +14,17 @@ from typing import Any
 from common.runtime.api_errors import ApiError, bad_request
 
 MAX_SHOWN = 60
-"""Characters of a name that callers made up, in a message."""
+"""The number of characters that messages show of an unknown name."""
 
 BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """A query parameter or a member of a body: how it is read, and how it is described to programs and people.
+    """A query parameter or a member of a body, with its reader and its descriptions for programs and people.
 
-    `schema` is JSON Schema. `read` makes a value of its text or raises ValueError or KeyError; then the answer is 400
-    with `takes`. A boolean member of a body is not read: JSON has booleans.
+    `schema` is JSON Schema. `read` converts the text to a value. If it raises ValueError or KeyError, the answer is 400
+    with `takes`. It is not called for a boolean member of a body, because JSON has booleans.
     """
 
     name: str
@@ -35,17 +35,17 @@ class Parameter:
     required: bool = False
     default: Any = None
     most: int = 1
-    """How often it may be given; if more than once, all its values are taken."""
+    """The number of times that it may be given. If this is more than one, the value is a tuple."""
     several: str = "send a call for each"
-    """How to ask for several, told to callers who give a list."""
+    """Advice for callers who give a list."""
 
     @property
     def is_text(self) -> bool:
-        """Whether it may hold an `&`, which has to be percent-encoded in a query."""
+        """Return True if the value may contain an `&`, which must be percent-encoded in a query."""
         return self.schema.get("type") == "string" and "pattern" not in self.schema
 
     def of_query(self, given: Sequence[str]) -> Any:
-        """Read what the query gives.
+        """Read the values from a query.
 
         Raises:
             ApiError: 400.
@@ -61,7 +61,7 @@ class Parameter:
         return values[0] if values else self.default
 
     def of_body(self, members: Mapping[str, Any]) -> Any:
-        """Read the body's member of this name.
+        """Read the member from a body.
 
         Raises:
             ApiError: 400.
@@ -97,9 +97,9 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True)
 class Body:
-    """What a call takes in its body: the members of a JSON object, such as `example`.
+    """The JSON object that a call takes as its body, such as `example`.
 
-    `files` tells callers who send a file how files are sent.
+    `files` is advice for callers who send a file.
     """
 
     members: tuple[Parameter, ...]
@@ -110,12 +110,12 @@ class Body:
 def read_query(
     given: Mapping[str, Sequence[str]], parameters: Sequence[Parameter], *, path: bool, body: Body | None
 ) -> dict[str, Any]:
-    """The values of all parameters, by name; a tuple where there may be many.
+    """Return the values of all parameters by name. A parameter that may be repeated has a tuple.
 
-    `path` and `body`: the call takes something in its path, or in its body, that may have been meant.
+    `path` and `body` say that the call takes these too. Messages about unknown parameters then mention them.
 
     Raises:
-        ApiError: 400, naming the parameter and what it takes.
+        ApiError: 400, naming the parameter and a valid value.
     """
     known = {parameter.name: parameter for parameter in parameters}
     for name in sorted(given.keys() - known.keys()):
@@ -135,10 +135,10 @@ def read_query(
 
 
 def read_body(text: str, media_type: str, body: Body) -> dict[str, Any]:
-    """The values of all members, by name.
+    """Return the values of all members by name.
 
     Raises:
-        ApiError: 400, naming the member and what it takes; 415 for what is not JSON at all.
+        ApiError: 400, naming the member and a valid value. 415 if the body is not JSON.
     """
     document = _document(text.removeprefix(BYTE_ORDER_MARK).strip(), media_type, body)
     if not isinstance(document, dict):
@@ -151,7 +151,7 @@ def read_body(text: str, media_type: str, body: Body) -> dict[str, Any]:
 
 
 def expect_no_body(text: str, parameters: Sequence[Parameter]) -> None:
-    """Refuse a body where none is taken; what it holds would be ignored. An empty object holds nothing.
+    """Refuse a body of a call that takes none, because its contents would be ignored. An empty object is allowed.
 
     Raises:
         ApiError: 400.
@@ -166,7 +166,7 @@ def _document(text: str, media_type: str, body: Body) -> Any:
     if not text:
         raise bad_request(f"the body is empty; it takes JSON such as {body.example}")
     try:
-        # As no member takes a number, none is too long to be read.
+        # No member takes a number. As a float, a number of any length can be read.
         return json.loads(text, object_pairs_hook=_object, parse_int=float)
     except RecursionError as error:
         raise bad_request(f"the body is nested too deeply; it takes an object such as {body.example}") from error
@@ -184,7 +184,7 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise bad_request(f"{_shown(twice)} is there more than once; give it once")
+        raise bad_request(f"{_shown(twice)} is given more than once; give it once")
     return members
 
 
@@ -199,7 +199,7 @@ def _shown(name: str) -> str:
 
 
 def _kind(value: Any) -> str:
-    """The JSON value's type, in words."""
+    """Return the type of a JSON value in words."""
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     return {dict: "an object", list: "a list", str: "text", float: "a number"}[type(value)]

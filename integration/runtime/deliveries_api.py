@@ -1,4 +1,4 @@
-"""The Deliveries Service: what was offered to whom, and offering it again."""
+"""The Deliveries Service: lists deliveries, and repeats them."""
 
 import json
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 app = json_resolver()
 
 KEY = ("event_id", "receiver", "occurred_at")
-"""Of the table's indexes, beside their partition."""
+"""The members of the indexes' keys, besides their partition."""
 
 
 def _name(text: str) -> str:
@@ -50,7 +50,7 @@ RECEIVER = Parameter(
 
 @dataclass(frozen=True)
 class Environment:
-    """The function's variables; `queues` is a JSON object, receiver -> URL of its queue."""
+    """The function's variables. `queues` is a JSON object: receiver -> URL of its queue."""
 
     deliveries_table: str
     queues: str
@@ -74,7 +74,7 @@ def _sqs() -> "SQSClient":
 
 @logger.inject_lambda_context(correlation_id_path=REQUEST_ID, clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Lambda's entry."""
+    """Answer a call. Called by Lambda."""
     return app.resolve(event, context)
 
 
@@ -100,7 +100,7 @@ def list_deliveries(asked: dict[str, Any]) -> Response[Any]:
 @app.post("/deliveries/<event_id>/replay")
 @takes(app, RECEIVER)
 def replay(asked: dict[str, Any], event_id: str) -> Response[Any]:
-    """Deliver an event again, under its id, to every receiver that was offered it or to one of them."""
+    """Deliver an event again under its id, to all receivers that it was sent to or to one of them."""
     receiver = asked["receiver"]
     queues: dict[str, str] = json.loads(_environment().queues)
     documents = {

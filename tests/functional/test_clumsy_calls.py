@@ -216,7 +216,7 @@ def test_a_wrong_member_is_named_with_what_it_takes(ask: Ask, path: str, body: A
         ('{"url": "https://h/a.jpg",\n}', JSON, "line 2, column 1"),
         ("url", JSON, "the body is not JSON: Expecting value"),
         ("[" * 100_000, JSON, "nested too deeply"),
-        ('{"url": "a", "url": "b"}', JSON, "'url' is there more than once"),
+        ('{"url": "a", "url": "b"}', JSON, "'url' is given more than once"),
         ('{"url": ' + "9" * 5000 + "}", JSON, "not a number"),
         ('{"url": NaN}', JSON, "not a number"),
     ],

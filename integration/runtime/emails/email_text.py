@@ -1,4 +1,4 @@
-"""What an e-mail says of a batch of results."""
+"""Writes the e-mail about a batch of results."""
 
 from collections.abc import Sequence
 
@@ -6,16 +6,16 @@ from common.runtime.recognition_event import RecognitionEvent
 from common.runtime.visible_text import visible
 
 MAX_BYTES = 250_000
-"""SNS takes 256 KB."""
+"""SNS accepts 256 KB."""
 
 
 def subject(events: Sequence[RecognitionEvent]) -> str:
-    """ASCII on one line, as SNS asks for."""
+    """Return the subject. SNS requires one line of ASCII."""
     return "Sightline: 1 image" if len(events) == 1 else f"Sightline: {len(events)} images"
 
 
 def text(events: Sequence[RecognitionEvent]) -> str:
-    """A paragraph for each image, name and source first; as many as SNS takes, and how many more there are."""
+    """Return a paragraph for each image, with its name and source first. Images beyond SNS's limit are only counted."""
     paragraphs: list[str] = []
     size = 0
     for event in events:

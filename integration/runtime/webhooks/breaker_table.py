@@ -1,4 +1,4 @@
-"""Where the workers of a receiver share what they know of it: one item per receiver."""
+"""The table in which workers share the state of receivers. It has one item per receiver."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BreakerTable:
-    """The item of one receiver: a `breaker.Store`."""
+    """The item of one receiver, as a `circuit_breaker.Store`."""
 
     dynamodb: "DynamoDBClient"
     table: str
     receiver: str
 
     def read(self) -> State:
-        """The state as of the last write."""
+        """Return the state as of the last write."""
         answer = self.dynamodb.get_item(TableName=self.table, Key=self._key, ConsistentRead=True)
         return _state(answer.get("Item", {}))
 
     def failed(self) -> State:
-        """Count a failure."""
+        """Count a failure, and return the new state."""
         _, state = self._update("ADD failures :one", {":one": 1})
         return state
 
     def open(self, *, retry_at: float, interval: int, seen: float | None) -> tuple[bool, State]:
-        """Open until then, unless somebody else has moved `retry_at` from what was seen; whether it was done."""
+        """Open the breaker unless another worker changed it since we read it. Returns (opened, state)."""
         values = {":retry_at": retry_at, ":interval": interval}
         condition = "attribute_not_exists(retry_at)"
         if seen is not None:
@@ -41,12 +41,12 @@ class BreakerTable:
         return self._update(change, values, condition)
 
     def probe(self, *, now: float, until: float) -> tuple[bool, State]:
-        """Claim the probe, unless it is not yet time or another worker holds it; whether it was done."""
+        """Claim the probe if it is due and no other worker holds it. Returns (claimed, state)."""
         due = "retry_at <= :now AND (attribute_not_exists(probe_until) OR probe_until <= :now)"
         return self._update("SET probe_until = :until", {":now": now, ":until": until}, due)
 
     def close(self, *, seen: float | None) -> tuple[bool, State]:
-        """Forget everything, unless somebody else has moved `retry_at` from what was seen; whether it was done."""
+        """Forget the state unless another worker changed it since we read it. Returns (closed, state)."""
         request: Any = {"ConditionExpression": "attribute_not_exists(retry_at)"}
         if seen is not None:
             request = {
@@ -84,7 +84,7 @@ class BreakerTable:
 
 
 def _refused(error: ClientError) -> State:
-    """The state for which a conditional write was refused; any other error goes on."""
+    """Return the state that made a conditional write fail. Any other error is raised again."""
     if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
         raise error
     item: Any = error.response.get("Item", {})

@@ -1,12 +1,12 @@
-"""A circuit breaker for one receiver: while it is down it is probed, not hammered.
+"""A circuit breaker for one receiver. A receiver that is down is probed, and gets no other calls.
 
-The receiver's state is shared by all workers. Closed, everybody calls. After FAILURES in a row, or when the receiver
-asks for a pause, it opens: nobody calls until `retry_at`. Then one worker at a time may probe with one document; an
-answer closes it, a failure opens it for twice as long.
+All workers share the receiver's state. While the breaker is closed, all workers call. It opens after FAILURES in a row,
+or when the receiver asks for a pause. Then no worker calls until `retry_at`. After that one worker at a time may probe
+with one document. An answer closes the breaker. A failure opens it for twice as long.
 
-A worker that has had an answer in the last seconds calls side by side. Failures among such calls say little of a
-receiver that answers others, and are not counted; but after one, as at its start, a worker calls one by one, and
-counts, until it has an answer again. So an outage meets few calls, and failing now and then opens nothing.
+A worker that had an answer in the last seconds makes calls in parallel. Failures among these calls are not counted,
+because the receiver answers other calls. After such a failure, and at its start, a worker makes one call at a time and
+counts failures until it has an answer. So an outage meets few calls, and occasional failures do not open the breaker.
 """
 
 import threading
@@ -19,25 +19,25 @@ from typing import Protocol
 from integration.runtime.webhooks.receiver_answers import Answer
 
 FAILURES = 5
-"""In a row, of all workers together."""
+"""Consecutive failures of all workers together."""
 
 FIRST_PROBE_SECONDS = 5
 LAST_PROBE_SECONDS = 60
 LEASE_SECONDS = 20
-"""How long a probe may take, a little over a call's own limit; then another worker may probe."""
+"""The time after which another worker may probe. It is a little longer than a call may take."""
 
 PROBED_SECONDS = 2
-"""How long to wait while somebody else probes."""
+"""The wait while another worker probes."""
 
 CACHE_SECONDS = 5
-"""How long a worker goes by what it last read: at most so often a closed breaker costs a read."""
+"""The time for which a worker uses the state that it read. A closed breaker costs one read in this time."""
 
 SURE_SECONDS = 5
-"""How long after an answer a worker calls side by side, for all of its batch at once."""
+"""The time after an answer in which a worker makes the calls of its batch in parallel."""
 
 
 class PausedError(Exception):
-    """The receiver is not to be called now; `seconds` is how long not."""
+    """The receiver must not be called for `seconds`."""
 
     def __init__(self, reason: str, seconds: float) -> None:
         super().__init__(reason)
@@ -46,7 +46,7 @@ class PausedError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """What is known of a receiver. Times are seconds since 1970; closed means that `retry_at` is None."""
+    """The state of a receiver. Times are seconds since 1970. The breaker is closed if `retry_at` is None."""
 
     failures: int = 0
     retry_at: float | None = None
@@ -55,28 +55,28 @@ class State:
 
 
 class Store(Protocol):
-    """Where the state is shared. Every change is one write, and answers with the state that came of it."""
+    """Shares the state. Every change is one write, and returns the new state."""
 
     def read(self) -> State:
-        """The state as of the last write."""
+        """Return the state as of the last write."""
 
     def failed(self) -> State:
-        """Count a failure."""
+        """Count a failure, and return the new state."""
 
     def open(self, *, retry_at: float, interval: int, seen: float | None) -> tuple[bool, State]:
-        """Open until then, unless somebody else has moved `retry_at` from what was seen; whether it was done."""
+        """Open the breaker unless another worker changed it since we read it. Returns (opened, state)."""
 
     def probe(self, *, now: float, until: float) -> tuple[bool, State]:
-        """Claim the probe, unless it is not yet time or another worker holds it; whether it was done."""
+        """Claim the probe if it is due and no other worker holds it. Returns (claimed, state)."""
 
     def close(self, *, seen: float | None) -> tuple[bool, State]:
-        """Forget everything, unless somebody else has moved `retry_at` from what was seen; whether it was done."""
+        """Forget the state unless another worker changed it since we read it. Returns (closed, state)."""
 
 
 class Breaker:
-    """One worker's view of it. Threads may share it.
+    """The breaker of one worker. Threads may share it.
 
-    `changed` is told of each change that this worker made: open or not, and why.
+    `changed` is called for each change by this worker, with True if the breaker opened, and with the reason.
     """
 
     def __init__(
@@ -91,15 +91,15 @@ class Breaker:
         self._alone = threading.Lock()
 
     def call(self, send: Callable[[], Answer], *, until: float) -> Answer:
-        """Send, if the receiver may be called now, and it is not later than `until`, in seconds since 1970.
+        """Send if the receiver may be called now, and if `until` (seconds since 1970) has not passed.
 
         Raises:
-            PausedError: it may not.
+            PausedError: the receiver must not be called now.
         """
         while True:
             sure = self._is_sure()
             with nullcontext() if sure else self._alone:
-                if self._is_sure() == sure:  # else it changed while this one waited for its turn
+                if self._is_sure() == sure:  # else it changed while this thread waited
                     return self._send(send, until, counts=not sure)
 
     def _is_sure(self) -> bool:
@@ -118,7 +118,7 @@ class Breaker:
         return answer
 
     def _admit(self, until: float) -> float | None:
-        """Return if a call may be made: None, or for a probe the `retry_at` that has come."""
+        """Return None for a call that may be made, or `retry_at` for a probe. Raises PausedError otherwise."""
         now = self._clock()
         if now > until:
             raise PausedError("this invocation has no time left", 0)
@@ -139,7 +139,7 @@ class Breaker:
         raise PausedError("the receiver is being probed", PROBED_SECONDS)
 
     def _answered(self, seen: float | None) -> None:
-        # What was sent before a pause was asked for may be answered after it, and must not end it: only a probe does.
+        # A call from before a pause may be answered during the pause. Only a probe may end the pause.
         if seen is not None or (self._state.failures and self._state.retry_at is None):
             closed, state = self._store.close(seen=seen)
             self._know(state)
@@ -164,5 +164,5 @@ class Breaker:
 
     def _know(self, state: State) -> None:
         self._state = state
-        # An open breaker is not read again before its time, as only then anything can change.
+        # An open breaker cannot change before `retry_at`, so it is not read earlier.
         self._fresh_until = max(self._clock() + CACHE_SECONDS, state.retry_at or 0)

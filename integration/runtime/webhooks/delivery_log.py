@@ -1,5 +1,4 @@
-"""The log of deliveries: one item per event and receiver, from when it was first due, for 30 days after its last
-change."""
+"""The log of deliveries. It has one item per event and receiver, which is kept for 30 days after its last change."""
 
 import time
 import zlib
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Status = Literal["DELIVERED", "WAITING", "DEAD"]
-"""Taken by the receiver; in the queue, to be offered; in the dead-letter queue."""
+"""Accepted by the receiver, waiting in the queue, or in the dead-letter queue."""
 
 NEWEST_INDEX = "newest"
 IMAGE_INDEX = "image"
@@ -27,12 +26,12 @@ SHOWN = (
     "event_id", "receiver", "image", "event", "status", "attempts", "last_status", "last_answer", "occurred_at",
     "first_attempt_at", "last_attempt_at", "delivered_at",
 )  # fmt: skip
-"""What a list shows, and so what the indexes hold."""
+"""The members that lists show. The indexes hold them."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """Part of a list, and the key from which it goes on."""
+    """A part of a list, and the key of the next part."""
 
     entries: list[dict[str, Any]]
     last_key: dict[str, str] | None
@@ -40,15 +39,15 @@ class Page:
 
 @dataclass(frozen=True)
 class Deliveries:
-    """The table."""
+    """The table of deliveries."""
 
     dynamodb: "DynamoDBClient"
     table: str
 
     def record(self, event: RecognitionEvent, receiver: str, answer: Answer) -> int:
-        """Add an attempt, in one write; how many there were without success since the last one that ended a round.
+        """Add an attempt in one write. Returns the number of failed attempts in this round.
 
-        A round ends with the delivery or among the dead letters. The event is kept as it was first offered.
+        A round ends with the delivery or in the dead-letter queue. The event is kept as it was first sent.
         """
         values: dict[str, Any] = {
             ":now": now(),
@@ -77,16 +76,16 @@ class Deliveries:
         return int(updated["Attributes"]["tries"]["N"])
 
     def wait(self, event: RecognitionEvent, receiver: str) -> None:
-        """Show an event as waiting that is not offered for now. Its attempts, if there were any, stay as they are."""
+        """Show an event as waiting. Its attempts stay as they are."""
         values = {":status": "WAITING", ":zero": 0}
         change = self._change(event, receiver, ["attempts = if_not_exists(attempts, :zero)"], values)
-        with suppress(self.dynamodb.exceptions.ConditionalCheckFailedException):  # it is shown so already
+        with suppress(self.dynamodb.exceptions.ConditionalCheckFailedException):  # it is WAITING already
             self.dynamodb.update_item(**change, ConditionExpression="NOT #status = :status")
 
     def _change(
         self, event: RecognitionEvent, receiver: str, sets: list[str], values: dict[str, Any], rest: str = ""
     ) -> Any:
-        """Make the arguments of UpdateItem that set `:status` and `sets` beside what each entry says of its event."""
+        """Return the arguments of UpdateItem that set `:status`, `sets` and the members of the event."""
         known = {
             ":listed": LISTED,
             ":image": event.image,
@@ -117,7 +116,7 @@ class Deliveries:
         }
 
     def bury(self, event_id: str, receiver: str) -> None:
-        """Say that the document went to the dead-letter queue, which ends the round, if it was ever offered."""
+        """Mark a delivery as dead, and end its round. Does nothing for a document that was never sent."""
         with suppress(self.dynamodb.exceptions.ConditionalCheckFailedException):
             self.dynamodb.update_item(
                 TableName=self.table,
@@ -129,7 +128,7 @@ class Deliveries:
             )
 
     def documents(self, event_id: str) -> dict[str, str]:
-        """The event as it was offered: receiver -> JSON."""
+        """Return the documents of an event as they were first sent: receiver -> JSON."""
         answer = self.dynamodb.query(
             TableName=self.table,
             KeyConditionExpression="event_id = :event_id",
@@ -143,7 +142,7 @@ class Deliveries:
         }
 
     def newest(self, *, image: str | None, limit: int, start: dict[str, str] | None) -> Page:
-        """The next `limit` deliveries, of one image or of all, newest first; from an index, never a scan."""
+        """Return the next `limit` deliveries of one image or of all images, newest first. Never scans."""
         index, name, value = (IMAGE_INDEX, "image", image) if image else (NEWEST_INDEX, "listed", LISTED)
         entries: list[dict[str, Any]] = []
         last_key = to_attributes(start) if start else None
