@@ -1,25 +1,25 @@
-"""What Amazon Rekognition charges for calls about pictures: the one place that knows, for functions and programs.
+"""Amazon Rekognition's prices, for functions and programs.
 
-The prices of DetectLabels, https://aws.amazon.com/rekognition/pricing/. Each month, in UTC, begins with
-the first tier.
+They are the prices of DetectLabels (https://aws.amazon.com/rekognition/pricing/). Each month, in UTC, begins with the
+first tier.
 """
 
 from decimal import Decimal
 
 MILLION = 1_000_000
 REGION = "us-east-1"
-"""Whose prices they are."""
+"""The Region of these prices."""
 TIERS = (
     (1 * MILLION, Decimal("0.0010")),
     (5 * MILLION, Decimal("0.0008")),
     (None, Decimal("0.0006")),
 )
-"""Up to how many calls a month (None: all others) a call costs how many US dollars. AWS charges less from 35 million
-on; there this counts too much, which keeps to a budget as well."""
+"""Tiers of a month: the number of calls at the tier's end (None: no end), and the price of a call in US dollars. AWS
+charges less from 35 million calls on. There this counts too much, so a budget is kept as well."""
 
 
 def cost_of(calls: int) -> Decimal:
-    """What so many calls in one month cost, in US dollars."""
+    """Return the cost of `calls` calls in one month, in US dollars."""
     cost, counted = Decimal(0), 0
     for end, price in TIERS:
         of_tier = (calls if end is None else min(calls, end)) - counted
@@ -29,7 +29,7 @@ def cost_of(calls: int) -> Decimal:
 
 
 def calls_for(budget: Decimal | float) -> int:
-    """How many calls in one month are paid with so many US dollars."""
+    """Return the number of calls in one month that a budget in US dollars pays for."""
     left, counted = Decimal(str(budget)), 0
     for end, price in TIERS:
         affordable = int(left / price)

@@ -29,15 +29,15 @@ MAX_REFUSED_PERCENT = 50
 MAX_FAILED_PERCENT = 50
 
 WORK_FAILED = "WorkFailed"
-"""The one metric of all functions' failures, named as the deployment has it: 1 for each. While all is well it has no
-values, and costs nothing."""
+"""The metric for the failures of all functions, before the deployment's prefix. Each failure is a 1. Without failures
+it has no values and costs nothing."""
 MAX_TRIED_SECONDS = 900
 FAILING_FOR = Duration.minutes(30)
 """Longer than the longest pause between two attempts at a message: 15 minutes of backoff."""
 
 
 def alarm_topic(scope: Construct, id: str, *, settings: Settings) -> sns.Topic:
-    """Where the alarms of all stacks go. It is there without them too: an export that another stack imports stays."""
+    """Create the topic for the alarms of all stacks. It exists without alarms too, because other stacks import it."""
     topic = sns.Topic(scope, id, enforce_ssl=True)
     topic.add_to_resource_policy(
         iam.PolicyStatement(
@@ -57,7 +57,8 @@ def alarm_topic(scope: Construct, id: str, *, settings: Settings) -> sns.Topic:
 
 
 def own_metric(name: str, *, service: str, statistic: str = "Sum", **dimensions: str) -> cloudwatch.Metric:
-    """What a function counts (`metrics.count`). `service` is its name in the deployment (`Settings.named`)."""
+    """Return a metric that a function counts by `metrics.count`. `service` is its name in the deployment
+    (`Settings.named`)."""
     return cloudwatch.Metric(
         namespace=NAMESPACE,
         metric_name=name,
@@ -68,13 +69,13 @@ def own_metric(name: str, *, service: str, statistic: str = "Sum", **dimensions:
 
 
 class Monitoring(Construct):
-    """Watches all queues, functions and APIs that its stack has when it is made; more by `alarm` and `graph`.
+    """Watches all queues, functions and APIs that its stack contains when it is created. `alarm` and `graph` add more.
 
-    Rates are averages: Lambda and API Gateway count each call as one or zero. Alarms go without metric math, which
-    would make them dearer, and labels, which are math to CloudFormation. Each one's description names the section of
-    docs/operations.md that says what to do.
+    Rates are averages, because Lambda and API Gateway count each call as one or zero. Alarms use neither metric math,
+    which costs more, nor labels, which CloudFormation treats as math. Each alarm's description names the section of
+    docs/operations.md with the remedy.
 
-    A stack has a dashboard of its own, as one that shows another's resources would not let them go.
+    Each stack has its own dashboard. A dashboard with resources of another stack would prevent their deletion.
     """
 
     def __init__(self, scope: Construct, id: str, *, topic: sns.ITopic, settings: Settings) -> None:
@@ -163,7 +164,7 @@ class Monitoring(Construct):
             self._dashboard.add_widgets(cloudwatch.GraphWidget(title=title, left=list(metrics), width=WIDTH))
 
     def watch_for_failing_work(self) -> None:
-        """Raise one alarm for the functions of all stacks, which all count in one metric; the logs tell them apart."""
+        """Raise one alarm for the functions of all stacks. They share one metric, and logs tell them apart."""
         self.alarm(
             "WorkFails",
             cloudwatch.Metric(
@@ -245,8 +246,8 @@ class Monitoring(Construct):
         self.graph("Duration, p95, in ms", *durations)
 
     def _count_failures(self, function: lambda_.Function) -> None:
-        """Count in WORK_FAILED what its log says: a message that has been tried in vain for a quarter of an hour, or an
-        invocation that Lambda reports as no success."""
+        """Count log lines in WORK_FAILED: messages that have failed for a quarter of an hour, and invocations that
+        Lambda reports as not successful."""
         pattern = logs.FilterPattern.any(
             logs.FilterPattern.all(
                 logs.FilterPattern.string_value("$.message", "=", "message failed"),
@@ -268,7 +269,8 @@ class Monitoring(Construct):
         )
 
     def _messages(self, functions: list[IConstruct | None]) -> None:
-        """What fails is hidden for up to 15 minutes, and silence in between is no success."""
+        """Watch the share of messages that fail. Periods without data are ignored, because failed messages stay hidden
+        for up to 15 minutes."""
         shares = []
         for function in functions:
             if function is None:

@@ -1,4 +1,4 @@
-"""The messages of one invocation, handled side by side; each that fails comes back alone, and later each time."""
+"""Handles the messages of one invocation in parallel. A message that fails returns alone, and later each time."""
 
 import random
 import time
@@ -37,14 +37,15 @@ class RetryLaterError(Exception):
 class MessageBatch(BatchProcessor):
     """Powertools' processor of SQS batches, with a thread for each message and backoff by visibility.
 
-    An exception keeps its message in the queue, hidden for 5 s after the first receive, twice as long after each
-    further one, 15 min at most, or as long as a RetryLaterError says. All others are counted by `MessagesFailed`, one
-    or zero: no invocation fails by them, and SQS leaves out of a queue's age what was received three times
+    An exception keeps its message in the queue. The message is hidden for 5 s after the first receive, then twice as
+    long after each receive, for at most 15 min, or as long as a RetryLaterError says. `MessagesFailed` counts a one for
+    each other exception and a zero for each success. Other metrics do not show failed messages: the invocation does not
+    fail, and SQS leaves messages that were received three times out of a queue's age
     (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html).
     """
 
     def __init__(self, sqs: "SQSClient", queue_url: str) -> None:
-        # A batch in which every message failed is still no failed invocation: each message counts for itself.
+        # Even if all messages fail, the invocation does not: each message counts for itself.
         super().__init__(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
         self.sqs = sqs
         self.queue_url = queue_url
@@ -52,28 +53,28 @@ class MessageBatch(BatchProcessor):
     def handle(
         self, event: dict[str, Any], handler: Callable[[SQSRecord], None], context: LambdaContext
     ) -> PartialItemFailureResponse:
-        """Handle the event's messages; the answer names those that stay in the queue."""
+        """Handle the event's messages. Returns the ids of those that stay in the queue."""
         try:
             return process_partial_response(event=event, record_handler=handler, processor=self, context=context)
         finally:
             metrics.flush()
 
     def process(self) -> list[tuple[Any, ...]]:
-        """Called by Powertools: all messages at once, as they wait for other services most of the time.
+        """Handle all messages in parallel, because they mostly wait for other services. Called by Powertools.
 
-        Each in a context of its own, so that a handler's `logger.thread_safe_append_keys` stand in all lines about its
-        message, and in no others of the same thread.
+        Each message has its own context. So the keys that a handler adds by `logger.thread_safe_append_keys` appear in
+        the lines about its message, and in no other lines of the same thread.
         """
         with ThreadPoolExecutor(max_workers=max(1, len(self.records))) as pool:
             return list(pool.map(lambda record: Context().run(self._process_record, record), self.records))
 
     def success_handler(self, record: SQSRecord, result: Any) -> Any:
-        """Called by Powertools where a handler returned, in the thread of that message."""
+        """Count a success. Called by Powertools in the thread of the message."""
         metrics.count("MessagesFailed", 0)
         return super().success_handler(record, result)
 
     def failure_handler(self, record: SQSRecord, exception: Any) -> Any:
-        """Called by Powertools where a handler raised, in the thread of that message."""
+        """Log and hide a message that failed. Called by Powertools in the thread of the message."""
         error: BaseException = exception[1]
         receives = int(record.attributes.approximate_receive_count)
         delay = backoff(receives)
@@ -102,7 +103,7 @@ class MessageBatch(BatchProcessor):
             self.sqs.change_message_visibility(
                 QueueUrl=self.queue_url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=seconds
             )
-        except (BotoCoreError, ClientError):  # then it comes back after the queue's own time
+        except (BotoCoreError, ClientError):  # the message returns after the queue's own time
             logger.warning("visibility stays as it is", extra={"message_id": record.message_id}, exc_info=True)
 
 
@@ -112,6 +113,6 @@ def tried_seconds(record: SQSRecord) -> int:
 
 
 def backoff(receives: int) -> int:
-    """Seconds to wait after this many receives, with jitter, so that what failed together does not return together."""
+    """Return the seconds to wait after so many receives. Jitter separates messages that failed together."""
     longest = min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(receives - 1, 10))
     return max(1, round(random.uniform(longest / 2, longest)))  # noqa: S311 - no secret

@@ -32,7 +32,7 @@ class Message:
     record: SQSRecord
     queue_url: str
     ends_at: float
-    """When Lambda ends the invocation, by `time.monotonic`."""
+    """The time by `time.monotonic` at which Lambda ends the invocation."""
 
     @property
     def id(self) -> str:
@@ -41,7 +41,7 @@ class Message:
 
     @property
     def body(self) -> str:
-        """The text that was sent."""
+        """The sent text."""
         return self.record.body
 
     @property
@@ -87,7 +87,7 @@ def queue_consumer(
 ) -> Callable[[Callable[..., None]], LambdaHandler]:
     """Make a Lambda handler from a function that handles one message.
 
-    The messages of a batch are handled side by side. An exception keeps its own message in the queue (`MessageBatch`).
+    The messages of a batch are handled in parallel. An exception keeps its own message in the queue (`MessageBatch`).
     `queue_url` names the queue that the messages come from. `prepare` runs once before a batch, and its result is the
     second argument for each message. If `prepare` raises, the invocation fails and all messages stay in the queue.
     """

@@ -32,20 +32,20 @@ if TYPE_CHECKING:
 logger = Logger()
 
 CACHE_SECONDS = 60
-"""How long an address and the secrets are used before they are read again."""
+"""The time after which the address and the secrets are read again."""
 
 MAX_ATTEMPTS = 100
-"""How often a document is offered: with backoff, for about 18 hours in which the receiver takes others."""
+"""Attempts for a document. With backoff they take about 18 hours in which the receiver accepts others."""
 
 MAX_AGE_SECONDS = 8 * 24 * 60 * 60
-"""How long a document may wait for a receiver that is down. SQS would drop it after 14 days, or move it without a
-reason after 1,000 receives, which is some nine; in the dead-letter queue it has 14 days of its own."""
+"""The time that a document may wait for a receiver that is down. SQS would drop it after 14 days, or move it without a
+reason after 1,000 receives, which take some nine days. In the dead-letter queue it has another 14 days."""
 
 WAIT_STEP_SECONDS = 3
 LONGEST_WAIT_SECONDS = 900
 REASON_CHARACTERS = 500
 MARGIN_SECONDS = 5
-"""What an invocation needs after its last call."""
+"""The time that an invocation needs after its last call."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def _environment() -> Environment:
 
 @dataclass(frozen=True)
 class Sender:
-    """What offers documents to the receiver, and what remembers how that went."""
+    """Sends documents to the receiver, and records the results."""
 
     ssm: "SSMClient"
     secrets_manager: "SecretsManagerClient"
@@ -79,24 +79,24 @@ class Sender:
     client: WebhookClient
 
     def address(self) -> str | None:
-        """The receiver's address; None where nobody has set one.
+        """Return the receiver's address, or None if nobody has set one.
 
         Raises:
-            ClientError: the parameter could not be read.
+            ClientError: the parameter cannot be read.
         """
         name = _environment().url_parameter
         try:
-            # The policy of the account's own key, aws/ssm, lets everybody decrypt who may read the parameter.
+            # The key aws/ssm lets everybody decrypt who may read the parameter.
             return self.ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"].strip()
         except self.ssm.exceptions.ParameterNotFound:
             return None
 
     def secrets(self) -> tuple[str, ...]:
-        """The signing secret, and the one before it, if there was one: the receiver may have either.
+        """Return the signing secret and the previous one, if there is one, because the receiver may have either.
 
         Raises:
-            ClientError: it could not be read.
-            SecretError: it is none. That the one before it was none does no harm.
+            ClientError: the secret cannot be read.
+            SecretError: the secret is not a signing secret. An unusable previous secret is left out.
         """
         arn = _environment().secret_arn
         current = self.secrets_manager.get_secret_value(SecretId=arn)["SecretString"]
@@ -109,7 +109,7 @@ class Sender:
         return (current, previous)
 
     def offer(self, event: RecognitionEvent, address: str, secrets: tuple[str, ...]) -> Answer:
-        """POST the event once, in the receiver's format."""
+        """POST the event once, in the receiver's format. Returns the answer."""
         if _environment().format == "json":
             media, body = "application/json", event.to_json().encode()
         else:
@@ -126,7 +126,7 @@ class Sender:
         )
 
     def bury(self, message: Message, reason: str) -> None:
-        """Send a message to the dead-letter queue, with the reason; from there `sightline redrive` brings it back."""
+        """Send a message to the dead-letter queue with the reason. `sightline redrive` can bring it back."""
         self.sqs.send_message(
             QueueUrl=_environment().dead_letter_queue_url,
             MessageBody=message.body,
@@ -168,23 +168,23 @@ def _breaker_changed(is_open: bool, reason: str) -> None:
 
 
 def _deliver(message: Message, event: RecognitionEvent, offer: Callable[[], Answer]) -> None:
-    """Offer an event once, if the receiver may be called, and remember how it went.
+    """Send an event once if the receiver may be called, and record the result.
 
     Raises:
-        RetryLaterError: it was not delivered, and stays in the queue.
+        RetryLaterError: the event was not delivered, and stays in the queue.
     """
     sender, receiver = _sender(), _environment().receiver
     until = time.time() + message.seconds_left - DEADLINE_SECONDS - MARGIN_SECONDS
     try:
         answer = sender.breaker.call(offer, until=until)
     except PausedError as pause:
-        if pause.seconds:  # else it is this invocation that has no time left
+        if pause.seconds:  # else this invocation has no time left
             count("BreakerOpen", receiver=receiver)
         if message.age_seconds > MAX_AGE_SECONDS:
             sender.deliveries.bury(event.event_id, receiver)
             sender.bury(message, f"{pause}, for {MAX_AGE_SECONDS // 86_400} days")
             return
-        if message.receives.bit_count() == 1:  # 1, 2, 4 …: one note may fail, and a thousand receives make ten writes
+        if message.receives.bit_count() == 1:  # 1, 2, 4 …: a write may fail, and a thousand receives cost ten writes
             sender.deliveries.wait(event, receiver)
         raise RetryLaterError(str(pause), _wait(pause.seconds, message.receives)) from pause
     count("DeliveryAttempts", receiver=receiver, outcome=answer.verdict)
@@ -203,10 +203,10 @@ def _deliver(message: Message, event: RecognitionEvent, offer: Callable[[], Answ
 
 
 def _wait(seconds: float, receives: int) -> int:
-    """How long a message stays hidden while the receiver is not called: at least so long, longer with each receive.
+    """Return how long to hide a message while the receiver is not called: at least `seconds`, more with each receive.
 
-    A message may be received 1,000 times, and has to last for MAX_AGE_SECONDS. With jitter, so that those that wait
-    do not return as one; the first that does is the next probe.
+    A message may be received 1,000 times, and must last for MAX_AGE_SECONDS. Jitter separates the messages that wait.
+    The first that returns is the next probe.
     """
     longest = max(seconds, min(WAIT_STEP_SECONDS * receives, LONGEST_WAIT_SECONDS))
     return max(1, math.ceil(min(longest * random.uniform(1, 1.25), LONGEST_WAIT_SECONDS)))  # noqa: S311 - no secret
