@@ -5,6 +5,7 @@ A `Target` holds the system's addresses and API key, reads the stacks' outputs a
 
 import json
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -202,14 +203,7 @@ def _on_aws(*tolerated: type[Exception]) -> Target:
         deployment = account.deployed_settings().deployment
         stacks = Stacks(session().client, deployment)
         where = f"Region {session().region_name}, deployment {deployment or DEFAULT_DEPLOYMENT}"
-        described = []
-        for stack in STACKS:
-            with suppress(*tolerated):
-                if found := stacks.describe(stack):
-                    described.append(found)
-                elif not tolerated:
-                    missing = f"there is no stack {stacks.name(stack)} on AWS ({where})"
-                    raise TargetError(f"{missing}; `make deploy` creates it")
+        described = list(_described(stacks, where, tolerated))
         outputs = {
             entry["OutputKey"]: entry["OutputValue"] for stack in described for entry in stack.get("Outputs", [])
         }
@@ -233,6 +227,23 @@ def _on_aws(*tolerated: type[Exception]) -> Target:
         deployment=deployment,
         account=described[0]["StackId"].split(":")[4] if described else None,
     )
+
+
+def _described(stacks: Stacks, where: str, tolerated: tuple[type[Exception], ...]) -> Iterator[Any]:
+    """Yield CloudFormation's descriptions of the stacks. With tolerated errors, leave out stacks that cannot be seen.
+
+    Raises:
+        TargetError: a stack is missing, and no errors are tolerated.
+    """
+    for stack in STACKS:
+        found = None
+        with suppress(*tolerated):
+            found = stacks.describe(stack)
+        if found:
+            yield found
+        elif not tolerated:
+            missing = f"there is no stack {stacks.name(stack)} on AWS ({where})"
+            raise TargetError(f"{missing}; `make deploy` creates it")
 
 
 def remember_key(target: Target, key: str) -> None:

@@ -17,7 +17,9 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +28,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from benchmarks.soak.check import calls, look, seconds_to_labels, violations
+from benchmarks.soak.check import Look, calls, look, seconds_to_labels, violations
 from benchmarks.soak.faults import Faults, impatient
 from benchmarks.soak.load import Load
 from benchmarks.soak.sampling import Sampler, percentiles, plot, slope, write_csv
@@ -75,26 +77,13 @@ class Soak:
     def run(self, folder: Path, console: Console) -> dict[str, Any]:
         """Run load and faults, wait, check, and write the files. Returns the summary, ideally without `violations`."""
         before = calls(self.endpoints)
-        ended = threading.Event()
-        interval = max(0.5, self.seconds / 300)
         with impatient(self.cloud, self.outputs["UploadQueueUrl"]):
             self._warm_up(console)
             self.began, began_at = time.monotonic(), datetime.now(UTC)
-            sampling = threading.Thread(target=self.sampler.run, args=(self.clock, interval, ended))
-            troubling = threading.Thread(target=self.faults.run, args=(self.clock, self.seconds, self.stopping))
-            sampling.start()
-            troubling.start()
-            try:
-                self._call(console)
-            finally:
-                self.stopping.set()
-                troubling.join()
-                self.faults.heal()
-                loaded = self.clock()
-            console.print("waiting until the system is idle …")
-            late = self._rest()
-            ended.set()
-            sampling.join()
+            with self._sampling():
+                loaded = self._load(console)
+                console.print("waiting until the system is idle …")
+                late = self._rest()
         console.print("comparing everything with the objects in S3 …")
         seen = look(self.cloud, self.endpoints, self.outputs, self.load.prefix, before)
         labelled = [
@@ -102,6 +91,43 @@ class Soak:
         ]
         growth = self.sampler.growth(loaded / 2, loaded)
         summary = {
+            **self._figures(seen, loaded, labelled),
+            "workers_memory_second_half": growth,
+            "emulator_mb_a_minute_second_half": round(slope(self.sampler.samples, "emulator_mb", loaded / 2), 2),
+            "rekognition_mb_a_minute_second_half": round(slope(self.sampler.samples, "rekognition_mb", loaded / 2), 2),
+            "violations": [*late, *violations(seen, self.load, self.faults.calls_lost()), *self._grown(growth)],
+        }
+        self._write(folder, summary, labelled)
+        return summary
+
+    @contextmanager
+    def _sampling(self) -> Iterator[None]:
+        """Take samples in a thread."""
+        ended = threading.Event()
+        interval = max(0.5, self.seconds / 300)
+        thread = threading.Thread(target=self.sampler.run, args=(self.clock, interval, ended))
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _load(self, console: Console) -> float:
+        """Run the callers, with faults in another thread. Returns the seconds until both ended."""
+        thread = threading.Thread(target=self.faults.run, args=(self.clock, self.seconds, self.stopping))
+        thread.start()
+        try:
+            self._call(console)
+        finally:
+            self.stopping.set()
+            thread.join()
+            self.faults.heal()
+        return self.clock()
+
+    def _figures(self, seen: Look, loaded: float, labelled: list[tuple[float, float]]) -> dict[str, Any]:
+        """Return the counts and times of the summary."""
+        return {
             "seed": self.seed,
             "seconds": round(loaded, 1),
             "seconds_to_rest": round(self.clock() - loaded, 1),
@@ -119,13 +145,7 @@ class Soak:
             "api_ms": percentiles(call.ms for call in self.load.calls),
             "seconds_to_labels": percentiles(seconds for _, seconds in labelled),
             "seconds_to_labels_in_calm": percentiles(s for at, s in labelled if self._was_calm(at, s)),
-            "workers_memory_second_half": growth,
-            "emulator_mb_a_minute_second_half": round(slope(self.sampler.samples, "emulator_mb", loaded / 2), 2),
-            "rekognition_mb_a_minute_second_half": round(slope(self.sampler.samples, "rekognition_mb", loaded / 2), 2),
-            "violations": [*late, *violations(seen, self.load, self.faults.calls_lost()), *self._grown(growth)],
         }
-        self._write(folder, summary, labelled)
-        return summary
 
     def _warm_up(self, console: Console) -> None:
         """Start the workers with some calls that are not measured. Their pictures are compared with the rest."""

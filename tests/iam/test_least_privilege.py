@@ -19,6 +19,8 @@ from tests.iam.conftest import Roles
 from tests.source_server import Source, picture
 
 SERIAL = itertools.count()
+FUNCTIONS = ["GetSaveImage", "ImageRecognition", "ListImages", "Deliver", "DeliveriesApi", "SendEmail", "Thumbnails",
+             "Gallery"]  # fmt: skip
 
 
 @pytest.fixture
@@ -68,17 +70,7 @@ def test_with_the_roles_as_they_are_the_whole_way_works(
     wait_for(lambda: not requests.get(record["thumbnail_url"], timeout=10).ok)
     assert name not in system.images()
     wait_for(system.is_idle)
-    for function in (
-        "GetSaveImage",
-        "ImageRecognition",
-        "ListImages",
-        "Deliver",
-        "DeliveriesApi",
-        "SendEmail",
-        "Thumbnails",
-        "Gallery",
-    ):
-        assert roles.denials(function) == []
+    assert {function: roles.denials(function) for function in FUNCTIONS} == {function: [] for function in FUNCTIONS}
 
 
 @pytest.mark.parametrize("action", ["s3:PutObject", "s3:GetObject"])

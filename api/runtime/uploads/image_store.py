@@ -49,7 +49,7 @@ class ImageStore:
         refresh: bool,
         correlation_id: str,
     ) -> bool:
-        """Store a picture unless the name holds the same bytes. Returns whether anything changed.
+        """Store a picture unless the name holds the same bytes. Returns True if anything changed.
 
         `source_url` must be ASCII, because S3 keeps it as metadata. With `refresh` the picture is stored again even if
         it is the same. A UUID in its metadata then asks for a new call of Rekognition.
@@ -58,18 +58,11 @@ class ImageStore:
             NameTakenError: the name holds other bytes, and `overwrite` is false.
         """
         digest = hashlib.sha256(body).hexdigest()
+        metadata = {SHA256: digest, SOURCE_URL: source_url, METADATA: correlation_id}
+        if refresh:
+            metadata[REFRESH] = str(uuid.uuid4())
         put = functools.partial(
-            self.s3.put_object,
-            Bucket=self.bucket,
-            Key=name,
-            Body=body,
-            ContentType=content_type,
-            Metadata={
-                SHA256: digest,
-                SOURCE_URL: source_url,
-                METADATA: correlation_id,
-                **({REFRESH: str(uuid.uuid4())} if refresh else {}),
-            },
+            self.s3.put_object, Bucket=self.bucket, Key=name, Body=body, ContentType=content_type, Metadata=metadata
         )
         same = self._put_new(put, name, body, digest)
         if same is None:
