@@ -1,8 +1,8 @@
 """Printing: results go to stdout, everything else to stderr. No name or id is cut off."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import typer
 from rich.console import Console
@@ -63,25 +63,6 @@ def show_entry(fields: Sequence[str], title: str, *details: str) -> None:
     out.print(f"[bold]{escape(visible(title))}[/bold]", emoji=False)
     for detail in details:
         say(f"  {detail}")
-
-
-def show_list(
-    found: list[dict[str, Any]],
-    limit: int,
-    *,
-    as_json: bool,
-    show: Callable[[list[dict[str, Any]]], None],
-    nothing: str,
-) -> None:
-    """Print the first `limit` entries. Say on stderr if there are more, or none."""
-    if as_json:
-        out.print_json(data=found[:limit])
-    else:
-        show(found[:limit])
-    if len(found) > limit:
-        err.print(f"there are more than {limit}; --limit shows more")
-    elif not found and not as_json:
-        err.print(nothing)
 
 
 def minute(time: str) -> str:

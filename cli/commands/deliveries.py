@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.api_client import CallError, entries
+from cli.lists import print_list
 from cli.options import JsonOption, LimitOption, TargetOption, open_target
-from cli.output import failing_on, minute, plural, show_entry, show_list
+from cli.output import minute, plural, show_entry
 
 NEVER_TRIED = "not tried yet, because the receiver is down or asked for a pause"
 
@@ -18,15 +18,16 @@ def command(
     target: TargetOption = None,
 ) -> None:
     """Show deliveries to receivers, newest first. Each has its state and the receiver's last answer."""
-    with failing_on(CallError):
-        found = open_target(target)
-        show_list(
-            entries(found, f"{found.deliveries_url}/deliveries", {"image": image}, limit + 1),
-            limit,
-            as_json=as_json,
-            show=show,
-            nothing="no deliveries in the last 30 days",
-        )
+    found = open_target(target)
+    print_list(
+        found,
+        f"{found.deliveries_url}/deliveries",
+        {"image": image},
+        limit=limit,
+        as_json=as_json,
+        show=show,
+        nothing="no deliveries in the last 30 days",
+    )
 
 
 def show(found: list[dict[str, Any]]) -> None:

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.api_client import CallError, entries
+from cli.lists import print_list
 from cli.options import JsonOption, LimitOption, TargetOption, open_target
-from cli.output import failing_on, say, show_list
+from cli.output import say
 
 
 def command(
@@ -16,15 +16,16 @@ def command(
     target: TargetOption = None,
 ) -> None:
     """List labels with their numbers of images. They are in alphabetical order."""
-    with failing_on(CallError):
-        found = open_target(target)
-        show_list(
-            entries(found, f"{found.labels_url}/labels", {"prefix": prefix}, limit + 1),
-            limit,
-            as_json=as_json,
-            show=_show,
-            nothing="there are no such labels" if prefix else "there are no labels yet",
-        )
+    found = open_target(target)
+    print_list(
+        found,
+        f"{found.labels_url}/labels",
+        {"prefix": prefix},
+        limit=limit,
+        as_json=as_json,
+        show=_show,
+        nothing="there are no such labels" if prefix else "there are no labels yet",
+    )
 
 
 def _show(found: list[dict[str, Any]]) -> None:

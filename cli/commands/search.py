@@ -4,10 +4,9 @@ from typing import Annotated
 
 import typer
 
-from cli.api_client import CallError, entries
 from cli.images import show_images
+from cli.lists import print_list
 from cli.options import JsonOption, LimitOption, TargetOption, open_target
-from cli.output import failing_on, show_list
 
 
 def command(
@@ -39,12 +38,13 @@ def command(
         "min_confidence": f"{min_confidence:.4f}",
         **{name: value for name, value in (("from", since), ("to", until)) if value},
     }
-    with failing_on(CallError):
-        found = open_target(target)
-        show_list(
-            entries(found, f"{found.labels_url}/search", query, limit + 1),
-            limit,
-            as_json=as_json,
-            show=show_images,
-            nothing="no image was found",
-        )
+    found = open_target(target)
+    print_list(
+        found,
+        f"{found.labels_url}/search",
+        query,
+        limit=limit,
+        as_json=as_json,
+        show=show_images,
+        nothing="no image was found",
+    )
