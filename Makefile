@@ -89,14 +89,14 @@ test-pillow: setup ## compare our verdicts with Pillow's decoder on the test ima
 	pytest -rs tests/pillow
 
 test-e2e: setup ## test the stacks on the embedded cloud
-	pytest -n 2 tests/e2e
+	pytest -n 3 --no-loadscope-reorder tests/e2e
 
 .PHONY: test-iam test-delivery
 test-iam: setup ## follow a picture with the roles' policies enforced, and with grants left out
 	pytest tests/iam
 
 test-delivery: setup ## deliver 1,000 results to a third party that is down for a minute, throttles, then fails at times
-	OUTAGE_SECONDS=60 pytest tests/e2e/test_delivery.py -v -k 1000 -o log_cli=true -o log_cli_level=INFO
+	OUTAGE_SECONDS=60 pytest tests/e2e/test_delivery.py -v -k survive -o log_cli=true -o log_cli_level=INFO
 
 .PHONY: test-index
 test-index: setup ## compare what is derived from 5,000 records, through the real queue, with brute force

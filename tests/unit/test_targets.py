@@ -33,8 +33,12 @@ def test_ci_begins_with_the_walk_and_runs_what_make_check_is_said_to_run() -> No
     assert set(table()[CHECK]) == closure("check")
 
 
-def test_the_workflow_of_each_push_runs_ci() -> None:
-    assert "\n      - run: .ci/run\n" in (ROOT / ".github/workflows/check.yml").read_text()
+def test_the_jobs_of_each_push_run_together_what_ci_runs() -> None:
+    workflow = (ROOT / ".github/workflows/check.yml").read_text()
+    commands = re.findall(r"^      - run: (.+)$", workflow, re.MULTILINE)
+    made = [target for command in commands if command.startswith("make ") for target in command.split()[1:]]
+    assert [command for command in commands if not command.startswith("make ")] == [WALK]
+    assert set().union(*map(closure, made)) | {"check", "test"} == closure("check")
 
 
 def test_the_weekly_workflow_runs_what_it_is_said_to_run() -> None:
