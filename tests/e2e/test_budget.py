@@ -18,6 +18,8 @@ from tests.local.onnx_models import colour_classifier
 PICTURES = int(os.environ.get("SIGHTLINE_PICTURES", "60"))
 AFFORDABLE = PICTURES // 3
 WORKERS, BATCH = 2, 10
+HIDDEN_SECONDS = 360
+"""The visibility of the upload queue: messages that are under way when the cloud stops come back then."""
 PATIENTLY = bool(os.environ.get("SIGHTLINE_PATIENTLY"))
 """Whether to wait for the schedule, which has the budget looked at once a minute."""
 
@@ -87,7 +89,7 @@ def a_minute_passes(system: System) -> None:
     assert "FunctionError" not in answer, answer["Payload"].read()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_pictures_over_the_budget_wait_until_it_is_raised(spender: Spender) -> None:
     system = spender.deploy(f"{cost_of(AFFORDABLE)}")
     names = [f"{number:03}.png" for number in range(PICTURES)]
@@ -109,7 +111,7 @@ def test_pictures_over_the_budget_wait_until_it_is_raised(spender: Spender) -> N
     system = spender.deploy(f"{cost_of(PICTURES)}")
     a_minute_passes(system)
     wait_for(lambda: mapping(system) == "Enabled", 90)
-    wait_for(lambda: len(system.images()) == PICTURES, 90)
+    wait_for(lambda: len(system.images()) == PICTURES, 60 + HIDDEN_SECONDS)
     wait_for(system.is_idle)
     assert {image["status"] for image in system.images().values()} == {"RECOGNIZED"}
     assert before + calls(system) == PICTURES
