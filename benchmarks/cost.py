@@ -21,17 +21,17 @@ from typing import Any
 
 import requests
 
-from benchmarks.pipeline import (
+from benchmarks.blind_cloud import (
     LATENCY_MS,
     PATIENCE_SECONDS,
     BenchmarkError,
     BlindCloud,
     billed_ms,
     pictures,
+    set_latency,
     stopped,
+    wait_for_empty_queues,
 )
-from cli.queues import work_queues
-from cli.target import local_target
 from local.cloud import Cloud
 from local.endpoints import Endpoints
 from local.errors import CloudError
@@ -51,8 +51,7 @@ def measure(cloud: Cloud, endpoints: Endpoints, files: Sequence[bytes], warm_up:
     Raises:
         BenchmarkError: a function, a picture or a log line is missing.
     """
-    address = f"{endpoints.rekognition}/rehearsal"
-    requests.post(address, json={"latency_ms": LATENCY_MS}, timeout=PATIENCE_SECONDS).raise_for_status()
+    set_latency(endpoints)
     for number, file in enumerate(files):
         (cloud.photos / f"{number}.jpg").write_bytes(file)
     _send(cloud, endpoints, range(warm_up))
@@ -82,18 +81,7 @@ def _send(cloud: Cloud, endpoints: Endpoints, numbers: Sequence[int]) -> None:
 
     with ThreadPoolExecutor(UPLOADERS) as pool:
         list(pool.map(upload, numbers))
-    sqs = cloud.client("sqs")
-    queues = [queue.url for queue in work_queues(local_target(vars(endpoints)))]
-    deadline = time.monotonic() + PATIENCE_SECONDS + len(numbers)
-    while waiting := sum(_depth(sqs, queue) for queue in queues):
-        if time.monotonic() > deadline:
-            raise BenchmarkError(f"{waiting} messages are still in the queues")
-        time.sleep(0.1)
-
-
-def _depth(sqs: Any, queue: str) -> int:
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    return sum(map(int, sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"].values()))
+    wait_for_empty_queues(endpoints, seconds=PATIENCE_SECONDS + len(numbers))
 
 
 def _looks(cloud: Cloud, function: dict[str, Any]) -> dict[str, Any]:

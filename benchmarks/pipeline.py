@@ -2,8 +2,9 @@
 
 Both run in one embedded cloud in a temporary folder. Its Rekognition does not look at pictures and takes a quarter of a
 second for each call. The workshop's handler runs first, with its own bucket, topic, queue, table and event source
-mapping; then the deployed RekognitionStack. Memory, timeout, batch size and concurrency are ours in both. Our pipeline
-also delivers every result to the partner; the workshop's does not. Prints JSON.
+mapping; then our recognition, with all other functions paused. Memory, timeout, batch size and concurrency are ours in
+both. At last all our functions run together: thumbnails, index, deliveries and e-mails too. This run measures the
+processor time. Prints JSON, and fails if our figures are worse than their limits.
 """
 
 import argparse
@@ -12,58 +13,40 @@ import json
 import math
 import os
 import platform
-import random
-import re
 import signal
 import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import psutil
 import requests
-from PIL import Image
 
+from benchmarks.blind_cloud import (
+    LATENCY_MS,
+    PATIENCE_SECONDS,
+    BenchmarkError,
+    BlindCloud,
+    billed_ms,
+    pictures,
+    set_latency,
+    stopped,
+)
+from benchmarks.whole_system import UPLOADERS, WholeSystem, others_paused
 from local.cloud import Cloud
 from local.endpoints import Endpoints
 from local.errors import CloudError
 
 WORKSHOP = Path(__file__).parent / "workshop"
 OUR_HANDLER = "recognition.runtime.recognize_images.handler"
-LATENCY_MS = 250
-UPLOADERS = 8
-PATIENCE_SECONDS = 30
-"""The run fails after this time without progress."""
-
-# Photographs in installed packages, each large enough for many different crops.
-PHOTOGRAPHS = {
-    "skimage": (
-        "data",
-        ["astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg", "hubble_deep_field.jpg"],
-    ),
-    "sklearn": ("datasets/images", ["china.jpg", "flower.jpg"]),
-    "matplotlib": ("mpl-data/sample_data", ["grace_hopper.jpg"]),
-}
-SIDE = 224
-
-
-class BenchmarkError(RuntimeError):
-    """A measurement is incomplete. The message says what is missing."""
-
-
-class BlindCloud(Cloud):
-    """An embedded cloud with a Rekognition that answers without looking, because the benchmarks measure the rest."""
-
-    def model_options(self) -> list[str]:
-        """Return the options of the blind engine."""
-        return ["--engine", "blind"]
+MIN_RATIO = 3.0
+"""Pictures a second, divided by the workshop's."""
+MAX_CPU_MS = 80
+"""Processor time of all functions for a picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,32 +60,6 @@ class Pipeline:
     """Lambda's configuration of the function."""
     mapping: dict[str, Any]
     """The members of the event source mapping that set the speed."""
-
-
-def photographs() -> list[Image.Image]:
-    """Return real photographs from installed packages."""
-    found = []
-    for package, (folder, names) in PHOTOGRAPHS.items():
-        spec = find_spec(package)  # importing them takes seconds
-        if spec is None or spec.origin is None:
-            raise BenchmarkError(f"{package} is not installed; `make setup` installs it")
-        for name in names:
-            with Image.open(Path(spec.origin).parent / folder / name) as image:
-                found.append(image.convert("RGB"))
-    return found
-
-
-def pictures(count: int) -> list[bytes]:
-    """Return `count` different small JPEGs, the same ones each time: crops of the photographs."""
-    sources, chance = photographs(), random.Random(0)  # noqa: S311 - the same each time is the point
-    made: dict[bytes, None] = {}
-    while len(made) < count:
-        image = sources[len(made) % len(sources)]
-        left, top = (chance.randrange(side - SIDE + 1) for side in image.size)
-        file = io.BytesIO()
-        image.crop((left, top, left + SIDE, top + SIDE)).save(file, "JPEG", quality=85)
-        made[file.getvalue()] = None
-    return list(made)
 
 
 def deployed(cloud: Cloud, endpoints: Endpoints) -> Pipeline:
@@ -253,18 +210,6 @@ class Measurement:
         return [event["message"] for page in pages for event in page["events"]]
 
 
-def billed_ms(lines: Iterable[str]) -> list[int]:
-    """Return each invocation's billed time, from Lambda's REPORT lines.
-
-    Raises:
-        BenchmarkError: the log has no REPORT lines.
-    """
-    billed = [int(found[1]) for line in lines if (found := re.match(r"REPORT .*\bBilled Duration: (\d+) ms", line))]
-    if not billed:
-        raise BenchmarkError("the function's log has no REPORT lines")
-    return billed
-
-
 def ratios(ours: Mapping[str, Any], workshop: Mapping[str, Any]) -> dict[str, float]:
     """Return our figures divided by the workshop's."""
     names = ("images_per_second", "calls_per_image", "billed_ms_per_image")
@@ -272,40 +217,49 @@ def ratios(ours: Mapping[str, Any], workshop: Mapping[str, Any]) -> dict[str, fl
 
 
 def measure(cloud: Cloud, count: int, warm_up: int) -> dict[str, Any]:
-    """Start the cloud and measure both pipelines.
+    """Start the cloud, measure both pipelines, and then our whole system.
 
     Raises:
         BenchmarkError, CloudError: the measurement failed.
     """
-    files = pictures(warm_up + count)
+    files = pictures(2 * (warm_up + count))
+    compared, others = files[: warm_up + count], files[warm_up + count :]
     endpoints = cloud.up()
-    rehearsal = {"latency_ms": LATENCY_MS}
-    requests.post(f"{endpoints.rekognition}/rehearsal", json=rehearsal, timeout=PATIENCE_SECONDS).raise_for_status()
+    set_latency(endpoints)
     ours = deployed(cloud, endpoints)
     runs = {}
-    for name, pipeline in {"workshop": create_workshop(cloud, ours), "ours": ours}.items():
-        cloud.say(f"{count} pictures through {name} …")
-        runs[name] = Measurement(cloud, pipeline, endpoints.rekognition).run(files, warm_up=warm_up)
+    with others_paused(cloud, ours.function):
+        for name, pipeline in {"workshop": create_workshop(cloud, ours), "ours": ours}.items():
+            cloud.say(f"{count} pictures through {name}, with everything else paused …")
+            runs[name] = Measurement(cloud, pipeline, endpoints.rekognition).run(compared, warm_up=warm_up)
+    cloud.say(f"{count} pictures through the whole system …")
     return {
         "images": count,
         "warm_up_images": warm_up,
         "mean_bytes": round(sum(map(len, files)) / len(files)),
         "uploaders": UPLOADERS,
-        "rekognition": {"engine": "blind", **rehearsal},
+        "rekognition": {"engine": "blind", "latency_ms": LATENCY_MS},
         "mapping": ours.mapping,
         "memory_mb": ours.function["MemorySize"],
         "billed": "Billed Duration of the emulator's REPORT lines: whole ms of wall clock, with the workers' starts",
         **runs,
         "ours_to_workshop": ratios(runs["ours"], runs["workshop"]),
+        "whole_system": WholeSystem(cloud, endpoints).measure(others, warm_up=warm_up),
     }
 
 
-def stopped(number: int, _: object) -> None:
-    """End all child processes and their children. Otherwise a deployment would end only `cdk` itself."""
-    for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            process.terminate()
-    sys.exit(128 + number)
+def excesses(figures: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for each figure that is worse than its limit."""
+    ratio = figures["ours_to_workshop"]["images_per_second"]
+    cpu_ms = figures["whole_system"]["functions_cpu_ms_per_image"]
+    found = []
+    if ratio < MIN_RATIO:
+        found.append(
+            f"recognition takes {ratio:g} times as many pictures a second as the workshop; at least {MIN_RATIO:g}"
+        )
+    if cpu_ms > MAX_CPU_MS:
+        found.append(f"a picture takes {cpu_ms:g} ms of processor time; at most {MAX_CPU_MS}")
+    return found
 
 
 def main() -> int:
@@ -335,7 +289,9 @@ def main() -> int:
             cloud.down()
     machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
     print(json.dumps({"benchmark": "pipeline", **machine, **figures}, indent=2))
-    return 0
+    for excess in (found := excesses(figures)):
+        print(f"error: {excess}", file=sys.stderr)
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

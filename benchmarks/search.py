@@ -28,7 +28,7 @@ from urllib.parse import urlencode
 
 import requests
 
-from benchmarks.pipeline import BlindCloud, stopped
+from benchmarks.blind_cloud import BenchmarkError, BlindCloud, stopped
 from common.runtime.recognition_event import Label, image_id
 from local.cloud import Cloud
 from local.endpoints import Endpoints
@@ -45,10 +45,6 @@ WRITERS = 4
 BATCH = 25  # of BatchWriteItem
 TIMEOUT_SECONDS = 60
 LOG_SECONDS = 30
-
-
-class BenchmarkError(RuntimeError):
-    """A measurement is incomplete. The message says what is missing."""
 
 
 @dataclass
