@@ -168,7 +168,7 @@ bench-rekognition: setup ## measure images per second and CPU per image of the l
 bench-sight: setup ## judge the labels of 140 photos; OPTIONS=--fetch gets those that are not installed
 	@python -m benchmarks.sight $(OPTIONS)
 
-bench-pipeline: setup ## compare our pipeline with the public workshop's: images a second, calls, billed time
+bench-pipeline: setup ## compare our pipeline with the public workshop's: images a second, processor time; fails at 3 x, 80 ms
 	@python -m benchmarks.pipeline $(OPTIONS)
 
 bench-search: setup ## measure lists and searches at 1,000 to 100,000 records: times, items read

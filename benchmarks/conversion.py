@@ -1,7 +1,7 @@
 """Measure the conversion of pictures: `make bench-conversion`.
 
 The benchmark writes a picture of soft shapes for each format and size, and converts it with the decoder service, as
-the functions do. Prints JSON: seconds; milliseconds of processor time, with the warm service and with a new Python
+the functions do. It also makes a thumbnail of a small JPEG. Prints JSON: seconds; milliseconds of processor time, with the warm service and with a new Python
 process for each picture; the peak memory of the decoding process in MB; the bytes in and out.
 """
 
@@ -32,6 +32,10 @@ SAVING: dict[str, dict[str, Any]] = {
     "TIFF": {},
     "BMP": {},
 }
+
+
+SMALL_MEGAPIXELS = 0.05
+"""A picture of 258 x 194 pixels: its thumbnail costs little more than the process that makes it."""
 
 
 def write(megapixels: float, name: str, path: Path) -> None:
@@ -105,6 +109,8 @@ def main() -> None:
                 results.setdefault(name, {})[f"{size:g} megapixels"] = measured(
                     path, form=options.form, rounds=options.rounds
                 )
+        write(SMALL_MEGAPIXELS, "JPEG", path)
+        results["thumbnail of a small JPEG"] = measured(path, form="thumbnail", rounds=max(10, options.rounds))
     print(json.dumps(results, indent=2))
 
 

@@ -54,9 +54,9 @@ def measure(cloud: Cloud, endpoints: Endpoints, files: Sequence[bytes], warm_up:
     set_latency(endpoints)
     for number, file in enumerate(files):
         (cloud.photos / f"{number}.jpg").write_bytes(file)
-    _send(cloud, endpoints, range(warm_up))
+    _send(endpoints, range(warm_up))
     since = int(1000 * time.time())
-    _send(cloud, endpoints, range(warm_up, len(files)))
+    _send(endpoints, range(warm_up, len(files)))
     found = {}
     for function in cloud.client("lambda").list_functions(MaxItems=50)["Functions"]:
         name = function.get("Environment", {}).get("Variables", {}).get("POWERTOOLS_SERVICE_NAME")
@@ -69,7 +69,7 @@ def measure(cloud: Cloud, endpoints: Endpoints, files: Sequence[bytes], warm_up:
     return found
 
 
-def _send(cloud: Cloud, endpoints: Endpoints, numbers: Sequence[int]) -> None:
+def _send(endpoints: Endpoints, numbers: Sequence[int]) -> None:
     """Upload pictures by URL, and wait until the queues are empty."""
 
     def upload(number: int) -> None:

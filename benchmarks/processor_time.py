@@ -43,6 +43,10 @@ class ProcessorTime:
             others=self.others - before.others,
         )
 
+    def parts(self) -> dict[str, float]:
+        """Return the seconds of each part, and their total."""
+        return {**vars(self), "total": self.functions + self.emulator + self.others}
+
 
 def _descendants(process: psutil.Process) -> list[psutil.Process]:
     return list(process.children(recursive=True))

@@ -65,7 +65,7 @@ class WholeSystem:
         if self._delivered() - delivered < count:
             raise BenchmarkError(f"the partner got {self._delivered() - delivered} documents of {count} pictures")
         spent = after.since(before)
-        return {f"{part}_cpu_ms_per_image": round(1000 * seconds / count, 1) for part, seconds in vars(spent).items()}
+        return {f"{part}_cpu_ms_per_image": round(1000 * seconds / count, 1) for part, seconds in spent.parts().items()}
 
     def _send(self, files: Sequence[bytes], name: str) -> None:
         with ThreadPoolExecutor(UPLOADERS) as pool:

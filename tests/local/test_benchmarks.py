@@ -4,21 +4,25 @@ import dataclasses
 import io
 import json
 import random
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
+import psutil
 import pytest
 from PIL import Image
 
 from benchmarks import blind_cloud, cold_start, conversion, pipeline, search
+from benchmarks.processor_time import ProcessorTime
 from benchmarks.soak.check import Look, violations
 from benchmarks.soak.load import Load
 from benchmarks.soak.sampling import Sampler
+from benchmarks.whole_system import others_paused
 from common.imaging.pictures import NoPictureError
 from common.runtime.recognition_event import Label
 from local.cloud import Cloud
@@ -74,6 +78,73 @@ def test_ratios_are_ours_divided_by_the_workshops() -> None:
         "calls_per_image": 1.0,
         "billed_ms_per_image": 0.2,
     }
+
+
+def test_the_processor_time_of_a_function_contains_its_decoder_and_processes_that_have_ended() -> None:
+    """An emulator that starts a function, which starts a decoder, which starts a process for a picture."""
+    spin = "import time\nwhile time.process_time() < 0.3: pass\n"
+    picture = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {spin!r}])\n"
+    rest = "print('ready', flush=True)\nsys.stdin.read()\n"
+    decoder = f"import subprocess, sys\n{picture}{rest}"
+    function = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {decoder!r}])\n"
+    with subprocess.Popen([sys.executable, "-c", function], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as emulator:
+        assert emulator.stdout
+        before = ProcessorTime(functions=0, emulator=0, others=0)
+        assert emulator.stdout.readline() == b"ready\n"
+        spent = ProcessorTime.read({"emulator": psutil.Process(emulator.pid)}).since(before)
+        assert emulator.stdin
+        emulator.stdin.close()
+    assert 0.3 <= spent.functions < 1.5
+    assert spent.others == 0
+    assert spent.parts()["total"] == spent.functions + spent.emulator
+
+
+@pytest.mark.parametrize(
+    ("ratio", "cpu_ms", "found"),
+    [(3.0, 80, []), (2.9, 80, ["at least 3"]), (3.0, 81, ["at most 80"]), (1, 90, ["at least 3", "at most 80"])],
+)
+def test_figures_worse_than_their_limits_are_named(ratio: float, cpu_ms: float, found: list[str]) -> None:
+    figures = {
+        "ours_to_workshop": {"images_per_second": ratio},
+        "whole_system": {"functions_cpu_ms_per_image": cpu_ms},
+    }
+    excesses = pipeline.excesses(figures)
+    assert len(excesses) == len(found)
+    assert all(text in excess for text, excess in zip(found, excesses, strict=True))
+
+
+class Switches:
+    """The event source mappings and rules of an embedded cloud."""
+
+    def __init__(self) -> None:
+        self.enabled = dict.fromkeys(["ours", "thumbnails", "index", "rule"], True)
+
+    def client(self, name: str) -> "Switches":
+        return self
+
+    def list_event_source_mappings(self) -> dict[str, Any]:
+        return {
+            "EventSourceMappings": [{"UUID": name, "FunctionArn": name} for name in ("ours", "thumbnails", "index")]
+        }
+
+    def list_rules(self) -> dict[str, Any]:
+        return {"Rules": [{"Name": "rule"}]}
+
+    def update_event_source_mapping(self, *, UUID: str, Enabled: bool) -> None:  # noqa: N803 - as boto3 has it
+        self.enabled[UUID] = Enabled
+
+    def disable_rule(self, *, Name: str) -> None:  # noqa: N803
+        self.enabled[Name] = False
+
+    def enable_rule(self, *, Name: str) -> None:  # noqa: N803
+        self.enabled[Name] = True
+
+
+def test_all_functions_but_one_are_paused() -> None:
+    switches = Switches()
+    with others_paused(cast("Cloud", switches), {"FunctionArn": "ours"}):
+        assert switches.enabled == {"ours": True, "thumbnails": False, "index": False, "rule": False}
+    assert all(switches.enabled.values())
 
 
 class Aws:
