@@ -1,8 +1,9 @@
 """Measure the conversion of pictures: `make bench-conversion`.
 
 The benchmark writes a picture of soft shapes for each format and size, and converts it with the decoder service, as
-the functions do. It also makes a thumbnail of a small JPEG. Prints JSON: seconds; milliseconds of processor time, with the warm service and with a new Python
-process for each picture; the peak memory of the decoding process in MB; the bytes in and out.
+the functions do. It also makes a thumbnail of a small JPEG. Prints JSON: seconds; milliseconds of processor time, with
+the warm service and with a new Python process for each picture; the peak memory of the decoding process in MB; the
+bytes in and out.
 """
 
 import argparse
