@@ -12,6 +12,8 @@ An engine that describes the whole picture and one that gives boxes know differe
   detector calls a Dalmatian a giraffe.
 - The classifier names all other animals: the detector has no fox, and calls it a dog.
 - A picture of an animal has no uncertain face: BlazeFace sees one in a cheetah.
+- In a picture that is unlike photos (drawings.py), a network alone must be nearly certain. Less will do if
+  the other network has the same label, or both have a common ancestor. Uncertain faces are dropped.
 """
 
 from __future__ import annotations
@@ -36,17 +38,40 @@ HALF_SURE = 35.0
 CERTAIN_FACE = 80.0
 """Percent that a face needs in a picture of an animal."""
 
+NEARLY_CERTAIN = 97.0
+"""Percent that a label needs which only one network sees in a picture that is unlike photos."""
+
 Detections = Sequence[Detection]
 
 
 def combine(detections: Iterable[Detection]) -> list[Detection]:
     """Return the detections that are reported."""
-    every = list(detections)
+    every = [each for each in detections if not (each.is_doubtful and _is_uncertain_face(each))]
     whole, boxed = _settle_animals([each for each in every if not each.box], [each for each in every if each.box])
     whole = [each for each in whole if not each.is_weak]
     if any(ANIMAL in _names(each) for each in whole):
-        boxed = [each for each in boxed if each.label.name != FACE or each.confidence >= CERTAIN_FACE]
-    return [*whole, *_supported(boxed, whole)]
+        boxed = [each for each in boxed if not _is_uncertain_face(each)]
+    agreed = _agreed(every)
+    return [
+        each
+        for each in [*whole, *_supported(boxed, whole)]
+        if not each.is_doubtful
+        or each.label.name == FACE
+        or each.confidence >= NEARLY_CERTAIN
+        or not agreed.isdisjoint(_names(each))
+    ]
+
+
+def _is_uncertain_face(detection: Detection) -> bool:
+    return detection.label.name == FACE and detection.confidence < CERTAIN_FACE
+
+
+def _agreed(detections: Detections) -> set[str]:
+    """Return the labels, with their ancestors, that both kinds of networks see in a picture that is unlike photos."""
+    doubtful = [each for each in detections if each.is_doubtful and each.label.name != FACE]
+    whole = set[str]().union(*(_names(each) for each in doubtful if not each.box and not each.is_weak))
+    boxed = set[str]().union(*(_names(each) for each in doubtful if each.box and each.confidence >= HALF_SURE))
+    return whole & boxed
 
 
 def _supported(boxed: Detections, whole: Detections) -> list[Detection]:

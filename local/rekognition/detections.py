@@ -52,3 +52,5 @@ class Detection:
     """None if the engine describes the whole picture."""
     is_weak: bool = False
     """Too unsure to be reported, unless another engine reports the same label. See combination.py."""
+    is_doubtful: bool = False
+    """The picture is unlike the photos that the network was trained on. See combination.py."""

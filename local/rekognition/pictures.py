@@ -11,6 +11,7 @@ import binascii
 import io
 import logging
 import struct
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -19,6 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from PIL import Image, ImageOps
 
+from local.rekognition.drawings import is_unlike_photos
 from local.rekognition.protocol import ServiceError, invalid_parameter
 
 if TYPE_CHECKING:
@@ -74,6 +76,15 @@ class Picture:
         if self._pixels is None:
             self._pixels = self._decode()
         return self._pixels
+
+    @cached_property
+    def is_unlike_photos(self) -> bool:
+        """True for drawings, diagrams, screens and tiny pictures.
+
+        Raises:
+            ServiceError: see `pixels`.
+        """
+        return is_unlike_photos(self.pixels())
 
     def _decode(self) -> Pixels:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,6 +71,29 @@ def test_a_picture_of_an_animal_has_no_uncertain_face() -> None:
     assert names(boxed("face", 60)) == ["Face"]
 
 
+def doubtful(*detections: Detection) -> list[Detection]:
+    return [replace(each, is_doubtful=True) for each in detections]
+
+
+def test_in_a_picture_that_is_unlike_photos_one_network_alone_must_be_nearly_certain() -> None:
+    """A pie chart is an umbrella, rings are a music player, a logo is a person."""
+    assert names(*doubtful(boxed("umbrella", 81))) == []
+    assert names(*doubtful(whole("electronics", 93))) == []
+    assert names(*doubtful(boxed("person", 99))) == ["Person"]
+
+
+def test_in_a_picture_that_is_unlike_photos_two_networks_support_each_other() -> None:
+    assert names(*doubtful(whole("cat", 90), boxed("cat", 80))) == ["Cat", "Cat"]
+    assert names(*doubtful(whole("cat", 90), boxed("cup", 80))) == []
+    assert names(*doubtful(whole("cat", 90), boxed("cat", 30, weak=True))) == []
+    assert names(*doubtful(whole("dog", 88), boxed("horse", 65, weak=True))) == ["Horse"]
+
+
+def test_a_picture_that_is_unlike_photos_has_no_uncertain_face() -> None:
+    assert names(*doubtful(boxed("face", 79))) == []
+    assert names(*doubtful(boxed("face", 81))) == ["Face"]
+
+
 def test_other_things_are_left_as_they_are() -> None:
     reported = [whole("building", 90), boxed("car", 80), boxed("person", 99), boxed("person", 85, OTHER_BOX)]
     assert sorted(map(str, combine(reported))) == sorted(map(str, reported))
@@ -81,6 +106,7 @@ DETECTIONS = st.lists(
         LABELS.map(label_of),
         st.floats(0, 100),
         st.sampled_from([None, BOX, OTHER_BOX]),
+        st.booleans(),
         st.booleans(),
     ),
     max_size=8,

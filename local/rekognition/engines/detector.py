@@ -92,7 +92,8 @@ class Detector:
         found = []
         for candidate in self.candidates(picture.pixels()):
             confidence = calibration_of(candidate.kind).percent(candidate.score)
-            found.append(Detection(self._labels[candidate.kind], confidence, candidate.box, confidence < REPORTED))
+            label, is_weak = self._labels[candidate.kind], confidence < REPORTED
+            found.append(Detection(label, confidence, candidate.box, is_weak, picture.is_unlike_photos))
         return found
 
     def candidates(self, rgb: Pixels) -> list[Candidate]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -116,7 +116,8 @@ class FaceEngine:
 
     def look(self, picture: Picture) -> list[Face]:
         """See Engine. The confidence is BlazeFace's score in percent."""
-        return self._of_thread.finder.find(picture.pixels())
+        faces = self._of_thread.finder.find(picture.pixels())
+        return [replace(face, is_doubtful=True) for face in faces] if picture.is_unlike_photos else faces
 
 
 class _Finders(threading.local):

@@ -1,0 +1,44 @@
+"""Tell pictures that are unlike the networks' training photos: drawings, diagrams, screens and tiny pictures.
+
+The networks are sure of much that is not there: a pie chart is an umbrella, rings are a music player, some
+strokes on 80 x 80 pixels a chair. combination.py asks for more evidence in such pictures.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from local.rekognition.detections import Pixels
+
+MIN_SIDE = 128
+"""Pixels. The networks see a smaller picture scaled up to 224 or more, which no photo of their training was."""
+
+SAMPLES = 200
+"""Rows and columns that are looked at."""
+
+EVEN = 0.6
+"""A drawing has at least this share of pixels that equal their right neighbour, but for the noise of JPEG."""
+
+NOISE = 1
+
+MAIN_COLOURS = 8
+FEW_COLOURS = 0.85
+"""The share of MAIN_COLOURS, of 4,096, in a drawing."""
+
+
+def is_unlike_photos(rgb: Pixels) -> bool:
+    """Return True for a tiny picture, and for one of few colours in even areas."""
+    height, width = rgb.shape[:2]
+    if min(height, width) < MIN_SIDE:
+        return True
+    down, across = max(1, height // SAMPLES), max(1, width // SAMPLES)
+    rows = rgb[::down].astype(np.int16)
+    steps = np.abs(np.diff(rows, axis=1)[:, ::across]).max(axis=2)
+    if (steps <= NOISE).mean() < EVEN:
+        return False
+    red, green, blue = np.moveaxis(rows[:, ::across] >> 4, 2, 0)
+    counts = np.sort(np.bincount((red << 8 | green << 4 | blue).ravel()))
+    return bool(counts[-MAIN_COLOURS:].sum() >= FEW_COLOURS * counts.sum())
