@@ -2,6 +2,7 @@
 
 The benchmark runs the server with its default engines. 1, 2 and 4 clients on the same machine send real photographs
 with boto3. Then each engine, including the one for text, looks at the same photographs alone in one thread.
+The benchmark fails if the server is slower or larger than it promises.
 """
 
 from __future__ import annotations
@@ -38,6 +39,12 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).parents[1]
 CLIENTS = (1, 2, 4)
+
+MIN_IMAGES_PER_SECOND = 12
+"""On two cores, with the best number of clients."""
+
+MAX_RSS_MB = 350
+MAX_READY_SECONDS = 2
 
 
 def photographs() -> list[bytes]:
@@ -110,8 +117,21 @@ def cost(engine: Engine, pictures: list[Picture]) -> dict[str, Any]:
     }
 
 
+def missed_limits(found: dict[str, Any]) -> list[str]:
+    """Return a sentence for each limit that the server does not keep."""
+    best = max(run["images_per_second"] for run in found["runs"])
+    largest = max(run["server_rss_mb"] for run in found["runs"])
+    ready = found["ready_seconds"]
+    limits = {
+        f"{best} images per second, at least {MIN_IMAGES_PER_SECOND}": best >= MIN_IMAGES_PER_SECOND,
+        f"{largest} MB RSS, at most {MAX_RSS_MB}": largest <= MAX_RSS_MB,
+        f"{ready} s until it is ready, at most {MAX_READY_SECONDS}": ready <= MAX_READY_SECONDS,
+    }
+    return [limit for limit, is_kept in limits.items() if not is_kept]
+
+
 def main() -> int:
-    """Measure the server, then each engine, and print the results."""
+    """Measure the server, then each engine, and print the results. Returns 1 if a limit is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=10, help="for each number of clients")
     seconds = parser.parse_args().seconds
@@ -125,7 +145,10 @@ def main() -> int:
     machine = {"cores": psutil.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
     found = {"photographs": len(files), "ready_seconds": round(ready, 2), "runs": runs, "engines": engines}
     print(json.dumps({"benchmark": "local rekognition", **machine, **found}, indent=2))
-    return 0
+    missed = missed_limits(found)
+    for limit in missed:
+        print(f"error: {limit}", file=sys.stderr)
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

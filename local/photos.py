@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -13,24 +14,43 @@ ROOT = Path(__file__).resolve().parent.parent
 LENT = "lent-"
 INSPECTION_SECONDS = 30.0
 
+
+@dataclass(frozen=True)
+class Sample:
+    """A photo in an installed package."""
+
+    package: str
+    path: str
+    licence: str
+    credit: str = ""
+    """The end of a phrase that begins with the package."""
+
+
 SAMPLES = {
-    "astronaut.jpg": ("scikit-image", "skimage/data/astronaut.png"),
-    "cat.jpg": ("scikit-image", "skimage/data/chelsea.png"),
-    "coffee.jpg": ("scikit-image", "skimage/data/coffee.png"),
-    "motorcycle.jpg": ("scikit-image", "skimage/data/motorcycle_left.png"),
-    "summer palace.jpg": ("scikit-learn", "sklearn/datasets/images/china.jpg"),
-    "page.jpg": ("scikit-image", "skimage/data/page.png"),
+    "astronaut.jpg": Sample("scikit-image", "skimage/data/astronaut.png", "public domain", ", by NASA"),
+    "cat.jpg": Sample("scikit-image", "skimage/data/chelsea.png", "CC0", ", by Stéfan van der Walt"),
+    "coffee.jpg": Sample("scikit-image", "skimage/data/coffee.png", "CC0", ", by Rachel Michetti"),
+    "motorcycle.jpg": Sample(
+        "scikit-image",
+        "skimage/data/motorcycle_left.png",
+        "as scikit-image",
+        ", from the Middlebury stereo dataset by Daniel Scharstein and others",
+    ),
+    "summer palace.jpg": Sample(
+        "scikit-learn", "sklearn/datasets/images/china.jpg", "CC BY 2.0", ", by danielbuechele"
+    ),
+    "page.jpg": Sample("scikit-image", "skimage/data/page.png", "as scikit-image"),
 }
 
 
 def write_samples(folder: Path) -> list[str]:
     """Write the sample photos into the folder, as JPEG. Returns their names."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, (package, path) in SAMPLES.items():
+    for name, sample in SAMPLES.items():
         target = folder / name
         if not target.exists():
             # Importing the package would take seconds.
-            with Image.open(str(distribution(package).locate_file(path))) as image:
+            with Image.open(str(distribution(sample.package).locate_file(sample.path))) as image:
                 image.convert("RGB").save(target, "JPEG", quality=90)
     return list(SAMPLES)
 

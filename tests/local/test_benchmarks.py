@@ -17,7 +17,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from benchmarks import blind_cloud, cold_start, conversion, pipeline, search
+from benchmarks import blind_cloud, cold_start, conversion, pipeline, rekognition, search, sight
 from benchmarks.processor_time import ProcessorTime
 from benchmarks.soak.check import Look, violations
 from benchmarks.soak.load import Load
@@ -232,6 +232,33 @@ def test_a_conversion_that_fails_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "picture").write_bytes(b"no picture")
     with pytest.raises(NoPictureError):
         conversion.measured(tmp_path / "picture")
+
+
+def test_a_server_that_is_slower_or_larger_than_promised_fails_the_benchmark() -> None:
+    kept = {"ready_seconds": 2, "runs": [{"images_per_second": speed, "server_rss_mb": 350} for speed in (3.5, 12)]}
+    assert rekognition.missed_limits(kept) == []
+    missed = {"ready_seconds": 2.1, "runs": [{"images_per_second": 11.9, "server_rss_mb": 351}]}
+    assert rekognition.missed_limits(missed) == [
+        "11.9 images per second, at least 12",
+        "351 MB RSS, at most 350",
+        "2.1 s until it is ready, at most 2",
+    ]
+
+
+def verdict(photo_set: str, right: set[str], *labels: str) -> sight.Verdict:
+    photo = sight.Photo(photo_set, "package", "photo.jpg", frozenset(right))
+    return sight.Verdict(photo, dict.fromkeys(labels, 90.0), frozenset(labels))
+
+
+def test_too_few_right_labels_or_too_many_wrong_ones_fail_the_benchmark_of_labels() -> None:
+    right, wrong, none = verdict("fresh", {"Cat"}, "Cat"), verdict("fresh", {"Cat"}, "Dog"), verdict("fresh", {"Cat"})
+    package, package_wrong = verdict("wheels", {"Cat"}, "Cat"), verdict("wheels", {"Cat"}, "Dog")
+    assert sight.missed_limits([*[package] * 8, package_wrong, *[right] * 9, wrong, none]) == []
+    assert sight.missed_limits([*[package] * 7, *[package_wrong] * 2, *[right] * 8, wrong]) == [
+        "7 photos of wheels have a right label, at least 8",
+        "2 photos of wheels have a wrong label, at most 1",
+        "1 of 9 photos of fresh have a wrong label, at most one in ten",
+    ]
 
 
 def test_the_index_that_is_searched_is_what_project_would_have_written(tmp_path: Path) -> None:
