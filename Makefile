@@ -165,7 +165,7 @@ destroy: setup ## remove the stacks; the bucket, the table and the logs stay
 bench-rekognition: setup ## measure images per second and CPU per image of the local Rekognition
 	@python -m benchmarks.rekognition $(OPTIONS)
 
-bench-sight: setup ## judge the labels of 140 photos; OPTIONS=--fetch gets those that are not installed
+bench-sight: setup ## judge the labels of 274 photos; OPTIONS=--fetch gets those that are not installed
 	@python -m benchmarks.sight $(OPTIONS)
 
 bench-pipeline: setup ## compare our pipeline with the public workshop's: images a second, processor time; fails at 3 x, 80 ms

@@ -38,7 +38,7 @@ LINES = 4
 """With as many lines a picture shows a page of text. Signs and name plates have up to three."""
 
 CONFIDENCE = 86.0
-"""Percent, by the rule of succession: all 5 of 140 photos with so many lines show text."""
+"""Percent, by the rule of succession: all 5 of the first 140 photos with so many lines show text."""
 
 
 class PageEngine:
