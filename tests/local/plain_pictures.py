@@ -12,7 +12,7 @@ Size = tuple[int, int]
 Draw = Callable[[Size, random.Random], Image.Image]
 
 SIZES: tuple[Size, ...] = ((640, 480), (80, 80), (10_000, 80), (80, 10_000))
-WORDS = [
+WORDS = (
     "the",
     "quick",
     "brown",
@@ -22,15 +22,12 @@ WORDS = [
     "a",
     "lazy",
     "dog,",
-    "error",
-    "report:",
+    "error:",
     "invoice",
     "total",
     "is",
     "due",
-    "on",
-    "request",
-]
+)
 
 
 def _colour(chance: random.Random) -> tuple[int, int, int]:

@@ -17,7 +17,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from benchmarks import blind_cloud, cold_start, conversion, pipeline, rekognition, search, sight
+from benchmarks import blind_cloud, cold_start, conversion, photos, pipeline, rekognition, search, sight
 from benchmarks.processor_time import ProcessorTime
 from benchmarks.soak.check import Look, violations
 from benchmarks.soak.load import Load
@@ -246,7 +246,7 @@ def test_a_server_that_is_slower_or_larger_than_promised_fails_the_benchmark() -
 
 
 def verdict(photo_set: str, right: set[str], *labels: str) -> sight.Verdict:
-    photo = sight.Photo(photo_set, "package", "photo.jpg", frozenset(right))
+    photo = photos.Photo(photo_set, "package", "photo.jpg", frozenset(right))
     return sight.Verdict(photo, dict.fromkeys(labels, 90.0), frozenset(labels))
 
 
