@@ -104,9 +104,13 @@ class Services:
         """
         for name, port in self.addresses.ports.items():
             answer = self.wait_for(name, self.addresses.url(name) + HEALTH.get(name, "/"))
-            detail = f", sees {_and(answer.json()['sees'])}" if name == "rekognition" else ""
-            self.say(f"{name}: {HOST}:{port}{detail}")
-            if name == "rekognition" and (missing := answer.json()["missing"]):
+            self.say(f"{name}: {HOST}:{port}")
+            if name != "rekognition":
+                continue
+            for engine in answer.json()["engines"]:
+                networks = [f"; {each['licence']}; {each['source']}" for each in engine["networks"]]
+                self.say(f"sees {engine['sees']} ({engine['name']}{''.join(networks)})")
+            if missing := answer.json()["missing"]:
                 self.say(f"without {_and(missing)}, which setup could not get; try again with `make weights`")
 
     def wait_for(self, name: str, url: str, headers: Mapping[str, str] | None = None) -> requests.Response:

@@ -92,7 +92,13 @@ def _serve(sight: Sight, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     if sight.missing:
         print(f"missing: {', '.join(sight.missing)}; to build them: {AGAIN}", file=sys.stderr)
-    print(f"Rekognition at http://{host}:{port} sees {', '.join(sight.describe()['sees'])}", flush=True)
+    networks = [
+        f"{engine.name}: {weights.name}; {weights.licence}; {weights.source}"
+        for engine in sight.engines
+        for weights in engine.weights
+    ]
+    first = f"Rekognition at http://{host}:{port} sees {', '.join(sight.describe()['sees'])}"
+    print("\n".join([first, *networks]), flush=True)
     config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE)
     # uvicorn raises these signals again once it has stopped. The process ends at once then: an ordinary
     # exit would wait for threads that wait for an S3 that does not answer.

@@ -30,6 +30,7 @@ def test_the_pages_commands_work_one_after_the_other() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert f"Rekognition at http://127.0.0.1:{port} sees faces (blazeface), QR codes" in done.stdout
+    assert "\nnanodet-g: NanoDet-g; Apache-2.0, packaged under MIT; @vladmandic/human 1.4.1 (npm)\n" in done.stdout
     assert '"status":"ok"' in done.stdout
     assert "Face 92 [{'Width'" in done.stdout
     assert '{"DetectLabels":1,"refused":{}}' in done.stdout
