@@ -3,7 +3,7 @@
 import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -167,7 +167,7 @@ def _breaker_changed(is_open: bool, reason: str) -> None:
     count("BreakerOpen", int(is_open), receiver=receiver)
 
 
-def _deliver(message: Message, event: RecognitionEvent, offer: Callable[[], Answer]) -> None:
+def _deliver(message: Message, event: RecognitionEvent, address: str, secrets: tuple[str, ...]) -> None:
     """Send an event once if the receiver may be called, and record the result.
 
     Raises:
@@ -176,7 +176,7 @@ def _deliver(message: Message, event: RecognitionEvent, offer: Callable[[], Answ
     sender, receiver = _sender(), _environment().receiver
     until = time.time() + message.seconds_left - DEADLINE_SECONDS - MARGIN_SECONDS
     try:
-        answer = sender.breaker.call(offer, until=until)
+        answer = sender.breaker.call(lambda: _offer(event, address, secrets, until=until), until=until)
     except PausedError as pause:
         if pause.seconds:  # else this invocation has no time left
             count("BreakerOpen", receiver=receiver)
@@ -220,6 +220,23 @@ def _target(_: Sequence[Message]) -> Target:
     return _address(), _secrets()
 
 
+def _offer(event: RecognitionEvent, address: str, secrets: tuple[str, ...], *, until: float) -> Answer:
+    """Send an event. After a 401 or 403, read the target again and send once more if it has changed.
+
+    The receiver may have switched to a new secret while this worker still uses the previous one. Returns the last
+    answer. There is no second call after `until`, in seconds since 1970.
+    """
+    answer = _sender().offer(event, address, secrets)
+    if not answer.is_unauthorized or time.time() > until:
+        return answer
+    _address.clear()
+    _secrets.clear()
+    current, current_secrets = _target(())
+    if current is None or (current, current_secrets) == (address, secrets):
+        return answer
+    return _sender().offer(event, current, current_secrets)
+
+
 @queue_consumer(queue_url=lambda: _environment().queue_url, prepare=_target)
 def handler(message: Message, target: Target) -> None:
     """Deliver one event. A message that is not an event goes to the dead-letter queue."""
@@ -235,4 +252,4 @@ def handler(message: Message, target: Target) -> None:
     if address is None:
         logger.warning("no address is set")
         return
-    _deliver(message, document, lambda: _sender().offer(document, address, secrets))
+    _deliver(message, document, address, secrets)

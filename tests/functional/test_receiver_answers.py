@@ -16,9 +16,12 @@ from cli.doctor.receivers import check_receiver_url
 from common.runtime import caches, http_api
 from common.runtime.message_batch import MessageBatch
 from integration.runtime import deliveries_api
+from local.receiver import verify
 from tests.functional.conftest import Answer
 from tests.functional.desk import EVENT, Desk, desk_fixture, set_address  # noqa: F401 - a fixture
 from tests.raw_server import Request, serve_raw
+
+NEXT_SECRET = "whsec_" + "b" * 32
 
 
 def head(*headers: str, status: str = "HTTP/1.1 200 OK") -> bytes:
@@ -136,6 +139,45 @@ def test_user_and_password_of_an_address_are_sent_as_basic_authentication(
         caches.clear_all()
         assert desk.hand_over(EVENT.to_json()) == []
         assert "authorization" not in receiver.requests[1].headers
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_receiver_that_switched_to_the_new_secret_gets_the_document_signed_by_it(desk: Desk, status: int) -> None:
+    """Workers keep the secrets for a minute. Without a new one, nothing is sent twice."""
+
+    def answer(request: Request) -> bytes:
+        try:
+            verify([NEXT_SECRET], request.headers, request.body)
+        except ValueError:
+            return head(status=f"HTTP/1.1 {status} x")
+        return head()
+
+    with serve_raw(answer) as receiver:
+        set_address(receiver.address)
+        assert desk.hand_over(EVENT.to_json()) == []
+        assert len(receiver.requests) == 1
+        [(_, reason)] = desk.dead()
+        assert reason == f"the receiver answered {status}"
+        boto3.client("secretsmanager").put_secret_value(SecretId="signing", SecretString=NEXT_SECRET)
+        assert desk.hand_over(EVENT.to_json()) == []
+        assert len(receiver.requests) == 3
+    assert desk.dead() == []
+    assert desk.item()["status"] == "DELIVERED"
+
+
+def test_a_receiver_with_a_new_password_gets_the_document_at_its_new_address(desk: Desk) -> None:
+    wanted = f"Basic {base64.b64encode(b'anna:new').decode()}"
+
+    def answer(request: Request) -> bytes:
+        return head() if request.headers.get("authorization") == wanted else head(status="HTTP/1.1 401 x")
+
+    with serve_raw(answer) as receiver:
+        set_address(f"http://anna:old@{receiver.host_and_port}/")
+        assert desk.hand_over(EVENT.to_json()) == []
+        set_address(f"http://anna:new@{receiver.host_and_port}/")
+        assert desk.hand_over(EVENT.to_json()) == []
+        assert len(receiver.requests) == 3
+    assert desk.item()["status"] == "DELIVERED"
 
 
 PASSWORDS = ["hunter2!", "kÖnig/\"<&>'%", "a-long+password=with;signs~"]
