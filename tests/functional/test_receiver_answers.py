@@ -189,6 +189,17 @@ def forms(password: str) -> list[str]:
     return [password, quote(password, ""), json.dumps(password)[1:-1], html.escape(password), encoded]
 
 
+def addresses_with(password: str, host_and_port: str) -> list[str]:
+    """Return addresses of receivers that answer, that are not there, and that are wrong."""
+    auth = f"anna:{quote(password, '')}@"
+    answering = [f"{host_and_port}/{status}/{form}" for status in (200, 302, 404, 503) for form in range(6)]
+    return [
+        *(f"http://{auth}{rest}" for rest in [*answering, "127.0.0.1:9/", "[/", "/"]),
+        *(f"ftp://{auth}host/", f"{auth}host:x"),
+        *(f"http://anna:{start}{password}@127.0.0.1:9/" for start in ("", "12")),
+    ]
+
+
 @pytest.mark.parametrize("password", PASSWORDS)
 def test_the_password_of_an_address_is_shown_nowhere(
     desk: Desk,
@@ -211,21 +222,7 @@ def test_the_password_of_an_address_is_shown_nowhere(
         return head("Connection: close", "bad header", status=f"HTTP/1.1 {status} x") + body.encode()
 
     with serve_raw(echo) as receiver:
-        auth = f"anna:{quote(password, '')}@"
-        addresses = [
-            f"http://{auth}{receiver.host_and_port}/{status}/{what}"
-            for status in (200, 302, 404, 503)
-            for what in range(6)
-        ]
-        addresses += [
-            f"http://{auth}127.0.0.1:9/",
-            f"ftp://{auth}host/",
-            f"http://{auth}[/",
-            f"http://{auth}/",
-            f"{auth}host:x",
-        ]
-        addresses += [f"http://anna:{password}@127.0.0.1:9/", f"http://anna:12{password}@127.0.0.1:9/"]
-        for address in addresses:
+        for address in addresses_with(password, receiver.host_and_port):
             set_address(address)
             caches.clear_all()
             boto3.client("dynamodb").delete_item(
