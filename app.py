@@ -42,6 +42,7 @@ def build_app(context: dict[str, Any] | None = None) -> App:
         image_bucket=api.image_bucket,
         uploaded_image_topic=api.uploaded_image_topic,
         uploads=api.uploads,
+        removals=api.removals,
         labels_topic=integration.labels_topic,
         upload_api=api.api,
         deliveries_api=integration.api,

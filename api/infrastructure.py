@@ -1,6 +1,7 @@
-"""The API stack: the upload API, the bucket of pictures, their topic and queue, and manifests."""
+"""The API stack: the upload API, the bucket of pictures, their topic and queues, and manifests."""
 
 import json
+from collections.abc import Sequence
 from typing import Any, cast
 
 from aws_cdk import CfnOutput, CfnResource, Duration, Stack
@@ -23,18 +24,22 @@ from common.infrastructure.storage import private_bucket
 from common.settings import Settings
 
 RECOGNITION_TIMEOUT = Duration.seconds(60)
-"""The timeout of the consumer of uploads. The visibility of its queue follows from it."""
+"""The timeout of the consumer of uploads and removals. The visibility of its queues follows from it."""
 
 
 class APIStack(Stack):
-    """The Image Upload Service. Other stacks use its API, bucket, topic, queue and key."""
+    """The Image Upload Service. Other stacks use its API, bucket, topic, queues and key."""
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, **kwargs: Any) -> None:
         super().__init__(scope, id, description="Sightline: pictures come in", **kwargs)
         self.image_bucket = private_bucket(self, "ImageBucket", versioned=True, settings=settings)
         if settings.auth != "iam":
             self._let_the_gallery_upload()
-        self.uploaded_image_topic, self.uploads = self._announce_changes()
+        self.uploaded_image_topic = self._announce_changes()
+        self.removals = self._changes_queue("RemovedImage", event_names=["ObjectRemoved:", "LifecycleExpiration:"])
+        self.uploads = self._changes_queue("UploadedImage", event_names=["ObjectCreated:"])
+        # An update of the stack starts to send removals to their queue before it stops to send them to the other.
+        self.uploads.node.add_dependency(self.removals)
         # Created and exported with any `auth`: CloudFormation cannot remove an export while another stack imports it,
         # so a change of `auth` would fail.
         self.api_key = apigateway.ApiKey(self, "ApiKey")
@@ -82,17 +87,26 @@ class APIStack(Stack):
         if settings.auth == "api_key":
             CfnOutput(self, "ApiKeyId", value=self.api_key.key_id, description="The id of the key for both APIs")
 
-    def _announce_changes(self) -> tuple[sns.Topic, WorkQueue]:
+    def _announce_changes(self) -> sns.Topic:
         topic = sns.Topic(self, "UploadedImageTopic", enforce_ssl=True)
         acknowledge(topic, {"AwsSolutions-SNS2": "S3 cannot publish to a topic under the aws/sns key."})
         for event in (s3.EventType.OBJECT_CREATED, s3.EventType.OBJECT_REMOVED, s3.EventType.LIFECYCLE_EXPIRATION):
             self.image_bucket.add_event_notification(event, notifications.SnsDestination(topic))
-        return topic, WorkQueue(
+        return topic
+
+    def _changes_queue(self, id: str, *, event_names: Sequence[str]) -> WorkQueue:
+        """Make a queue of the changes with these beginnings of names.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+        """
+        names = sns.FilterOrPolicy.filter(sns.SubscriptionFilter.string_filter(match_prefixes=event_names))
+        return WorkQueue(
             self,
-            "UploadedImage",
-            topic=topic,
+            id,
+            topic=self.uploaded_image_topic,
             consumer_timeout=RECOGNITION_TIMEOUT,
             max_receive_count=20,  # with backoff, two to three hours
+            body_filter_policy={"Records": sns.FilterOrPolicy.policy({"eventName": names})},
         )
 
     def _let_the_gallery_upload(self) -> None:

@@ -69,8 +69,8 @@ def deployed(cloud: Cloud, endpoints: Endpoints) -> Pipeline:
     if function is None:
         raise BenchmarkError(f"no deployed function has the handler {OUR_HANDLER}")
     mappings = cloud.client("lambda").list_event_source_mappings(FunctionName=function["FunctionName"])
-    mapping = mappings["EventSourceMappings"][0]
-    queue = mapping["EventSourceArn"].rpartition(":")[2]
+    queue = function["Environment"]["Variables"]["QUEUE_URL"].rpartition("/")[2]  # removals have another
+    [mapping] = [m for m in mappings["EventSourceMappings"] if m["EventSourceArn"].endswith(f":{queue}")]
     return Pipeline(
         bucket=endpoints.bucket,
         table=endpoints.table,

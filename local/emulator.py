@@ -33,7 +33,7 @@ from ministack.app import _build_persistence_save_dict
 from ministack.app import app as ministack
 from ministack.core import lambda_runtime, tls
 from ministack.core.persistence import save_all
-from ministack.services import apigateway_v1, s3
+from ministack.services import apigateway_v1, s3, sns
 
 REFUSALS = "/_sightline/refusals"
 SAVE = "/_sightline/save"
@@ -153,6 +153,24 @@ def _mend_s3() -> None:
     s3._get_object = got
 
 
+def _mend_sns() -> None:
+    """Make filters of message bodies read arrays of objects, such as the records of S3's events.
+
+    An array matches if any of its objects does. ministack reads nested objects only.
+    """
+    matches = sns._policy_matches
+
+    def matched(policy: dict[str, Any], lookup: Any, nested: bool = False) -> bool:
+        values = {key: lookup(key)[1] for key, rules in policy.items() if nested and isinstance(rules, dict)}
+        rest = {key: rules for key, rules in policy.items() if key not in values}
+        return (not rest or matches(rest, lookup, nested)) and all(
+            any(matched(policy[key], sns._body_lookup(one), nested) for one in found if isinstance(one, dict))
+            for key, found in values.items()
+        )
+
+    sns._policy_matches = matched
+
+
 async def _body(receive: Any) -> bytes:
     body, more = b"", True
     while more:
@@ -236,6 +254,7 @@ def main() -> None:
         config.certfile, config.keyfile = tls.resolve_tls_material()
     _mend_gateway()
     _mend_s3()
+    _mend_sns()
     _share_code(Path(sys.argv[1]))
     with asyncio.Runner() as runner:
         runner.run(_serve(config))

@@ -149,7 +149,7 @@ def _no_turns(_: Sequence[Message]) -> dict[str, threading.Lock]:
     return {}
 
 
-@queue_consumer(queue_url=lambda: _environment().fetch_queue_url, prepare=_no_turns)
+@queue_consumer(queue_url=lambda _: _environment().fetch_queue_url, prepare=_no_turns)
 def handler(message: Message, turns: dict[str, threading.Lock]) -> None:
     """Fetch the picture of one line. A worker asks each host for one picture at a time, and S3 for any number."""
     line = Line.from_json(message.body)

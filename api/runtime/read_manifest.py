@@ -218,7 +218,7 @@ def _followed(manifest: Manifest) -> Manifest:
     return manifest
 
 
-@queue_consumer(queue_url=lambda: _environment().manifest_queue_url)
+@queue_consumer(queue_url=lambda _: _environment().manifest_queue_url)
 def handler(message: Message) -> None:
     """Read a manifest, or report on it."""
     document = read_object(message.body)

@@ -46,6 +46,8 @@ PATIENT_SECONDS = 120
 REST_SECONDS = 330
 """The time that the system may take to become idle: dead workers' messages, probes of the third party, backoffs, and
 refused e-mails, which are hidden for four minutes."""
+RECOGNITION_QUEUES = {"UploadedImage", "RemovedImage"}
+"""The queues of the workers that the faults kill."""
 CALM_SECONDS = 10
 FLAT_MB_A_MINUTE = 1.0
 FLAT_SHARE = 0.05
@@ -77,7 +79,7 @@ class Soak:
     def run(self, folder: Path, console: Console) -> dict[str, Any]:
         """Run load and faults, wait, check, and write the files. Returns the summary, ideally without `violations`."""
         before = calls(self.endpoints)
-        with impatient(self.cloud, self.outputs["UploadQueueUrl"]):
+        with impatient(self.cloud, [queue.url for queue in self.queues if queue.name in RECOGNITION_QUEUES]):
             self._warm_up(console)
             self.began, began_at = time.monotonic(), datetime.now(UTC)
             with self._sampling():

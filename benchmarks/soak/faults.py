@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -115,18 +115,19 @@ def workers(cloud: Cloud) -> Iterator[tuple[str, psutil.Process]]:
 
 
 @contextmanager
-def impatient(cloud: Cloud, queue_url: str) -> Iterator[None]:
+def impatient(cloud: Cloud, queue_urls: Sequence[str]) -> Iterator[None]:
     """Shorten the time after which dead workers' messages come back."""
     functions, sqs = cloud.client("lambda"), cloud.client("sqs")
     names = [function["FunctionName"] for function in functions.list_functions(MaxItems=50)["Functions"]]
     [name] = [name for name in names if "ImageRecognition" in name]
     timeout = functions.get_function_configuration(FunctionName=name)["Timeout"]
-    wanted = ["VisibilityTimeout"]
-    visibility = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=wanted)["Attributes"]
+    before = {url: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"]) for url in queue_urls}
     functions.update_function_configuration(FunctionName=name, Timeout=FUNCTION_SECONDS)
-    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)})
+    for url in queue_urls:
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)})
     try:
         yield
     finally:
         functions.update_function_configuration(FunctionName=name, Timeout=timeout)
-        sqs.set_queue_attributes(QueueUrl=queue_url, Attributes=visibility)
+        for url, answer in before.items():
+            sqs.set_queue_attributes(QueueUrl=url, Attributes=answer["Attributes"])

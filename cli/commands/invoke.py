@@ -78,6 +78,9 @@ def lambda_event(target: Target, function: Function, document: Mapping[str, Any]
     records = document.get("Records")
     if not queues or (isinstance(records, list) and all("body" in record for record in records)):
         return document
+    # A function may read several queues. Its variable QUEUE_URL names the main one.
+    main = function.variables.get("QUEUE_URL", "").rpartition("/")[2]
+    main_queue = next((queue for queue in queues if queue.endswith(f":{main}")), queues[0])
     now = str(int(1000 * time.time()))
     message = {
         "messageId": str(uuid4()),
@@ -92,7 +95,7 @@ def lambda_event(target: Target, function: Function, document: Mapping[str, Any]
         "messageAttributes": {},
         "md5OfBody": "",
         "eventSource": "aws:sqs",
-        "eventSourceARN": queues[0],
+        "eventSourceARN": main_queue,
         "awsRegion": LOCAL_AWS["AWS_REGION"],
     }
     return {"Records": [message]}

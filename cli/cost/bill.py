@@ -29,6 +29,7 @@ from cli.cost.list_prices import (
     S3_PUT,
     SECRET_MONTH,
     SNS_EMAIL,
+    SNS_FILTERED_GB,
     SNS_PUBLISH,
     SQS_REQUEST,
     XRAY_TRACE,
@@ -97,6 +98,12 @@ MaximumConcurrency: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-sc
 
 IMAGES_PER_MAIL = 100
 
+FILTERS = 2
+"""The subscriptions of the queues of uploads and of removals. SNS reads each message for both."""
+
+NOTIFICATION_BYTES = 1000
+"""A notification of S3, rounded up."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -154,8 +161,8 @@ def _budget_checks(settings: "Settings") -> Iterator[Line]:
 
 
 def _queue_count(settings: "Settings") -> int:
-    """Count the queues: uploads, thumbnails, index, manifests, their lines, one per receiver, and e-mails."""
-    return 5 + len(settings.third_parties) + bool(settings.notify_email)
+    """Count the queues: uploads, removals, thumbnails, index, manifests, lines, one per receiver, and e-mails."""
+    return 6 + len(settings.third_parties) + bool(settings.notify_email)
 
 
 def _alarm_count(settings: "Settings") -> int:
@@ -163,9 +170,10 @@ def _alarm_count(settings: "Settings") -> int:
     if settings.monitoring == "none":
         return 0
     queues, apis = _queue_count(settings), 3
-    functions = queues + 4 + (settings.auth != "iam")  # those of the APIs, the budget and the gallery
+    workers = queues - 1  # uploads and removals have the same
+    functions = workers + 4 + (settings.auth != "iam")  # those of the APIs, the budget and the gallery
     essential = 2 * queues + len(settings.third_parties) + 1 + 2 * settings.watches_budget
-    return essential + (2 * functions + queues + 2 * apis + 2) * (settings.monitoring == "full")
+    return essential + (2 * functions + workers + 2 * apis + 2) * (settings.monitoring == "full")
 
 
 def _rekognition(images: int) -> Iterator[Line]:
@@ -243,7 +251,9 @@ def _messages(images: int, settings: "Settings") -> Iterator[Line]:
     if settings.notify_email:
         sent = images / IMAGES_PER_MAIL
         yield Line("SNS", f"e-mails of {IMAGES_PER_MAIL} images each", sent, "mails", sent * SNS_EMAIL)
-    queues = _queue_count(settings) - 2  # without those of manifests
+    scanned = FILTERS * images * NOTIFICATION_BYTES / GB
+    yield Line("SNS", f"{FILTERS} filters of uploads", scanned, "GB", scanned * SNS_FILTERED_GB)
+    queues = _queue_count(settings) - 3  # without those of removals and of manifests
     requests = 3 * queues * images  # send, receive, delete; at most, as batches share the last two
     yield Line("SQS", f"messages in {queues} queues", requests, "requests", requests * SQS_REQUEST)
 

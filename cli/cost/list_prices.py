@@ -14,6 +14,7 @@ DYNAMODB_GB_MONTH = 0.25
 DYNAMODB_BACKUP_GB_MONTH = 0.20  # point-in-time recovery
 SQS_REQUEST = 0.40 / MILLION
 SNS_PUBLISH = 0.50 / MILLION
+SNS_FILTERED_GB = 0.09  # message bodies that filter policies read
 SNS_EMAIL = 2.00 / 100_000
 API_REQUEST = 3.50 / MILLION  # REST, of the first 333 million a month
 LAMBDA_INVOCATION = 0.20 / MILLION

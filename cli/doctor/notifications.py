@@ -11,10 +11,11 @@ PROCESS_MISSED = "then run `sightline reproject --missing`, which processes miss
 
 
 def check_notifications(deployment: Deployment) -> Iterator[Finding]:
-    """Report whether both buckets announce their changes, and whether the queue of uploads receives them."""
+    """Report whether both buckets announce their changes, and whether the queues of uploads and removals get them."""
     topic = deployment.physical_id("AWS::SNS::Topic", "UploadedImageTopic")
     yield _image_bucket(deployment, topic)
-    yield _subscription(deployment, topic)
+    yield _subscription(deployment, topic, "UploadedImageQueue", "uploads")
+    yield _subscription(deployment, topic, "RemovedImageQueue", "removals")
     yield _manifest_bucket(deployment)
 
 
@@ -33,13 +34,13 @@ def _image_bucket(deployment: Deployment, topic: str) -> Finding:
     )
 
 
-def _subscription(deployment: Deployment, topic: str) -> Finding:
-    queue = deployment.target.output("UploadQueueUrl").rpartition("/")[2]
+def _subscription(deployment: Deployment, topic: str, construct: str, content: str) -> Finding:
+    queue = deployment.physical_id("AWS::SQS::Queue", construct).rpartition("/")[2]
     pages = deployment.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
     if any(entry["Endpoint"].endswith(f":{queue}") for page in pages for entry in page["Subscriptions"]):
-        return good("the queue of uploads receives its topic's messages")
+        return good(f"the queue of {content} receives its topic's messages")
     return problem(
-        "the queue of uploads does not receive its topic's messages",
+        f"the queue of {content} does not receive its topic's messages",
         f"undo the drift of its stack, which CloudFormation's drift detection shows; {PROCESS_MISSED}",
     )
 

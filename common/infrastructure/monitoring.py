@@ -88,7 +88,8 @@ class Monitoring(Construct):
         found = Stack.of(self).node.find_all()
         self._queues([one for one in found if isinstance(one, sqs.Queue) and one.dead_letter_queue])
         self._functions([one for one in found if isinstance(one, lambda_.Function)])
-        self._messages([one.node.scope for one in found if isinstance(one, lambda_.EventSourceMapping)])
+        mappings = [one for one in found if isinstance(one, lambda_.EventSourceMapping)]
+        self._messages([one.node.scope for one in mappings])
         self._apis([one for one in found if isinstance(one, apigateway.RestApi)])
 
     def alarm(
@@ -269,12 +270,12 @@ class Monitoring(Construct):
         )
 
     def _messages(self, functions: list[IConstruct | None]) -> None:
-        """Watch the share of messages that fail. Periods without data are ignored, because failed messages stay hidden
-        for up to 15 minutes."""
+        """Watch the share of messages that fail, once for each function that reads queues.
+
+        Periods without data are ignored, because failed messages stay hidden for up to 15 minutes.
+        """
         shares = []
-        for function in functions:
-            if function is None:
-                continue
+        for function in {function.node.path: function for function in functions if function}.values():
             share = own_metric("MessagesFailed", service=self._settings.named(function.node.id), statistic="Average")
             self.alarm(
                 f"{_id(function)}MessagesFail",

@@ -17,7 +17,8 @@ from common.infrastructure.permissions import acknowledge
 class WorkQueue(Construct):
     """A queue with a dead-letter queue for messages that cannot be delivered or handled. A topic may feed it.
 
-    Messages arrive as published (raw delivery), if the filter policy lets them through. Visibility is six times the
+    Messages arrive as published (raw delivery), if the filter lets them through. `filter_policy` reads their
+    attributes, `body_filter_policy` reads their JSON. Visibility is six times the
     consumer's timeout plus the batching window, as AWS advises for event source mappings. So SQS does not hand out a
     batch a second time while a function works on it.
     """
@@ -32,6 +33,7 @@ class WorkQueue(Construct):
         max_receive_count: int,
         batching_window: Duration | None = None,
         filter_policy: Mapping[str, sns.SubscriptionFilter] | None = None,
+        body_filter_policy: Mapping[str, sns.FilterOrPolicy] | None = None,
     ) -> None:
         super().__init__(scope, id)
         self.max_receive_count = max_receive_count
@@ -51,6 +53,7 @@ class WorkQueue(Construct):
                     raw_message_delivery=True,
                     dead_letter_queue=self.dead_letter_queue,
                     filter_policy=filter_policy,
+                    filter_policy_with_message_body=body_filter_policy,
                 )
             )
         acknowledge(self.dead_letter_queue, {"AwsSolutions-SQS3": "This is the dead-letter queue."})

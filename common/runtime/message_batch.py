@@ -44,7 +44,7 @@ class MessageBatch(BatchProcessor):
     (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html).
     """
 
-    def __init__(self, sqs: "SQSClient", queue_url: str) -> None:
+    def __init__(self, sqs: "SQSClient", queue_url: Callable[[str], str]) -> None:
         # Even if all messages fail, the invocation does not: each message counts for itself.
         super().__init__(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
         self.sqs = sqs
@@ -101,7 +101,9 @@ class MessageBatch(BatchProcessor):
     def _hide(self, record: SQSRecord, seconds: int) -> None:
         try:
             self.sqs.change_message_visibility(
-                QueueUrl=self.queue_url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=seconds
+                QueueUrl=self.queue_url(record.event_source_arn),
+                ReceiptHandle=record.receipt_handle,
+                VisibilityTimeout=seconds,
             )
         except (BotoCoreError, ClientError):  # the message returns after the queue's own time
             logger.warning("visibility stays as it is", extra={"message_id": record.message_id}, exc_info=True)

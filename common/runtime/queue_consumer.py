@@ -22,6 +22,8 @@ logger = Logger()
 MAX_DELAY_SECONDS = 900  # SQS's limit
 
 Shared = TypeVar("Shared")
+QueueUrl = Callable[[str], str]
+"""Returns the URL of the queue with an ARN. Most functions read one queue and ignore the ARN."""
 LambdaHandler = Callable[[dict[str, Any], LambdaContext], PartialItemFailureResponse]
 
 
@@ -64,6 +66,10 @@ class Message:
         delay = min(round(seconds), MAX_DELAY_SECONDS)
         sqs().send_message(QueueUrl=self.queue_url, MessageBody=self.body, DelaySeconds=delay)
 
+    def pass_on(self, queue_url: str) -> None:
+        """Send the same text as a new message to another queue."""
+        sqs().send_message(QueueUrl=queue_url, MessageBody=self.body)
+
 
 @cached
 def sqs() -> "SQSClient":
@@ -73,38 +79,37 @@ def sqs() -> "SQSClient":
 
 
 @overload
-def queue_consumer(*, queue_url: Callable[[], str]) -> Callable[[Callable[[Message], None]], LambdaHandler]: ...
+def queue_consumer(*, queue_url: QueueUrl) -> Callable[[Callable[[Message], None]], LambdaHandler]: ...
 
 
 @overload
 def queue_consumer(
-    *, queue_url: Callable[[], str], prepare: Callable[[Sequence[Message]], Shared]
+    *, queue_url: QueueUrl, prepare: Callable[[Sequence[Message]], Shared]
 ) -> Callable[[Callable[[Message, Shared], None]], LambdaHandler]: ...
 
 
 def queue_consumer(
-    *, queue_url: Callable[[], str], prepare: Callable[[Sequence[Message]], Any] | None = None
+    *, queue_url: QueueUrl, prepare: Callable[[Sequence[Message]], Any] | None = None
 ) -> Callable[[Callable[..., None]], LambdaHandler]:
     """Make a Lambda handler from a function that handles one message.
 
     The messages of a batch are handled in parallel. An exception keeps its own message in the queue (`MessageBatch`).
-    `queue_url` names the queue that the messages come from. `prepare` runs once before a batch, and its result is the
-    second argument for each message. If `prepare` raises, the invocation fails and all messages stay in the queue.
+    `prepare` runs once before a batch, and its result is the second argument for each message. If `prepare` raises, the
+    invocation fails and all messages stay in the queue.
     """
 
     def decorate(handle: Callable[..., None]) -> LambdaHandler:
         @logger.inject_lambda_context(clear_state=True)
         def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
             ends_at = time.monotonic() + context.get_remaining_time_in_millis() / 1000
-            url = queue_url()
 
             def message(record: SQSRecord) -> Message:
-                return Message(record, url, ends_at)
+                return Message(record, queue_url(record.event_source_arn), ends_at)
 
             shared: tuple[Any, ...] = ()
             if prepare is not None:
                 shared = (prepare([message(SQSRecord(record)) for record in event["Records"]]),)
-            batch = MessageBatch(sqs(), url)
+            batch = MessageBatch(sqs(), queue_url)
             return batch.handle(event, lambda record: handle(message(record), *shared), context)
 
         return handler

@@ -237,7 +237,7 @@ def _offer(event: RecognitionEvent, address: str, secrets: tuple[str, ...], *, u
     return _sender().offer(event, current, current_secrets)
 
 
-@queue_consumer(queue_url=lambda: _environment().queue_url, prepare=_target)
+@queue_consumer(queue_url=lambda _: _environment().queue_url, prepare=_target)
 def handler(message: Message, target: Target) -> None:
     """Deliver one event. A message that is not an event goes to the dead-letter queue."""
     address, secrets = target

@@ -63,7 +63,7 @@ def _send_mail(messages: Sequence[Message]) -> Exception | None:
     return None
 
 
-@queue_consumer(queue_url=lambda: _environment().queue_url, prepare=_send_mail)
+@queue_consumer(queue_url=lambda _: _environment().queue_url, prepare=_send_mail)
 def handler(message: Message, refusal: Exception | None) -> None:
     """Finish a message that the batch's e-mail mentions. If SNS refused the e-mail, all messages stay in the queue."""
     result = RecognitionEvent.from_json(message.body)

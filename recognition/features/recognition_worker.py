@@ -17,10 +17,15 @@ from recognition.features.records import Records
 from recognition.features.spending import Spending
 
 BATCH_SIZE = 10
+REMOVAL_WORKERS = 2
+"""The smallest MaximumConcurrency."""
 
 
 class RecognitionWorker:
-    """Adds the recognition worker to a stack. The upload queue feeds it."""
+    """Adds the recognition worker to a stack. Two queues feed it, so that removals do not wait behind uploads.
+
+    `source` is the event source of uploads.
+    """
 
     def __init__(
         self,
@@ -28,6 +33,7 @@ class RecognitionWorker:
         *,
         image_bucket: s3.IBucket,
         uploads: WorkQueue,
+        removals: WorkQueue,
         records: Records,
         spending: Spending,
         labels_topic: sns.ITopic,
@@ -51,6 +57,7 @@ class RecognitionWorker:
                 **spending.environment,
                 "LABELS_TOPIC_ARN": labels_topic.topic_arn,
                 "QUEUE_URL": uploads.queue.queue_url,
+                "REMOVALS_QUEUE_URL": removals.queue.queue_url,
                 "MAX_RECEIVE_COUNT": str(uploads.max_receive_count),
                 "CALLS_PER_SECOND": f"{settings.calls_per_second / workers:g}",
                 "DETECT_LABELS": json.dumps(settings.detect_labels, sort_keys=True),
@@ -58,8 +65,10 @@ class RecognitionWorker:
                 "MAX_IMAGE_PIXELS": str(settings.max_image_pixels),
             },
         )
-        # The worker sends messages back that wait for another worker or for the budget.
+        # The worker sends messages back that wait for another worker or for the budget. A removal that needs a call of
+        # Rekognition goes to the queue of uploads.
         self.source = uploads.feeds(function, batch_size=BATCH_SIZE, max_concurrency=workers, sends_back=True)
+        removals.feeds(function, batch_size=BATCH_SIZE, max_concurrency=REMOVAL_WORKERS, sends_back=True)
         grant(function, ["dynamodb:GetItem", "dynamodb:PutItem"], records.table.table_arn)
         grant(function, ["dynamodb:UpdateItem"], spending.paid_answers.table_arn, spending.usage.table_arn)
         labels_topic.grant_publish(function)

@@ -143,7 +143,7 @@ def rendition_updater() -> RenditionUpdater:
     )
 
 
-@queue_consumer(queue_url=lambda: _environment().queue_url)
+@queue_consumer(queue_url=lambda _: _environment().queue_url)
 def handler(message: Message) -> None:
     """Update the renditions of one changed object."""
     for change in changes(message.body):

@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from decimal import Decimal
 
+from aws_lambda_powertools import Logger
 from botocore.config import Config
 
 from common.runtime.aws_clients import client
@@ -12,7 +13,7 @@ from common.runtime.caches import cached
 from common.runtime.environment import from_environment
 from common.runtime.queue_consumer import Message, queue_consumer
 from common.runtime.s3_events import changes
-from recognition.runtime.detection.recognizer import Recognizer
+from recognition.runtime.detection.recognizer import CallNeededError, Recognizer
 from recognition.runtime.pictures.stored_pictures import StoredPictures
 from recognition.runtime.records.image_records import ImageRecords
 from recognition.runtime.records.labels_topic import LabelsTopic
@@ -21,13 +22,18 @@ from recognition.runtime.spending.monthly_usage import OverBudgetError, UsageTab
 from recognition.runtime.spending.paid_answers import ClaimedError, PaidAnswers
 from recognition.runtime.spending.token_bucket import TokenBucket
 
+logger = Logger()
+
 LAST_RECEIVES = 3
 REKOGNITION_RETRIES = Config(retries={"mode": "adaptive", "max_attempts": 3})
 
 
 @dataclass(frozen=True)
 class Environment:
-    """The function's environment variables. `detect_labels` holds the parameters of DetectLabels as JSON."""
+    """The function's environment variables.
+
+    `queue_url` is the queue of uploads. `detect_labels` holds the parameters of DetectLabels as JSON.
+    """
 
     classifications_table: str
     recognitions_table: str
@@ -35,6 +41,7 @@ class Environment:
     monthly_budget_usd: str
     labels_topic_arn: str
     queue_url: str
+    removals_queue_url: str
     max_receive_count: str
     calls_per_second: str
     detect_labels: str
@@ -64,6 +71,7 @@ def record_updater() -> RecordUpdater:
         rate=TokenBucket(float(environment.calls_per_second)),
         parameters=json.loads(environment.detect_labels),
         fingerprint=hashlib.sha256(environment.detect_labels.encode()).hexdigest()[:16],
+        may_call=True,
     )
     return RecordUpdater(
         pictures=pictures,
@@ -73,13 +81,30 @@ def record_updater() -> RecordUpdater:
     )
 
 
-@queue_consumer(queue_url=lambda: _environment().queue_url)
+def _queue_url(arn: str) -> str:
+    environment = _environment()
+    is_removal = arn.rpartition(":")[2] == environment.removals_queue_url.rpartition("/")[2]
+    return environment.removals_queue_url if is_removal else environment.queue_url
+
+
+@queue_consumer(queue_url=_queue_url)
 def handler(message: Message) -> None:
-    """Update the record of one changed object. A message that waits is sent again before it becomes a dead letter."""
+    """Update the record of one changed object.
+
+    Removals do not wait for Rekognition. If one makes a version current that needs a call, its message goes to the
+    queue of uploads. A message that waits is sent again before it becomes a dead letter.
+    """
+    environment = _environment()
+    updater = record_updater()
+    if message.queue_url == environment.removals_queue_url:
+        updater = updater.without_calls()
     try:
         for change in changes(message.body):
-            record_updater().handle(change, seconds=message.seconds_left, attempt=message.receives)
+            updater.handle(change, seconds=message.seconds_left, attempt=message.receives)
+    except CallNeededError:
+        logger.info("passed on to the queue of uploads", extra={"message_id": message.id})
+        message.pass_on(environment.queue_url)
     except (ClaimedError, OverBudgetError) as error:
-        if message.receives <= int(_environment().max_receive_count) - LAST_RECEIVES:
+        if message.receives <= int(environment.max_receive_count) - LAST_RECEIVES:
             raise
         message.send_again(error.seconds)

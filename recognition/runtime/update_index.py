@@ -95,7 +95,7 @@ def index_updater() -> IndexUpdater:
     )
 
 
-@queue_consumer(queue_url=lambda: _environment().queue_url)
+@queue_consumer(queue_url=lambda _: _environment().queue_url)
 def handler(message: Message) -> None:
     """Update the index and the result document of one image."""
     request = read_request(message.body)

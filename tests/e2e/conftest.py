@@ -173,7 +173,7 @@ class System:
     def is_idle(self) -> bool:
         """Whether everything that was put in has come out. What is under way at a stop stays hidden for minutes."""
         urls = self.client("sqs").list_queues()["QueueUrls"]
-        working = r"Stack-(UploadedImage|Thumbnail|Index|Manifest|Fetch|\w*Labels)Queue"
+        working = r"Stack-(UploadedImage|RemovedImage|Thumbnail|Index|Manifest|Fetch|\w*Labels)Queue"
         return not any(self._depth(url) for url in urls if re.search(working, url))
 
     def logged(self, text: str) -> list[dict[str, Any]]:

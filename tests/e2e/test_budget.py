@@ -105,13 +105,19 @@ def test_pictures_over_the_budget_wait_until_it_is_raised(spender: Spender) -> N
     before = calls(system)
     assert AFFORDABLE <= before <= AFFORDABLE + WORKERS * BATCH
     assert system.depth("UploadedImageQueue") == PICTURES - AFFORDABLE
+    gone = next(iter(system.images()))
+    system.s3().delete_object(Bucket=system.endpoints.bucket, Key=gone)
+    wait_for(lambda: gone not in system.images())  # removals do not wait for the budget
+    assert system.depth("UploadedImageQueue") == PICTURES - AFFORDABLE
     # What is under way when the cloud stops stays hidden for minutes.
-    wait_for(lambda: not any(map(system.depth, ("ThumbnailQueue", "IndexQueue", "LabelsQueue"))), 90)
+    wait_for(
+        lambda: not any(map(system.depth, ("RemovedImageQueue", "ThumbnailQueue", "IndexQueue", "LabelsQueue"))), 90
+    )
 
     system = spender.deploy(f"{cost_of(PICTURES)}")
     a_minute_passes(system)
     wait_for(lambda: mapping(system) == "Enabled", 90)
-    wait_for(lambda: len(system.images()) == PICTURES, 60 + HIDDEN_SECONDS)
+    wait_for(lambda: len(system.images()) == PICTURES - 1, 60 + HIDDEN_SECONDS)
     wait_for(system.is_idle)
     assert {image["status"] for image in system.images().values()} == {"RECOGNIZED"}
     assert before + calls(system) == PICTURES

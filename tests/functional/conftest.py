@@ -138,6 +138,23 @@ def queue_url(aws: None) -> str:
     return url
 
 
+@pytest.fixture
+def removals_queue_url(aws: None) -> str:
+    """The recognition worker's queue of removals."""
+    url: str = boto3.client("sqs").create_queue(QueueName="removals")["QueueUrl"]
+    return url
+
+
+def received(queue_url: str) -> list[str]:
+    """Take all messages out of a queue. Returns their texts."""
+    sqs, texts = boto3.client("sqs"), []
+    while messages := sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            texts.append(message["Body"])
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+    return texts
+
+
 @dataclass(frozen=True)
 class Published:
     """What a topic's subscriber got."""
@@ -187,7 +204,7 @@ def create_topic() -> Topic:
     return Topic(arn, queue_url)
 
 
-def sqs_event(*bodies: str, receives: int = 1, tried_seconds: float = 0) -> dict[str, Any]:
+def sqs_event(*bodies: str, receives: int = 1, tried_seconds: float = 0, queue: str = "queue") -> dict[str, Any]:
     """A batch, as an event source mapping hands it over; message ids are 0, 1, 2 …"""
     first_receive = round(1000 * (time.time() - tried_seconds))
     return {
@@ -203,7 +220,7 @@ def sqs_event(*bodies: str, receives: int = 1, tried_seconds: float = 0) -> dict
                 "messageAttributes": {},
                 "md5OfBody": "",
                 "eventSource": "aws:sqs",
-                "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:queue",
+                "eventSourceARN": f"arn:aws:sqs:us-east-1:123456789012:{queue}",
                 "awsRegion": "us-east-1",
             }
             for number, body in enumerate(bodies)
@@ -332,6 +349,7 @@ def worker(
     tables: dict[str, str],
     labels_topic: Topic,
     queue_url: str,
+    removals_queue_url: str,
     rekognition: FakeRekognition,
     limits: tuple[int, int],
     monkeypatch: pytest.MonkeyPatch,
@@ -341,6 +359,7 @@ def worker(
     monkeypatch.setenv("USAGE_TABLE", tables["usage"])
     monkeypatch.setenv("MONTHLY_BUDGET_USD", "0.0")
     monkeypatch.setenv("QUEUE_URL", queue_url)
+    monkeypatch.setenv("REMOVALS_QUEUE_URL", removals_queue_url)
     monkeypatch.setenv("MAX_RECEIVE_COUNT", "20")
     monkeypatch.setenv("CALLS_PER_SECOND", "1000")
     monkeypatch.setenv("LABELS_TOPIC_ARN", labels_topic.arn)
@@ -361,8 +380,8 @@ def s3(bucket: str) -> S3:
 def deliver(worker: RecordUpdater, context: Context) -> Callable[..., list[str]]:
     """Hand messages to the handler; the ids of those that stay in the queue."""
 
-    def delivered(*bodies: str, receives: int = 1, tried_seconds: float = 0) -> list[str]:
-        event = sqs_event(*bodies, receives=receives, tried_seconds=tried_seconds)
+    def delivered(*bodies: str, receives: int = 1, tried_seconds: float = 0, queue: str = "queue") -> list[str]:
+        event = sqs_event(*bodies, receives=receives, tried_seconds=tried_seconds, queue=queue)
         return failed(dict(recognize_images.handler(event, context)))  # type: ignore[arg-type]
 
     return delivered

@@ -39,7 +39,7 @@ def fail(queue: str, context: Context, error: Exception, *, messages: int, recei
     event = sqs_event(*["{}"] * messages, receives=receives)
     for record in event["Records"]:
         record["messageId"] = str(uuid4())
-    MessageBatch(boto3.client("sqs"), queue).handle(event, handle, context)  # type: ignore[arg-type]
+    MessageBatch(boto3.client("sqs"), lambda _: queue).handle(event, handle, context)  # type: ignore[arg-type]
 
 
 def findings(target: FakeTarget, written: io.StringIO) -> list[Finding]:

@@ -20,7 +20,7 @@ from recognition.runtime import recognize_images
 from recognition.runtime.records.image_records import ImageRecords
 from recognition.runtime.records.record_updater import RecordUpdater
 from recognition.runtime.spending import paid_answers
-from tests.functional.conftest import Context, FakeRekognition, create_tables, create_topic, failed, sqs_event
+from tests.functional.conftest import Context, FakeRekognition, create_tables, create_topic, failed, received, sqs_event
 from tests.functional.s3_bucket import S3
 
 KEYS = st.sampled_from(["a.jpg", "b.jpg"])
@@ -85,6 +85,10 @@ def one_by_one(max_workers: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=1)
 
 
+def is_removal(body: str) -> bool:
+    return not json.loads(body)["Records"][0]["eventName"].startswith("ObjectCreated:")
+
+
 class Pipeline(RuleBasedStateMachine):
     """Versions come, go and come back. Their notifications arrive twice and in any order. Workers die and overtake."""
 
@@ -106,6 +110,7 @@ class Pipeline(RuleBasedStateMachine):
             "USAGE_TABLE": tables["usage"],
             "MONTHLY_BUDGET_USD": "0.0",
             "QUEUE_URL": boto3.client("sqs").create_queue(QueueName="queue")["QueueUrl"],
+            "REMOVALS_QUEUE_URL": boto3.client("sqs").create_queue(QueueName="removals")["QueueUrl"],
             "MAX_RECEIVE_COUNT": "20",
             "CALLS_PER_SECOND": "100000",
             "LABELS_TOPIC_ARN": self.topic.arn,
@@ -120,6 +125,9 @@ class Pipeline(RuleBasedStateMachine):
         self.records = ImageRecords(boto3.client("dynamodb"), tables["classifications"])
         self.clock = Clock()
         self.queue: list[str] = []
+        """The messages of both queues."""
+        self.passed_on: set[str] = set()
+        """Removals that are in the queue of uploads."""
         self.contents: dict[str, str] = {}  # version -> content
         self.allowed: Counter[str] = Counter()  # content -> calls
 
@@ -236,11 +244,26 @@ class Pipeline(RuleBasedStateMachine):
             mock.patch.object(paid_answers, "time", self.clock),
             mock.patch.object(message_batch, "ThreadPoolExecutor", one_by_one),
         ):
-            answer = recognize_images.handler(sqs_event(*batch), Context())  # type: ignore[arg-type]
-        kept = {int(number) for number in failed(dict(answer))}
-        for number, body in enumerate(batch):
-            if number not in kept and body in self.queue:
-                self.queue.remove(body)
+            for queue, messages in self._by_queue(batch).items():
+                answer = recognize_images.handler(sqs_event(*messages, queue=queue), Context())  # type: ignore[arg-type]
+                kept = {int(number) for number in failed(dict(answer))}
+                for number, body in enumerate(messages):
+                    if number not in kept and body in self.queue:
+                        self.queue.remove(body)
+        self._receive_passed_on()
+
+    def _by_queue(self, batch: list[str]) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for body in batch:
+            queue = "removals" if is_removal(body) and body not in self.passed_on else "queue"
+            found.setdefault(queue, []).append(body)
+        return found
+
+    def _receive_passed_on(self) -> None:
+        """Take the messages that the worker sent to the queue of uploads."""
+        bodies = received(os.environ["QUEUE_URL"])
+        self.queue += bodies
+        self.passed_on |= set(bodies)
 
     def _check(self) -> None:
         published = [message.document for message in self.topic.published()]

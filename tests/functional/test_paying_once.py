@@ -19,7 +19,7 @@ from recognition.runtime.detection.detect_labels import Detection
 from recognition.runtime.records.image_records import ImageRecord
 from recognition.runtime.records.record_updater import RecordUpdater
 from recognition.runtime.spending.paid_answers import ClaimedError, PaidAnswers
-from tests.functional.conftest import Context, FakeRekognition, Topic, failed, sqs_event, with_recognizer
+from tests.functional.conftest import Context, FakeRekognition, Topic, sqs_event, with_recognizer
 from tests.functional.s3_bucket import S3
 
 ANSWER = Detection(labels=(Label(name="Dog", confidence=98.13),), model="3.0", failure=None)
@@ -191,9 +191,12 @@ class RecordingSQS:
 
     def __init__(self) -> None:
         self.hidden: list[int] = []
+        self.queues: set[str] = set()
+        """The names of the queues of hidden messages."""
         self.sent: list[dict[str, Any]] = []
 
-    def change_message_visibility(self, *, VisibilityTimeout: int, **_: Any) -> None:  # noqa: N803
+    def change_message_visibility(self, *, QueueUrl: str, VisibilityTimeout: int, **_: Any) -> None:  # noqa: N803
+        self.queues.add(QueueUrl.rpartition("/")[2])
         self.hidden.append(VisibilityTimeout)
 
     def send_message(self, **message: Any) -> None:
@@ -216,31 +219,33 @@ def claim(worker: RecordUpdater, message: str, seconds: float) -> None:
     )
 
 
-def test_a_waiting_message_is_hidden_for_as_long_again_as_the_claim_is_old(
+@pytest.mark.parametrize("queue", ["queue", "removals"])
+def test_a_waiting_message_is_hidden_in_its_own_queue_for_as_long_again_as_the_claim_is_old(
     s3: S3,
     worker: RecordUpdater,
     sqs: RecordingSQS,
-    context: Context,
+    deliver: Callable[..., list[str]],
     rekognition: FakeRekognition,
+    queue: str,
 ) -> None:
     message = s3.put("a.jpg")
     claim(worker, message, 18.5)  # of 30 seconds
-    assert failed(dict(recognize_images.handler(sqs_event(message), context))) == ["0"]  # type: ignore[arg-type]
+    assert deliver(message, queue=queue) == ["0"]
     assert sqs.hidden == [13]
+    assert sqs.queues == {queue}
     assert rekognition.calls == []
 
 
+@pytest.mark.parametrize("queue", ["queue", "removals"])
 def test_waiting_never_ends_among_the_dead_letters(
-    s3: S3,
-    worker: RecordUpdater,
-    sqs: RecordingSQS,
-    context: Context,
+    s3: S3, worker: RecordUpdater, sqs: RecordingSQS, deliver: Callable[..., list[str]], queue: str
 ) -> None:
     """Every receive counts towards the queue's limit, so a message that has only waited starts anew before that."""
     message = s3.put("a.jpg")
     claim(worker, message, 18.5)
-    assert failed(dict(recognize_images.handler(sqs_event(message, receives=18), context))) == []  # type: ignore[arg-type]
+    assert deliver(message, receives=18, queue=queue) == []
     [sent] = sqs.sent
+    assert sent["QueueUrl"].endswith(f"/{queue}")
     assert (sent["MessageBody"], sent["DelaySeconds"]) == (message, 13)
 
 

@@ -126,6 +126,7 @@ def handled(monkeypatch: pytest.MonkeyPatch, queue_url: str) -> list[str]:
 @dataclasses.dataclass
 class Environment:
     queue_url: str
+    removals_queue_url: str = "removals"
     email_topic_arn: str = ""
     max_receive_count: str = "20"
 

@@ -13,7 +13,7 @@ def test_a_function_of_one_message_handles_a_batch_and_only_failed_messages_stay
 ) -> None:
     seen: list[tuple[str, int]] = []
 
-    @queue_consumer(queue_url=lambda: queue_url)
+    @queue_consumer(queue_url=lambda _: queue_url)
     def handler(message: Message) -> None:
         if message.body == "bad":
             raise ValueError(message.id)
@@ -32,7 +32,7 @@ def test_preparation_runs_once_for_each_batch(queue_url: str, context: Context) 
         batches.append([message.body for message in messages])
         return len(batches)
 
-    @queue_consumer(queue_url=lambda: queue_url, prepare=prepare)
+    @queue_consumer(queue_url=lambda _: queue_url, prepare=prepare)
     def handler(message: Message, number: int) -> None:
         shared.append(number)
 
@@ -46,7 +46,7 @@ def test_a_failed_preparation_fails_the_invocation(queue_url: str, context: Cont
     def prepare(_: Sequence[Message]) -> None:
         raise RuntimeError("no secret")
 
-    @queue_consumer(queue_url=lambda: queue_url, prepare=prepare)
+    @queue_consumer(queue_url=lambda _: queue_url, prepare=prepare)
     def handler(message: Message, _: None) -> None:
         raise AssertionError
 
@@ -57,7 +57,7 @@ def test_a_failed_preparation_fails_the_invocation(queue_url: str, context: Cont
 def test_a_message_knows_the_time_that_is_left(queue_url: str, context: Context) -> None:
     left: list[float] = []
 
-    @queue_consumer(queue_url=lambda: queue_url)
+    @queue_consumer(queue_url=lambda _: queue_url)
     def handler(message: Message) -> None:
         left.append(message.seconds_left)
 

@@ -148,7 +148,7 @@ def test_the_reason_is_the_one_that_the_handler_logged(
     def fail(record: Any) -> None:
         raise ValueError("[bold]the last\n\x1b[31mreason")
 
-    MessageBatch(boto3.client("sqs"), uploads.url(dead=False)).handle(event, fail, context)  # type: ignore[arg-type]
+    MessageBatch(boto3.client("sqs"), lambda _: uploads.url(dead=False)).handle(event, fail, context)  # type: ignore[arg-type]
     log("START RequestId: 52fdfc07")
     log(json.dumps({"message_id": str(uuid.uuid4()), "reason": "of another message"}))
     for line in written.getvalue().splitlines():

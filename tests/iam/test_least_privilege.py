@@ -119,7 +119,7 @@ def test_a_presigned_url_opens_only_what_its_signer_may_read(system: System, rol
 @pytest.fixture
 def impatient(system: System) -> None:
     """An invocation that failed as a whole comes back after seconds, not after six times its timeout."""
-    for queue in ("UploadedImageQueue", "LabelsQueue", "IndexQueue"):
+    for queue in ("UploadedImageQueue", "RemovedImageQueue", "LabelsQueue", "IndexQueue"):
         system.client("sqs").set_queue_attributes(QueueUrl=system.queue(queue), Attributes={"VisibilityTimeout": "5"})
 
 

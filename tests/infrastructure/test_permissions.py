@@ -47,6 +47,7 @@ STATEMENTS = {
     },
     "RekognitionStack/ImageRecognition": {
         "<UploadedImageQueue>": CONSUMING | {"sqs:SendMessage"},  # puts back what waits for another worker
+        "<RemovedImageQueue>": CONSUMING | {"sqs:SendMessage"},
         "<ImageBucket>/*": {"s3:GetObject", "s3:GetObjectVersion"},
         "<ImageBucket>": {"s3:ListBucket"},  # else S3 answers 403 for what is gone
         "<Classifications>": {"dynamodb:GetItem", "dynamodb:PutItem"},
@@ -161,6 +162,8 @@ SENDERS = {
     "<UploadedImageTopic>": ("s3.amazonaws.com", "<ImageBucket>"),
     "<UploadedImageQueue>": ("sns.amazonaws.com", "<UploadedImageTopic>"),
     "<UploadedImageDeadLetters>": ("sns.amazonaws.com", "<UploadedImageTopic>"),
+    "<RemovedImageQueue>": ("sns.amazonaws.com", "<UploadedImageTopic>"),
+    "<RemovedImageDeadLetters>": ("sns.amazonaws.com", "<UploadedImageTopic>"),
     "<ThumbnailQueue>": ("sns.amazonaws.com", "<UploadedImageTopic>"),
     "<ThumbnailDeadLetters>": ("sns.amazonaws.com", "<UploadedImageTopic>"),
     "<ManifestQueue>": ("s3.amazonaws.com", "<ManifestBucket>"),

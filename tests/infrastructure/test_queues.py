@@ -8,6 +8,7 @@ from aws_cdk.assertions import Match, Template
 
 from tests.conftest import Templates
 from tests.infrastructure.conftest import OTHER_SETTINGS, placed
+from tests.templates import written
 
 
 def test_workers_fetch_so_many_batches_at_once(others: Templates) -> None:
@@ -19,9 +20,9 @@ def test_workers_fetch_so_many_batches_at_once(others: Templates) -> None:
 def test_by_default_queues_take_as_little_of_a_new_accounts_executions_as_they_can(
     synthesize: Callable[..., Templates], region: dict[str, str]
 ) -> None:
-    """Ten for everything. Two is a mapping's least; without manifests, whose two queues are idle, two are left."""
+    """Two is a mapping's least. A new account has ten. Manifests and removals are rare, so two are mostly left."""
     mappings = list(placed(synthesize(**region), "AWS::Lambda::EventSourceMapping"))
-    assert [mapping["Properties"]["ScalingConfig"]["MaximumConcurrency"] for _, mapping in mappings] == [2] * 6
+    assert [mapping["Properties"]["ScalingConfig"]["MaximumConcurrency"] for _, mapping in mappings] == [2] * 7
 
 
 def test_every_queue_has_a_way_out_for_what_fails(templates: Templates) -> None:
@@ -46,6 +47,47 @@ def test_subscriptions_are_raw_and_lose_nothing(templates: Templates) -> None:
     for place, subscription in subscriptions:
         assert subscription["Properties"]["RawMessageDelivery"] is True, place
         assert "deadLetterTargetArn" in subscription["Properties"]["RedrivePolicy"], place
+
+
+def test_removals_do_not_wait_behind_uploads(templates: Templates) -> None:
+    wanted = {
+        "<UploadedImageQueue>": ["ObjectCreated:"],
+        "<RemovedImageQueue>": ["ObjectRemoved:", "LifecycleExpiration:"],
+        "<ThumbnailQueue>": None,
+    }
+    assert {queue: prefixes for queue, (prefixes, _) in image_subscriptions(templates).items()} == wanted
+
+
+def test_an_update_starts_to_queue_removals_before_it_stops_to_queue_them_with_uploads(templates: Templates) -> None:
+    subscriptions = image_subscriptions(templates)
+    _, removals = subscriptions["<RemovedImageQueue>"]
+    _, uploads = subscriptions["<UploadedImageQueue>"]
+    resources = templates["APIStack"]["Resources"]
+    assert removals in resources[uploads]["DependsOn"]
+    policies = {
+        written(queue): logical_id
+        for logical_id, resource in resources.items()
+        if resource["Type"] == "AWS::SQS::QueuePolicy"
+        for queue in resource["Properties"]["Queues"]
+    }
+    assert {policies["<RemovedImageQueue>"], policies["<RemovedImageDeadLetters>"]} <= set(
+        resources[uploads]["DependsOn"]
+    )
+
+
+def image_subscriptions(templates: Templates) -> dict[str, tuple[list[str] | None, str]]:
+    """Return the beginnings of the names of events that each queue gets (None: all), and the subscription's id."""
+    found: dict[str, tuple[list[str] | None, str]] = {}
+    for place, subscription in placed(templates, "AWS::SNS::Subscription"):
+        properties = subscription["Properties"]
+        if written(properties["TopicArn"]) == "<UploadedImageTopic>":
+            prefixes = None
+            if policy := properties.get("FilterPolicy"):
+                prefixes = [rule["prefix"] for rule in policy["Records"]["eventName"]]
+                rules = [{"prefix": prefix} for prefix in prefixes]
+                assert (properties["FilterPolicyScope"], policy) == ("MessageBody", {"Records": {"eventName": rules}})
+            found[written(properties["Endpoint"])] = prefixes, place.rpartition("/")[2]
+    return found
 
 
 def test_a_message_is_hidden_six_times_as_long_as_its_handler_may_take(
@@ -103,6 +145,6 @@ def test_deliveries_keep_up_with_recognition_for_a_receiver_that_takes_a_while(
 
 def test_failed_messages_of_a_batch_come_back_alone(templates: Templates) -> None:
     mappings = list(placed(templates, "AWS::Lambda::EventSourceMapping"))
-    assert len(mappings) == 6
+    assert len(mappings) == 7
     for place, mapping in mappings:
         assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"], place

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 
 from common.imaging.pictures import DecoderFailedError, PictureError
+from common.runtime.message_batch import RetryLaterError
 from common.runtime.metrics import count
 from common.runtime.recognition_event import Failure
 from recognition.runtime.detection.detect_labels import Detection, detect
@@ -22,11 +23,16 @@ if TYPE_CHECKING:
 logger = Logger()
 
 
+class CallNeededError(RetryLaterError):
+    """There is no stored answer, and this recogniser may not call Rekognition."""
+
+
 @dataclass(frozen=True)
 class Recognizer:
     """Asks Rekognition at most once about each content.
 
-    `parameters` are those of DetectLabels. `fingerprint` identifies them.
+    `parameters` are those of DetectLabels. `fingerprint` identifies them. Without `may_call`, it uses only stored
+    answers.
     """
 
     pictures: StoredPictures
@@ -36,6 +42,7 @@ class Recognizer:
     rate: TokenBucket
     parameters: dict[str, Any]
     fingerprint: str
+    may_call: bool
 
     def recognize(self, picture: StoredPicture, ends_at: float, *, attempt: int) -> Detection:
         """Return Rekognition's answer, or the failure of a picture that Rekognition cannot take.
@@ -43,6 +50,7 @@ class Recognizer:
         `ends_at` is the monotonic time at which this worker ends. `attempt` counts the attempts at this picture.
 
         Raises:
+            CallNeededError: there is no stored answer, and this recogniser may not call Rekognition.
             ClaimedError: another worker is asking about the same content.
             OverBudgetError: the month's budget pays for no further call.
             RetryLaterError: there was too little time.
@@ -78,6 +86,8 @@ class Recognizer:
         return detection
 
     def _ask(self, picture: StoredPicture, ends_at: float, *, by_reference: bool) -> Detection:
+        if not self.may_call:
+            raise CallNeededError("no stored answer", 0)
         if by_reference:
             image = self.pictures.reference(picture)
         else:

@@ -11,7 +11,7 @@ again. If the version has changed by then, it starts again. So events may be lat
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit
@@ -44,6 +44,10 @@ class RecordUpdater:
     records: ImageRecords
     topic: LabelsTopic
 
+    def without_calls(self) -> "RecordUpdater":
+        """Return an updater that uses only the stored answers of Rekognition."""
+        return replace(self, recognizer=replace(self.recognizer, may_call=False))
+
     def handle(self, change: Change, *, seconds: float, attempt: int) -> None:
         """Make the record agree with the current version, and announce it.
 
@@ -52,6 +56,7 @@ class RecordUpdater:
         A record that another change stored is not announced, because the handler of that change does it.
 
         Raises:
+            CallNeededError: the current version needs a call of Rekognition, and this updater may not make one.
             ClaimedError: another worker is asking about the same content.
             OverBudgetError: the month's budget pays for no further call.
             RetryLaterError: the object kept changing, or there was too little time.
