@@ -102,6 +102,10 @@ test-delivery: setup ## deliver 1,000 results to a third party that is down for 
 test-index: setup ## compare what is derived from 5,000 records, through the real queue, with brute force
 	SIGHTLINE_RECORDS=5000 pytest -v tests/e2e/test_index.py
 
+.PHONY: test-versions
+test-versions: setup ## compare everything with S3's listing after 2,000 random operations on versions, for each of four seeds
+	SIGHTLINE_OPERATIONS=2000 pytest -v --timeout 1200 tests/functional/test_s3_versions.py
+
 .PHONY: test-manifest
 test-manifest: setup ## read a manifest of 10,000 lines, one in a hundred bad, on the embedded cloud
 	MANIFEST_LINES=10000 pytest tests/e2e/test_every_way_in.py -k manifest_with_bad_lines
