@@ -7,9 +7,13 @@ from typing import Any
 import boto3
 import pytest
 
+from cli.commands.reproject import Places
+from cli.commands.reproject import _rebuild as rebuild
 from cli.record_differences import RecordComparison
+from cli.target import TargetName
 from recognition.runtime.records.image_records import ImageRecord
-from tests.functional.conftest import FakeRekognition
+from tests.functional.conftest import FakeRekognition, received
+from tests.functional.queue_system import FakeTarget
 from tests.functional.s3_bucket import S3
 
 
@@ -76,6 +80,36 @@ def test_records_of_objects_that_were_removed_for_good_become_deleted(
     states = {name: record.status for name in names if (record := records(name))}
     assert states == {"kept.jpg": "RECOGNIZED", "removed.jpg": "DELETED", "removed.jpg.png": "RECOGNIZED"}
     assert list(comparison(s3, tables).missing_objects(names)) == []
+
+
+def test_reproject_sends_records_of_gone_objects_to_the_workers(
+    deliver: Callable[..., list[str]],
+    s3: S3,
+    tables: dict[str, str],
+    records: Callable[[str], ImageRecord | None],
+    queue_url: str,
+) -> None:
+    names = ["kept.jpg", "removed.jpg"]
+    assert deliver(*map(s3.put, names)) == []
+    s3.delete_versions(*[version for version in s3.versions if version[0] == "removed.jpg"])  # nobody is told
+    thumbnails = boto3.client("sqs").create_queue(QueueName="thumbnails")["QueueUrl"]
+    index = boto3.client("sqs").create_queue(QueueName="index")["QueueUrl"]
+    places = Places(
+        records=tables["classifications"],
+        projections=tables["projections"],
+        index_queue=index,
+        thumbnail_queue=thumbnails,
+        bucket=s3.bucket,
+        uploads_queue=queue_url,
+    )
+    rebuild(FakeTarget(TargetName.LOCAL, "upload", "labels", "deliveries", "key"), places, missing=True)
+    [message] = received(queue_url)
+    assert message in received(thumbnails)
+    assert deliver(message) == []
+    assert {name: record.status for name in names if (record := records(name))} == {
+        "kept.jpg": "RECOGNIZED",
+        "removed.jpg": "DELETED",
+    }
 
 
 @pytest.mark.parametrize("moment", ["after the listing", "after the records", "after the announcement"])
