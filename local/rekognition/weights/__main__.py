@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from local.rekognition.engines import classifier, detector, faces, text
+from local.rekognition.engines.text import TextEngine
+from local.rekognition.sight import default_engines
 from local.rekognition.weights.store import ensure_all
 
-EVERY = (faces.WEIGHTS, detector.WEIGHTS, classifier.WEIGHTS, text.WEIGHTS)
+ENGINES = (*default_engines(), TextEngine())
+EVERY = {weights.kind: weights for engine in ENGINES for weights in engine.weights}.values()
 
 if __name__ == "__main__":
     sys.exit(0 if ensure_all(EVERY, lambda line: print(line, flush=True)) else 1)
