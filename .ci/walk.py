@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Walks through `make local` as a new user does: `.ci/walk.py`; what it cannot do as printed is named, and it fails.
+"""Follows `make local` as a new user does: `.ci/walk.py`. It fails at the first printed step that does not work.
 
 In a clone of its own, then in a copy of that clone with a space and an é in its path. Linux, make, git, curl,
 Chromium and Python 3.11 are enough.
@@ -28,7 +28,7 @@ READERS = re.compile(
     r"|\w*_proxy|SSL_CERT_\w+|\w+_CA_\w+|(pip|uv|npm_config)_\w+",  # the machine's way to the registries
     re.IGNORECASE,
 )
-"""The variables that a reader of the README has too; everything else is unset."""
+"""The variables that a reader of the README has, too. All others are unset."""
 
 INSTALL_SECONDS = 900
 START_SECONDS = 20
@@ -37,11 +37,11 @@ STOP_SECONDS = 10
 COMMAND_SECONDS = 120
 MARK = "walk: exit code"
 SEEN_SECONDS = 20
-"""Until a picture that was stored has been recognised, and can be found."""
+"""The limit from storing a picture to finding it."""
 
 
 class WalkError(Exception):
-    """Something that a user was told to type did not do what it says."""
+    """A printed command did not do what it promises."""
 
 
 def main() -> int:
@@ -67,7 +67,7 @@ def main() -> int:
 
 @contextmanager
 def step(what: str, within: float | None = None) -> Iterator[None]:
-    """Print the step and its seconds when it has been done."""
+    """Print the step with its seconds when it is done."""
     began = time.monotonic()
     try:
         yield
@@ -92,11 +92,11 @@ class Walk:
         self.temporary.mkdir(exist_ok=True)
         clean = {name: value for name, value in os.environ.items() if READERS.fullmatch(name)}
         path = [entry for entry in clean["PATH"].split(os.pathsep) if not Path(entry).is_relative_to(ROOT)]
-        # A temporary folder of its own, so that what is left in it is seen and nothing of others.
+        # An own temporary folder shows everything that is left behind, and nothing of other programs.
         self.environment = clean | {"PATH": os.pathsep.join(path), "TMPDIR": str(self.temporary)}
 
     def all_steps(self) -> None:
-        """Walk, and stop what still runs if that fails."""
+        """Walk. On a failure, stop everything that still runs."""
         print(f"\n{self.folder}", flush=True)
         try:
             with self.running("make local", INSTALL_SECONDS):
@@ -125,7 +125,7 @@ class Walk:
 
     @contextmanager
     def running(self, what: str, seconds: float) -> Iterator[None]:
-        """`make local` at a terminal, its output in a file, from its last line until Ctrl-C."""
+        """Run `make local` at a terminal, from its last line until Ctrl-C. Its output goes to a file."""
         with self.output.open("wb") as output:
             make, terminal = pty.fork()
             if make == 0:
@@ -151,7 +151,7 @@ class Walk:
         os.close(terminal)
 
     def wait_for_last_line(self, make: int, what: str, seconds: float) -> None:
-        """It says how to stop it when it has said everything else."""
+        """The last line says how to stop it."""
         deadline = time.monotonic() + seconds
         while "Ctrl-C" not in last_lines(self.output, 1):
             if (code := ended(make, 0)) is not None:
@@ -161,14 +161,14 @@ class Walk:
             time.sleep(0.1)
 
     def run_what_was_printed(self, text: str) -> None:
-        """Every command, exactly as printed, in one shell; those for make are steps of the walk."""
+        """Type each printed command in one shell. Commands for make are steps of the walk."""
         found = [line for line in printed_commands(text) if not line.startswith("make ")]
         if not found:
             raise WalkError(f"no command was printed:\n{text}")
         self.run_commands(found, "printed")
 
     def run_commands(self, commands: list[str], source: str) -> None:
-        """One after the other in one shell, as typed into a terminal."""
+        """Run the commands one after the other in one shell, as at a terminal."""
         with Shell(self.folder, self.environment) as shell:
             for command in commands:
                 with step(command.replace("\\\n", "").strip()):
@@ -192,7 +192,7 @@ class Walk:
         return names
 
     def expect_nothing_left(self) -> None:
-        """No process, no port, no temporary folder, and a clean checkout."""
+        """Check that no process, port or temporary folder is left, and that the checkout is clean."""
         with step("nothing is left: processes, ports, temporary files; git status is clean"):
             if processes := processes_below(self.base):
                 raise WalkError("still there are the processes\n" + "\n".join(processes))
@@ -205,7 +205,7 @@ class Walk:
                 raise WalkError(f"the checkout is not clean:\n{changed}")
 
     def note_ports(self) -> None:
-        """Of the addresses that are printed or in endpoints.json, while all of them answer."""
+        """Return the ports of the printed addresses and of endpoints.json. All of them answer."""
         text = self.output.read_text() + (self.folder / ".local" / "endpoints.json").read_text()
         self.ports = {int(port) for port in re.findall(r"(?:127\.0\.0\.1|localhost):(\d+)", text)}
         if closed := sorted(port for port in self.ports if not is_open(port)):
@@ -232,11 +232,11 @@ class Walk:
 
 
 class Shell:
-    """One bash that is given a command at a time, as at a terminal. An unset variable ends it."""
+    """A bash that takes one command at a time, as at a terminal. An unset variable ends it."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.settings = tempfile.TemporaryDirectory(prefix="sightline-curlrc-")
-        # So that an answer which is an error fails, and the line stays as it was printed.
+        # Makes an error response fail, without a change to the printed line.
         Path(self.settings.name, ".curlrc").write_text("fail-with-body\nsilent\nshow-error\nmax-time = 60\n")
         self.bash = subprocess.Popen(
             ["bash", "-u"],
@@ -257,7 +257,7 @@ class Shell:
         self.settings.cleanup()
 
     def run(self, command: str) -> tuple[int, str]:
-        """Exit code and output."""
+        """Return exit code and output."""
         with suppress(BrokenPipeError):
             self.typed.write(f"{{ {command}\n}} </dev/null\nprintf '\\n{MARK} %s\\n' $?\n")
             self.typed.flush()
@@ -277,7 +277,7 @@ def expect_kinds(text: str) -> None:
 
 
 def judge(command: str, shell: Shell) -> None:
-    """Run it until it has worked: a picture can be found some time after it was stored.
+    """Repeat a command until it works: a stored picture can be found only after some time.
 
     Raises:
         WalkError: it failed, its answer is an error, or it found nothing.
@@ -295,20 +295,20 @@ def judge(command: str, shell: Shell) -> None:
 
 
 def printed_commands(text: str) -> list[str]:
-    """The lines that begin with two spaces and a program, what stands after a colon, and what in backquotes."""
+    """Return the commands of indented lines that begin with a program, after a colon, and in backquotes."""
     program = r"(?:make|eval|curl|aws|sightline|[^\s`]*\.venv/bin/\w+) [^`\n]+"
     found = re.findall(rf"^  ({program})$|: ({program})$|`({program})`", text, re.MULTILINE)
     return ["".join(groups) for groups in found]
 
 
 def readme_commands(text: str) -> list[str]:
-    """The commands of the first block with a line of curl."""
+    """Return the commands of the first block with a line of curl."""
     block = next(block for block in re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL) if "curl" in block)
     return [line for line in re.split(r"(?<!\\)\n", block) if line and not line.startswith("#")]
 
 
 def processes_below(folder: Path) -> list[str]:
-    """The processes that have to do with a folder: by their command, their environment or where they are."""
+    """Return the processes with a folder in their command, environment or working directory."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -326,7 +326,7 @@ def is_open(port: int) -> bool:
 
 
 def ended(process: int, seconds: float) -> int | None:
-    """The exit code (negative: the signal), if the process ends in so many seconds."""
+    """Return the exit code (negative: the signal), or None if the process does not end within `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         finished, status = os.waitpid(process, os.WNOHANG)
@@ -338,12 +338,12 @@ def ended(process: int, seconds: float) -> int | None:
 
 
 def last_lines(file: Path, count: int = 30) -> str:
-    """The end of a file."""
+    """Return the end of a file."""
     return "\n".join(file.read_text(errors="replace").rstrip().splitlines()[-count:])
 
 
 def json_or_none(text: str) -> object:
-    """The document, if it is one."""
+    """Return the JSON document, or None for other text."""
     with suppress(ValueError):
         return json.loads(text)
     return None

@@ -1,4 +1,4 @@
-"""What the Image Upload Service answers, for its description."""
+"""The answers of the Image Upload Service, for its description."""
 
 from http import HTTPStatus
 from typing import Any
@@ -10,7 +10,7 @@ from common.openapi import Call, Service
 
 
 class Stored(TypedDict):
-    """A picture that is stored: its size in bytes, its sides in pixels, before any EXIF rotation."""
+    """A stored picture. `bytes` is its size; `width` and `height` are in pixels, before any EXIF rotation."""
 
     image: str
     bytes: int
@@ -22,7 +22,7 @@ class Stored(TypedDict):
 
 
 class Form(TypedDict):
-    """Where to post a file, within so many seconds: the fields, and then its bytes as `file`."""
+    """An upload form. Post all `fields` to `url` within `expires_in` seconds, and then the file's bytes as `file`."""
 
     image: str
     url: str
@@ -33,7 +33,7 @@ class Form(TypedDict):
 
 
 class Known(TypedDict):
-    """The file is stored already."""
+    """A file that is stored already."""
 
     image: str
     message: str

@@ -13,7 +13,7 @@ DESCRIBED_ABOVE = {ERROR, "Problem"}
 """Documents of every service, which the page describes by hand."""
 
 VALUES = {"string": "text", "boolean": "`true` or `false`", "date": "a date", "date-time": "a time", "uri": "a URL"}
-"""JSON Schema's types and formats, in words. Other types stand for themselves."""
+"""Names of JSON Schema's types and formats for readers. Other types keep their names."""
 
 Schema = Mapping[str, Any]
 
@@ -99,7 +99,7 @@ def _row(name: str, place: str, schema: Schema, about: str, required: bool) -> s
 
 
 def _takes(schema: Schema) -> str:
-    """Say in words which values a schema accepts."""
+    """Describe the values that a schema accepts."""
     if schema.get("type") == "array":
         return f"{_takes(schema['items'])}; up to {schema['maxItems']} times"
     if "anyOf" in schema:

@@ -1,4 +1,4 @@
-"""Runs ministack, the embedded cloud, mends what of it differs from AWS in our way, and refuses calls when asked to.
+"""Runs ministack, the embedded cloud. Corrects the differences from AWS that matter here, and refuses calls on request.
 
 `python -m local.emulator CODE`, where the folder CODE keeps what functions run; its settings are ministack's own
 environment variables.
@@ -45,13 +45,13 @@ class FunctionFailedError(Exception):
 
 
 class Emulator:
-    """An ASGI application around ministack's."""
+    """Wraps ministack's ASGI application."""
 
     def __init__(self) -> None:
         self.refusals: Counter[str] = Counter()
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        """Answer what is ours, and hand everything else to ministack."""
+        """Answer our own paths, and pass everything else to ministack."""
         if scope["type"] == "http" and scope["path"] == REFUSALS:
             if scope["method"] == "POST":
                 self.refusals = Counter(json.loads(await _body(receive)))
@@ -70,7 +70,7 @@ class Emulator:
         await ministack(_raw_path(scope), receive, send)
 
     def _refusal(self, scope: dict[str, Any], body: bytes) -> tuple[int, str, str] | None:
-        """The answer to a call that is to be refused, in its service's protocol."""
+        """Return the refusal of a call, in its service's protocol."""
         headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
         target = headers.get("x-amz-target", "").rpartition(".")[2]
         action = target or parse_qs(body.decode(errors="replace")).get("Action", [""])[0]
@@ -84,9 +84,9 @@ class Emulator:
 
 
 def _raw_path(scope: dict[str, Any]) -> dict[str, Any]:
-    """The request as it came.
+    """Return the request with the path that the caller sent.
 
-    API Gateway's REST APIs pass a path on percent-encoded; ministack decodes it before it looks for the resource.
+    API Gateway's REST APIs pass a percent-encoded path on; ministack decodes it before it looks for the resource.
     (Seen on AWS: https://github.com/localstack/localstack, test_apigateway_lambda.snapshot.json,
     `invocation-payload-with-path-encoded-email`.)
     """
@@ -96,11 +96,10 @@ def _raw_path(scope: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mend_gateway() -> None:
-    """Have API Gateway answer 502 for a function that failed, in the API's own words for such errors, and know keys
-    that are disabled.
+    """Make API Gateway answer 502 for a failed function, with the API's gateway response, and refuse disabled keys.
 
-    ministack answers with the exception's text, and takes every key for enabled whose `enabled` was ever changed, as
-    the change comes as text.
+    ministack answers with the exception's text. A change of a key's `enabled` comes as text, and ministack takes any
+    text for true.
     """
     proxied, execute, update_key = (
         apigateway_v1._lambda_proxy_response,
@@ -134,7 +133,7 @@ def _mend_gateway() -> None:
 
 
 def _mend_s3() -> None:
-    """Have S3 give parts of an object's version, where ministack gives all of it, whatever the range."""
+    """Make S3 return ranges of an object's version. ministack returns the whole version for any range."""
     get_object = s3._get_object
 
     def got(bucket: str, key: str, headers: Any, query: Any = None) -> Any:
@@ -181,7 +180,7 @@ async def _body(receive: Any) -> bytes:
 
 
 def _again(body: bytes, receive: Any) -> Any:
-    """A `receive` that gives the body once more, and what follows it."""
+    """Return a `receive` that repeats the body and passes on everything after it."""
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def received() -> Any:
@@ -238,7 +237,7 @@ async def _serve(config: Config) -> None:
 
 
 def _kill_workers() -> None:
-    """End the functions' processes. What they had in hand stays in its queue."""
+    """End the functions' processes. Their messages stay in the queues."""
     for worker in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             worker.kill()

@@ -33,29 +33,29 @@ SHOWN_HEADERS = ("webhook-", "content-type", "x-correlation-id")
 
 @dataclass(frozen=True, kw_only=True)
 class Behaviour:
-    """How documents are answered."""
+    """The answers to documents."""
 
     status: int = 204
     every: int = 1
-    """Only every so many-th document is answered with `status`, the others with 204."""
+    """`status` answers each n-th document, 204 the others."""
 
     containing: str = ""
-    """Only documents that hold this text."""
+    """`status` answers only documents with this text."""
 
     retry_after: str | None = None
-    """The header of that name."""
+    """The header Retry-After."""
 
     hang_seconds: float = 0
-    """How long the answer takes."""
+    """The delay of each answer."""
 
 
 @dataclass
 class Partner:
-    """A partner with an empty desk."""
+    """A partner that has received nothing yet."""
 
     secrets: Path
     emulator: str
-    """Where SNS is."""
+    """The address of SNS."""
 
     behaviour: Behaviour = field(default_factory=Behaviour)
     deliveries: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT))
@@ -64,7 +64,7 @@ class Partner:
     count: int = 0
 
     async def take(self, request: Request) -> Response:
-        """One document."""
+        """Receive one document."""
         body, behaviour = await request.body(), self.behaviour
         status, headers = 204, {}
         if behaviour.containing.encode() in body:
@@ -93,10 +93,10 @@ class Partner:
         return "valid"
 
     async def inbox(self, request: Request) -> Response:
-        """One message of an SNS topic."""
+        """Receive one message of an SNS topic."""
         message = json.loads(await request.body())
         if message["Type"] == "SubscriptionConfirmation":
-            # The query of the address that it names, at the one SNS that we know.
+            # The local SNS may have another address than the message names, so only the query is taken.
             query = urlsplit(message["SubscribeURL"]).query
             await asyncio.to_thread(requests.get, f"{self.emulator}/?{query}", timeout=CONFIRM_SECONDS)
         else:
@@ -105,7 +105,7 @@ class Partner:
         return Response(status_code=204)
 
     async def behave(self, request: Request) -> Response:
-        """Answer differently from now on."""
+        """Change the answers from now on."""
         try:
             self.behaviour, self.count = Behaviour(**await request.json()), 0
         except (TypeError, ValueError) as error:
@@ -113,16 +113,16 @@ class Partner:
         return Response(status_code=204)
 
     async def show(self, _: Request) -> Response:
-        """Everything that came."""
+        """Return everything that was received."""
         return JSONResponse({"deliveries": list(self.deliveries), "mails": list(self.mails)})
 
     async def show_calls(self, _: Request) -> Response:
-        """How many documents were answered with which status."""
+        """Return the number of documents by the status of their answer."""
         return JSONResponse({str(status): count for status, count in self.calls.items()})
 
 
 def create(secrets: Path, emulator: str) -> Starlette:
-    """A server for one partner."""
+    """Create the server of one partner."""
     partner = Partner(secrets, emulator)
     return Starlette(
         routes=[

@@ -1,4 +1,4 @@
-"""What the List Images Service answers, for its description."""
+"""The answers of the List Images Service, for its description."""
 
 from http import HTTPStatus
 from typing import Any, Literal, NotRequired, get_type_hints
@@ -26,13 +26,13 @@ class Entry(TypedDict):
 
 
 class Found(Entry):
-    """An image that fits a search; confidence in per cent: the lowest asked one for all, the highest for any."""
+    """An image that fits a search. `confidence` is in per cent: the lowest of all labels, or the highest of any."""
 
     confidence: float
 
 
 class LabelCount(TypedDict):
-    """A name under which images are found, and how many."""
+    """A label, parent or alias that finds images, and their number."""
 
     label: str
     images: int
@@ -46,8 +46,8 @@ class Deletion(TypedDict):
 
 
 class Usage(TypedDict):
-    """What was asked of Rekognition, and found without asking, in US dollars as its price list has it; the budget of a
-    month, if there is one, and whether pictures wait for the next."""
+    """Calls to Rekognition, answers that were found without a call, and both in US dollars at list prices. `paused` is
+    true while pictures wait because the month's budget is used up."""
 
     month: str
     calls: int
@@ -79,5 +79,5 @@ SERVICE = Service(
         ("get", "/usage"): Call(answers={HTTPStatus.OK: Usage}),
         ("get", "/openapi.json"): Call(answers={HTTPStatus.OK: dict[str, Any]}, open=True),
     },
-    path_parameters={"image": "The image's name. Slashes stand as they are, everything else is percent-encoded, once."},
+    path_parameters={"image": "The image's name. Percent-encode it once, except for its slashes."},
 )

@@ -1,4 +1,4 @@
-"""What all tiers share: no real credentials, the project's own Node, and the synthesized templates."""
+"""Fixtures of all tiers: no real credentials, the project's own Node, and the synthesized templates."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What each function counts: what they write is held against it, and what alarms and dashboards look at."""
+"""The metrics that each function counts. Tests compare them with the written metrics, alarms and dashboards."""
 
 Kind = tuple[str, ...]
 """A metric's name, and the names of its dimensions but `service`, sorted."""

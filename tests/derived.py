@@ -1,4 +1,4 @@
-"""What must be derived from the records, by brute force, and what was: for tests of any tier."""
+"""Computes by brute force what must be derived from the records, and reads what was, for tests of any tier."""
 
 import json
 from collections import Counter
@@ -32,13 +32,13 @@ def items(dynamodb: Any, table: str) -> list[dict[str, Any]]:
 
 
 def stored_records(dynamodb: Any, table: str) -> list[ImageRecord]:
-    """All records, deleted ones too."""
+    """Return all records, including those of deleted images."""
     pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
     return [from_item(item) for page in pages for item in page["Items"]]
 
 
 def expected(records: Iterable[ImageRecord]) -> Derived:
-    """What the records say, worked out without the code under test."""
+    """Derive everything from the records, without the code under test."""
     entries: dict[tuple[str, str], int] = {}
     documents = {}
     for record in records:
@@ -76,7 +76,7 @@ def expected(records: Iterable[ImageRecord]) -> Derived:
 
 
 def found(dynamodb: Any, s3: Any, *, index: str, counts: str, results: str) -> Derived:
-    """What stands in the tables and in the bucket. Every entry must say the same of its image as the others do."""
+    """Read the tables and the bucket. All entries of an image must agree."""
     entries: set[tuple[str, int, str]] = set()
     contents: dict[str, Any] = {}
     for item in items(dynamodb, index):

@@ -16,7 +16,7 @@ Endpoint = tuple[str, int]
 
 @dataclass
 class Internet:
-    """Who has which addresses, where their packets go, and what was asked of both."""
+    """Names with their addresses, the routes of their packets, and the observed look-ups and connections."""
 
     names: dict[str, list[list[str]]] = field(default_factory=dict)
     """Each look-up of a name takes the next answer; the last one stays."""
@@ -50,5 +50,5 @@ class Internet:
 
 
 def rules(**settings: Any) -> SourceRules:
-    """What a deployment with these settings gives to its functions."""
+    """Return the rules that a deployment with these settings gives to its functions."""
     return SourceRules.from_json(json.dumps(Settings(**settings).sources))

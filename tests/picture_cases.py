@@ -121,7 +121,7 @@ def with_nan() -> bytes:
 
 
 def damaged_tiff(compression: str) -> Callable[[], bytes]:
-    """A TIFF with damaged pixels, of which libtiff complains on standard error."""
+    """Return a TIFF with damaged pixels. libtiff reports them on standard error."""
 
     def make() -> bytes:
         body = bytearray(saved("TIFF", compression=compression))

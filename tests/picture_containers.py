@@ -1,4 +1,4 @@
-"""Whole pictures with more in their files than pixels."""
+"""Complete pictures with more in their files than pixels."""
 
 import struct
 import zlib
@@ -32,7 +32,7 @@ def gif_with(blocks: bytes, image: Image.Image | None = None) -> bytes:
 
 
 def tiff_with(strips: int, *, rows: int = 1, width: int = 100) -> bytes:
-    """A grey TIFF of so many strips, all of which are in the same place."""
+    """Return a grey TIFF with this number of strips, all at the same offset."""
     height = min(65_535, strips * rows)
     tags = [(256, 3, 1, width), (257, 3, 1, height), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1)]
     tags += [(273, 4, strips, 300), (277, 3, 1, 1), (278, 3, 1, rows), (279, 4, strips, 300)]

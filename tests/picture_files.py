@@ -17,7 +17,7 @@ AS_STORED = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-"""How the pixels of an upright picture lie in a file of each EXIF orientation."""
+"""The transposition of an upright picture's pixels in a file with each EXIF orientation."""
 
 pillow_heif.register_heif_opener()
 

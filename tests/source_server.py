@@ -32,7 +32,7 @@ def _bomb() -> bytes:
 
 @dataclass
 class Source:
-    """Where it listens, what was asked of it, and what it was sent."""
+    """The server's address, and the requests that it received."""
 
     address: str
     requests: list[str] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Source:
     files: dict[str, bytes] = field(default_factory=dict)
     headers: list[dict[str, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
-    """Of what was posted."""
+    """The paths of POST requests."""
     post_status: int = 200
     post_body: bytes = b"thank you"
     post_headers: dict[str, str] = field(default_factory=dict)
@@ -161,7 +161,7 @@ class Handler(BaseHTTPRequestHandler):
         self._head(status, {"Location": unquote(target, "latin-1"), "Content-Length": "0"})
 
     def heavy_redirect(self, target: str) -> None:
-        """Whoever reads its body never comes to the end."""
+        """Redirect with an endless body."""
         self._head(302, {"Location": target})
         while not self.source.released.is_set():
             self.wfile.write(bytes(1024 * 1024))

@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def wait_for(look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-    """What `look` gives, as soon as it gives something. Looking is work for the cloud too: half of the time at most."""
+    """Call `look` until it returns something, and return that. Calls take at most half of the time."""
     deadline = time.monotonic() + seconds
     began = time.monotonic()
     while not (found := look()):
@@ -101,7 +101,7 @@ def source() -> Iterator[Source]:
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Hand-made models of which it is known what they must say; none for the pictures of the README."""
+    """Return hand-made models with known answers. The README's screenshots need none."""
     if os.environ.get("SIGHTLINE_SCREENSHOTS"):
         return ""
     folder = tmp_path_factory.mktemp("models")
@@ -143,12 +143,12 @@ class System:
         return answer.json() if answer.status_code == 200 else None
 
     def deliveries(self) -> list[dict[str, Any]]:
-        """What the partner has taken."""
+        """Return the documents that the partner accepted."""
         received = requests.get(self.endpoints.partner, timeout=30).json()["deliveries"]
         return [entry for entry in received if entry["answered"] == 204]
 
     def documents(self, name: str) -> list[str]:
-        """What the partner has taken about an image."""
+        """Return the bodies that the partner accepted about an image."""
         return [entry["body"] for entry in self.deliveries() if f"<image>{name}</image>" in entry["body"]]
 
     def client(self, service: Any) -> Any:
@@ -158,12 +158,12 @@ class System:
         return self.client("s3")
 
     def queue(self, name: str) -> str:
-        """The URL of a queue, by the construct's name: `UploadedImageQueue`, `LabelsDeadLetters` …"""
+        """Return the URL of a queue by its construct's name, such as `UploadedImageQueue` or `LabelsDeadLetters`."""
         [found] = [url for url in self.client("sqs").list_queues()["QueueUrls"] if f"Stack-{name}" in url]
         return str(found)
 
     def depth(self, name: str) -> int:
-        """How many messages a queue holds, hidden ones included."""
+        """Return the number of a queue's messages, including hidden ones."""
         return self._depth(self.queue(name))
 
     def _depth(self, url: str) -> int:
@@ -171,7 +171,7 @@ class System:
         return int(found["ApproximateNumberOfMessages"]) + int(found["ApproximateNumberOfMessagesNotVisible"])
 
     def is_idle(self) -> bool:
-        """Whether everything that was put in has come out. What is under way at a stop stays hidden for minutes."""
+        """Return True if all work queues are empty. After a stop, unfinished messages stay hidden for minutes."""
         urls = self.client("sqs").list_queues()["QueueUrls"]
         working = r"Stack-(UploadedImage|RemovedImage|Thumbnail|Index|Manifest|Fetch|\w*Labels)Queue"
         return not any(self._depth(url) for url in urls if re.search(working, url))

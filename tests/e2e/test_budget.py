@@ -21,11 +21,11 @@ WORKERS, BATCH = 2, 10
 HIDDEN_SECONDS = 360
 """The visibility of the upload queue: messages that are under way when the cloud stops come back then."""
 PATIENTLY = bool(os.environ.get("SIGHTLINE_PATIENTLY"))
-"""Whether to wait for the schedule, which has the budget looked at once a minute."""
+"""Wait for the schedule, which checks the budget once a minute, instead of calling the function."""
 
 
 def picture(number: int) -> bytes:
-    """A small one that is like no other."""
+    """Return a small picture that is like no other."""
     image = Image.new("RGB", (100, 100), (number % 16 * 16, number // 16 % 16 * 16, 128))
     image.putpixel((number % 100, number // 100), (255, 255, 255))
     buffer = io.BytesIO()
@@ -61,7 +61,7 @@ def spender(tmp_path: Path) -> Iterator[Spender]:
 
 
 def calls(system: System) -> int:
-    """What Rekognition has answered since it was started."""
+    """Return the number of calls that Rekognition answered since its start."""
     return int(requests.get(f"{system.endpoints.rekognition}/stats", timeout=10).json().get("DetectLabels", 0))
 
 
@@ -73,14 +73,14 @@ def spent(system: System) -> dict[str, object]:
 
 
 def mapping(system: System) -> str:
-    """The state of what reads the upload queue."""
+    """Return the state of the upload queue's event source mapping."""
     found = system.client("lambda").list_event_source_mappings()["EventSourceMappings"]
     [state] = [m["State"] for m in found if "UploadedImageQueue" in m["EventSourceArn"]]
     return str(state)
 
 
 def a_minute_passes(system: System) -> None:
-    """Have the budget looked at, by its schedule or by hand."""
+    """Check the budget. With SIGHTLINE_PATIENTLY the schedule does it."""
     if PATIENTLY:
         return
     functions = system.client("lambda")

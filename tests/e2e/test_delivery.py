@@ -1,4 +1,4 @@
-"""A third party that fails, in its ways, gets everything all the same, and is not hammered meanwhile."""
+"""A failing third party gets everything in the end, and few calls meanwhile."""
 
 import json
 import logging
@@ -36,7 +36,7 @@ Behave = Callable[..., None]
 
 @pytest.fixture
 def behave(system: System) -> Iterator[Behave]:
-    """Tell the partner how to answer."""
+    """Return a function that sets the partner's answers."""
 
     def told(**behaviour: Any) -> None:
         requests.post(f"{system.endpoints.partner}behaviour", json=behaviour, timeout=10).raise_for_status()
@@ -62,7 +62,7 @@ def event(image: str, *labels: str) -> RecognitionEvent:
 
 
 def publish(system: System, events: list[RecognitionEvent]) -> None:
-    """As recognition does it."""
+    """Publish events as recognition does."""
     sns = system.client("sns")
     [topic] = [t["TopicArn"] for t in sns.list_topics()["Topics"] if "LabelsTopic" in t["TopicArn"]]
     for start in range(0, len(events), 10):
@@ -84,7 +84,7 @@ def publish(system: System, events: list[RecognitionEvent]) -> None:
 
 
 def calls(system: System, status: int) -> int:
-    """How many documents the partner has answered so."""
+    """Return the number of documents that the partner answered with a status."""
     counted = requests.get(f"{system.endpoints.partner}calls", timeout=10).json()
     return int(counted.get(str(status), 0))
 
@@ -240,7 +240,7 @@ def test_signatures_hold_across_a_rotation(system: System, cloud: Cloud, behave:
 
 
 def _forget_what_is_cached(system: System) -> None:
-    """A changed function starts anew, and does not wait for the end of its cache's minute."""
+    """Change the function, so that new workers start with empty caches."""
     functions = system.client("lambda")
     for function in functions.list_functions()["Functions"]:
         if function["Handler"] == "integration.runtime.deliver.handler":

@@ -1,6 +1,6 @@
-"""What is derived from the records is what they say, through the real queue, and as a caller finds it.
+"""Everything that is derived from the records agrees with them, through the real queue and the API.
 
-SIGHTLINE_RECORDS says how many records are injected: `make test-index` takes 5,000.
+SIGHTLINE_RECORDS is the number of injected records: `make test-index` takes 5,000.
 """
 
 import json

@@ -96,7 +96,7 @@ class Faults:
 
 
 def notification(record: dict[str, Any]) -> str:
-    """What S3 sent about the version that a record stands for."""
+    """Return S3's notification about the version of a record."""
     return json.dumps(
         {
             "Records": [

@@ -40,7 +40,7 @@ def test_no_request_gets_a_server_error_or_an_answer_that_is_not_described(fille
 
 
 def test_an_image_is_as_described(filled: System) -> None:
-    """Which arbitrary names do not find."""
+    """Arbitrary names find no image, so this one is stored."""
     document: Any = requests.get(f"{filled.endpoints.labels}/openapi.json", timeout=10).json()
     name = quote("as described.jpg")
     image = f"/images/{name}"

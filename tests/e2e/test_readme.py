@@ -99,7 +99,7 @@ def test_the_key_is_printed_and_rotated_as_told(shell: Any, system: System) -> N
 
 @pytest.fixture
 def home(system: System, tmp_path: Path) -> Path:
-    """Where the reader's pictures and manifest are."""
+    """Return the folder of the reader's pictures and manifest."""
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "cat.jpg").write_bytes(picture(color="orange"))
     (tmp_path / "list.csv").write_text(f"url,name\n{system.endpoints.photos}coffee.jpg,listed.jpg\n")

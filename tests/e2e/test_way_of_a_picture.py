@@ -45,7 +45,7 @@ def test_within_five_seconds_a_photo_is_listed_shown_and_delivered(system: Syste
     way |= {("Deliver", "delivered")}
 
     def said() -> set[tuple[str, str]]:
-        """Which function has logged what about this picture."""
+        """Return the functions that logged about this picture, with their messages."""
         lines = system.logged(record["correlation_id"])
         assert {line["image"] for line in lines} == {"within-seconds.jpg"}
         return {(line["service"], line["message"]) for line in lines}
@@ -142,7 +142,7 @@ def test_the_list_is_paged_by_its_links(system: System, source: Source) -> None:
 
 
 SPOT = {"left": 0.1, "top": 0.1, "width": 0.3, "height": 0.2}
-"""Where the white spot is that the detector of bright spots is to see, in fractions of the upright picture's sides."""
+"""The box of the white spot that the detector must find, in fractions of the upright picture's sides."""
 
 SPOT_FILES = [
     *((f"spots/1.{kind.lower()}", kind, None) for kind in FORMATS),
@@ -194,7 +194,7 @@ def test_the_gallery_shows_a_picture_as_it_is(system: System, source: Source) ->
     assert (addresses["upload"], addresses["auth"]) == (system.endpoints.upload, "api_key")
 
     def colours() -> list[str] | None:
-        """Of the thumbnail, by the URL that the list has."""
+        """Return the thumbnail's colours. The list has its URL."""
         listed = requests.get(
             f"{system.endpoints.labels}?limit=1000&thumbnails=true", headers=system.headers, timeout=30
         )

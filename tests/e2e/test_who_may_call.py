@@ -1,4 +1,4 @@
-"""Who is let in, and what those hear who are not: API Gateway's own answers, in our JSON."""
+"""Callers with a key get in. API Gateway refuses all others, with our JSON."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -27,7 +27,7 @@ def refusal(answer: requests.Response) -> tuple[int, str]:
 
 @pytest.fixture(params=["upload", "labels"])
 def address(request: pytest.FixtureRequest, system: System) -> str:
-    """Of each of the two APIs."""
+    """Return the address of each of the two APIs."""
     return str(getattr(system.endpoints, request.param))
 
 

@@ -39,7 +39,7 @@ def only_loopback() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Context:
-    """What Lambda passes beside the event."""
+    """The context that Lambda passes with an event."""
 
     function_name: str = "function"
     memory_limit_in_mb: int = 128
@@ -57,7 +57,7 @@ def context() -> Context:
 
 @pytest.fixture(scope="session")
 def service_models() -> Iterator[None]:
-    """Each service's model is parsed once: moto begins every test with a new session, which would parse it anew."""
+    """Parse each service's model once. moto begins every test with a new session, which would parse it again."""
     load = JSONFileLoader.load_file
     with pytest.MonkeyPatch.context() as patched:
         loaded = cache(lambda path: load(JSONFileLoader(), path))
@@ -89,7 +89,7 @@ def aws(shared_clients: None) -> Iterator[None]:
 
 
 def resource(template: dict[str, Any], kind: str, name: str = "") -> dict[str, Any]:
-    """The properties of the only resource of its kind whose construct's name begins so."""
+    """Return the properties of the only resource of this type with this beginning of its logical id."""
     [found] = [r["Properties"] for i, r in template["Resources"].items() if r["Type"] == kind and i.startswith(name)]
     properties: dict[str, Any] = found
     return properties
@@ -133,7 +133,7 @@ def table(tables: dict[str, str]) -> str:
 
 @pytest.fixture
 def queue_url(aws: None) -> str:
-    """The queue whose messages a handler gets."""
+    """Create the queue of a handler's messages."""
     url: str = boto3.client("sqs").create_queue(QueueName="queue")["QueueUrl"]
     return url
 
@@ -157,7 +157,7 @@ def received(queue_url: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Published:
-    """What a topic's subscriber got."""
+    """A message as a topic's subscriber received it."""
 
     document: dict[str, Any]
     text: str
@@ -257,7 +257,7 @@ def kinds(*found: dict[tuple[str, ...], list[float]]) -> set[Kind]:
 
 @dataclass(frozen=True)
 class Answer:
-    """What an HTTP handler answered."""
+    """The answer of an HTTP handler."""
 
     status: int
     document: Any
@@ -333,7 +333,7 @@ def rekognition() -> FakeRekognition:
 
 
 def with_recognizer(worker: RecordUpdater, **changes: Any) -> RecordUpdater:
-    """The same worker with another recogniser."""
+    """Return the worker with another recogniser."""
     return dataclasses.replace(worker, recognizer=dataclasses.replace(worker.recognizer, **changes))
 
 

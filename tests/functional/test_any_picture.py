@@ -1,4 +1,4 @@
-"""What recognition makes of pictures that Rekognition does not take, however they came into the bucket."""
+"""Recognition handles pictures that Rekognition does not accept, however they came into the bucket."""
 
 import io
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What recognition really publishes, integration really accepts, for every kind of event."""
+"""Integration accepts recognition's real output, for every kind of event."""
 
 import dataclasses
 import json

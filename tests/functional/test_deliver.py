@@ -189,7 +189,7 @@ def test_a_receiver_that_is_not_there_is_called_five_times_and_then_probed(
 def test_a_receiver_that_is_down_is_counted_until_it_answers(
     desk: Desk, partner: Source, hidden: list[int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """However long the pause is that it asked for: without a point for 20 minutes the alarm would end."""
+    """It is counted through a long pause as well. After 20 minutes without a data point the alarm would end."""
     set_address(partner.address)
     partner.post_status, partner.post_headers = 503, {"Retry-After": "3600"}
     assert desk.hand_over(EVENT.to_json()) == ["0"]

@@ -244,7 +244,7 @@ def test_a_redirect_is_under_the_same_rules(
 
 
 def test_a_name_is_looked_up_once_for_each_request(ask: Callable[[str], Answer], internet: Internet) -> None:
-    """A resolver whose second answer is loopback finds nobody who asks again."""
+    """A resolver that answers loopback the second time is not asked again."""
     assert_refused(ask("http://rebinding.example:{port}/photo.jpg"), 502, "SourceFailed", "could not be reached")
     assert internet.looked_up == ["rebinding.example"]
     assert {host for host, _ in internet.connected} == {PUBLIC}

@@ -37,7 +37,7 @@ SEARCHES = st.builds(
 
 
 def confidence(search: SearchQuery, stored: ImageRecord) -> int | None:
-    """How well a record fits, without the code under test; None if not at all."""
+    """Return the confidence of a record in a search, without the code under test. None if it does not fit."""
     found = {label.name.lower(): index_confidence(label.confidence) for label in stored.labels}
     asked = [found[name] for name in search.labels if found.get(name, -1) >= search.min_confidence]
     fits = len(asked) == len(search.labels) if search.match == "all" else bool(asked)
@@ -49,7 +49,7 @@ def confidence(search: SearchQuery, stored: ImageRecord) -> int | None:
 
 
 def ranks(search: SearchQuery, records: dict[str, ImageRecord]) -> dict[str, str]:
-    """The images that fit, and where they stand in the answer."""
+    """Return the images that fit, with their ranks."""
     fitting = {image: confidence(search, stored) for image, stored in records.items()}
     return {image: rank(value, records[image].image_id) for image, value in fitting.items() if value is not None}
 

@@ -1,4 +1,4 @@
-"""What `make local`, `local-up` and `local-down` do before and beside a start; the end-to-end tests start it."""
+"""`make local`, `local-up` and `local-down` before and beside a start. The end-to-end tests start the cloud."""
 
 import dataclasses
 import json

@@ -180,7 +180,7 @@ def test_the_picture_url_opens_a_pictures_type_or_a_download(
     served: str,
     disposition: str,
 ) -> None:
-    """Whatever type the object was stored with: a browser would run scripts in HTML and SVG."""
+    """The stored type does not matter: a browser would run scripts in HTML and SVG."""
     stored = boto3.client("s3").put_object(Bucket=bucket, Key="a.html", Body=b"<script>", ContentType="text/html")
     records.replace(None, record("a.html", 1, version_id=stored["VersionId"], content_type=content_type))
     answer = requests.get(get("/images/a.html").document["picture_url"], timeout=10)
@@ -243,7 +243,7 @@ SHOWN, CONVERTED = RenditionFiles(b"thumbnail", None), RenditionFiles(b"thumbnai
 def test_entries_have_a_thumbnails_url_if_asked(
     get: Callable[..., Answer], records: ImageRecords, renditions: RenditionStore
 ) -> None:
-    """The same one each time, for a while: a browser keeps what it has under it."""
+    """The URL stays the same for a while, so that a browser can cache the thumbnail."""
     records.replace(None, record("a.heic", 1))
     renditions.put("id of a.heic", "v1", CONVERTED)
     assert "thumbnail_url" not in get().document[0]

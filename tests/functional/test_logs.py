@@ -41,7 +41,7 @@ SECRETS = [API_KEY, TOKEN, PASSWORD, "X-Amz-Signature", SESSION]
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[Any]]]:
-    """What was logged so far, by us and by the packages that we use, at the level that Lambda takes it from."""
+    """Return the lines that were logged so far, by us and by packages, at Lambda's level. No secret may be in them."""
     written = io.StringIO()
     monkeypatch.setattr(http_api.logger.registered_handler, "stream", written)  # one logger for all modules
     caplog.set_level(logging.INFO)

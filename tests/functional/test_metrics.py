@@ -1,4 +1,4 @@
-"""What is counted, in CloudWatch's embedded format, as CloudWatch would read it off the standard output."""
+"""Metrics in CloudWatch's embedded format, read from the standard output as CloudWatch does."""
 
 import json
 from collections.abc import Callable

@@ -31,7 +31,7 @@ def answers(tables: dict[str, str]) -> PaidAnswers:
 
 
 def another(answers: PaidAnswers) -> PaidAnswers:
-    """The same table, seen by another worker."""
+    """Return another worker's view of the table."""
     return PaidAnswers(answers.dynamodb, answers.table)
 
 
@@ -187,7 +187,7 @@ def test_a_settings_change_alone_calls_nothing_and_the_same_bytes_after_it_call_
 
 
 class RecordingSQS:
-    """What the handler asks of the queue."""
+    """Records the handler's calls of SQS."""
 
     def __init__(self) -> None:
         self.hidden: list[int] = []
@@ -240,7 +240,7 @@ def test_a_waiting_message_is_hidden_in_its_own_queue_for_as_long_again_as_the_c
 def test_waiting_never_ends_among_the_dead_letters(
     s3: S3, worker: RecordUpdater, sqs: RecordingSQS, deliver: Callable[..., list[str]], queue: str
 ) -> None:
-    """Every receive counts towards the queue's limit, so a message that has only waited starts anew before that."""
+    """Every receive counts towards the queue's limit. So a message that has only waited is sent again before that."""
     message = s3.put("a.jpg")
     claim(worker, message, 18.5)
     assert deliver(message, receives=18, queue=queue) == []

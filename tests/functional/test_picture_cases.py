@@ -1,4 +1,4 @@
-"""The same bytes get the same answer by URL and from the bucket: the table of docs/pictures.md."""
+"""The same bytes get the same answer by URL and from the bucket, as the table of docs/pictures.md says."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What is derived from the records is what they say, whatever messages come, in whatever order, and whoever dies."""
+"""Derived data agree with the records after any messages in any order, and after the death of any worker."""
 
 import dataclasses
 import json
@@ -93,7 +93,7 @@ class Derivation:
         )
 
     def empty(self) -> None:
-        """Begin anew, which is faster than a moto of its own for each example."""
+        """Delete everything. A new moto for each example would be slower."""
         for table in self.tables.values():
             description = self.dynamodb.describe_table(TableName=table)["Table"]
             names = [key["AttributeName"] for key in description["KeySchema"]]
@@ -186,7 +186,7 @@ def test_a_repetition_writes_one_item_and_a_reprojection_mends_what_was_damaged(
 
 
 class Conflicted:
-    """A client whose transactions meet others' so many times first."""
+    """A client that fails its first `times` transactions with conflicts."""
 
     def __init__(self, client: Any, times: int) -> None:
         self.client, self.left = client, times
@@ -222,7 +222,7 @@ class DeathError(BaseException):
 
 
 class Interrupted:
-    """A client before whose n-th call something else happens: another worker's run, or this one's end."""
+    """A client that calls `then` before its n-th call. `then` runs another worker, or ends this one."""
 
     def __init__(self, client: Any, calls: list[int], when: int, then: Callable[[], None]) -> None:
         self.client, self.calls, self.when, self.then = client, calls, when, then
@@ -297,7 +297,7 @@ class Run:
         self.queue.append(self.current[name])
 
     def deliver(self, which: int, again: bool) -> None:
-        """What was handled leaves the queue, unless it comes again."""
+        """Handle a message. It leaves the queue, or stays to come again."""
         for message in self._message(which):
             self.derivation.project(message)
             if not again:

@@ -1,4 +1,4 @@
-"""What may be fetched, is; the rules for what may not stand in test_hostile_urls.py."""
+"""Allowed URLs are fetched. test_hostile_urls.py has the refused ones."""
 
 import socket
 import ssl

@@ -18,7 +18,7 @@ Mails = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture
 def mails(aws: None, queue_url: str, monkeypatch: pytest.MonkeyPatch) -> Mails:
-    """What was mailed since the last look, as a subscriber gets it."""
+    """Return the mails since the previous call, as a subscriber gets them."""
     sns, sqs = boto3.client("sns"), boto3.client("sqs")
     topic = sns.create_topic(Name="mail")["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:queue")

@@ -1,4 +1,4 @@
-"""The same bytes under the same name are "unchanged", however the stored object was uploaded or encrypted."""
+"""Equal bytes under the same name are "unchanged", however the stored object was uploaded or encrypted."""
 
 import hashlib
 from http import HTTPStatus

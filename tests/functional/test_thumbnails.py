@@ -1,4 +1,4 @@
-"""What becomes of real pictures; how the renditions follow them is for tests/unit/test_renditions.py."""
+"""Thumbnails of real pictures. tests/unit/test_renditions.py tests how renditions follow pictures."""
 
 import io
 from collections.abc import Callable

@@ -56,7 +56,7 @@ def system(cloud: Cloud) -> System:
 
 @dataclass
 class Roles:
-    """What the functions may do, and their logs."""
+    """The roles of the functions, and their logs."""
 
     system: System
 
@@ -84,7 +84,7 @@ class Roles:
         functions.update_function_configuration(FunctionName=name, MemorySize=size)
 
     def denials(self, function: str) -> list[str]:
-        """What the function has logged of calls that it may not make."""
+        """Return the function's log lines about calls that were denied."""
         group = self.system.client("lambda").get_function_configuration(FunctionName=self._function(function))
         pages = self.system.client("logs").get_paginator("filter_log_events")
         messages = pages.paginate(logGroupName=group["LoggingConfig"]["LogGroup"]).search("events[].message")

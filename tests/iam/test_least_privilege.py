@@ -1,7 +1,7 @@
-"""Each function may do what it must, and nothing can be left out.
+"""Each function has exactly the grants that it needs.
 
-With the roles as they are the whole way works. Without a grant the step that needs it is refused; once the grant is
-back, what waited is done, and Rekognition was asked once.
+With all grants, a picture is stored, recognised, delivered and deleted. Without one of them, the step that needs it is
+refused. When the grant is back, the waiting work is done, and Rekognition was asked once.
 """
 
 import itertools
@@ -25,7 +25,7 @@ FUNCTIONS = ["GetSaveImage", "ImageRecognition", "ListImages", "Deliver", "Deliv
 
 @pytest.fixture
 def name() -> str:
-    """One that no other test uses."""
+    """Return a name that no other test uses."""
     return f"picture {next(SERIAL)}.jpg"
 
 

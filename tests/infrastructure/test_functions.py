@@ -125,7 +125,7 @@ def test_settings_reach_the_functions(others: Templates) -> None:
 
 
 def hosts(number: int) -> list[str]:
-    """That many hosts, of 20 letters each."""
+    """Return this many hosts with 20 letters each."""
     return [f"h{each:07}.example.com" for each in range(number)]
 
 

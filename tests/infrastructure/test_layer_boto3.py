@@ -20,7 +20,7 @@ MODULES = sorted(ROOT.glob("*/runtime/**/*.py"))
 
 @pytest.fixture(scope="module")
 def models() -> dict[str, Any]:
-    """What the layer's botocore knows of each service."""
+    """Return the models of all services in the layer's botocore."""
     data = build_python_layer(RUNTIME, Settings()) / "python/botocore/data"
     loader = Loader(extra_search_paths=[str(data)], include_default_search_paths=False)
     assert set(loader.list_available_services("service-2")) == set(SERVICES)
@@ -28,7 +28,7 @@ def models() -> dict[str, Any]:
 
 
 def parameters(models: dict[str, Any]) -> dict[str, set[str]]:
-    """What each method of a client takes."""
+    """Return the parameters of each client method."""
     found: dict[str, set[str]] = {}
     for model in models.values():
         for operation, described in model["operations"].items():

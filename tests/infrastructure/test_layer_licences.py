@@ -1,4 +1,4 @@
-"""What is built into the layers comes with its licence, and stands in NOTICE."""
+"""Every package in the layers comes with its licence, and NOTICE lists it."""
 
 import re
 from pathlib import Path

@@ -11,7 +11,7 @@ from tests.conftest import Templates
 from tests.templates import as_list, name, resources, written
 
 SENDS = {"sqs:SendMessage", "sns:Publish", "lambda:InvokeFunction", "s3:PutObject", "s3:DeleteObject"}
-"""The actions whose results may call a function; S3 announces what is put and deleted."""
+"""The actions that may call a function in the end. S3 announces objects that are put and deleted."""
 
 RECEIVERS = [{"name": "thirdparty", "url_parameter": "thirdparty_endpoint"}, {"name": "crm", "url_parameter": "/crm"}]
 SETTINGS: list[dict[str, Any]] = [
@@ -21,7 +21,7 @@ SETTINGS: list[dict[str, Any]] = [
 
 
 def sent(templates: Templates) -> Iterator[tuple[str, str]]:
-    """What functions may send to, put into or call."""
+    """Yield each function with a resource that it may send to, put into or call."""
     owners = {
         (stack, function["Role"]["Fn::GetAtt"][0]): f"<{name(logical_id)}>"
         for stack, logical_id, function in resources(templates, "AWS::Lambda::Function")
@@ -35,7 +35,7 @@ def sent(templates: Templates) -> Iterator[tuple[str, str]]:
 
 
 def passed_on(templates: Templates) -> Iterator[tuple[str, str]]:
-    """What queues call, topics send to and buckets announce to."""
+    """Yield each queue, topic and bucket with a resource that it calls or sends to."""
     for _, _, mapping in resources(templates, "AWS::Lambda::EventSourceMapping"):
         yield written(mapping["EventSourceArn"]), written(mapping["FunctionName"])
     for _, _, subscription in resources(templates, "AWS::SNS::Subscription"):
@@ -49,7 +49,7 @@ def passed_on(templates: Templates) -> Iterator[tuple[str, str]]:
 
 
 def routes(templates: Templates) -> dict[str, set[str]]:
-    """What reaches what next: function, queue, topic, bucket -> the same."""
+    """Return the next resources of each function, queue, topic and bucket."""
     found: dict[str, set[str]] = defaultdict(set)
     for start, end in [*sent(templates), *passed_on(templates)]:
         found[start].add(end)

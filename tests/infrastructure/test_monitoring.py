@@ -42,7 +42,7 @@ def alarms_of(templates: Templates) -> Alarms:
 
 
 def section(alarm: dict[str, Any]) -> str:
-    """Where docs/operations.md says what to do."""
+    """Return the section of docs/operations.md that an alarm names."""
     [found] = re.findall("“(.+)”", alarm["AlarmDescription"])
     return str(found)
 
@@ -175,7 +175,7 @@ def test_every_function_and_every_api_has_alarms_for_errors_and_throttling(
 
 
 def test_what_alarms_and_dashboards_show_of_ours_is_what_functions_count(watched: Templates, alarms: Alarms) -> None:
-    """That they do count it, under the names of these dimensions, the functional tests hold against the same table."""
+    """The functional tests compare the written metrics and their dimensions with the same table."""
     functions = {
         variables["POWERTOOLS_SERVICE_NAME"]: (function["Handler"].split(".")[-2], variables)
         for _, _, function in resources(watched, "AWS::Lambda::Function")

@@ -1,4 +1,4 @@
-"""Who may do what: every role's statements, and who else may call, publish and send."""
+"""The statements of every role, and the resource policies that let others call, publish and send."""
 
 import json
 import re

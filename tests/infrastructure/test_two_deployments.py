@@ -28,7 +28,7 @@ def both(synthesize: Callable[..., Templates]) -> Pair:
 
 
 def named(templates: Templates) -> Iterator[tuple[str, str]]:
-    """What has a name of our choice: the type and property, and the name."""
+    """Yield the explicit names: type and property, and the name."""
     for template in templates.values():
         for resource in template["Resources"].values():
             for name, value in resource.get("Properties", {}).items():
@@ -46,7 +46,7 @@ def exported(templates: Templates) -> set[str]:
 
 
 def dimensions(templates: Templates) -> set[tuple[str, str]]:
-    """The values by which metrics of one function or API are told from another's."""
+    """Return the dimension values that distinguish metrics of functions and APIs."""
     text = json.dumps(templates).replace("\\", "")
     found = set(re.findall(r'"(service|ApiName)","([^"]+)"', text))  # on dashboards
     return found | set(re.findall(r'"Name": "(service|ApiName)", "Value": "([^"]+)"', text))

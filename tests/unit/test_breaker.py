@@ -20,7 +20,7 @@ POISONED = Answer(status=400, text="")
 
 @dataclass
 class SharedState:
-    """What the table does, in memory."""
+    """The table's behaviour, in memory."""
 
     state: State = field(default_factory=State)
     reads: int = 0

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import ROOT
 
 STATE = ROOT / ".local"
-"""Where the embedded cloud keeps its state by default; jsii unpacks its JavaScript below."""
+"""The embedded cloud's default state folder. jsii unpacks its JavaScript below it."""
 
 SYSTEM = "/usr/bin:/bin"
 
@@ -26,7 +26,7 @@ def test_no_package_json_makes_es_modules_of_the_files_that_jsii_unpacks() -> No
 
 
 class Checkout:
-    """What `make setup` needs, in a folder with a space and an é; `path` is all that the PATH has beside the system."""
+    """The files for `make setup`, in a folder with a space and an é. The PATH has `path` and the system's folders."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "sightline é"

@@ -1,4 +1,4 @@
-"""What README, CONTRIBUTING and docs/ tell people to type is there, and run by somebody else as well."""
+"""Every command and file that README, CONTRIBUTING and docs/ name exists, and a test runs every command."""
 
 import re
 import shlex
@@ -78,7 +78,7 @@ def test_every_exception_is_still_one() -> None:
 
 
 def test_every_shell_block_is_run() -> None:
-    """By the end-to-end tests, which pick each block by what stands in it, or by a test of the whole document."""
+    """The end-to-end tests run it and find it by a part of its text, or a test runs the whole document."""
     picked = (ROOT / "tests/e2e/test_readme.py").read_text()
     assert "local-rekognition.md" in (ROOT / "tests/local/test_rekognition_docs.py").read_text()
     for document in [document for document in DOCUMENTS if document.name != "local-rekognition.md"]:
@@ -98,7 +98,7 @@ def test_every_command_is_tried_end_to_end() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_each_variable_of_a_document_is_set_by_env_or_beside_it(document: Path) -> None:
-    """What a laptop alone has (its partner, its sample photo) a block for AWS sets itself."""
+    """Only a laptop has a partner and a sample photo. A block for AWS sets their variables itself."""
     text = document.read_text()
     inline = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
     for piece in [*(block for _, block in fenced(document)), *inline]:

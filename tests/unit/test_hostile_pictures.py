@@ -121,7 +121,7 @@ def test_a_flipped_bit_ends_in_an_answer(subject: Subject) -> None:
 
 
 def test_half_a_picture_is_damaged(subject: Subject) -> None:
-    """Wherever it is cut off, and even if a phone's trailer follows, unless that is as long as the missing part."""
+    """The place of the cut does not matter, nor does a phone's trailer that is shorter than the missing part."""
 
     @THOROUGH
     @given(st.sampled_from(NOISE), st.floats(0, 0.8), st.sampled_from(TRAILERS))

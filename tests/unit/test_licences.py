@@ -30,7 +30,7 @@ WORDS = {
     "MPL-2.0": "Mozilla Public License",
     "PSF-2.0": "PYTHON SOFTWARE FOUNDATION LICENSE VERSION 2",
 }
-"""What stands in a licence's text, and not in the others' here."""
+"""Text that only this licence of those used here contains."""
 
 
 def test_the_licence_is_apaches_whole_and_unchanged() -> None:

@@ -1,4 +1,4 @@
-"""How a URL is read, which addresses are public, and what the settings allow."""
+"""Reading of URLs, public addresses, and the sources that the settings allow."""
 
 import dataclasses
 import ipaddress
