@@ -60,6 +60,8 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 ORIENTED_BY_PILLOW = {"AVIF", "HEIF", "TIFF"}
 """Formats that have ways of their own to tell an orientation."""
 
+WEBP_HEADER_BYTES = 30
+
 Begin = Callable[[int], None]
 """Called between the header and the pixels, with the number of pixels."""
 
@@ -152,13 +154,18 @@ class OpenPicture:
         return taken == len(data) and decoder.decode(b"\0")[0] == 1
 
 
-def open_picture(data: bytes, kind: str) -> OpenPicture:
+def open_picture(data: bytes, kind: str, *, max_pixels: int, begin: Begin) -> OpenPicture:
     """Read a picture's header.
+
+    libwebp takes memory for all pixels when it reads the header. So `begin` is called before it for a WebP.
 
     Raises:
         DamagedPictureError, TooLargePictureError
     """
     stripped = strip(data, kind)
+    if kind == "WEBP" and (size := WebPImagePlugin._get_size(stripped.data[:WEBP_HEADER_BYTES])):
+        _check_size(*size, max_pixels, min_side=0)
+        begin(size[0] * size[1])
     file = io.BytesIO(stripped.data)
     if kind == "JPEG":
         file = io.BytesIO(stripped.data + (END_OF_IMAGE if stripped.has_several_scans else STUFFING))
@@ -184,7 +191,7 @@ def inspect(data: bytes, kind: str, *, max_pixels: int, begin: Begin) -> Picture
     Raises:
         DamagedPictureError, TooSmallPictureError, TooLargePictureError
     """
-    opened = open_picture(data, kind)
+    opened = open_picture(data, kind, max_pixels=max_pixels, begin=begin)
     with opened.image as image:
         width, height = image.size
         _check_size(width, height, max_pixels, MIN_SIDE)
@@ -226,7 +233,7 @@ def convert(data: bytes, kind: str, *, max_pixels: int, form: Form, begin: Begin
     Raises:
         DamagedPictureError, TooSmallPictureError, TooLargePictureError
     """
-    opened = open_picture(data, kind)
+    opened = open_picture(data, kind, max_pixels=max_pixels, begin=begin)
     with opened.image as image:
         width, height = image.size
         _check_size(width, height, max_pixels, form.min_side)

@@ -66,6 +66,14 @@ def test_one_service_inspects_and_converts_many_pictures(make: Make) -> None:
     assert len(services) == 1
 
 
+@pytest.mark.parametrize("format", ["WEBP", "AVIF", "HEIF", "GIF", "TIFF", "BMP", "PNG", "JPEG"])
+def test_a_picture_of_twelve_megapixels_is_taken_in_every_format(make: Make, format: str) -> None:
+    """The memory for a header does not limit the pixels."""
+    file, ours = io.BytesIO(encoded(scene((4_000, 3_000)), format)), make()
+    assert ours.inspect(file, max_pixels=MAX_PIXELS, seconds=60).width == 4_000
+    assert quarters(Image.open(io.BytesIO(ours.convert(file, max_pixels=MAX_PIXELS, seconds=60)))) == AS_SEEN
+
+
 def test_a_refusal_comes_back_as_what_it_was(make: Make) -> None:
     with pytest.raises(pictures.TooLargePictureError, match="at most 0\\.01 megapixels"):
         make().convert(io.BytesIO(BODY), max_pixels=10_000, seconds=20)

@@ -48,7 +48,7 @@ def test_exif_behind_the_pixels_of_a_png_is_seen_before_they_are_decoded(monkeyp
     body += chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0")) + end
     assert not inspect(body).is_upright
     monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", lambda _: pytest.fail("the pixels were decoded"))
-    assert decoding.open_picture(body, "PNG").orientation() == 6
+    assert decoding.open_picture(body, "PNG", max_pixels=MAX_PIXELS, begin=lambda _: None).orientation() == 6
 
 
 def test_a_jpeg_of_a_phone_with_a_second_picture_behind_it_is_a_jpeg() -> None:
