@@ -142,7 +142,6 @@ def test_the_page_sends_four_files_at_a_time_and_cancels_uploads(
     expect(page.get_by_role("progressbar")).to_have_count(4)
     expect(page.locator(".upload.waiting")).to_have_count(2)
     wait_for_routes(page, lambda: len(held) == 4)
-
     expect_question_before_closing(visit)
 
     # The visitor can cancel an upload that is being sent, and one that waits.
