@@ -76,6 +76,11 @@ def test_the_page_fits_a_phone(browser: Browser, system: System) -> None:
         page = visit.open(rest)
         assert page.evaluate("document.documentElement.scrollWidth") == 360
         page.goto("about:blank")
+    page = visit.open("?label=dog&label=animal")
+    page.get_by_role("combobox", name="Search for labels").fill("r")
+    box = page.get_by_role("option").first.bounding_box()
+    assert box
+    assert box["x"] + box["width"] <= 360
     visit.open()
     drop(page, TAKEN)
     fields = page.get_by_label("Another name")

@@ -1,4 +1,4 @@
-/** Tells pictures from other files, as `cli/ingest/picture_names.py` and `common/imaging/pictures.py` do. */
+/** Tells files apart by the signatures of `common/imaging/pictures.py` and the endings that `sightline ingest` has. */
 
 /** The endings of files' names, as cameras, phones and browsers write them. */
 const ENDINGS: Record<string, string[]> = {
