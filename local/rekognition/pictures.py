@@ -10,7 +10,6 @@ import base64
 import binascii
 import io
 import logging
-import struct
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +17,10 @@ import boto3
 import numpy as np
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
+from common.imaging.decoding import UNREADABLE, UPRIGHT, open_picture
+from common.imaging.pictures import PictureError, kind_of
 from local.rekognition.drawings import is_unlike_photos
 from local.rekognition.protocol import ServiceError, invalid_parameter
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 MAX_INLINE_BYTES = 5 * 1024 * 1024
 MAX_OBJECT_BYTES = 15 * 1024 * 1024
+KINDS = ("JPEG", "PNG")
 MIN_SIDE = 80
 MAX_SIDE = 10_000
 
@@ -43,7 +45,10 @@ log = logging.getLogger(__name__)
 
 
 class Picture:
-    """A JPEG or PNG within the service's limits. Only its header is read until pixels are asked for."""
+    """A JPEG or PNG within the service's limits. Only its header is read until pixels are asked for.
+
+    Metadata never make a picture fail: they are removed before a decoder reads the file.
+    """
 
     def __init__(self, data: bytes) -> None:
         """Read the header.
@@ -53,12 +58,14 @@ class Picture:
                 InvalidParameterException (Amazon's answer, see boto/botocore issue 1366).
         """
         self._pixels: Pixels | None = None
+        file = io.BytesIO(data)
         try:
-            self._image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
-        except Image.DecompressionBombError as error:
-            raise _too_large("the picture has more than 178 million pixels") from error
-        except _UNREADABLE as error:
+            if kind_of(file) not in KINDS:
+                raise _bad_format()
+            self._opened = open_picture(data, kind_of(file), max_pixels=MAX_SIDE**2, begin=lambda _: None)
+        except PictureError as error:
             raise _bad_format() from error
+        self._image = self._opened.image
         width, height = self._image.size
         if max(width, height) > MAX_SIDE:
             raise _too_large(f"{width} x {height} pixels, at most {MAX_SIDE} a side")
@@ -87,13 +94,15 @@ class Picture:
         return is_unlike_photos(self.pixels())
 
     def _decode(self) -> Pixels:
+        # A JPEG decoder can halve the sides for next to nothing. PNG ignores this.
+        self._image.draft("RGB", (WORKING_SIDE, WORKING_SIDE))
         try:
-            # A JPEG decoder can halve the sides for next to nothing. PNG ignores this.
-            self._image.draft("RGB", (WORKING_SIDE, WORKING_SIDE))
-            self._image.load()
-            image = ImageOps.exif_transpose(_as_rgb(self._image))
-        except _UNREADABLE as error:
+            self._opened.load()
+            image = _as_rgb(self._image)
+        except (PictureError, *UNREADABLE) as error:
             raise _bad_format() from error
+        image.getexif()[ExifTags.Base.Orientation] = self._opened.orientation() or UPRIGHT
+        image = ImageOps.exif_transpose(image)
         image.thumbnail((WORKING_SIDE, WORKING_SIDE))
         return np.asarray(image)
 
@@ -142,10 +151,6 @@ class PictureSource:
                 "InvalidS3ObjectException",
                 "Unable to get object metadata from S3. Check object key, region and/or access permissions.",
             ) from error
-
-
-# Pillow raises these for damaged files, chunk by chunk: see PIL/PngImagePlugin.py and PIL/TiffImagePlugin.py.
-_UNREADABLE = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, struct.error)
 
 
 def _inline(text: str) -> bytes:
