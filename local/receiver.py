@@ -1,4 +1,4 @@
-"""Verifies what Sightline delivers. With nothing but the standard library, so that it can be copied."""
+"""Verifies Sightline's deliveries. It needs only the standard library, so that it can be copied."""
 
 import base64
 import hmac
@@ -9,10 +9,10 @@ TOLERANCE_SECONDS = 300
 
 
 def verify(secrets: Iterable[str], headers: Mapping[str, str], body: bytes) -> str:
-    """The delivery's id, if one of the secrets signed this body in the last five minutes; else a ValueError."""
+    """Return the delivery's id. Raise ValueError unless a secret signed this body in the last five minutes."""
     delivery_id, sent_at = headers["webhook-id"], headers["webhook-timestamp"]
     if abs(time.time() - int(sent_at)) > TOLERANCE_SECONDS:
-        raise ValueError("sent too long ago, or by a clock that is wrong")
+        raise ValueError("the timestamp is more than five minutes off: an old delivery, or a wrong clock")
     content = f"{delivery_id}.{sent_at}.".encode() + body
     given = headers["webhook-signature"].encode().split()
     for secret in secrets:

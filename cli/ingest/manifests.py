@@ -51,7 +51,7 @@ class ManifestSystem:
 
 @dataclass(frozen=True)
 class SentManifest:
-    """A manifest in its bucket. It has at most so many lines."""
+    """A manifest in its bucket, with the largest number of lines that it can have."""
 
     source: str
     manifest: Manifest

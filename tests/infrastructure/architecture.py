@@ -45,7 +45,7 @@ class Architecture:
 
 
 def architecture(templates: Templates) -> Architecture:
-    """Read the templates. Left out: dead-letter queues, messages of a function to the queue that it consumes, alarms,
+    """Read the templates. Leaves out dead-letter queues, a function's messages to its own queue, alarms,
     and CDK's own function."""
     kinds, stacks = {}, {}
     names = dict(_functions(templates))
@@ -106,7 +106,7 @@ def _announcements(templates: Templates) -> Iterator[Edge]:
 
 
 def _grants(templates: Templates, names: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Each action on a resource that a function's role permits."""
+    """Yield each action that a function's role permits, with its resource."""
     roles = {
         (stack, function["Role"]["Fn::GetAtt"][0]): names[name(logical_id)]
         for stack, logical_id, function in resources(templates, "AWS::Lambda::Function")

@@ -31,4 +31,4 @@ class SourceTimeoutError(FetchError):
 
 
 class TooLargeError(FetchError):
-    """The source sends more bytes than we take."""
+    """The source sends more bytes than the limit."""

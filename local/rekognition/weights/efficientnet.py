@@ -81,7 +81,7 @@ class _Builder:
         return model
 
     def _block(self, x: str, name: str, stride: int) -> str:
-        """Add an inverted bottleneck: wider, depthwise, narrow again."""
+        """Add an inverted bottleneck: widen, convolve each channel, narrow."""
         wide = x
         if f"{name}_expand_conv.weight" in self._arrays:
             wide = self._convolution(x, f"{name}_expand_conv", f"{name}_bn0")

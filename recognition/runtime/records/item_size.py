@@ -1,4 +1,4 @@
-"""Keep what is stored below DynamoDB's limit for an item."""
+"""Keep items below DynamoDB's size limit."""
 
 import dataclasses
 import json
