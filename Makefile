@@ -140,6 +140,10 @@ synth: setup ## write the templates to cdk.out, and rehearse the deployment with
 	cdk synth --quiet --no-notices
 	@python -W ignore -m rehearsal
 
+.PHONY: compare-templates
+compare-templates: setup ## show how the templates differ from those of BASE=main, apart from asset hashes
+	@python -W ignore -m rehearsal.compare $(or $(BASE),main)
+
 .PHONY: hooks
 hooks: setup ## make git run format, lint and types before each commit
 	@pre-commit install
