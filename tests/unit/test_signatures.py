@@ -54,7 +54,7 @@ def test_another_body_or_secret_is_refused(body: bytes, other: bytes) -> None:
 @pytest.mark.parametrize("seconds", [-400, 400])
 def test_what_was_recorded_earlier_is_refused(seconds: int) -> None:
     headers = signed((NEW,), b"", time.time() + seconds)
-    with pytest.raises(ValueError, match="too long ago"):
+    with pytest.raises(ValueError, match="more than five minutes off"):
         verify([NEW], headers, b"")
     with pytest.raises(WebhookVerificationError):
         Webhook(NEW).verify(b"", headers, json_parse=False)
