@@ -148,9 +148,9 @@ def test_the_page_reads_the_addresses_of_the_services(ask: Ask, written: Callabl
         ("{", "is not the JSON object"),
         ([], "is not the JSON object"),
         ({"upload": "https://host"}, "is not the JSON object"),
-        (ADDRESSES | {"images": "https://host; script-src *"}, "images is no address"),
-        (ADDRESSES | {"labels": "javascript:alert(1)"}, "labels is no address"),
-        (ADDRESSES | {"upload": 1}, "upload is no address"),
+        (ADDRESSES | {"images": "https://host; script-src *"}, "images is not an address"),
+        (ADDRESSES | {"labels": "javascript:alert(1)"}, "labels is not an address"),
+        (ADDRESSES | {"upload": 1}, "upload is not an address"),
     ],
 )
 def test_without_addresses_the_page_says_what_is_wrong(

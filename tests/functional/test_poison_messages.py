@@ -116,7 +116,7 @@ def handled(monkeypatch: pytest.MonkeyPatch, queue_url: str) -> list[str]:
     monkeypatch.setattr(fetch_images, "SPARE_SECONDS", -1.0)
     monkeypatch.setattr(deliver, "_address", lambda: "https://receiver.example")
     monkeypatch.setattr(deliver, "_secrets", lambda: ())
-    monkeypatch.setattr(deliver, "_deliver", lambda message, document, offer: images.append(document.image))
+    monkeypatch.setattr(deliver, "_deliver", lambda message, document, address, secrets: images.append(document.image))
     topic = boto3.client("sns").create_topic(Name="mail")["TopicArn"]
     monkeypatch.setattr(send_email, "_environment", lambda: Environment(queue_url, email_topic_arn=topic))
     monkeypatch.setattr(send_email.logger, "info", lambda _: images.append(EVENT.image))

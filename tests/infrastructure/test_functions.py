@@ -145,7 +145,7 @@ def hosts(number: int) -> list[str]:
         ),
         (
             lambda n: {"label_inclusion_filters": hosts(n // 2), "label_exclusion_filters": hosts(n - n // 2)},
-            111,
+            105,
             "the label filters: the environment of ImageRecognition",
         ),
     ],

@@ -68,7 +68,7 @@ def test_another_search_refuses_a_cursor(drawn: tuple[SearchQuery, SearchPositio
     cursor = search_cursor(query, position)
     assert cursor is not None
     if other != query:
-        with pytest.raises(ApiError, match="cursor is not one"):
+        with pytest.raises(ApiError, match="cursor is not from a Link"):
             search_position(cursor, other)
 
 
@@ -92,7 +92,7 @@ def test_the_list_of_labels_continues_behind_the_label_of_its_cursor(prefix: str
     cursor = label_cursor(prefix, prefix + label)
     assert last_label(cursor, prefix) == prefix + label
     if other != prefix:
-        with pytest.raises(ApiError, match="cursor is not one"):
+        with pytest.raises(ApiError, match="cursor is not from a Link"):
             last_label(cursor, other)
 
 
@@ -100,5 +100,5 @@ def test_the_list_of_labels_continues_behind_the_label_of_its_cursor(prefix: str
 def test_text_that_is_no_cursor_is_refused(text: str) -> None:
     query = SearchQuery(labels=("dog",), match="all")
     for read in (lambda: search_position(text, query), lambda: last_label(text, "")):
-        with pytest.raises(ApiError, match="cursor is not one"):
+        with pytest.raises(ApiError, match="cursor is not from a Link"):
             read()
