@@ -14,9 +14,10 @@ from pathlib import Path
 
 from PIL import ExifTags, Image
 
-from tests.header_bombs import BOMBS
+from tests.header_bombs import BOMBS, DAMAGED_BOMBS, HARMLESS_BOMBS
 from tests.picture_containers import gif_with, jpeg_with, png_chunk, png_with, webp_with, with_directory_first
 from tests.picture_files import encoded
+from tests.picture_variants import VARIANTS
 
 FILES = Path(__file__).parent / "pictures"
 TAKEN, DAMAGED, NO_PICTURE = "taken", "damaged", "no picture"
@@ -258,5 +259,8 @@ CASES: dict[str, Case] = {
         f"half-{compression}.tif": Case(half_tiff(compression), DAMAGED, "pixels are missing")
         for compression in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "group4")
     },
+    **{name: Case(make, TAKEN, reason) for name, (make, reason) in VARIANTS.items()},
     **{f"bomb: {name}": Case(make, TOO_MUCH, "an absurd number of parts") for name, make in BOMBS.items()},
+    **{f"bomb: {name}": Case(make, DAMAGED, "pixels are missing") for name, make in DAMAGED_BOMBS.items()},
+    **{f"bomb: {name}": Case(make, TAKEN, "nobody reads the absurd parts") for name, make in HARMLESS_BOMBS.items()},
 }

@@ -19,6 +19,8 @@ START_OF_SCAN, END_OF_IMAGE, EXIF = 0xDA, 0xD9, 0xE1
 KEPT = {0xE0: (b"JFIF\0", 14), 0xEE: (b"Adobe", 12)}
 """Application segments that tell how colors are stored: their beginning, and the length that libjpeg asks for."""
 
+MAX_SCANS = 200
+"""Encoders write about ten; a decoder goes through all pixels for each."""
 COEFFICIENTS = 64
 MISSING = 99
 """Bits of a coefficient that a progressive JPEG has not sent yet; more than any that it can still lack."""
@@ -128,6 +130,8 @@ def _follow_scans(data: bytes, start: int, coverage: Coverage, max_segments: int
             end = _end_of_segment(data, at + 2)
             if marker == START_OF_SCAN:
                 coverage.add(data[at + 4 : end])
+                if coverage.scans > MAX_SCANS:
+                    raise TooLargePictureError(f"the picture has more than {MAX_SCANS:,} scans")
             at = end
         else:
             at += 2  # a stray marker, which decoders skip

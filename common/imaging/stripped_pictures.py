@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from common.imaging import stripped_jpeg, stripped_tiff
+from common.imaging import stripped_boxes, stripped_jpeg, stripped_tiff
 from common.imaging.pictures import DamagedPictureError, PictureError, TooLargePictureError
 
 MAX_METADATA_PARTS = 5_000
@@ -158,12 +158,15 @@ def _webp(data: bytes) -> StrippedPicture:
     """Keep the chunks up to the first frame's pixels.
 
     A chunk keeps its stated length even if it is cut off. The decoder takes zeros for what is missing otherwise.
+    Behind the pixels, anything without a name of ASCII characters is a trailer.
     """
     at, kept, exif, has_pixels, metadata = 12, [], b"", False, 0
     for parts in itertools.count():
         if at + 8 > len(data):
             break
         name, length = struct.unpack_from("<4sI", data, at)
+        if has_pixels and not (name.isascii() and name.decode().isprintable()):
+            break
         metadata += name not in WEBP_PIXELS
         _check_parts(metadata, parts)
         content = data[at + 8 : at + 8 + length]
@@ -179,44 +182,27 @@ def _webp(data: bytes) -> StrippedPicture:
     return StrippedPicture(struct.pack("<4sI", b"RIFF", len(body)) + body, exif)
 
 
-BOXES = {b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip", b"uuid", b"idat"}
-"""Boxes at the top of ISO/IEC 14496-12's files; anything else behind the pixels is a trailer."""
-BOX_HEAD = 8
-METADATA_ITEMS = (b"Exif", b"mime")
-NO_ITEM = b"skip"
-LONG_IDS = 3  # the version of `infe` in which ids have four bytes and not two
-
-
 def _boxed(data: bytes) -> StrippedPicture:
-    """Strip AVIF and HEIF: cut the trailer off, and rename the items that hold EXIF or XMP, so that nobody reads them.
+    return StrippedPicture(stripped_boxes.strip(data, max_boxes=MAX_METADATA_PARTS))
 
-    The items' bytes stay where they are: positions in the file are absolute.
+
+BMP_HEADER_BYTES = 40  # the first header that tells a compression: BITMAPINFOHEADER
+BMP_RUN_LENGTHS = {1, 2}  # values of biCompression: RLE8, RLE4
+BMP_RUN_BYTES = 4
+
+
+def _bmp(data: bytes) -> StrippedPicture:
+    """Cut off what follows the runs of a run-length coded BMP: Pillow would read all of it with a loop in Python.
+
+    A run takes two bytes, a jump and a run beyond it take six, and each row ends with two.
     """
-    at, end, kept = 0, len(data), bytearray(data)
-    for boxes in itertools.count():
-        _check_parts(boxes, boxes)
-        if at + BOX_HEAD > len(data):
-            break
-        length, name = struct.unpack_from(">I4s", data, at)
-        if length == 1:
-            [length] = struct.unpack_from(">Q", data, at + 8)
-        if name not in BOXES or 0 < length < BOX_HEAD:
-            break
-        if name == b"meta":
-            _hide_metadata_items(kept, at, at + length)
-        at = min(at + length, len(data)) if length else len(data)
-        end = at
-    return StrippedPicture(bytes(kept[:end]))
-
-
-def _hide_metadata_items(kept: bytearray, start: int, end: int) -> None:
-    """Rename items in the list of items: an `infe` box holds a version, an id, two bytes, and the item's type."""
-    at = kept.find(b"infe", start, end)
-    while at >= 0:
-        place = at + (12 if kept[at + 4] < LONG_IDS else 14)
-        if kept[place : place + 4] in METADATA_ITEMS:
-            kept[place : place + 4] = NO_ITEM
-        at = kept.find(b"infe", at + 4, end)
+    start, header = struct.unpack_from("<II", data, 10)
+    if header < BMP_HEADER_BYTES:
+        return StrippedPicture(data)
+    width, height, _, _, compression = struct.unpack_from("<iiHHI", data, 18)
+    if compression not in BMP_RUN_LENGTHS:
+        return StrippedPicture(data)
+    return StrippedPicture(data[: start + BMP_RUN_BYTES * (abs(width) + 1) * abs(height)])
 
 
 STRIPPERS: dict[str, Callable[[bytes], StrippedPicture]] = {
@@ -227,5 +213,5 @@ STRIPPERS: dict[str, Callable[[bytes], StrippedPicture]] = {
     "HEIF": _boxed,
     "GIF": _gif,
     "TIFF": _tiff,
-    "BMP": StrippedPicture,
+    "BMP": _bmp,
 }

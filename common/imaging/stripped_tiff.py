@@ -22,6 +22,7 @@ KEPT = {
 TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 BIG_TIFF = 43
+MAX_TAGS = 65_535  # of a small TIFF; the number in a BigTIFF has eight bytes
 
 ENDING_BY_THEMSELVES = {5, 8, 32773, 32946}  # LZW, deflate, PackBits, deflate: a length that is too long does no harm
 FAX, JPEG = {2, 3, 4}, {6, 7}
@@ -75,7 +76,7 @@ def strip(data: bytes, *, max_strips: int) -> bytes:
 
     Raises:
         DamagedPictureError: a strip or tile lies behind the file's end.
-        TooLargePictureError: there are more than `max_strips` strips or tiles.
+        TooLargePictureError: there are more than `max_strips` strips or tiles, or more than MAX_TAGS tags.
         struct.error, IndexError: the file ends within its directory.
     """
     order = "<" if data[:1] == b"I" else ">"
@@ -106,6 +107,8 @@ def _directory(data: bytes, layout: Layout) -> dict[int, Entry]:
     form = "Q" if layout.is_big else "H"
     [count] = layout.read(form, data, at)
     at += struct.calcsize(layout.order + form)
+    if count > MAX_TAGS:
+        raise TooLargePictureError(f"the picture has more than {MAX_TAGS:,} tags")
     if at + count * layout.entry.size > len(data):
         raise DamagedPictureError("the picture is truncated: it ends within its TIFF directory")
     entries: dict[int, Entry] = {}
