@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Follows `make local` as a new user does: `.ci/walk.py`. It fails at the first printed step that does not work.
+"""Uses `make local` as a new user does: `.ci/walk.py`. It fails at the first printed step that does not work.
 
-In a clone of its own, then in a copy of that clone with a space and an é in its path. Linux, make, git, curl,
-Chromium and Python 3.11 are enough.
+It runs in its own clone, then in a copy of that clone with a space and an é in its path. It needs only Linux, make,
+git, curl, Chromium and Python 3.11.
 """
 
 import json
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 READERS = re.compile(
     r"HOME|USER|LOGNAME|SHELL|PATH|TERM|TZ|LANG|LC_\w+"
-    r"|\w*_proxy|SSL_CERT_\w+|\w+_CA_\w+|(pip|uv|npm_config)_\w+",  # the machine's way to the registries
+    r"|\w*_proxy|SSL_CERT_\w+|\w+_CA_\w+|(pip|uv|npm_config)_\w+",  # how this machine reaches the registries
     re.IGNORECASE,
 )
 """The variables that a reader of the README has, too. All others are unset."""
@@ -61,7 +61,7 @@ def main() -> int:
         print(f"✗ {error}\nThe walk failed; what it made is in {base}", flush=True)
         return 1
     shutil.rmtree(base)
-    print(f"✓ the front door is open: walked in both folders in {time.monotonic() - began:.0f} s", flush=True)
+    print(f"✓ every step works in both folders; the walk took {time.monotonic() - began:.0f} s", flush=True)
     return 0
 
 
@@ -107,7 +107,9 @@ class Walk:
             with self.running("make local, once more", START_SECONDS):
                 missing = before - self.see_gallery()
                 if missing:
-                    raise WalkError(f"after `make local`, once more: gone are {', '.join(sorted(missing))}")
+                    raise WalkError(
+                        f"after the second `make local` these pictures are missing: {', '.join(sorted(missing))}"
+                    )
             self.expect_nothing_left()
             with step("make local-up"):
                 printed = self.command(["make", "local-up"])
@@ -195,12 +197,12 @@ class Walk:
         """Check that no process, port or temporary folder is left, and that the checkout is clean."""
         with step("nothing is left: processes, ports, temporary files; git status is clean"):
             if processes := processes_below(self.base):
-                raise WalkError("still there are the processes\n" + "\n".join(processes))
+                raise WalkError("these processes still run:\n" + "\n".join(processes))
             if still_open := sorted(filter(is_open, self.ports)):
-                raise WalkError(f"still open are the ports {still_open}")
+                raise WalkError(f"these ports are still open: {still_open}")
             files = [*self.temporary.iterdir(), *(self.folder / ".local" / "tmp").glob("*")]
             if files:
-                raise WalkError("still there are " + ", ".join(map(str, files)))
+                raise WalkError("these temporary files are left: " + ", ".join(map(str, files)))
             if changed := git("-C", str(self.folder), "status", "--porcelain"):
                 raise WalkError(f"the checkout is not clean:\n{changed}")
 

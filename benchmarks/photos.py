@@ -1,7 +1,7 @@
-"""The photos that labels are judged by: photos.csv lists them, with the labels that are right for each.
+"""The photos for judging labels. photos.csv lists them, with the right labels of each.
 
 The ancestors of these labels are right too. The photos in the set `wheels` come with this project's own
-packages. `fetch` gets the packages of the others. Nothing was chosen by the photos in `fresh`.
+packages. `fetch` gets the packages of the others. The photos in `fresh` were used to choose nothing.
 """
 
 from __future__ import annotations

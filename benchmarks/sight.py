@@ -1,4 +1,4 @@
-"""Judge the labels of the local Rekognition on photos from packages, by a list written before.
+"""Judge the labels of the local Rekognition on photos from packages, by a list that was written before.
 
 The benchmark fails if fewer labels are right, or more wrong, than docs/local-rekognition.md promises.
 """

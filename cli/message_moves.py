@@ -77,7 +77,7 @@ def _latest_task(sqs: "SQSClient", queue: WorkQueue) -> "ListMessageMoveTasksRes
 def _move_one_by_one(sqs: "SQSClient", queue: WorkQueue, rate: int, report: Report) -> None:
     """Receive, send, then delete. A crash in between repeats a message, which is harmless, and loses none.
 
-    Moves no more messages than were counted: those that fail again at once are not moved in a circle.
+    Moves no more messages than were counted. Otherwise messages that fail again at once would move in a circle.
     """
     done = 0
     while done < queue.dead_letters:

@@ -56,7 +56,7 @@ class RecordComparison:
             yield from self._differing(batch)
 
     def missing_objects(self, images: Iterable[str]) -> Iterator[str]:
-        """Yield a notification for each image that has no object, though its record is not a deleted one's."""
+        """Yield a notification for each image that has no object, although its record is not deleted."""
         with ThreadPoolExecutor(READERS) as pool:
             for batch in batches(images, KEYS_PER_BATCH):
                 exist = pool.map(self._exists, batch)

@@ -64,7 +64,7 @@ class Stacks:
         """Return a stack's outputs, or {} if there is no such stack.
 
         Raises:
-            as `describe`
+            ForeignStackError, BotoCoreError, ClientError: for the same reasons as `describe`.
         """
         found = self.describe(stack) or {}
         return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}

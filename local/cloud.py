@@ -175,7 +175,7 @@ class Cloud:
         return endpoints
 
     def _wait_for_apis(self, services: Services, endpoints: Endpoints) -> None:
-        """Call a function of each API, side by side, as the first call of a function starts it."""
+        """Call one function of each API, all at the same time, because a function's first call starts it."""
 
         def wait(url: str) -> None:
             answer = services.wait_for("emulator", url, {"x-api-key": endpoints.api_key})

@@ -86,7 +86,7 @@ class Deployment:
         """
         if not self._synthesis:
             if self._has_stacks():
-                self.say("deployed as last time; nothing has changed since")
+                self.say("nothing has changed since the last deployment")
                 outputs: Outputs = self.folder.read("deployed.json")["outputs"]
                 return outputs
             self._synthesize()

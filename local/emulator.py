@@ -1,12 +1,12 @@
 """Runs ministack, the embedded cloud. Corrects the differences from AWS that matter here, and refuses calls on request.
 
-`python -m local.emulator CODE`, where the folder CODE keeps what functions run; its settings are ministack's own
-environment variables.
+`python -m local.emulator CODE`. The folder CODE holds the functions' unpacked code. ministack's own environment
+variables are the settings.
 
-`POST /_sightline/save` saves the state, as the end does.
+`POST /_sightline/save` saves the state, as a normal end does.
 
-`POST /_sightline/refusals {"PutItem": 1}` has the next PutItem refused, as if a permission were missing: botocore does
-not retry that, so it reaches the caller. `GET` shows what is still to be refused.
+`POST /_sightline/refusals {"PutItem": 1}` refuses the next PutItem, as if a permission were missing. botocore does not
+retry such an error, so the caller gets it. `GET` shows the refusals that are left.
 """
 
 import asyncio
@@ -198,7 +198,7 @@ async def _answer(send: Any, status: int, media: str, text: str) -> None:
 def _share_code(folder: Path) -> None:
     """Unpack each function's code and each layer once into the folder, and link the workers' folders to it.
 
-    ministack unpacks everything again for every worker: 40 MB and 1,300 files each. Lambda's are read-only as well.
+    ministack unpacks everything again for every worker: 40 MB and 1,300 files each. Lambda's folders are read-only too.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = threading.Lock()
@@ -231,7 +231,7 @@ async def _serve(config: Config) -> None:
 
     async def stopped() -> None:
         await stop.wait()
-        _kill_workers()  # else calls under way are waited for, while workers take the CPU that saving needs
+        _kill_workers()  # otherwise it would wait for running calls, while workers take the CPU that saving needs
 
     await serve(Emulator(), config, shutdown_trigger=stopped)  # type: ignore[arg-type] # an ASGI 3 application
 

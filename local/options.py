@@ -77,7 +77,7 @@ def parse_models(text: str) -> list[Path]:
         if not model.is_dir():
             raise CloudError(f"MODEL_DIR={text}: there is no folder {model}")
         if not any((model / network).is_file() for network in NETWORKS):
-            raise CloudError(f"MODEL_DIR={text}: {model} holds no model; it takes config.json and {NETWORKS[0]}")
+            raise CloudError(f"MODEL_DIR={text}: {model} holds no model: it needs config.json and {NETWORKS[0]}")
     return models
 
 
@@ -90,7 +90,7 @@ def parse_context(settings: list[str]) -> dict[str, str]:
     for setting in settings:
         name, equals, _ = setting.partition("=")
         if not (name and equals):
-            raise CloudError(f"LOCAL_CONTEXT: {setting!r} sets nothing; it takes name=value, without spaces")
+            raise CloudError(f"LOCAL_CONTEXT: {setting!r} is not a setting; write name=value, without spaces")
         if name not in NAMES and ":" not in name:  # the names of CDK's own settings contain a colon
             raise CloudError(f"LOCAL_CONTEXT: there is no setting {name!r}{_suggestion(name)}")
     if settings:

@@ -1,17 +1,19 @@
-"""The third party, for a laptop: takes what the integration stack posts, checks its signature, and shows it.
+"""The third party on a laptop. It receives documents of the integration stack, checks signatures, and lists documents.
 
-`python -m local.partner PORT SECRETS` where the file SECRETS holds the signing secrets, one on a line.
+`python -m local.partner PORT SECRETS`. The file SECRETS contains the signing secrets, one on each line.
 
 `POST /` takes a document, `POST /inbox` an e-mail from SNS. `GET /` lists both, newest last, `GET /calls` counts what
 was answered. `POST /behaviour` makes documents fail from then on, `{}` no longer.
 """
 
 import asyncio
+import dataclasses
 import json
 import os
 import sys
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -83,7 +85,8 @@ class Partner:
                 "body": body.decode(errors="replace"),
             }
         )
-        return Response(b"" if status == 204 else f"behaving as told: {status}", status, headers)  # noqa: PLR2004
+        text = "" if status == HTTPStatus.NO_CONTENT else f"POST /behaviour requested this status: {status}"
+        return Response(text, status, headers)
 
     def _checked(self, request: Request, body: bytes) -> str:
         try:
@@ -109,7 +112,8 @@ class Partner:
         try:
             self.behaviour, self.count = Behaviour(**await request.json()), 0
         except (TypeError, ValueError) as error:
-            return Response(f"takes the members of Behaviour: {error}", 400)
+            members = ", ".join(field.name for field in dataclasses.fields(Behaviour))
+            return Response(f"the body is a JSON object with some of these members: {members} ({error})", 400)
         return Response(status_code=204)
 
     async def show(self, _: Request) -> Response:

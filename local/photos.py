@@ -1,4 +1,4 @@
-"""Sample photos from installed packages, of things that the built-in engines see."""
+"""Sample photos from installed packages. They show things that the built-in engines recognise."""
 
 import shutil
 import tempfile

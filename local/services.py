@@ -111,7 +111,7 @@ class Services:
                 networks = [f"; {each['licence']}; {each['source']}" for each in engine["networks"]]
                 self.say(f"sees {engine['sees']} ({engine['name']}{''.join(networks)})")
             if missing := answer.json()["missing"]:
-                self.say(f"without {_and(missing)}, which setup could not get; try again with `make weights`")
+                self.say(f"without {_and(missing)}: setup could not fetch it; try again with `make weights`")
 
     def wait_for(self, name: str, url: str, headers: Mapping[str, str] | None = None) -> requests.Response:
         """Return the first answer of a service.

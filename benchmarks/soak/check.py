@@ -112,7 +112,7 @@ def violations(seen: Look, load: Load, calls_lost: int) -> Iterator[str]:
     most = len((seen.contents | load.erased_contents) - corrupt) + calls_lost
     least = len({etag for _, etag in seen.current.values()} - corrupt)
     if not least <= seen.calls <= most:
-        yield f"Rekognition answered {seen.calls} calls; there were {most} contents at the most, {least} at the least"
+        yield f"Rekognition answered {seen.calls} calls; {least} to {most} were expected"
     yield from load.errors
 
 

@@ -1,6 +1,7 @@
-"""Recognition as the public three-stack workshop teaches it; what `benchmarks/pipeline.py` compares with.
+"""Recognition as in the public three-stack workshop. `benchmarks/pipeline.py` compares ours with it.
 
-Messages one after the other, a call for each, no look at what is known already, all of the batch or nothing.
+It handles one message after the other, calls Rekognition for each picture, stores no answers for reuse, and fails the
+whole batch if one message fails.
 """
 
 import json
@@ -16,14 +17,14 @@ sns = boto3.client("sns")
 
 
 def handler(event: dict[str, Any], context: object) -> None:  # noqa: ARG001 - Lambda's signature
-    """Lambda's entry: a batch of S3's notifications."""
+    """Handle a batch of S3 notifications. Lambda calls this function."""
     for message in event["Records"]:
         for record in json.loads(message["body"])["Records"]:
             recognize(record["s3"]["bucket"]["name"], unquote_plus(record["s3"]["object"]["key"]))
 
 
 def recognize(bucket: str, key: str) -> None:
-    """Ask what is in the picture, store it, tell it."""
+    """Recognise a picture, store its labels, and publish them."""
     answer = rekognition.detect_labels(
         Image={"S3Object": {"Bucket": bucket, "Name": key}}, MaxLabels=10, MinConfidence=70
     )

@@ -46,7 +46,7 @@ def show(images: int, image_bytes: int, settings: "Settings") -> None:
     out.print(_table(lines))
     out.print(f"\nTotal: ${total:,.2f} a month, ${total / images:.6f} a picture")
     growing = sum(line.cost for line in lines if line.item in GROWING)
-    out.print(f"Stored data cost the same in each later month: ${12 * growing:,.2f} a month after a year")
+    out.print(f"Stored data add up: after a year, they cost ${12 * growing:,.2f} a month")
     hours, rate = _number(images / settings.calls_per_second / 3600), f"{settings.calls_per_second:g} calls a second"
     default = "" if settings.region else ", the default without a Region"
     out.print(f"Recognition takes {hours} hours at {rate}{default}")

@@ -24,7 +24,7 @@ REMOVED_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
 
 @dataclass(frozen=True)
 class Context:
-    """Lambda's context of an invocation. The remaining time never ends, so that a debugger may stop the handler."""
+    """Lambda's context of an invocation. The remaining time never runs out, so that a debugger may stop the handler."""
 
     function_name: str
     memory_limit_in_mb: int

@@ -6,7 +6,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.options import TargetOption, open_target
-from cli.output import failing_on, out
+from cli.output import failing_on, out, plural
 from cli.stacks import STACKS, ForeignStackError, Stacks
 
 IDENTIFIERS = {"AWS::S3::Bucket": "BucketName", "AWS::DynamoDB::GlobalTable": "TableName"}
@@ -56,7 +56,9 @@ def _kept_by_deleted(stacks: Stacks, cloudformation: Any, stack: str) -> Mapping
         raise KeptError(f"there is no stack {stack}, and none was deleted in the last 90 days")
     found = {each: mapping for each in deleted if (mapping := _mapping(_resources(cloudformation, each)))}
     if len(found) > 1:
-        lines = "".join(f"\n  {deleted[each]}, left {len(mapping)}: {each}" for each, mapping in found.items())
+        lines = "".join(
+            f"\n  {deleted[each]}, left {plural(len(mapping), 'resource')}: {each}" for each, mapping in found.items()
+        )
         raise KeptError(f"several stacks {stack} were deleted; give the id of one:{lines}")
     return next(iter(found.values()), {})
 

@@ -15,7 +15,7 @@ def command(
     as_json: JsonOption = False,
     target: TargetOption = None,
 ) -> None:
-    """List labels with their numbers of images. They are in alphabetical order."""
+    """List labels, with the number of images of each. They are in alphabetical order."""
     found = open_target(target)
     print_list(
         found,

@@ -110,13 +110,13 @@ def _rebuild(target: Target, places: Places, *, missing: bool) -> None:
         orphans = send_messages(sqs, derive, _orphans(dynamodb, places), advance)
         differing = None
         if missing:
-            progress.reset(bar, description="objects unlike their records", total=None)
+            progress.reset(bar, description="objects that differ from their records", total=None)
             announce = dict.fromkeys((places.uploads_queue, places.thumbnail_queue), str)
             differing = send_messages(sqs, announce, _differences(target, places), advance)
     out.print(f"{listed:8,}  images to rebuild")
     out.print(f"{orphans:8,}  index entries without a record, to remove")
     if differing is not None:
-        out.print(f"{differing:8,}  objects unlike their records, to recognise or remove")
+        out.print(f"{differing:8,}  objects that differ from their records, to recognise or remove")
 
 
 def _differences(target: Target, places: Places) -> Iterator[str]:

@@ -17,7 +17,7 @@ def check_emails(deployment: Deployment) -> Iterator[Finding]:
         if output in outputs:
             yield from _subscriptions(deployment, subject, output, setting)
         else:
-            yield good(f"{subject} are mailed to nobody ({setting})")
+            yield good(f"nobody gets e-mails about {subject} ({setting})")
 
 
 def _subscriptions(deployment: Deployment, subject: str, output: str, setting: str) -> Iterator[Finding]:
@@ -26,7 +26,7 @@ def _subscriptions(deployment: Deployment, subject: str, output: str, setting: s
     mailed = [entry for page in pages for entry in page["Subscriptions"] if entry["Protocol"].startswith("email")]
     subscribe = f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint"
     if not mailed and not _has_subscription(deployment, output):
-        yield good(f"{subject} are mailed to nobody ({setting})")
+        yield good(f"nobody gets e-mails about {subject} ({setting})")
     elif not mailed:  # it was never confirmed and expired, or somebody used the link in a mail
         yield problem(f"nobody is subscribed to {subject} any more", f"{subscribe} ADDRESS")
     for entry in mailed:

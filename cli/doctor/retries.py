@@ -12,7 +12,7 @@ from cli.output import plural
 from cli.queues import consumer, work_queues
 
 MAX_RECEIVES = 5
-"""A picture that fails for its own reasons has its record after fewer receives."""
+"""A picture that causes its own failure has a record after fewer receives."""
 
 PERIOD = timedelta(minutes=30)
 """Longer than the longest pause between two attempts at a message, which is 15 minutes."""

@@ -113,7 +113,7 @@ def _wait_for_reports(
                 reports.append(report)
                 done += each.lines
     except KeyboardInterrupt as interrupt:
-        err.print("interrupted; the pictures are stored all the same. Later, this shows what happened to them:")
+        err.print("interrupted; the system still stores the pictures. To see the result later:")
         for line in again or [f'aws s3 cp "{system.report_url(each)}" -' for each in sent]:
             err.print(f"  {line}", markup=False)
         raise typer.Exit(130) from interrupt

@@ -1,7 +1,7 @@
-"""What recognition tells the world: the document `sightline.recognition/1`, one for every change of an image.
+"""The document `sightline.recognition/1`, which describes one change of an image.
 
-It is made by recognition, carried by the labels topic and read by everybody who delivers, indexes or shows
-results. docs/events.md shows it; `tests/functional/test_contract.py` feeds one side's output to the other.
+The recognition stack creates it and publishes it to the labels topic. Deliveries, the index and e-mails read it.
+docs/events.md shows it; `tests/functional/test_contract.py` feeds the output of one side to the other.
 """
 
 import dataclasses
@@ -18,10 +18,10 @@ SCHEMA = "sightline.recognition/1"
 EventName = Literal["image.recognized", "image.failed", "image.deleted"]
 
 MAX_BYTES = 200_000
-"""SNS takes 256 KB with attributes; larger documents are sent without instances."""
+"""SNS accepts 256 KB with attributes. Larger documents are published without instances."""
 
 LATER = ("uploaded_at", "correlation_id")
-"""The members that the first documents of this schema did not have."""
+"""The members that early documents of this schema lack."""
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:sightline")
 
@@ -32,7 +32,7 @@ class EventError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Box:
-    """A rectangle in fractions of the picture's sides, as a person sees the picture (upright)."""
+    """A rectangle, in fractions of the width and the height of the upright picture."""
 
     left: float
     top: float
@@ -42,7 +42,7 @@ class Box:
 
 @dataclass(frozen=True, kw_only=True)
 class Instance:
-    """One sighting of a label; confidence in per cent."""
+    """One occurrence of a label in the picture. The confidence is in per cent."""
 
     confidence: float
     box: Box
@@ -50,7 +50,7 @@ class Instance:
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
-    """What Rekognition saw, in its own terms; confidence in per cent."""
+    """A label, named as in Rekognition. The confidence is in per cent."""
 
     name: str
     confidence: float
@@ -62,7 +62,7 @@ class Label:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """Why a picture can never be recognised; the code is Rekognition's."""
+    """The reason why a picture can never be recognised. The codes are Rekognition's, and `DecoderFailed`."""
 
     code: str
     message: str
@@ -70,7 +70,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class RecognitionEvent:
-    """One change of one image. Repeats of the same change carry the same `event_id`."""
+    """One change of one image. If a change is announced again, the `event_id` is the same."""
 
     event: EventName
     event_id: str
@@ -85,12 +85,12 @@ class RecognitionEvent:
     failure: Failure | None = None
     truncated: bool = False
     uploaded_at: str | None = None
-    """When the object changed; `occurred_at` is when that was seen to. Events of earlier versions lack it."""
+    """The time when the object changed; `occurred_at` is the time when it was processed. Early events lack it."""
     correlation_id: str | None = None
-    """Of the upload, as in all logs. Events of earlier versions lack it."""
+    """The upload's correlation id, as in all logs. Early events lack it."""
 
     def to_json(self) -> str:
-        """The document, at most MAX_BYTES of UTF-8 as long as its labels without instances fit in that."""
+        """Return the document. If it has more than MAX_BYTES, leave out the instances of its labels."""
         text = _dump(self)
         if len(text) <= MAX_BYTES:
             return text
@@ -98,16 +98,16 @@ class RecognitionEvent:
 
     @classmethod
     def from_json(cls, text: str) -> "RecognitionEvent":
-        """Read a document; members that this version does not know are left aside.
+        """Read a document. Ignores unknown members.
 
         Raises:
-            EventError: it is no JSON, has another schema, or a member is missing or of another type.
+            EventError: it is not JSON, has another schema, or a member is missing or has the wrong type.
         """
         try:
             document = read_object(text)
             schema = document["schema"]
             if schema != SCHEMA:
-                raise EventError(f"the schema is {schema!r}; {SCHEMA!r} is understood")
+                raise EventError(f"the schema is {schema!r}, but must be {SCHEMA!r}")
             values = {f.name: document[f.name] for f in dataclasses.fields(cls) if f.name not in LATER}
             values |= {name: document.get(name) for name in LATER}
             values["labels"] = tuple(label_from(label) for label in document["labels"])
@@ -118,12 +118,12 @@ class RecognitionEvent:
 
 
 def image_id(bucket: str, key: str) -> str:
-    """The UUID that stands for an object, whatever its versions."""
+    """Return the UUID of an object. All versions of the object have the same UUID."""
     return str(uuid.uuid5(NAMESPACE, f"s3://{bucket}/{key}"))
 
 
 def event_id(*, image_id: str, sequencer: str, event: EventName, fingerprint: str, model: str | None) -> str:
-    """The UUID of one change, the same for every repetition of it."""
+    """Return the UUID of one change. The same arguments always give the same UUID."""
     return str(uuid.uuid5(NAMESPACE, "|".join([image_id, sequencer, event, fingerprint, model or ""])))
 
 
@@ -131,7 +131,7 @@ def label_from(document: dict[str, Any]) -> Label:
     """Read one label of a document or of a stored record.
 
     Raises:
-        KeyError, TypeError: a member is missing or of another type.
+        KeyError, TypeError: a member is missing or has the wrong type.
     """
     return Label(
         name=text_of(document["name"]),
@@ -159,10 +159,10 @@ def _number(value: object) -> float:
 
 
 def _texts_checked(document: Checked) -> Checked:
-    """Return the document. Its texts are texts, or None where they may be.
+    """Check the types of texts and flags. Returns the document.
 
     Raises:
-        TypeError: a member is of another type.
+        TypeError: a member has the wrong type.
     """
     for member in dataclasses.fields(document):
         value = getattr(document, member.name)
@@ -173,7 +173,7 @@ def _texts_checked(document: Checked) -> Checked:
 
 
 def without_instances(labels: tuple[Label, ...]) -> tuple[Label, ...]:
-    """The same labels without boxes, for where there are too many."""
+    """Return the same labels without instances."""
     return tuple(dataclasses.replace(label, instances=()) for label in labels)
 
 

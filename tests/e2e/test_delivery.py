@@ -165,7 +165,7 @@ def test_poison_is_dead_after_one_attempt_and_a_replay_after_the_fix_delivers_it
         check=False,
     )
     assert f"  {poison.image}\n" in dead.stdout
-    assert "    the receiver answered 400: behaving as told: 400\n" in dead.stdout
+    assert "    the receiver answered 400: POST /behaviour requested this status: 400\n" in dead.stdout
 
     behave()
     replayed = sightline(cloud, "replay", entry["event_id"])
@@ -188,13 +188,13 @@ def _ids(system: System) -> list[str]:
     return [delivery["headers"]["webhook-id"] for delivery in system.deliveries()]
 
 
-def test_an_event_that_was_never_offered_is_not_replayed(cloud: Cloud) -> None:
+def test_an_event_that_was_never_sent_is_not_replayed(cloud: Cloud) -> None:
     refused = sightline(cloud, "replay", str(uuid.uuid4()))
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "✗ there is no event of this id" in refused.stderr
 
 
-def test_what_waits_for_a_receiver_that_is_down_is_shown_before_it_is_offered(
+def test_documents_that_wait_for_a_receiver_that_is_down_are_shown(
     system: System, cloud: Cloud, behave: Behave
 ) -> None:
     def log(image: str) -> list[str]:
@@ -273,7 +273,7 @@ def test_another_receiver_gets_its_labels_as_json_and_its_failures_delay_nobody(
 
 @pytest.fixture
 def pets(system: System) -> Iterator[Source]:
-    """The second receiver, which has no address outside of this."""
+    """The second receiver. Only this fixture gives it an address."""
     with serve() as running:
         ssm = system.client("ssm")
         ssm.put_parameter(Name="pets_endpoint", Value=running.address, Type="String", Overwrite=True)

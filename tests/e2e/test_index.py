@@ -29,7 +29,7 @@ LONG = 60 + RECORDS / 5
 
 
 def labels(chance: random.Random) -> tuple[Label, ...]:
-    """Ten of forty things, some oftener than others."""
+    """Ten of forty labels, some more often than others."""
     weights = [1 / (number + 1) for number in range(len(PARENTS))]
     names = dict.fromkeys(chance.choices(list(PARENTS), weights, k=10))
     return tuple(
@@ -44,7 +44,7 @@ def labels(chance: random.Random) -> tuple[Label, ...]:
 
 
 class Injection:
-    """Records that are put into the table, and their events into the queue; of days long ago."""
+    """Puts old records into the table, and their events into the queue."""
 
     def __init__(self, system: System) -> None:
         self.system, self.dynamodb = system, system.client("dynamodb")
@@ -107,7 +107,7 @@ class Injection:
         assert self.derived() == expected(self.records())
 
     def remove(self) -> None:
-        """Take the records away, as TTL does."""
+        """Remove the records, as TTL does."""
         for record in self.records():
             if record.image.startswith("injected/"):
                 key = {"image": {"S": record.image}}
@@ -116,7 +116,7 @@ class Injection:
 
 @pytest.fixture(scope="module")
 def injection(system: System) -> Iterator[Injection]:
-    """Half of the records deleted and a tenth overwritten while the messages come, some twice, in any order."""
+    """Delete half of the records and overwrite a tenth while messages come, some twice, in any order."""
     wait_for(system.is_idle)
     injection = Injection(system)
     first = [injection.record(number) for number in range(RECORDS)]
@@ -179,7 +179,9 @@ def test_searches_find_what_is_in_the_records(injection: Injection) -> None:
 
 
 @pytest.mark.timeout(2 * LONG + 120)
-def test_reprojection_ends_equal_and_lets_vanish_what_has_no_record(injection: Injection, cloud: Cloud) -> None:
+def test_a_reprojection_restores_derived_data_and_removes_images_without_a_record(
+    injection: Injection, cloud: Cloud
+) -> None:
     wait_for(injection.system.is_idle, LONG)
     before = injection.derived()
     index = injection.table("LabelIndex")
@@ -198,14 +200,16 @@ def test_reprojection_ends_equal_and_lets_vanish_what_has_no_record(injection: I
     assert not [entry for entry in injection.derived().entries if entry[2].startswith("injected/")]
 
 
-def test_what_has_no_record_is_recognised_again(system: System, cloud: Cloud, injection: Injection) -> None:
+def test_objects_without_a_record_are_recognised_again(system: System, cloud: Cloud, injection: Injection) -> None:
     name = "lost & found+1.jpg"
     assert system.upload(f"{system.endpoints.photos}astronaut.jpg", name).ok
     record = wait_for(lambda: system.image(name))
     wait_for(system.is_idle)
     injection.dynamodb.delete_item(TableName=system.endpoints.table, Key={"image": {"S": name}})
     again = sightline(cloud, "reproject", "--missing")
-    assert " 1  objects unlike their records, to recognise or remove" in again.stdout, again.stdout + again.stderr
+    assert " 1  objects that differ from their records, to recognise or remove" in again.stdout, (
+        again.stdout + again.stderr
+    )
     back = wait_for(lambda: system.image(name))
     assert (back["version_id"], back["labels"]) == (record["version_id"], record["labels"])
 

@@ -66,7 +66,7 @@ def one_line(done: Result) -> str:
 
 @pytest.fixture
 def up(folder: Path) -> Iterator[Cloud]:
-    """A system that is up as far as the folder tells."""
+    """A system that is up according to its folder."""
     cloud = Cloud(folder, say=print, port=4000, sources=["127.0.0.1:9"])
     folder.mkdir()
     for name in SERVICES:
@@ -79,14 +79,14 @@ def up(folder: Path) -> Iterator[Cloud]:
 
 @pytest.mark.parametrize("port", ["80000", "abc", "-1", "0", "1.5", "٣"])
 @pytest.mark.parametrize("command", ["up", "run"])
-def test_a_port_that_is_none_is_one_line(folder: Path, port: str, command: str) -> None:
+def test_an_invalid_port_is_reported_in_one_line(folder: Path, port: str, command: str) -> None:
     assert one_line(call(command, LOCAL_PORT=port)) == f"LOCAL_PORT={port}: a port is a number from 1 to 65535"
     assert not (folder / "processes.json").exists()
 
 
 @pytest.mark.parametrize("command", ["up", "run", "down"])
 @pytest.mark.parametrize(("below", "why"), [("", "it is a file"), ("folder", "Not a directory")])
-def test_a_state_folder_that_cannot_be_used_is_one_line(
+def test_a_state_folder_that_cannot_be_used_is_reported_in_one_line(
     folder: Path, monkeypatch: pytest.MonkeyPatch, command: str, below: str, why: str
 ) -> None:
     folder.write_text("")
@@ -96,7 +96,7 @@ def test_a_state_folder_that_cannot_be_used_is_one_line(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_state_folder_that_cannot_be_written_is_one_line(folder: Path) -> None:
+def test_a_state_folder_that_cannot_be_written_is_reported_in_one_line(folder: Path) -> None:
     folder.mkdir(mode=0o500)
     assert "cannot be used: Permission denied" in one_line(call("up"))
 
@@ -105,13 +105,13 @@ def test_a_state_folder_that_cannot_be_written_is_one_line(folder: Path) -> None
     ("name", "value", "why"),
     [
         ("LOCAL_SOURCES", "not-a-pair", "private_sources has 'not-a-pair'; it takes host:port, such as 127.0.0.1:8000"),
-        ("LOCAL_CONTEXT", "auth", "'auth' sets nothing; it takes name=value, without spaces"),
-        ("LOCAL_CONTEXT", "=1", "'=1' sets nothing; it takes name=value, without spaces"),
+        ("LOCAL_CONTEXT", "auth", "'auth' is not a setting; write name=value, without spaces"),
+        ("LOCAL_CONTEXT", "=1", "'=1' is not a setting; write name=value, without spaces"),
         ("LOCAL_CONTEXT", "auht=none", "there is no setting 'auht'; did you mean 'auth'?"),
         ("LOCAL_CONTEXT", "auth=maybe", "auth is 'maybe'"),
         ("LOCAL_CONTEXT", "python_version=3.11 layer_platform=other", "python_version 3.11 runs on Amazon Linux 2"),
         ("MODEL_DIR", "no-such", "there is no folder"),
-        ("MODEL_DIR", "docs", "holds no model; it takes config.json and onnx/model.onnx"),
+        ("MODEL_DIR", "docs", "holds no model: it needs config.json and onnx/model.onnx"),
     ],
 )
 @pytest.mark.parametrize("command", ["up", "run"])
@@ -133,7 +133,7 @@ def test_a_malformed_setting_is_named_before_anything_starts(
         (os.devnull, "there are no bytes"),
     ],
 )
-def test_a_photo_that_is_none_is_named_before_anything_starts(folder: Path, photo: str, why: str) -> None:
+def test_an_invalid_photo_is_named_before_anything_starts(folder: Path, photo: str, why: str) -> None:
     line = one_line(call("run", PHOTO=photo))
     assert line.startswith(f"PHOTO={photo}: {why}")
     assert not folder.exists()
@@ -144,7 +144,7 @@ def test_a_photo_is_looked_for_where_make_was_called(folder: Path, tmp_path: Pat
     assert "each side takes at least 80" in one_line(call("run", PHOTO="tiny.png", CALLED_FROM=str(tmp_path)))
 
 
-def test_what_the_running_system_has_not_is_refused_by_name(up: Cloud, tmp_path: Path) -> None:
+def test_settings_that_the_running_system_does_not_have_are_refused_by_name(up: Cloud, tmp_path: Path) -> None:
     (tmp_path / "model.onnx").touch()
     asked = {
         "LOCAL_PORT": "4001",
@@ -161,13 +161,13 @@ def test_what_the_running_system_has_not_is_refused_by_name(up: Cloud, tmp_path:
         assert "(LOCAL_PORT is 4000 there; LOCAL_SOURCES is ['127.0.0.1:9'] there)" in both
 
 
-def test_what_it_has_is_no_reason_to_refuse(up: Cloud) -> None:
+def test_the_running_systems_own_settings_are_accepted(up: Cloud) -> None:
     done = call("up", LOCAL_PORT="4000", LOCAL_SOURCES="127.0.0.1:9")
     assert done.exit_code == 0
     assert "up already, in the background; nothing was changed. `make local-down` stops it" in done.output
 
 
-def test_one_that_ends_with_another_terminal_is_left_to_it(up: Cloud) -> None:
+def test_a_system_of_another_terminal_is_left_alone(up: Cloud) -> None:
     up.files.write("settings.json", {**up.requested_settings(4000), "terminal": True})
     with up.held():
         for command in ("up", "run"):
@@ -175,13 +175,13 @@ def test_one_that_ends_with_another_terminal_is_left_to_it(up: Cloud) -> None:
     assert up.is_orphan()
 
 
-def test_a_second_start_at_once_is_told_so(folder: Path) -> None:
+def test_a_second_start_at_the_same_time_is_refused(folder: Path) -> None:
     with Cloud(folder, say=print).held():
         line = one_line(call("run"))
     assert line == "another `make local` is starting or stopping; try again when that is done"
 
 
-def test_a_port_that_is_taken_is_left_and_the_others_stay(folder: Path) -> None:
+def test_a_taken_port_is_replaced_and_the_others_stay(folder: Path) -> None:
     said: list[str] = []
     before = Cloud(folder, say=said.append)
     folder.mkdir()
@@ -198,7 +198,7 @@ def test_a_port_that_is_taken_is_left_and_the_others_stay(folder: Path) -> None:
         before.files.write("ports.json", ports)
 
 
-def test_a_port_that_is_asked_for_is_taken_or_refused(folder: Path) -> None:
+def test_a_requested_port_is_used_or_refused(folder: Path) -> None:
     folder.mkdir()
     first = Cloud(folder, say=print).choose_ports()
     with socket.socket() as taken:
@@ -211,7 +211,7 @@ def test_a_port_that_is_asked_for_is_taken_or_refused(folder: Path) -> None:
     assert moved["emulator"] == first["partner"] != moved["partner"]
 
 
-def test_the_saved_state_names_the_port_that_there_is(folder: Path) -> None:
+def test_the_saved_state_names_the_new_port(folder: Path) -> None:
     (folder / "state").mkdir(parents=True)
     queue = "http://localhost:4000/000000000000/Queue"
     saved = json.dumps({queue: {"url": queue, "body": "see http://localhost:4000/index.html, localhost:4000"}})
@@ -224,7 +224,7 @@ def test_the_saved_state_names_the_port_that_there_is(folder: Path) -> None:
         assert entry["body"] == "see http://localhost:4000/index.html, localhost:4000"
 
 
-def test_a_damaged_document_of_the_folder_is_as_one_that_is_missing(folder: Path) -> None:
+def test_a_damaged_document_counts_as_missing(folder: Path) -> None:
     folder.mkdir()
     for name in ("ports.json", "processes.json", "endpoints.json", "settings.json"):
         (folder / name).write_text('{"emulator": ')
@@ -234,7 +234,7 @@ def test_a_damaged_document_of_the_folder_is_as_one_that_is_missing(folder: Path
     assert set(cloud.choose_ports()) == set(SERVICES)
 
 
-def test_what_a_start_that_did_not_end_wrote_is_removed_and_saved_state_is_kept(folder: Path) -> None:
+def test_the_state_of_an_unfinished_start_is_removed_and_saved_state_is_kept(folder: Path) -> None:
     cloud = Cloud(folder, say=print)
     for name in ("state", "s3"):
         (folder / name).mkdir(parents=True)
@@ -265,7 +265,7 @@ def test_only_the_emulator_is_given_time_and_only_to_save(folder: Path) -> None:
     assert not (folder / "never").exists()
 
 
-def test_a_command_that_is_waited_for_ends_with_the_rest_if_who_waits_is_killed(folder: Path) -> None:
+def test_a_command_is_stopped_with_the_rest_if_the_process_that_waits_for_it_is_killed(folder: Path) -> None:
     folder.mkdir()
     code = f"""
 import os, sys
@@ -294,7 +294,7 @@ def test_a_command_that_ended_is_not_remembered(folder: Path) -> None:
     assert json.loads(processes.register.read_text()) == {}
 
 
-def test_workers_share_what_is_unpacked(tmp_path: Path) -> None:
+def test_workers_share_unpacked_code(tmp_path: Path) -> None:
     """In a process of its own: it changes ministack."""
     archive = tmp_path / "code.zip"
     with zipfile.ZipFile(archive, "w") as file:
@@ -321,7 +321,7 @@ shutil.rmtree(folder / "first")
     assert [path.name for path in (tmp_path / "second").iterdir()] == ["code"]
 
 
-def test_what_is_printed_works_where_make_was_called(
+def test_printed_commands_work_where_make_was_called(
     up: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert '  eval "$(.venv/bin/sightline env --target local)"\n' in call("up").output

@@ -171,7 +171,7 @@ def test_the_documents_show_what_is_printed() -> None:
 def test_the_estimate_ends_with_the_total_the_time_and_a_hint_about_other_regions() -> None:
     text = shown(1_000_000, 300_000, Settings(region="eu-central-1"))
     assert "Total: $1,1" in text
-    assert "$164.48 a month after a year" in text  # with backups
+    assert "after a year, they cost $164.48 a month" in text  # with backups
     assert "takes 55.6 hours at 5 calls a second" in text
     assert "eu-central-1 has others" in text
     assert max(map(len, text.splitlines())) <= 80

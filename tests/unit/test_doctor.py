@@ -178,7 +178,7 @@ def test_alarms_without_subscribers_are_a_finding_if_a_stack_subscribed_somebody
         sns: dict[str, Any] = {"list_subscriptions_by_topic": lambda **_: {"Subscriptions": []}}
         return findings(deployment(services={"cloudformation": cloudformation, "sns": sns}), "e-mail")[-1]
 
-    assert look("EmailTopicmeexamplecom1") == Finding(State.GOOD, "alarms are mailed to nobody (alarm_email)")
+    assert look("EmailTopicmeexamplecom1") == Finding(State.GOOD, "nobody gets e-mails about alarms (alarm_email)")
     found = look("AlarmTopicopsexamplecom2")
     assert (found.state, found.text) == (State.PROBLEM, "nobody is subscribed to alarms any more")
     assert "--topic-arn arn:aws:sns:us-east-1:1:alarms" in found.fix

@@ -71,8 +71,8 @@ def test_if_several_stacks_left_something_the_user_names_one() -> None:
     with pytest.raises(KeptError) as refused:
         of(LEFT, other, "APIStack")
     assert str(refused.value).splitlines()[1:] == [
-        "  2026-01-01 00:00 to 2026-01-09 00:00, left 2: id of the older one",
-        "  2026-02-01 00:00 to 2026-02-09 00:00, left 1: id of the newer one",
+        "  2026-01-01 00:00 to 2026-01-09 00:00, left 2 resources: id of the older one",
+        "  2026-02-01 00:00 to 2026-02-09 00:00, left 1 resource: id of the newer one",
     ]
     assert of(LEFT, other, IDS[0]) == MAPPING
 

@@ -1,22 +1,22 @@
-"""The document that the third party gets; `integration/recognition.xsd` is its schema."""
+"""Writes an event as XML. The schema is `integration/recognition.xsd`."""
 
 import re
 from typing import Any
-from xml.etree import ElementTree  # only written with, never parsed with
+from xml.etree import ElementTree  # it only writes XML here, and parses none
 
 from common.runtime.recognition_event import Label, RecognitionEvent
 
 NAMESPACE = "urn:sightline:recognition:1"
 
-# Everything outside https://www.w3.org/TR/xml/#charsets: ElementTree would write it, and no parser would read it.
-# The carriage return too, which parsers read as a line feed.
+# All characters that https://www.w3.org/TR/xml/#charsets excludes: ElementTree would write them, but parsers refuse
+# them. The carriage return is included, because parsers read it as a line feed.
 NOT_XML = re.compile("[^\t\n\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 REPLACEMENT = "\ufffd"
 
 
 def to_xml(event: RecognitionEvent) -> bytes:
-    """The event as an XML document in UTF-8. Characters that XML cannot hold become U+FFFD."""
+    """Return the event as an XML document in UTF-8. Characters that XML cannot hold become U+FFFD."""
     root = ElementTree.Element("recognition", {"xmlns": NAMESPACE})
     for name in (
         "event",
