@@ -45,7 +45,7 @@ def empty_caches() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def assemble() -> Callable[..., Path]:
-    """Synthesize the app with these settings, as `cdk synth -c name=value` would: the assembly's folder."""
+    """Synthesize the app with these settings, as `cdk synth -c name=value` would. Returns the assembly's folder."""
 
     @cache
     def assembled(**settings: Any) -> Path:
@@ -59,8 +59,8 @@ def assemble() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def synthesize(assemble: Callable[..., Path]) -> Callable[..., Templates]:
-    """The templates of the app with these settings: stack -> template. With settings they are without alarms and
-    dashboards, which take a third of the time, unless `monitoring` asks for them."""
+    """Return the app's templates with these settings: stack -> template. If there are settings, but not `monitoring`,
+    the templates have no alarms and dashboards, which take a third of the time."""
 
     def synthesized(**settings: Any) -> Templates:
         files = assemble(**({"monitoring": "none", **settings} if settings else {})).glob("*.template.json")
@@ -76,5 +76,5 @@ def templates(synthesize: Callable[..., Templates]) -> Templates:
 
 
 def captured(name: str) -> Any:
-    """A captured event or answer."""
+    """Return a captured event or answer."""
     return json.loads((EVENTS / f"{name}.json").read_text())

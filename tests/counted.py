@@ -1,7 +1,7 @@
 """The metrics that each function counts. Tests compare them with the written metrics, alarms and dashboards."""
 
 Kind = tuple[str, ...]
-"""A metric's name, and the names of its dimensions but `service`, sorted."""
+"""A metric's name, and the sorted names of its dimensions without `service`."""
 
 MESSAGES: Kind = ("MessagesFailed",)
 
@@ -24,4 +24,4 @@ COUNTED: dict[str, set[Kind]] = {
     "deliver": {MESSAGES, ("DeliveryAttempts", "outcome", "receiver"), ("BreakerOpen", "receiver")},
     "send_email": {MESSAGES},
 }
-"""By the module of its handler."""
+"""The counted metrics of each function, by the module of its handler."""

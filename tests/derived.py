@@ -1,4 +1,4 @@
-"""Computes by brute force what must be derived from the records, and reads what was, for tests of any tier."""
+"""Computes derived data from the records by brute force, and reads the stored derived data, for tests of any tier."""
 
 import json
 from collections import Counter
@@ -22,7 +22,7 @@ class Derived:
 
 
 def items(dynamodb: Any, table: str) -> list[dict[str, Any]]:
-    """All items of a table, plain."""
+    """Return all items of a table, with plain values."""
     pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
     return [
         {name: TypeDeserializer().deserialize(value) for name, value in item.items()}

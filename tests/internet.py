@@ -1,4 +1,4 @@
-"""An internet of the tests' own: names, and public addresses behind which local servers stand."""
+"""A simulated internet: names, and public addresses that lead to local servers."""
 
 import json
 import socket
@@ -27,7 +27,7 @@ class Internet:
     """Every endpoint that anybody tried to reach."""
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Put it in the place of the real one."""
+        """Replace the real one."""
         look_up, connect = socket.getaddrinfo, socket.socket.connect
 
         def getaddrinfo(host: str, port: int, **options: Any) -> list[Any]:

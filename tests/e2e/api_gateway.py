@@ -1,4 +1,4 @@
-"""The addresses that API Gateway has on AWS, over TLS, leading to the embedded cloud."""
+"""Serves the embedded cloud at the addresses that API Gateway has on AWS, over TLS."""
 
 import ssl
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ HOSTS = "*.execute-api.us-east-1.amazonaws.com"
 
 
 class Proxy(BaseHTTPRequestHandler):
-    """Answers CONNECT to an API's host in that host's place, with the embedded cloud's answers."""
+    """A proxy that answers CONNECT requests for an API's host with the embedded cloud's answers."""
 
     protocol_version = "HTTP/1.1"
 
@@ -52,7 +52,7 @@ class Proxy(BaseHTTPRequestHandler):
 
 @contextmanager
 def api_gateway(aws: str, authority: Path) -> Iterator[str]:
-    """Serve on loopback; what HTTPS_PROXY takes. Whom REQUESTS_CA_BUNDLE is to trust is written to `authority`."""
+    """Serve on loopback. Yields the value of HTTPS_PROXY. Writes the file for REQUESTS_CA_BUNDLE to `authority`."""
     issuer, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     issuer.issue_cert(HOSTS).configure_cert(context)
     issuer.cert_pem.write_to_path(str(authority))

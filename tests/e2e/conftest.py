@@ -94,7 +94,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def source() -> Iterator[Source]:
-    """A source of pictures that the cloud was told to trust."""
+    """A source of pictures that the cloud may fetch from."""
     with serve() as running:
         yield running
 
@@ -137,7 +137,7 @@ class System:
         return {entry["image"]: entry for entry in answer.json()}
 
     def image(self, name: str) -> Any:
-        """The record, or None while there is none."""
+        """Return the record, or None if there is none yet."""
         address = f"{self.endpoints.labels}/images/{quote(name)}"
         answer = requests.get(address, headers=self.headers, timeout=30)
         return answer.json() if answer.status_code == 200 else None
@@ -177,7 +177,7 @@ class System:
         return not any(self._depth(url) for url in urls if re.search(working, url))
 
     def logged(self, text: str) -> list[dict[str, Any]]:
-        """The functions' log lines that have this text in them."""
+        """Return the functions' log lines that contain this text."""
         logs = self.client("logs")
         groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
         found = [logs.filter_log_events(logGroupName=g, filterPattern=f'"{text}"')["events"] for g in groups]
@@ -197,7 +197,7 @@ def system(cloud: Cloud) -> System:
 
 @pytest.fixture(scope="module")
 def without_thumbnails(system: System) -> Iterator[None]:
-    """For tests of hundreds of pictures: each thumbnail takes a process, and is nothing that they show."""
+    """Make no thumbnails in tests of hundreds of pictures: each takes a process, and these tests do not need them."""
     sns, queue = system.client("sns"), system.queue("ThumbnailQueue").rpartition("/")[2]
     [subscription] = [s for s in sns.list_subscriptions()["Subscriptions"] if s["Endpoint"].endswith(f":{queue}")]
     for policy in ({"no such attribute": ["of S3's events"]}, {}):
@@ -212,7 +212,7 @@ def without_thumbnails(system: System) -> Iterator[None]:
 
 @pytest.fixture
 def same_key_afterwards(cloud: Cloud, system: System) -> Iterator[None]:
-    """For tests that rotate the key, which all the others use."""
+    """Restore the key after tests that rotate it, because all other tests use it."""
     gateway = system.client("apigateway")
     yield
     for key in gateway.get_api_keys(includeValues=True)["items"]:
@@ -228,9 +228,9 @@ def same_key_afterwards(cloud: Cloud, system: System) -> Iterator[None]:
 
 @pytest.fixture
 def healthy(system: System) -> Iterator[System]:
-    """A deployment in which the doctor finds nothing: the second receiver has an address as well."""
+    """A deployment in which the doctor finds nothing: the second receiver has an address too."""
     ssm = system.client("ssm")
     ssm.put_parameter(Name="pets_endpoint", Value=system.endpoints.partner, Type="String", Overwrite=True)
-    wait_for(system.is_idle, 120)  # what a test before had refused is tried again later and later
+    wait_for(system.is_idle, 120)  # messages that an earlier test let fail come back with growing pauses
     yield system
     ssm.delete_parameter(Name="pets_endpoint")

@@ -1,4 +1,4 @@
-"""A month's budget, on a cloud of its own: what is over it waits, and is done when there is more to spend."""
+"""A month's budget, on its own cloud: pictures over the budget wait, and are recognised when it is raised."""
 
 import io
 import json
@@ -19,13 +19,13 @@ PICTURES = int(os.environ.get("SIGHTLINE_PICTURES", "60"))
 AFFORDABLE = PICTURES // 3
 WORKERS, BATCH = 2, 10
 HIDDEN_SECONDS = 360
-"""The visibility of the upload queue: messages that are under way when the cloud stops come back then."""
+"""The visibility of the upload queue: messages in flight when the cloud stops come back after it."""
 PATIENTLY = bool(os.environ.get("SIGHTLINE_PATIENTLY"))
 """Wait for the schedule, which checks the budget once a minute, instead of calling the function."""
 
 
 def picture(number: int) -> bytes:
-    """Return a small picture that is like no other."""
+    """Return a small picture that differs from all others."""
     image = Image.new("RGB", (100, 100), (number % 16 * 16, number // 16 % 16 * 16, 128))
     image.putpixel((number % 100, number // 100), (255, 255, 255))
     buffer = io.BytesIO()
@@ -109,7 +109,7 @@ def test_pictures_over_the_budget_wait_until_it_is_raised(spender: Spender) -> N
     system.s3().delete_object(Bucket=system.endpoints.bucket, Key=gone)
     wait_for(lambda: gone not in system.images())  # removals do not wait for the budget
     assert system.depth("UploadedImageQueue") == PICTURES - AFFORDABLE
-    # What is under way when the cloud stops stays hidden for minutes.
+    # Messages in flight when the cloud stops stay hidden for minutes.
     wait_for(
         lambda: not any(map(system.depth, ("RemovedImageQueue", "ThumbnailQueue", "IndexQueue", "LabelsQueue"))), 90
     )

@@ -1,4 +1,4 @@
-"""`make bootstrap`, `make deploy` and `make destroy`, with an empty embedded cloud in AWS' place."""
+"""`make bootstrap`, `make deploy` and `make destroy`, with an empty embedded cloud instead of AWS."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ def account(tmp_path: Path) -> Iterator[tuple[Cloud, dict[str, str]]]:
     services.prepare()
     services.start(empty.model_options())
     services.wait_until_ready()
-    # Nobody is there to be asked: the CDK CLI takes its options from CDK_… as well.
+    # Nobody can answer questions. The CDK CLI also reads options from variables CDK_….
     answers = {"CDK_REQUIRE_APPROVAL": "never", "CDK_FORCE": "true"}
     yield empty, services.environment() | answers | {"SIGHTLINE_LOCAL": str(tmp_path / "none")}
     empty.down()
@@ -45,7 +45,7 @@ FOREIGN = '{"Resources": {"Theirs": {"Type": "AWS::SNS::Topic", "Properties": {"
 
 
 @pytest.mark.timeout(600)
-def test_deploy_shows_the_way_on_and_destroy_keeps_the_data(make: Make, account: tuple[Cloud, dict[str, str]]) -> None:
+def test_deploy_prints_commands_and_destroy_keeps_the_data(make: Make, account: tuple[Cloud, dict[str, str]]) -> None:
     cloudformation, s3 = account[0].client("cloudformation"), account[0].client("s3")
 
     def stacks() -> set[str]:
@@ -72,7 +72,7 @@ def test_deploy_shows_the_way_on_and_destroy_keeps_the_data(make: Make, account:
     [bucket] = [o["OutputValue"] for o in stack["Outputs"] if o["OutputKey"] == "ImageBucketName"]
     s3.put_object(Bucket=bucket, Key="precious.jpg", Body=b"picture")
 
-    # A second deployment comes to stand beside it, and stays when the first one goes.
+    # A second deployment beside it stays when the first one is destroyed.
     first = s3.list_buckets()["Buckets"]
     make("node_modules/.bin/cdk", "deploy", "--all", "--no-notices", "-c", "deployment=second", "-c", "monitoring=none")
     beside = {f"second-{name}" for name in STACKS}

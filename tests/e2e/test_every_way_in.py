@@ -1,4 +1,4 @@
-"""Files by form, objects of any key, manifests, and the command line: every way in but the URL."""
+"""Files by form, objects of any key, manifests, and the command line: all ways in except the URL."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ def post(form: Any, body: bytes, **fields: str) -> requests.Response:
     return requests.post(form["url"], data={**form["fields"], **fields}, files={"file": body}, timeout=30)
 
 
-def test_a_file_posted_with_a_form_is_recognised_and_the_form_is_kept_to(system: System) -> None:
+def test_a_file_posted_with_a_form_is_recognised_and_the_form_is_enforced(system: System) -> None:
     wish = {"name": "forms/ü + 1.jpg", "content_type": "image/jpeg"}
     form = sign(system, **wish).json()
     large = post(form, bytes(15 * 1024 * 1024 + 1))
@@ -59,7 +59,7 @@ def test_an_object_of_any_key_is_recognised(system: System, key: str) -> None:
 
 
 def test_a_file_that_came_in_parts_is_recognised(system: System, tmp_path: Path) -> None:
-    """As `aws s3 cp` sends what is larger than 8 MB."""
+    """`aws s3 cp` sends files over 8 MB in parts."""
     file = tmp_path / "large.bmp"
     file.write_bytes(picture("BMP", size=(1800, 1200)))
     config = boto3.s3.transfer.TransferConfig(multipart_threshold=5 * 1024 * 1024, multipart_chunksize=5 * 1024 * 1024)
@@ -70,7 +70,7 @@ def test_a_file_that_came_in_parts_is_recognised(system: System, tmp_path: Path)
 
 
 def report(system: System, key: str) -> Any:
-    """The report, if it is final."""
+    """Return the report if it is final."""
     s3 = system.s3()
     try:
         found = s3.get_object(Bucket=system.endpoints.manifests, Key=f"reports/{key}.json")
@@ -82,7 +82,7 @@ def report(system: System, key: str) -> Any:
 
 @pytest.mark.timeout(3600 if LINES > 1000 else 300)
 def test_a_long_manifest_with_bad_lines_ends_in_a_report_that_adds_up(system: System, source: Source) -> None:
-    """A hundredth of the lines is bad, another one names what is not there; URLs differ, pictures seldom."""
+    """A hundredth of the lines is bad, another hundredth names missing objects. URLs differ, most pictures do not."""
     colors = ("red", "green", "blue", "navy", "teal")
     lines = []
     for number in range(1, LINES + 1):
@@ -177,7 +177,7 @@ def test_a_url_and_a_manifest_are_ingested_by_the_command_line(
     assert ingest(cloud, str(manifest), code=1)["unchanged"] == 1
 
 
-def test_what_is_not_there_is_named(cloud: Cloud) -> None:
+def test_a_missing_file_is_named_by_the_command_line(cloud: Cloud) -> None:
     refused = sightline(cloud, "ingest", "no-such-folder")
     assert refused.returncode == 1
     assert "no-such-folder" in refused.stderr

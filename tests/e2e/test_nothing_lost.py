@@ -1,7 +1,7 @@
 """Nothing is lost and nothing is billed twice, whatever fails.
 
 After each fault every image has one final record, every change has reached the partner, and Rekognition has answered
-one call for each distinct content, plus at most one for each picture that a killed worker had under way.
+one call for each distinct content, plus at most one for each picture that a killed worker was handling.
 """
 
 import colorsys
@@ -33,7 +33,7 @@ SERIAL = itertools.count()
 
 
 def distinct_picture() -> bytes:
-    """A small picture that has not been there before."""
+    """Return a small picture that differs from all others."""
     number = next(SERIAL)
     color = tuple(round(255 * part) for part in colorsys.hsv_to_rgb(number / 97 % 1, 0.6, 0.5))
     image = Image.new("RGB", (100, 90), color)
@@ -45,13 +45,13 @@ def distinct_picture() -> bytes:
 
 @dataclass
 class Faults:
-    """The system, with what can be made to go wrong in it."""
+    """The system, and the faults that can be caused in it."""
 
     system: System
     cloud: Cloud
 
     def calls(self) -> int:
-        """Calls that Rekognition has answered."""
+        """Return the number of calls that Rekognition has answered."""
         stats = requests.get(f"{self.system.endpoints.rekognition}/stats", timeout=10).json()
         return int(stats.get("DetectLabels", 0))
 
@@ -74,7 +74,7 @@ class Faults:
 
     def expect_all(self, names: list[str]) -> None:
         """Wait until every image is recognised and delivered, and nothing is left or dead."""
-        wait_for(self.system.is_idle, LONG)  # first, as to ask for all images is work for the cloud
+        wait_for(self.system.is_idle, LONG)  # first, because listing all images is work for the cloud
         images = wait_for(lambda: (found := self.system.images()).keys() >= set(names) and found, LONG)
         wait_for(lambda: set(names) <= self.delivered(), LONG)
         wait_for(self.system.is_idle, LONG)
@@ -82,7 +82,7 @@ class Faults:
         assert self.system.depth("UploadedImageDeadLetters") + self.system.depth("LabelsDeadLetters") == 0
 
     def delivered(self) -> set[str]:
-        """The images that the partner has heard of. Repeats must carry the same id."""
+        """Return the images in the partner's documents. Repeated events must have the same id."""
         ids: dict[str, set[str]] = {}
         for entry in self.system.deliveries():
             document = partner_documents.read(entry["body"])
@@ -256,7 +256,7 @@ def test_messages_that_are_queued_when_the_cloud_stops_are_there_when_it_starts(
 
 
 def _busy_workers(cloud: Cloud, function: str) -> list[psutil.Process]:
-    """The processes in which the function runs."""
+    """Return the processes in which the function runs."""
     found = []
     for process in cloud.processes.running()["emulator"].children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # decoders of pictures come and go

@@ -21,7 +21,7 @@ CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,re
 
 @pytest.fixture
 def filled(system: System, source: Source) -> System:
-    """So that lists have entries. The search for faults goes on with names that it was given, and may delete them."""
+    """Store an image, so that lists have entries. schemathesis reuses names from answers, and may delete them."""
     assert system.upload(f"{source.address}/photo.jpg", "as described.jpg").ok
     wait_for(lambda: system.image("as described.jpg") and system.is_idle())
     return system
@@ -54,8 +54,8 @@ def test_an_image_is_as_described(filled: System) -> None:
     wait_for(lambda: filled.image("as described.jpg") is None)
 
 
-def test_calls_that_are_nearly_right_are_told_how_to_be_made(system: System) -> None:
-    """As curl sends them: `?url=…&…` unencoded, `-F file=@a.jpg`, `--data url=…`, a filter with a typo."""
+def test_calls_that_are_nearly_right_are_answered_with_the_right_call(system: System) -> None:
+    """curl sends such calls: `?url=…&…` unencoded, `-F file=@a.jpg`, `--data url=…`, a filter with a typo."""
     upload, labels = system.endpoints.upload, system.endpoints.labels
 
     def refused(method: str, address: str, **sent: Any) -> tuple[int, str]:

@@ -158,7 +158,7 @@ def spot(kind: str, orientation: int | None) -> bytes:
     return encoded(image, kind, orientation=orientation)
 
 
-def test_models_of_ones_own_give_their_labels(system: System) -> None:
+def test_your_own_models_give_their_labels(system: System) -> None:
     """A classifier of colours and a detector of bright spots, made by hand."""
     system.s3().put_object(Bucket=system.endpoints.bucket, Key="spot.jpg", Body=spot("JPEG", 6))
     record = wait_for(lambda: system.image("spot.jpg"))
@@ -185,7 +185,7 @@ def test_every_format_and_orientation_is_recognised_with_its_boxes_in_the_right_
 
 
 def test_the_gallery_shows_a_picture_as_it_is(system: System, source: Source) -> None:
-    """Its page comes without a key; a thumbnail follows its picture: made, replaced, removed."""
+    """The page needs no key. A thumbnail is made, replaced and removed with its picture."""
     page = requests.get(system.endpoints.gallery, timeout=10)
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
     [script] = re.findall(r'src="(gallery/[\w.-]+\.js)"', page.text)

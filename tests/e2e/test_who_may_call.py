@@ -16,7 +16,7 @@ from tests.source_server import Source
 
 
 def refusal(answer: requests.Response) -> tuple[int, str]:
-    """The status and the code of an error that has our shape."""
+    """Return status and code of an error in our format."""
     document = answer.json()
     assert document.keys() == {"error", "request_id"}
     assert document["error"].keys() == {"code", "message"}
@@ -44,7 +44,7 @@ def test_a_call_that_does_not_exist_is_not_found(system: System, address: str) -
 
 @pytest.fixture
 def key_under(system: System, address: str) -> Iterator[Callable[..., dict[str, str]]]:
-    """The headers of a caller of one API who has a key and a usage plan of his own, with these limits."""
+    """Create a key with its own usage plan and limits for one API. Returns the headers of its caller."""
     gateway, made = system.client("apigateway"), []
 
     def key(**limits: Any) -> dict[str, str]:
@@ -121,10 +121,10 @@ def test_the_key_is_rotated_with_an_overlap(cloud: Cloud, system: System) -> Non
     assert sightline(cloud, "key").stdout == f"{new}\n"
 
 
-def test_the_schedule_has_the_budget_looked_at(system: System) -> None:
-    """Once a minute, which in a whole run of these tests has passed."""
+def test_the_schedule_checks_the_budget(system: System) -> None:
+    """The schedule runs once a minute. A whole run of these tests takes longer."""
     functions, logs = system.client("lambda"), system.client("logs")
     [function] = [f for f in functions.list_functions()["Functions"] if "Stack-Budget" in f["FunctionName"]]
     group = functions.get_function_configuration(FunctionName=function["FunctionName"])["LoggingConfig"]["LogGroup"]
-    # Nothing else calls the function; what it counts, it writes only where something watches that.
+    # Nothing else calls the function. It writes metrics only if something watches them.
     wait_for(lambda: logs.filter_log_events(logGroupName=group)["events"], 90)

@@ -26,7 +26,7 @@ from tests.functional.s3_bucket import S3
 
 @pytest.fixture(scope="session")
 def templates(synthesize: Callable[..., Templates]) -> Templates:
-    """As for all tiers; where `node_modules` lacks what builds the page, those of a system without a gallery."""
+    """The templates of all tiers. If `node_modules` cannot build the page, those of a system without a gallery."""
     return synthesize() if (ROOT / "node_modules" / "vite").is_dir() else synthesize(auth="iam")
 
 
@@ -67,7 +67,7 @@ def service_models() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def shared_clients(service_models: None) -> Iterator[None]:
-    """Each caller's client of a service is made once; Rekognition's has handlers that count."""
+    """Create one client for each caller and service. Rekognition's are not shared: they have handlers that count."""
     make = boto3.client
     with pytest.MonkeyPatch.context() as patched:
         shared = cache(lambda service, config, _: make(service, config=config))
@@ -97,7 +97,7 @@ def resource(template: dict[str, Any], kind: str, name: str = "") -> dict[str, A
 
 @pytest.fixture
 def bucket(aws: None, templates: Templates) -> str:
-    """The image bucket, versioned as the template has it."""
+    """The image bucket, versioned as in the template."""
     properties = resource(templates["APIStack"], "AWS::S3::Bucket", "ImageBucket")
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket="images")
@@ -106,7 +106,7 @@ def bucket(aws: None, templates: Templates) -> str:
 
 
 def create_tables(template: dict[str, Any]) -> dict[str, str]:
-    """The tables of a template, with its keys and indexes: construct -> name."""
+    """Create the tables of a template, with their keys and indexes. Returns construct -> name."""
     names, dynamodb = {}, boto3.client("dynamodb")
     for logical_id, resource in template["Resources"].items():
         if resource["Type"] == "AWS::DynamoDB::GlobalTable":
@@ -121,7 +121,7 @@ def create_tables(template: dict[str, Any]) -> dict[str, str]:
 
 @pytest.fixture
 def tables(aws: None, templates: Templates) -> dict[str, str]:
-    """the records and the paid answers, as the template has them."""
+    """Create the tables of records and of paid answers, as in the template."""
     return create_tables(templates["RekognitionStack"])
 
 
@@ -166,13 +166,13 @@ class Published:
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic and a queue that gets everything from it, raw."""
+    """A topic, and a queue that gets all its messages raw."""
 
     arn: str
     queue_url: str
 
     def published(self) -> list[Published]:
-        """All that came since the last look."""
+        """Return all messages since the previous call."""
         found: list[Published] = []
         sqs = boto3.client("sqs")
         while messages := sqs.receive_message(
@@ -191,7 +191,7 @@ def labels_topic(aws: None) -> Topic:
 
 
 def create_topic() -> Topic:
-    """A topic of its own, and its queue."""
+    """Create a topic, and its queue."""
     sns, sqs = boto3.client("sns"), boto3.client("sqs")
     arn = sns.create_topic(Name="labels")["TopicArn"]
     queue_url = sqs.create_queue(QueueName="labels")["QueueUrl"]
@@ -205,7 +205,7 @@ def create_topic() -> Topic:
 
 
 def sqs_event(*bodies: str, receives: int = 1, tried_seconds: float = 0, queue: str = "queue") -> dict[str, Any]:
-    """A batch, as an event source mapping hands it over; message ids are 0, 1, 2 …"""
+    """Return a batch as an event source mapping passes it. Message ids are 0, 1, 2 …"""
     first_receive = round(1000 * (time.time() - tried_seconds))
     return {
         "Records": [
@@ -229,12 +229,12 @@ def sqs_event(*bodies: str, receives: int = 1, tried_seconds: float = 0, queue: 
 
 
 def failed(answer: dict[str, Any]) -> list[str]:
-    """The ids of the messages that stay in the queue."""
+    """Return the ids of the messages that stay in the queue."""
     return sorted(failure["itemIdentifier"] for failure in answer["batchItemFailures"])
 
 
 def emitted(capsys: pytest.CaptureFixture[str]) -> dict[tuple[str, ...], list[float]]:
-    """The metrics that were written since the last look: name, and `dimension=value` but for `service` -> values."""
+    """Return metrics since the previous call: name and `dimension=value`, without `service` -> values."""
     found: dict[tuple[str, ...], list[float]] = {}
     for line in capsys.readouterr().out.splitlines():
         if '"_aws"' not in line:
@@ -251,7 +251,7 @@ def emitted(capsys: pytest.CaptureFixture[str]) -> dict[tuple[str, ...], list[fl
 
 
 def kinds(*found: dict[tuple[str, ...], list[float]]) -> set[Kind]:
-    """The names, without values, of what was emitted."""
+    """Return the names of emitted metrics, without values."""
     return {(name, *(value.partition("=")[0] for value in values)) for each in found for name, *values in each}
 
 
@@ -315,7 +315,7 @@ PARAMETERS = {"MaxLabels": 10, "MinConfidence": 70.0}
 
 @dataclass
 class FakeRekognition:
-    """Answers every call with the captured answer, or with the error that a key is to have."""
+    """Answers every call with the captured answer, or with the error that a test sets for a key."""
 
     calls: list[dict[str, Any]] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
@@ -339,7 +339,7 @@ def with_recognizer(worker: RecordUpdater, **changes: Any) -> RecordUpdater:
 
 @pytest.fixture
 def limits() -> tuple[int, int]:
-    """Return the most bytes and pixels that the worker takes."""
+    """Return the maximum bytes and pixels that the worker accepts."""
     return MAX_BYTES, MAX_PIXELS
 
 
@@ -378,7 +378,7 @@ def s3(bucket: str) -> S3:
 
 @pytest.fixture
 def deliver(worker: RecordUpdater, context: Context) -> Callable[..., list[str]]:
-    """Hand messages to the handler; the ids of those that stay in the queue."""
+    """Pass messages to the handler. Returns the ids of those that stay in the queue."""
 
     def delivered(*bodies: str, receives: int = 1, tried_seconds: float = 0, queue: str = "queue") -> list[str]:
         event = sqs_event(*bodies, receives=receives, tried_seconds=tried_seconds, queue=queue)

@@ -1,4 +1,4 @@
-"""The delivery's handler with its queues, tables and secret: what the tests of deliveries and of logs share."""
+"""The delivery handler with its queues, tables and secret, for the tests of deliveries and of logs."""
 
 import time
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ SECRET = "a" * 64
 
 @dataclass
 class Desk:
-    """The handler's queue, and what it leaves behind."""
+    """The handler's queue, and the data that the handler writes."""
 
     context: Context
     tables: dict[str, str]
@@ -38,7 +38,7 @@ class Desk:
     dead_letters_url: str
 
     def hand_over(self, *bodies: str, receives: int = 1, age: float = 0) -> list[str]:
-        """Hand messages to the handler; the ids of those that stay in the queue."""
+        """Pass messages to the handler. Returns the ids of those that stay in the queue."""
         event = sqs_event(*bodies, receives=receives)
         sqs, sent = boto3.client("sqs"), set()
         for number, record in enumerate(event["Records"]):
@@ -53,17 +53,17 @@ class Desk:
         return failed(dict(deliver.handler(event, self.context)))  # type: ignore[arg-type]
 
     def entries(self) -> list[dict[str, Any]]:
-        """The log of the image."""
+        """Return the image's log entries."""
         log = Deliveries(boto3.client("dynamodb"), self.tables["deliveries"])
         return log.newest(image=EVENT.image, limit=10, start=None).entries
 
     def item(self) -> dict[str, Any]:
-        """Its only entry."""
+        """Return the image's only log entry."""
         [entry] = self.entries()
         return entry
 
     def dead(self) -> list[tuple[str, str]]:
-        """Bodies and reasons of those that went to the dead-letter queue since the last look."""
+        """Return bodies and reasons of new dead letters since the previous call."""
         sqs, found = boto3.client("sqs"), []
         answer = sqs.receive_message(
             QueueUrl=self.dead_letters_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]

@@ -1,4 +1,4 @@
-"""The system that hostile URLs and hostile sources are tried on: the real handler, real servers, and a canary."""
+"""The system for tests of hostile URLs and sources: the real handler, real servers, and a canary."""
 
 import json
 import re
@@ -18,14 +18,14 @@ PUBLIC = "93.184.216.34"
 
 @pytest.fixture(scope="module", name="start")
 def start_fixture() -> Iterator[Source]:
-    """A source that may be fetched from: where redirects begin, and who answers badly."""
+    """An allowed source. It redirects, and gives bad answers."""
     with serve() as running:
         yield running
 
 
 @pytest.fixture(scope="module", name="canary")
 def canary_fixture() -> Iterator[Source]:
-    """A server on loopback that nobody allowed, on a port that everybody may ask for."""
+    """A server on loopback that no setting allows, on a port that the settings allow."""
     with serve() as running:
         yield running
     assert running.requests == []
@@ -33,7 +33,7 @@ def canary_fixture() -> Iterator[Source]:
 
 @pytest.fixture(name="internet")
 def internet_fixture(monkeypatch: pytest.MonkeyPatch) -> Internet:
-    """Names as strangers would have them; behind the public address nobody listens."""
+    """Names of an attacker. No server listens at the public address."""
     internet = Internet(
         names={
             "localhost": [["127.0.0.1", "::1"]],
@@ -59,7 +59,7 @@ def internet_fixture(monkeypatch: pytest.MonkeyPatch) -> Internet:
 def ask_fixture(
     start: Source, canary: Source, internet: Internet, call: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], Answer]:
-    """The curl line with this URL, where `{start}` and `{port}` stand for the source and the canary's port."""
+    """Call the API with this URL. `{start}` and `{port}` stand for the source and the canary's port."""
     monkeypatch.setattr(transport, "MAX_BYTES", 1024 * 1024)
     monkeypatch.setenv("IMAGE_BUCKET", "nothing-is-stored")
     monkeypatch.setenv("MAX_IMAGE_PIXELS", "1000000")
@@ -88,7 +88,7 @@ def assert_refused(answer: Answer, status: int, code: str, says: str) -> None:
 
 
 def assert_no_fetch_is_left() -> None:
-    """A fetch that was given up has ended as well, or ends now: its connection is cut."""
+    """Check that an abandoned fetch has ended, or ends now because its connection is cut."""
     for thread in threading.enumerate():
         if thread.name == "fetch":
             thread.join(2)

@@ -83,7 +83,7 @@ def test_a_key_that_rekognition_refuses_is_no_obstacle(
     ],
     ids=["empty", "no picture", "truncated", "small", "many pixels", "many bytes"],
 )
-def test_what_can_never_be_recognised_is_a_result_and_costs_nothing(
+def test_a_picture_that_can_never_be_recognised_is_a_result_and_costs_nothing(
     s3: S3, deliver: Deliver, records: Records, rekognition: FakeRekognition, body: bytes, code: str, message: str
 ) -> None:
     assert deliver(s3.put_bytes("photo", body)) == []

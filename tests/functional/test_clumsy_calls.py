@@ -116,7 +116,7 @@ def test_a_typo_is_named_with_what_was_meant(
     assert message in refusal(ask(api, "GET", path, query=query))
 
 
-def test_an_address_that_was_not_percent_encoded_is_told_how_to_be(ask: Ask) -> None:
+def test_an_unencoded_url_is_answered_with_the_encoded_one(ask: Ask) -> None:
     """`curl "$UPLOAD_URL?url=https://h/a.jpg?w=1&h=2"`"""
     answer = ask(get_save_image, "GET", "/", query={"url": "https://h/a.jpg?w=1", "h": "2"})
     assert refusal(answer) == (
@@ -144,7 +144,7 @@ def test_a_parameter_given_twice_is_refused(ask: Ask, api: Any, path: str, name:
     assert message in refusal(ask(api, "GET", path, query=query))
 
 
-def test_a_parameter_that_goes_into_the_body_is_led_there_and_the_other_way_round(ask: Ask) -> None:
+def test_a_parameter_in_the_wrong_place_is_answered_with_the_right_place(ask: Ask) -> None:
     answer = ask(get_save_image, "POST", "/images", query={"overwrite": "true"}, body='{"url": "https://h/a.jpg"}')
     assert 'The rest goes into the body, as JSON such as {"url": "https://…"}' in refusal(answer)
     answer = ask(deliveries_api, "POST", "/deliveries/event-1/replay", body='{"receiver": "archive"}')
@@ -236,7 +236,9 @@ def test_a_body_that_is_broken_is_refused(ask: Ask, body: str | None, content_ty
         ("https://h/a.jpg", None, "text"),
     ],
 )
-def test_a_form_or_a_file_is_told_to_be_json(ask: Ask, body: str, content_type: str | None, kind: str) -> None:
+def test_a_form_or_a_file_is_answered_with_the_json_call(
+    ask: Ask, body: str, content_type: str | None, kind: str
+) -> None:
     """`curl -F file=@a.jpg`, `curl --data url=…`, `curl --data-binary @a.jpg`"""
     answer = ask(get_save_image, "POST", "/images", body=body, content_type=content_type)
     assert refusal(answer, 415, "NotJson") == f"the body is {kind}; it takes JSON: {CURL}. {FILE}"
@@ -286,7 +288,7 @@ QUERIES = st.lists(st.tuples(st.one_of(st.sampled_from(NAMES), TEXTS), TEXTS), m
     body=BODIES,
     content_type=st.sampled_from([JSON, FORM, MULTIPART, None]),
 )
-def test_nothing_that_is_sent_is_our_fault(
+def test_no_request_causes_a_server_error(
     ask: Ask, route: Any, query: list[tuple[str, str]], body: str | None, content_type: str | None
 ) -> None:
     api, method, path = route

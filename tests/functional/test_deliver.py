@@ -35,7 +35,7 @@ def partner() -> Iterator[Source]:
 
 @pytest.fixture
 def hidden(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """For how long messages were hidden."""
+    """The times for which messages were hidden."""
     seconds: list[int] = []
     monkeypatch.setattr(MessageBatch, "_hide", lambda self, record, delay: seconds.append(delay))
     return seconds
@@ -77,7 +77,9 @@ def test_during_a_rotation_both_secrets_sign(desk: Desk, partner: Source) -> Non
         assert verify([secret], partner.headers[0], partner.received[0])
 
 
-def test_a_secret_that_is_none_keeps_documents_and_one_that_was_none_does_no_harm(desk: Desk, partner: Source) -> None:
+def test_an_invalid_secret_keeps_documents_and_an_invalid_previous_one_does_no_harm(
+    desk: Desk, partner: Source
+) -> None:
     set_address(partner.address)
     manager = boto3.client("secretsmanager")
     manager.put_secret_value(SecretId="signing", SecretString="oops")
@@ -89,7 +91,7 @@ def test_a_secret_that_is_none_keeps_documents_and_one_that_was_none_does_no_har
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 503])
-def test_what_the_receiver_could_not_take_is_offered_again_under_the_same_id(
+def test_a_document_that_the_receiver_could_not_take_is_sent_again_with_the_same_id(
     desk: Desk, partner: Source, hidden: list[int], status: int
 ) -> None:
     set_address(partner.address)
@@ -139,7 +141,9 @@ def test_an_answer_of_a_receiver_at_the_root_is_kept_as_it_is(desk: Desk, partne
     assert reason == "the receiver answered 400: no /labels: a b/c"
 
 
-def test_what_is_no_event_goes_there_too_and_the_others_are_delivered(desk: Desk, partner: Source) -> None:
+def test_a_message_that_is_no_event_becomes_a_dead_letter_and_the_others_are_delivered(
+    desk: Desk, partner: Source
+) -> None:
     set_address(partner.address)
     assert desk.hand_over("{}", EVENT.to_json(), '{"schema": "' + "x" * 5000) == []
     assert len(partner.received) == 1
@@ -189,7 +193,7 @@ def test_a_receiver_that_is_not_there_is_called_five_times_and_then_probed(
 def test_a_receiver_that_is_down_is_counted_until_it_answers(
     desk: Desk, partner: Source, hidden: list[int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is counted through a long pause as well. After 20 minutes without a data point the alarm would end."""
+    """It is counted during a long pause too. After 20 minutes without a data point the alarm would end."""
     set_address(partner.address)
     partner.post_status, partner.post_headers = 503, {"Retry-After": "3600"}
     assert desk.hand_over(EVENT.to_json()) == ["0"]
@@ -208,9 +212,7 @@ def test_a_receiver_that_is_down_is_counted_until_it_answers(
     assert ("MessagesFailed",) not in down
 
 
-def test_waiting_spends_nothing_but_a_document_that_waited_for_eight_days_is_dead(
-    desk: Desk, hidden: list[int]
-) -> None:
+def test_waiting_is_no_attempt_but_a_document_that_waited_for_eight_days_is_dead(desk: Desk, hidden: list[int]) -> None:
     open_breaker(desk)
     set_address("http://127.0.0.1:9")
     assert desk.hand_over(EVENT.to_json(), receives=900) == ["0"]
@@ -227,7 +229,7 @@ def open_breaker(desk: Desk) -> None:
     store.open(retry_at=time.time() + 1000, interval=60, seen=None)
 
 
-def test_what_waits_behind_an_open_breaker_is_shown_as_waiting_before_anybody_was_called(
+def test_documents_behind_an_open_breaker_are_shown_as_waiting_before_the_first_call(
     desk: Desk, hidden: list[int]
 ) -> None:
     open_breaker(desk)
@@ -243,7 +245,7 @@ def test_what_waits_behind_an_open_breaker_is_shown_as_waiting_before_anybody_wa
 
 
 @pytest.mark.parametrize(("status", "before"), [(200, "DELIVERED"), (400, "DEAD"), (500, "WAITING")])
-def test_what_was_offered_before_and_waits_again_keeps_its_attempts_and_its_last_answer(
+def test_a_document_that_waits_again_keeps_its_attempts_and_its_last_answer(
     desk: Desk, partner: Source, hidden: list[int], status: int, before: str
 ) -> None:
     """After a replay, or a redrive."""
@@ -258,10 +260,10 @@ def test_what_was_offered_before_and_waits_again_keeps_its_attempts_and_its_last
     assert desk.item() == {**offered, "status": "WAITING"}
 
 
-def test_a_document_that_waits_is_noted_ever_more_rarely(
+def test_a_document_that_waits_is_logged_less_and_less_often(
     desk: Desk, hidden: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ten times in a thousand receives. Not once alone: a note may fail, and the message comes again."""
+    """Ten times in a thousand receives. Once would not be enough, because writing may fail."""
     open_breaker(desk)
     set_address("http://127.0.0.1:9")
     noted: list[int] = []
@@ -272,7 +274,7 @@ def test_a_document_that_waits_is_noted_ever_more_rarely(
     assert noted == [1, 2, 4, 8, 512]
 
 
-def test_after_its_last_attempt_a_document_is_dead_and_brought_back_it_begins_anew(
+def test_after_its_last_attempt_a_document_is_dead_and_a_redrive_starts_again(
     desk: Desk, partner: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deliver, "MAX_ATTEMPTS", 3)
@@ -300,7 +302,7 @@ def test_an_answer_that_never_ends_is_no_answer(
     assert desk.item()["last_answer"] == "the receiver did not answer: no answer within 0.3 s"
 
 
-def test_without_an_address_there_is_nobody_to_deliver_to(desk: Desk) -> None:
+def test_without_an_address_nothing_is_delivered(desk: Desk) -> None:
     assert desk.hand_over(EVENT.to_json()) == []
     assert desk.dead() == []
 
@@ -327,7 +329,7 @@ statuses = st.lists(st.sampled_from([200, 204, 400, 500, 503]), min_size=1, max_
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(statuses)
-def test_whatever_is_answered_a_document_is_taken_waiting_or_dead(
+def test_after_any_answer_a_document_is_delivered_waiting_or_dead(
     desk: Desk, partner: Source, hidden: list[int], answers: list[int]
 ) -> None:
     set_address(partner.address)

@@ -116,14 +116,14 @@ def test_following_the_links_gives_every_delivery_once(service: Service, query: 
     assert len(seen) == len(set(seen)) == 8
 
 
-def test_what_is_past_its_time_is_not_shown(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expired_deliveries_are_not_shown(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("integration.runtime.webhooks.delivery_log.KEPT_SECONDS", -1)
     service.table.record(event(1), "thirdparty", FINE)
     assert service.get().document == []
     assert service.replay("event-1").status == 404
 
 
-def test_a_replay_puts_the_same_event_into_the_queue_of_everybody_who_had_it(service: Service) -> None:
+def test_a_replay_puts_the_same_event_into_the_queue_of_each_receiver_that_had_it(service: Service) -> None:
     for receiver in service.queues:
         service.table.record(event(1), receiver, FINE)
     answer = service.replay("event-1")
@@ -140,7 +140,7 @@ def test_a_replay_may_be_for_one_receiver(service: Service) -> None:
     assert service.queued("thirdparty") == []
 
 
-def test_what_was_never_offered_cannot_be_replayed(service: Service) -> None:
+def test_an_event_that_was_never_sent_cannot_be_replayed(service: Service) -> None:
     service.table.record(event(1), "former", FINE)
     service.table.record(event(2), "archive", FINE)
     for answer in (

@@ -93,7 +93,7 @@ def test_a_taken_name_is_refused_unless_overwriting(upload: Callable[..., Answer
     assert boto3.client("s3").get_object(Bucket=bucket, Key="a.jpg")["Body"].read() == picture(color="red")
 
 
-def test_refresh_stores_the_same_picture_again_with_the_wish_to_ask_anew(
+def test_refresh_stores_the_same_picture_again_and_requests_a_new_answer(
     upload: Callable[..., Answer], source: Source, bucket: str
 ) -> None:
     body = {"url": f"{source.address}/photo.jpg", "name": "a.jpg"}
@@ -211,7 +211,7 @@ def test_a_body_that_is_no_json_is_refused(upload: Callable[..., Answer], call: 
         assert call(get_save_image.handler, "POST", "/images", body=body).status == 400
 
 
-def test_what_goes_wrong_inside_is_a_500_that_gives_nothing_away(
+def test_an_internal_error_is_a_500_without_details(
     upload: Callable[..., Answer], source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IMAGE_BUCKET", "no-such-bucket")

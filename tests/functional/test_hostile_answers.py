@@ -33,7 +33,7 @@ from tests.source_server import Source
 def test_a_slow_source_is_given_up(
     ask: Callable[[str], Answer], monkeypatch: pytest.MonkeyPatch, path: str, limit: str
 ) -> None:
-    """By the one limit alone; the other one is as in earnest."""
+    """Each case shortens one limit. The other one stays as it is."""
     monkeypatch.setattr(transport, limit, 0.3)
     began = time.monotonic()
     assert_refused(ask(f"{{start}}/{path}"), 504, "SourceTimeout", "too slow")

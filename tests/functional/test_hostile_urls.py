@@ -55,7 +55,7 @@ def test_loopback_is_refused_in_any_spelling(
 
 
 @pytest.mark.parametrize("host", NOT_PUBLIC)
-def test_addresses_of_nobody_in_the_internet_are_refused(
+def test_addresses_outside_the_public_internet_are_refused(
     ask: Callable[[str], Answer], internet: Internet, host: str
 ) -> None:
     assert_refused(ask(f"http://{host}/latest/meta-data/"), 403, "SourceForbidden", "not a public one")
@@ -147,7 +147,7 @@ SCHEME = "http://"
         ("http+unix://%2fvar%2frun%2fdocker.sock/", SCHEME),
     ],
 )
-def test_what_is_no_url_or_reads_in_two_ways_is_refused(
+def test_invalid_and_ambiguous_urls_are_refused(
     ask: Callable[[str], Answer], internet: Internet, url: str, says: str
 ) -> None:
     assert_refused(ask(url), 400, "InvalidParameter", says)

@@ -42,7 +42,7 @@ def test_a_new_picture_is_recognised_stored_and_announced(
     assert published.attributes == {"event": "image.recognized", "labels": '["Person", "Face"]'}
 
 
-def test_the_test_event_of_s3_is_nothing_to_worry_about(
+def test_the_test_event_of_s3_is_ignored(
     deliver: Callable[..., list[str]], s3: S3, rekognition: FakeRekognition
 ) -> None:
     assert deliver(json.dumps(captured("test-event")), s3.put("a.jpg")) == []
@@ -163,10 +163,10 @@ def test_a_deleted_picture_stays_deleted_whatever_comes_late(
     assert events == ["image.recognized", "image.deleted", "image.deleted"]  # the last event came twice
 
 
-def test_the_deletion_of_a_folder_hinders_nothing(
+def test_the_deletion_of_a_folder_does_no_harm(
     deliver: Callable[..., list[str]], s3: S3, table: str, records: Callable[[str], ImageRecord | None]
 ) -> None:
-    """Its deletion, unlike its making, cannot be told from that of a picture."""
+    """Its deletion looks like that of a picture. Its creation does not."""
     assert deliver(s3.notification("object-deleted", "holiday/", "marker")) == []
     assert ImageRecords(boto3.client("dynamodb"), table).newest(limit=10, start=None).entries == []
     assert deliver(s3.put("holiday/")) == []
@@ -185,7 +185,7 @@ def test_a_picture_put_again_after_its_deletion_comes_back(
     assert record.expires_at is None
 
 
-def test_a_version_that_is_gone_for_good_is_let_go(
+def test_the_event_of_a_permanently_deleted_version_is_dropped(
     deliver: Callable[..., list[str]], s3: S3, records: Callable[[str], ImageRecord | None]
 ) -> None:
     message = s3.put("a.jpg")

@@ -87,7 +87,7 @@ def fill(derivation: Derivation, pictures: list[list[Label]]) -> dict[str, Image
     limit=st.integers(1, 5),
 )
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
-def test_pages_hold_what_fits_once_best_first_and_read_little(
+def test_pages_have_each_match_once_best_first_and_read_little(
     derivation: Derivation, pictures: list[list[Label]], searches: list[SearchQuery], limit: int
 ) -> None:
     records = fill(derivation, pictures)
@@ -108,7 +108,7 @@ def test_pages_hold_what_fits_once_best_first_and_read_little(
     limit=st.integers(1, 4),
 )
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
-def test_what_does_not_change_is_found_exactly_once_whatever_else_is_written(
+def test_unchanged_images_are_found_exactly_once_whatever_else_is_written(
     derivation: Derivation, pictures: list[list[Label]], writes: list[tuple[int, Any]], search: SearchQuery, limit: int
 ) -> None:
     before = fill(derivation, pictures)
@@ -132,7 +132,7 @@ def test_what_does_not_change_is_found_exactly_once_whatever_else_is_written(
     assert unchanged == set(found) - changed
 
 
-def test_the_rarest_label_is_read_and_nobody_elses_entries(derivation: Derivation) -> None:
+def test_only_the_entries_of_the_rarest_label_are_read(derivation: Derivation) -> None:
     rare, common = Label(name="Rare", confidence=90), Label(name="Common", confidence=95)
     fill(derivation, [[common, rare] if number % 10 == 0 else [common] for number in range(30)])
     search = SearchQuery(labels=("common", "rare"), match="all")

@@ -207,7 +207,7 @@ def test_a_parameter_given_twice_is_refused(records: ImageRecords, call: Callabl
     assert "limit is given 2 times; it may be given once" in answer.document["error"]["message"]
 
 
-def test_deletion_leaves_a_marker_and_the_record_to_its_event(
+def test_a_deletion_adds_a_marker_and_leaves_the_record_to_the_event(
     get: Callable[..., Answer], records: ImageRecords, bucket: str, call: Callable[..., Answer]
 ) -> None:
     s3 = boto3.client("s3")
@@ -224,7 +224,7 @@ def test_deletion_leaves_a_marker_and_the_record_to_its_event(
 
 
 @pytest.mark.parametrize("name", ["none.jpg", "gone.jpg", "x" * 3000])
-def test_what_is_not_there_cannot_be_deleted(
+def test_a_missing_image_cannot_be_deleted(
     records: ImageRecords, bucket: str, call: Callable[..., Answer], name: str
 ) -> None:
     records.replace(None, record("gone.jpg", 1, status="DELETED", labels=()))
@@ -261,7 +261,7 @@ def test_entries_have_a_thumbnails_url_if_asked(
 def test_urls_of_renditions_are_there_only_where_the_renditions_are(
     get: Callable[..., Answer], records: ImageRecords, renditions: RenditionStore
 ) -> None:
-    """A picture that browsers show has no larger form; another has none yet, or will never have any."""
+    """A picture that browsers show gets no larger rendition. Other pictures have none yet, or never get one."""
     made = {"shown.jpg": SHOWN, "converted.heic": CONVERTED, "coming.heic": None, "page.html": None}
     for name, files in made.items():
         records.replace(None, record(name, 1, status="FAILED" if name == "page.html" else "RECOGNIZED", labels=()))
@@ -283,7 +283,7 @@ def test_urls_of_renditions_are_there_only_where_the_renditions_are(
 def test_a_replaced_picture_has_other_urls_of_its_own_version(
     get: Callable[..., Answer], records: ImageRecords, renditions: RenditionStore
 ) -> None:
-    """Under the old ones a browser keeps what it has loaded; the old renditions are not the new picture's."""
+    """A browser caches by URL, and the old renditions show the old picture."""
     urls = set()
     for minute in (1, 2):
         version = record("a.heic", minute, sequencer=f"0{minute}", version_id=f"v{minute}")

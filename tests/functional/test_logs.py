@@ -265,7 +265,7 @@ def test_the_alarm_for_failing_work_counts_messages_tried_for_long_and_invocatio
     rekognition: FakeRekognition,
     templates: Templates,
 ) -> None:
-    """The template's filter pattern, over what a worker really writes, and over what Lambda reports."""
+    """Applies the template's filter pattern to log lines of a real worker, and to reports of Lambda."""
     rekognition.errors["a.jpg"] = "ThrottlingException"
     message = s3.put("a.jpg")
     assert deliver(message, s3.put("b.jpg"), tried_seconds=890) == ["0"]

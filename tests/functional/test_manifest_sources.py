@@ -43,12 +43,12 @@ def test_a_source_that_is_down_for_a_while_is_asked_again(intake: Intake, source
         (SourceTimeoutError("slow"), 3, 5),
     ],
 )
-def test_a_source_is_asked_again_when_it_wants_to_be(error: Exception, least: int, most: int) -> None:
+def test_a_source_is_asked_again_after_its_retry_after(error: Exception, least: int, most: int) -> None:
     assert least <= (fetch_images.retry_seconds(error, 1) or 0) <= most
 
 
 @pytest.mark.parametrize("error", [SourceFailedError("no", 404), SourceForbiddenError("no"), NameTakenError("a")])
-def test_what_will_not_change_is_not_asked_again(error: Exception) -> None:
+def test_a_permanent_failure_is_not_retried(error: Exception) -> None:
     assert fetch_images.retry_seconds(error, 1) is None
 
 
@@ -89,8 +89,8 @@ def test_a_copy_does_not_replace_another_picture(intake: Intake) -> None:
     assert list(stored(intake.images).values()) == [picture()]
 
 
-def test_a_copy_that_meets_another_at_the_same_moment_looks_again(intake: Intake) -> None:
-    """S3 refuses when the name was taken after the look. moto does not, so the refusal is simulated."""
+def test_a_copy_that_meets_another_at_the_same_moment_checks_again(intake: Intake) -> None:
+    """S3 refuses if the name was taken after the check. moto does not, so the refusal is simulated."""
     archive("a.jpg", picture())
     s3 = boto3.client("s3")
     copier = fetch_images.fetcher().copier

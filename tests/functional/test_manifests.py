@@ -244,7 +244,7 @@ def test_repeated_events_and_messages_count_once(
     assert (report["lines"], report["stored"], report["unchanged"], len(report["rejected"])) == (20, 16, 0, 4)
 
 
-def test_of_two_who_read_at_once_the_second_stops(
+def test_of_two_readers_at_once_the_second_stops(
     intake: Intake, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lines that both have queued are processed once."""
@@ -377,7 +377,7 @@ def test_reading_is_saved_by_bytes_as_well(intake: Intake, monkeypatch: pytest.M
     assert intake.report("blank.csv")["status"] == "done"
 
 
-def test_lines_whose_outcome_never_comes_are_counted_in_the_end(
+def test_lines_without_an_outcome_are_counted_in_the_end(
     intake: Intake, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     intake.drop("list.csv", f"{source.address}/photo.jpg\n{source.address}/png")

@@ -14,7 +14,7 @@ from tests.functional.conftest import FakeRekognition, emitted, kinds
 from tests.functional.s3_bucket import S3
 
 
-def test_what_became_of_pictures_is_counted_once_from_all_threads(
+def test_outcomes_of_pictures_are_counted_once_from_all_threads(
     deliver: Callable[..., list[str]], s3: S3, rekognition: FakeRekognition, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rekognition.errors["bad.jpg"] = "InvalidImageFormatException"

@@ -1,4 +1,4 @@
-"""Rekognition is asked once for a content, whatever happens around it."""
+"""Rekognition is called once for the same bytes, whatever happens around it."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ def another(answers: PaidAnswers) -> PaidAnswers:
     return PaidAnswers(answers.dynamodb, answers.table)
 
 
-class Asked:
+class CountingRekognition:
     """A Rekognition that counts, and answers or raises."""
 
     def __init__(self, answer: Detection | BaseException = ANSWER) -> None:
@@ -50,22 +50,22 @@ class Asked:
 
 
 def test_a_stored_answer_is_given_to_everybody(answers: PaidAnswers) -> None:
-    asked = Asked()
+    rekognition = CountingRekognition()
     for reader in (answers, answers, another(answers)):
-        assert reader.answer("c", refresh=None, lease_seconds=60, ask=asked) == ANSWER
-    assert asked.times == 1
+        assert reader.answer("c", refresh=None, lease_seconds=60, ask=rekognition) == ANSWER
+    assert rekognition.times == 1
 
 
 def test_a_refusal_is_an_answer_too(answers: PaidAnswers) -> None:
     refusal = Detection((), None, Failure(code="InvalidImageFormatException", message="m"))
-    asked = Asked(refusal)
+    rekognition = CountingRekognition(refusal)
     for _ in range(2):
-        assert answers.answer("c", refresh=None, lease_seconds=60, ask=asked) == refusal
-    assert asked.times == 1
+        assert answers.answer("c", refresh=None, lease_seconds=60, ask=rekognition) == refusal
+    assert rekognition.times == 1
 
 
 def test_while_one_worker_asks_another_is_told_how_long_to_wait(answers: PaidAnswers) -> None:
-    other = Asked()
+    other = CountingRekognition()
 
     def meanwhile() -> Detection:
         with pytest.raises(ClaimedError) as told:
@@ -86,10 +86,10 @@ def test_few_receives_are_spent_on_a_claim_that_is_never_given_back(
     clock = 1_000.0
     monkeypatch.setattr("recognition.runtime.spending.paid_answers.time.time", lambda: clock)
     with pytest.raises(SystemExit):
-        answers.answer("c", refresh=None, lease_seconds=lease, ask=Asked(SystemExit()))
+        answers.answer("c", refresh=None, lease_seconds=lease, ask=CountingRekognition(SystemExit()))
     for _ in range(8):
         try:
-            another(answers).answer("c", refresh=None, lease_seconds=lease, ask=Asked())
+            another(answers).answer("c", refresh=None, lease_seconds=lease, ask=CountingRekognition())
             break
         except ClaimedError as told:
             clock += told.seconds
@@ -101,30 +101,30 @@ def test_the_claim_of_a_dead_worker_ends_with_its_lease(answers: PaidAnswers) ->
         """The worker is gone: nothing after it is run."""
 
     with pytest.raises(DeadError):
-        answers.answer("c", refresh=None, lease_seconds=0.2, ask=Asked(DeadError()))
+        answers.answer("c", refresh=None, lease_seconds=0.2, ask=CountingRekognition(DeadError()))
     with pytest.raises(ClaimedError):
-        another(answers).answer("c", refresh=None, lease_seconds=60, ask=Asked())
-    deadline, asked = time.monotonic() + 5, Asked()
+        another(answers).answer("c", refresh=None, lease_seconds=60, ask=CountingRekognition())
+    deadline, rekognition = time.monotonic() + 5, CountingRekognition()
     while True:
         try:
-            assert another(answers).answer("c", refresh=None, lease_seconds=60, ask=asked) == ANSWER
+            assert another(answers).answer("c", refresh=None, lease_seconds=60, ask=rekognition) == ANSWER
             break
         except ClaimedError:
             assert time.monotonic() < deadline
-    assert asked.times == 1
+    assert rekognition.times == 1
 
 
 def test_a_transient_failure_gives_the_claim_back(answers: PaidAnswers) -> None:
     with pytest.raises(ConnectionError):
-        answers.answer("c", refresh=None, lease_seconds=60, ask=Asked(ConnectionError()))
-    assert another(answers).answer("c", refresh=None, lease_seconds=60, ask=Asked()) == ANSWER
+        answers.answer("c", refresh=None, lease_seconds=60, ask=CountingRekognition(ConnectionError()))
+    assert another(answers).answer("c", refresh=None, lease_seconds=60, ask=CountingRekognition()) == ANSWER
 
 
 def test_an_answer_that_cannot_be_stored_is_used_all_the_same(
     answers: PaidAnswers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is paid for; to raise would be to pay for it again."""
-    update, asked = answers.dynamodb.update_item, Asked()
+    """The answer is paid for. An error would cost a second call."""
+    update, rekognition = answers.dynamodb.update_item, CountingRekognition()
 
     def refuse_answers(**request: Any) -> Any:
         if "SET answer" in request["UpdateExpression"]:
@@ -132,27 +132,27 @@ def test_an_answer_that_cannot_be_stored_is_used_all_the_same(
         return update(**request)
 
     monkeypatch.setattr(answers.dynamodb, "update_item", refuse_answers)
-    assert answers.answer("c", refresh=None, lease_seconds=60, ask=asked) == ANSWER
-    assert asked.times == 1
+    assert answers.answer("c", refresh=None, lease_seconds=60, ask=rekognition) == ANSWER
+    assert rekognition.times == 1
 
 
-def test_a_wish_for_a_new_answer_is_granted_once(answers: PaidAnswers) -> None:
-    asked = Asked()
+def test_a_request_for_a_new_answer_makes_one_call(answers: PaidAnswers) -> None:
+    rekognition = CountingRekognition()
     for refresh in (None, "wish 1", "wish 1", None, "wish 2", "wish 2"):
-        answers.answer("c", refresh=refresh, lease_seconds=60, ask=asked)
-    assert asked.times == 3
+        answers.answer("c", refresh=refresh, lease_seconds=60, ask=rekognition)
+    assert rekognition.times == 3
 
 
 def test_threads_of_one_worker_that_meet_at_one_content_ask_once(answers: PaidAnswers) -> None:
-    together, asked = threading.Barrier(8), Asked()
+    together, rekognition = threading.Barrier(8), CountingRekognition()
 
     def look(_: int) -> Detection:
         together.wait(5)
-        return answers.answer("c", refresh=None, lease_seconds=60, ask=asked)
+        return answers.answer("c", refresh=None, lease_seconds=60, ask=rekognition)
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(look, range(8))) == {ANSWER}
-    assert asked.times == 1
+    assert rekognition.times == 1
 
 
 def test_the_same_bytes_under_other_names_cost_one_call(
@@ -237,7 +237,7 @@ def test_a_waiting_message_is_hidden_in_its_own_queue_for_as_long_again_as_the_c
 
 
 @pytest.mark.parametrize("queue", ["queue", "removals"])
-def test_waiting_never_ends_among_the_dead_letters(
+def test_waiting_never_makes_a_dead_letter(
     s3: S3, worker: RecordUpdater, sqs: RecordingSQS, deliver: Callable[..., list[str]], queue: str
 ) -> None:
     """Every receive counts towards the queue's limit. So a message that has only waited is sent again before that."""
@@ -267,7 +267,7 @@ def test_a_failing_message_comes_back_later_each_time(
     assert sqs.sent == []
 
 
-def test_a_batch_is_asked_about_side_by_side(
+def test_the_pictures_of_a_batch_are_recognised_in_parallel(
     deliver: Callable[..., list[str]],
     s3: S3,
     worker: RecordUpdater,
@@ -278,7 +278,7 @@ def test_a_batch_is_asked_about_side_by_side(
     answer = rekognition.detect_labels
 
     def wait_for_the_others(**request: Any) -> Any:
-        together.wait(10)  # breaks unless all ten calls are under way at once
+        together.wait(10)  # breaks unless all ten calls are in progress at once
         return answer(**request)
 
     monkeypatch.setattr(rekognition, "detect_labels", wait_for_the_others)

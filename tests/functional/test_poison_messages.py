@@ -178,6 +178,6 @@ def test_absurd_messages_fail_alone(
         assert len(handled) >= 2
 
 
-def test_a_line_that_is_no_line_is_refused() -> None:
+def test_a_message_that_is_no_line_is_refused() -> None:
     with pytest.raises(ValueError, match="nested too deeply"):
         Line.from_json("[" * 100_000)

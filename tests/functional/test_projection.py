@@ -140,7 +140,7 @@ def test_the_result_is_what_the_record_says_from_the_first_event_to_the_deletion
             assert derivation.found() == expected([stored])
 
 
-def test_more_names_than_fit_into_a_transaction_are_brought_in_and_out_by_several(derivation: Derivation) -> None:
+def test_more_names_than_fit_into_a_transaction_are_added_and_removed_by_several(derivation: Derivation) -> None:
     for stored in (record("a.jpg", *MANY), record("a.jpg", sequencer=2, status="DELETED")):
         derivation.put(stored)
         derivation.project(stored)
@@ -158,7 +158,7 @@ def test_an_image_whose_record_is_gone_vanishes_from_the_index(derivation: Deriv
     assert derivation.found() == Derived(set(), {}, {})
 
 
-def test_a_repetition_writes_one_item_and_a_reprojection_mends_what_was_damaged(derivation: Derivation) -> None:
+def test_a_repetition_writes_one_item_and_a_reprojection_repairs_damage(derivation: Derivation) -> None:
     stored = record("a.jpg", DOG)
     derivation.put(stored)
     derivation.project(stored)
@@ -266,7 +266,7 @@ ACTIONS = st.lists(
 def test_in_the_end_everything_derived_is_what_the_records_say(
     derivation: Derivation, actions: list[Any], seed: int
 ) -> None:
-    """Records are stored and announced; messages come doubled, late and in any order; workers die and overtake."""
+    """Records are stored and announced. Messages come twice, late and in any order. Workers die and overtake."""
     run = Run(derivation)
     with mock.patch.object(index_writer, "MAX_TRANSACTION_ITEMS", 6):  # so that few labels take several transactions
         for action, which, detail in actions:
@@ -278,7 +278,7 @@ def test_in_the_end_everything_derived_is_what_the_records_say(
 
 
 class Run:
-    """One example: the records as they are, and the messages that are under way."""
+    """One example: the current records, and the messages in flight."""
 
     def __init__(self, derivation: Derivation) -> None:
         derivation.empty()
@@ -313,7 +313,7 @@ class Run:
                 self.queue.remove(message)
 
     def overtake(self, which: int, detail: tuple[int, tuple[str, list[Label]]]) -> None:
-        """Another worker stores and projects a later change while this one is at it."""
+        """Store and project a later change in another worker, while this one works."""
         when, state = detail
         for message in self._message(which):
 
@@ -343,10 +343,10 @@ class Run:
     ],
     ids=["overwritten", "deleted", "created"],
 )
-def test_a_worker_that_is_overtaken_or_dies_at_any_of_its_calls_spoils_nothing(
+def test_a_worker_that_is_overtaken_or_dies_at_any_of_its_calls_does_no_harm(
     derivation: Derivation, first: ImageRecord, then: ImageRecord, when: int
 ) -> None:
-    """The overtaking worker is done before the next call; nobody comes after the overtaken one."""
+    """The overtaking worker finishes before the next call. No worker follows the overtaken one."""
 
     def other() -> None:
         derivation.put(then)

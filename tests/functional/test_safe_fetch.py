@@ -32,7 +32,7 @@ def source() -> Iterator[Source]:
 
 @pytest.fixture
 def internet(source: Source, monkeypatch: pytest.MonkeyPatch) -> Internet:
-    """In it the source is `pictures.example`, on port 80."""
+    """An internet in which the source is `pictures.example`, on port 80."""
     internet = Internet({"pictures.example": [[PUBLIC]]}, {(PUBLIC, 80): ("127.0.0.1", source.port)})
     internet.install(monkeypatch)
     return internet
@@ -145,12 +145,12 @@ def test_the_sources_refusal_is_reported_with_its_status(internet: Internet, pat
 
 
 @pytest.mark.parametrize("path", ["large", "announced", "bomb"])
-def test_15_megabytes_are_the_most(internet: Internet, path: str) -> None:
+def test_at_most_15_megabytes_are_fetched(internet: Internet, path: str) -> None:
     with pytest.raises(errors.TooLargeError, match="15 MB"):
         fetch(f"http://pictures.example/{path}", rules())
 
 
-def test_what_is_packed_is_not_unpacked_beyond_the_limit(internet: Internet) -> None:
+def test_compressed_answers_are_not_decompressed_beyond_the_limit(internet: Internet) -> None:
     """200 MB of zeros; the first time the source itself makes them."""
     for _ in range(2):
         tracemalloc.start()
@@ -161,7 +161,7 @@ def test_what_is_packed_is_not_unpacked_beyond_the_limit(internet: Internet) -> 
     assert peak < 3 * transport.MAX_BYTES
 
 
-def test_a_source_that_nobody_listens_at_is_a_failure() -> None:
+def test_a_source_without_a_server_is_a_failure() -> None:
     with serve() as gone:
         pass
     with pytest.raises(errors.SourceFailedError) as failure:
@@ -169,7 +169,7 @@ def test_a_source_that_nobody_listens_at_is_a_failure() -> None:
     assert "127.0.0.1" not in str(failure.value)
 
 
-def test_a_source_that_takes_no_connection_is_given_up(internet: Internet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_source_that_accepts_no_connection_is_given_up(internet: Internet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "CONNECT_SECONDS", 0.2)
     began = time.monotonic()
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as waiting:
@@ -237,7 +237,9 @@ def test_a_redirect_may_lead_from_http_to_https_and_not_back(
 
 
 @pytest.mark.parametrize("limit", ["READ_SECONDS", "DEADLINE_SECONDS"])
-def test_a_handshake_that_drips_is_given_up(internet: Internet, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+def test_a_handshake_that_is_too_slow_is_given_up(
+    internet: Internet, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
     monkeypatch.setattr(transport, limit, 0.2)
     released = threading.Event()
 
@@ -277,7 +279,7 @@ def test_an_allowed_host_may_not_redirect_to_another(source: Source, internet: I
     assert internet.looked_up == ["pictures.example"]
 
 
-def test_a_denial_goes_before_everything(source: Source, internet: Internet) -> None:
+def test_denied_sources_are_refused_before_all_other_rules(source: Source, internet: Internet) -> None:
     for denied in ("127.0.0.1", "127.0.0.0/8"):
         trusting = rules(private_sources=(source.host_and_port,), denied_sources=(denied,))
         with pytest.raises(errors.SourceForbiddenError, match="denied_sources"):
@@ -288,7 +290,7 @@ def test_a_denial_goes_before_everything(source: Source, internet: Internet) -> 
     assert source.requests == []
 
 
-def test_a_port_is_fetched_from_once_it_is_among_the_settings(source: Source, internet: Internet) -> None:
+def test_a_port_in_the_settings_is_allowed(source: Source, internet: Internet) -> None:
     internet.routes[PUBLIC, 8080] = ("127.0.0.1", source.port)
     assert fetch("http://pictures.example:8080/photo.jpg", rules(source_ports=(8080,))).body == picture()
     assert source.hosts == ["pictures.example:8080"]

@@ -1,4 +1,4 @@
-"""`GET /search` and `GET /labels`, as their callers meet them."""
+"""`GET /search` and `GET /labels`, as callers use them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -57,7 +57,7 @@ def test_an_entry_is_one_of_the_list_with_its_confidence(search: Callable[..., A
     }
 
 
-ASKED: list[tuple[list[tuple[str, str]], list[str] | None]] = [
+QUERIES: list[tuple[list[tuple[str, str]], list[str] | None]] = [
     ([("label", "Dog")], ["both.jpg", "dog.jpg"]),
     ([("label", "hound")], ["both.jpg", "dog.jpg"]),
     ([("label", "animal"), ("exclude", "beach")], ["dog.jpg"]),
@@ -85,13 +85,13 @@ ASKED: list[tuple[list[tuple[str, str]], list[str] | None]] = [
     ([("label", "dog"), ("from", "2026-11-21"), ("to", "2026-11-20")], None),
     ([("label", "dog"), ("cursor", "x")], None),
 ]
-"""Queries, and what they find; None: what cannot be asked, for the last parameter's sake."""
+"""Queries with the images that they find. None: the query is refused because of its last parameter."""
 
 
-def test_what_is_asked_is_found_and_what_cannot_be_asked_is_named(
+def test_valid_queries_find_images_and_invalid_ones_are_named(
     search: Callable[..., Answer], subtests: pytest.Subtests
 ) -> None:
-    for query, expected in ASKED:
+    for query, expected in QUERIES:
         with subtests.test(query=query):
             answer = search("/search", *query)
             if expected is not None:
@@ -114,7 +114,7 @@ def test_pages_are_followed_by_their_links_and_cursors_belong_to_one_search(sear
     assert search("/", cursor=cursor).status == 400
 
 
-def test_a_cursor_that_was_made_up_to_begin_behind_the_end_is_refused(search: Callable[..., Answer]) -> None:
+def test_an_invented_cursor_beyond_the_end_is_refused(search: Callable[..., Answer]) -> None:
     """DynamoDB refuses such a key, moto does not."""
     first = search("/search", label="dog", limit="1", min_confidence="50")
     query = dict(parse_qsl(urlsplit(first.headers["Link"].split("; ")[0].strip("<>")).query))

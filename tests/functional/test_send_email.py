@@ -32,7 +32,7 @@ def mails(aws: None, queue_url: str, monkeypatch: pytest.MonkeyPatch) -> Mails:
     return mailed
 
 
-def test_a_batch_is_one_mail_in_which_repeats_stand_once(mails: Mails, context: Context) -> None:
+def test_a_batch_is_one_mail_that_lists_repeats_once(mails: Mails, context: Context) -> None:
     other = dataclasses.replace(EVENT, event_id="other", image="b.jpg")
     event = sqs_event(EVENT.to_json(), other.to_json(), EVENT.to_json())
     assert failed(dict(send_email.handler(event, context))) == []  # type: ignore[arg-type]
@@ -41,7 +41,9 @@ def test_a_batch_is_one_mail_in_which_repeats_stand_once(mails: Mails, context: 
     assert mail["Message"].count("Image: ") == 2
 
 
-def test_what_is_no_event_stays_alone(mails: Mails, context: Context, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_message_that_is_no_event_stays_alone(
+    mails: Mails, context: Context, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert failed(dict(send_email.handler(sqs_event("{}", EVENT.to_json()), context))) == ["0"]  # type: ignore[arg-type]
     assert len(mails()) == 1
     counted = emitted(capsys)

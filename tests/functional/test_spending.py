@@ -1,4 +1,4 @@
-"""No more is spent than the budget has, by however many workers, and what waits for a budget comes back by itself."""
+"""Workers together spend no more than the budget. Pictures that wait for a budget come back automatically."""
 
 import dataclasses
 import threading
@@ -220,7 +220,7 @@ def test_an_answer_that_is_found_counts_as_saved(
     assert len(shown.document["days"]) == 31
 
 
-def test_waiting_for_a_budget_never_ends_among_the_dead_letters(
+def test_waiting_for_a_budget_never_makes_a_dead_letter(
     worker_with: Callable[[str], None], s3: S3, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker_with("0.001")
@@ -234,7 +234,7 @@ def test_waiting_for_a_budget_never_ends_among_the_dead_letters(
 
 @pytest.fixture
 def reader(tables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The List Images Service's surroundings, as far as it tells what was spent."""
+    """The environment that the List Images Service needs for `GET /usage`."""
     for name in (
         "CLASSIFICATIONS_TABLE",
         "LABEL_INDEX_TABLE",
@@ -298,7 +298,7 @@ class Minute:
     monkeypatch: pytest.MonkeyPatch
 
     def run(self, dollars: str) -> str:
-        """The mapping's state after a run with this budget."""
+        """Run with this budget. Returns the mapping's state."""
         self.monkeypatch.setenv("MONTHLY_BUDGET_USD", dollars)
         caches.clear_all()
         enforce_budget.handler({}, Context())  # type: ignore[arg-type]
@@ -335,12 +335,12 @@ def test_the_queue_is_read_until_the_budget_is_used_up_and_again_when_there_is_o
     assert minute.run("0.002") == "Enabled"
 
 
-def test_what_an_operator_has_stopped_stays_so(minute: Minute) -> None:
+def test_a_mapping_that_an_operator_disabled_stays_disabled(minute: Minute) -> None:
     minute.functions.state = "Disabled"
     assert [minute.run(dollars) for dollars in ("0.002", "0.003", "0")] == ["Disabled"] * 3
 
 
-def test_a_run_that_fails_is_made_good_by_the_next(minute: Minute) -> None:
+def test_the_next_run_completes_a_failed_one(minute: Minute) -> None:
     for dollars, state in (("0.002", "Disabled"), ("0.003", "Enabled")):
         minute.functions.refuses = True
         with pytest.raises(ClientError):
@@ -353,7 +353,7 @@ def test_a_run_that_fails_is_made_good_by_the_next(minute: Minute) -> None:
     assert minute.run("0.003") == "Enabled"
 
 
-def test_what_is_spent_is_told_to_cloudwatch(minute: Minute, capsys: pytest.CaptureFixture[str]) -> None:
+def test_spending_is_reported_to_cloudwatch(minute: Minute, capsys: pytest.CaptureFixture[str]) -> None:
     for dollars, exceeded in (("0.002", 1), ("0.003", 0)):
         minute.run(dollars)
         told = emitted(capsys)
@@ -361,7 +361,7 @@ def test_what_is_spent_is_told_to_cloudwatch(minute: Minute, capsys: pytest.Capt
         assert kinds(told) == COUNTED["enforce_budget"]
 
 
-def test_what_nobody_watches_is_not_counted_as_each_metric_costs_something_each_month(
+def test_metrics_that_nothing_watches_are_not_written(
     minute: Minute, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("IS_WATCHED", "false")

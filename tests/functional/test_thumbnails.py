@@ -25,7 +25,7 @@ Look = Callable[[str], dict[str, Any]]
 def render(
     bucket: str, tables: dict[str, str], queue_url: str, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> Render:
-    """Hand messages to the handler; the ids of those that stay in the queue."""
+    """Pass messages to the handler. Returns the ids of those that stay in the queue."""
     boto3.client("s3").create_bucket(Bucket="renditions")
     monkeypatch.setenv("RENDITIONS_BUCKET", "renditions")
     monkeypatch.setenv("RENDITION_INDEX_TABLE", tables["renditionindex"])
@@ -69,7 +69,7 @@ def test_a_thumbnail_is_small_upright_and_without_exif(
 
 
 @pytest.mark.parametrize("format", ["HEIF", "TIFF"])
-def test_what_browsers_do_not_show_has_a_form_that_they_do(s3: S3, render: Render, look: Look, format: str) -> None:
+def test_formats_that_browsers_do_not_show_get_a_jpeg(s3: S3, render: Render, look: Look, format: str) -> None:
     assert render(s3.put_bytes("photo", encoded(scene((640, 480)), format, orientation=8))) == []
     found = look("photo")
     assert {name: picture.size for name, picture in found.items()} == {
@@ -80,7 +80,7 @@ def test_what_browsers_do_not_show_has_a_form_that_they_do(s3: S3, render: Rende
         assert (picture.format, quarters(picture), dict(picture.getexif())) == ("JPEG", AS_SEEN, {})
 
 
-def test_what_cannot_be_shown_has_no_renditions_and_loses_those_it_had(s3: S3, render: Render, look: Look) -> None:
+def test_a_file_that_cannot_be_shown_has_no_renditions_and_loses_old_ones(s3: S3, render: Render, look: Look) -> None:
     for body in (encoded(scene(), "WEBP")[:-40], b"no picture", b"", encoded(scene()) + bytes(MAX_BYTES)):
         assert render(s3.put_bytes("photo", encoded(scene()))) == []
         assert look("photo").keys() == {"thumbnail.jpg"}
@@ -88,13 +88,15 @@ def test_what_cannot_be_shown_has_no_renditions_and_loses_those_it_had(s3: S3, r
         assert look("photo") == {}
 
 
-def test_one_too_small_or_too_narrow_for_rekognition_has_a_thumbnail_too(s3: S3, render: Render, look: Look) -> None:
+def test_a_picture_too_small_or_too_narrow_for_rekognition_has_a_thumbnail_too(
+    s3: S3, render: Render, look: Look
+) -> None:
     for size, wanted in (((40, 30), (40, 30)), ((9_000, 12), (512, 1))):
         assert render(s3.put_bytes("photo", encoded(Image.new("L", size, 99), "PNG"))) == []
         assert look("photo")["thumbnail.jpg"].size == wanted
 
 
-def test_the_picture_is_gone_with_its_deletion_even_if_its_own_event_comes_last(
+def test_a_deletion_removes_the_renditions_even_if_the_upload_event_comes_last(
     s3: S3, render: Render, look: Look
 ) -> None:
     created = s3.put_bytes("photo", encoded(scene(), "TIFF"))
@@ -104,12 +106,12 @@ def test_the_picture_is_gone_with_its_deletion_even_if_its_own_event_comes_last(
     assert look("photo") == {}
 
 
-def test_the_deletion_of_what_was_never_there_does_nothing(s3: S3, render: Render, look: Look) -> None:
+def test_the_deletion_of_an_unknown_picture_does_nothing(s3: S3, render: Render, look: Look) -> None:
     assert render(s3.notification("object-deleted", "holiday/", "marker")) == []
     assert look("holiday/") == {}
 
 
-def test_what_is_no_notification_stays_in_the_queue(s3: S3, render: Render, look: Look) -> None:
+def test_a_message_that_is_no_notification_stays_in_the_queue(s3: S3, render: Render, look: Look) -> None:
     assert render("no json", s3.put_bytes("photo", encoded(scene()))) == ["0"]
     assert look("photo").keys() == {"thumbnail.jpg"}
 

@@ -194,7 +194,7 @@ BOMB = gzip.compress(bytes(MAX_BYTES), 9)
         (head("Location: /\x01", status="HTTP/1.1 302"), FetchError, "control"),
     ],
 )
-def test_what_goes_beyond_is_refused_long_before_the_deadline(
+def test_answers_beyond_the_limits_are_refused_long_before_the_deadline(
     answer: bytes, error: type[FetchError], says: str
 ) -> None:
     began = time.monotonic()

@@ -32,7 +32,7 @@ def policy(form: Answer) -> list[Any]:
     return conditions
 
 
-def test_a_form_holds_the_file_to_its_name_its_type_and_15_megabytes(sign: Callable[..., Answer], bucket: str) -> None:
+def test_a_form_limits_the_file_to_its_name_its_type_and_15_megabytes(sign: Callable[..., Answer], bucket: str) -> None:
     form = sign(JPEG)
     assert form.status == 201
     assert ["content-length-range", 1, 15 * 1024 * 1024] in policy(form)
@@ -83,7 +83,7 @@ def test_a_taken_name_is_refused_when_signing(sign: Callable[..., Answer], bucke
     assert sign(JPEG | {"overwrite": True}).status == 201
 
 
-def test_what_is_there_already_needs_no_form(sign: Callable[..., Answer], bucket: str) -> None:
+def test_a_stored_file_needs_no_form(sign: Callable[..., Answer], bucket: str) -> None:
     boto3.client("s3").put_object(Bucket=bucket, Key="a.jpg", Body=picture())
     for wish in ({}, {"overwrite": True}):
         answer = sign(JPEG | {"md5": md5(picture())} | wish)

@@ -19,7 +19,7 @@ from tests.source_server import Source, serve
 
 @pytest.fixture(scope="session")
 def source() -> Iterator[Source]:
-    """A source of pictures that the cloud was told to trust."""
+    """A source of pictures that the cloud may fetch from."""
     with serve() as running:
         yield running
 
@@ -62,7 +62,7 @@ class Roles:
 
     @contextmanager
     def without(self, function: str, *actions: str) -> Iterator[None]:
-        """Take grants away from a function, by the construct's name, until the block ends."""
+        """Remove grants from a function, by the construct's name, until the block ends."""
         iam = self.system.client("iam")
         [role] = [r["RoleName"] for r in iam.list_roles()["Roles"] if f"Stack-{function}Role" in r["RoleName"]]
         [policy] = iam.list_role_policies(RoleName=role)["PolicyNames"]

@@ -74,7 +74,7 @@ def test_with_the_roles_as_they_are_the_whole_way_works(
 
 
 @pytest.mark.parametrize("action", ["s3:PutObject", "s3:GetObject"])
-def test_an_upload_that_may_not_be_stored_is_our_fault_and_works_again(
+def test_an_upload_without_a_grant_is_an_internal_error_and_works_again(
     system: System, source: Source, roles: Roles, name: str, action: str
 ) -> None:
     """GetObject is for a name that is taken."""
@@ -96,7 +96,9 @@ def test_an_upload_that_may_not_be_stored_is_our_fault_and_works_again(
         (["dynamodb:GetItem"], "/images?name=a.jpg"),
     ],
 )
-def test_what_may_not_be_read_is_our_fault(system: System, roles: Roles, actions: list[str], path: str) -> None:
+def test_a_read_without_a_grant_is_an_internal_error(
+    system: System, roles: Roles, actions: list[str], path: str
+) -> None:
     def read() -> int:
         return requests.get(system.endpoints.labels + path, headers=system.headers, timeout=30).status_code
 
@@ -136,7 +138,7 @@ def impatient(system: System) -> None:
         ("Deliver", ["secretsmanager:GetSecretValue"], True),
     ],
 )
-def test_what_may_not_be_done_waits_until_it_may(
+def test_work_without_a_grant_waits_until_the_grant_is_back(
     system: System, roles: Roles, name: str, function: str, actions: list[str], recorded: bool
 ) -> None:
     before, denied = calls(system), len(roles.denials(function))
@@ -157,7 +159,7 @@ def test_what_may_not_be_done_waits_until_it_may(
 @pytest.mark.parametrize(
     "actions", [["dynamodb:GetItem"], ["dynamodb:PutItem"], ["dynamodb:UpdateItem"], ["s3:PutObject"]]
 )
-def test_what_may_not_be_derived_is_found_once_it_may(
+def test_derived_data_without_a_grant_appear_when_the_grant_is_back(
     system: System, roles: Roles, name: str, actions: list[str]
 ) -> None:
     def found() -> bool:

@@ -45,8 +45,8 @@ def test_functions_run_the_chosen_python_with_a_role_and_logs_of_their_own(templ
         assert function["Timeout"] > 3, place
 
 
-def test_every_function_logs_into_a_group_that_does_not_grow_for_ever(templates: Templates) -> None:
-    """CDK's own function too: without a group of ours Lambda would make one that is kept for ever."""
+def test_every_function_logs_into_a_group_that_expires(templates: Templates) -> None:
+    """CDK's own function too: without our group, Lambda would make one that is kept forever."""
     for stack, template in templates.items():
         groups = {name for name, r in template["Resources"].items() if r["Type"] == "AWS::Logs::LogGroup"}
         used = {
@@ -57,7 +57,7 @@ def test_every_function_logs_into_a_group_that_does_not_grow_for_ever(templates:
     assert {g["Properties"]["RetentionInDays"] for _, g in placed(templates, "AWS::Logs::LogGroup")} == {30}
 
 
-def test_only_who_looks_at_pictures_carries_what_reads_them(templates: Templates) -> None:
+def test_only_functions_that_read_pictures_have_the_imaging_layer(templates: Templates) -> None:
     readers = {
         function["Properties"]["Handler"]
         for _, function in placed(templates, "AWS::Lambda::Function")
@@ -150,7 +150,7 @@ def hosts(number: int) -> list[str]:
         ),
     ],
 )
-def test_what_does_not_fit_into_a_functions_environment_is_refused(
+def test_settings_that_do_not_fit_into_a_functions_environment_are_refused(
     settings: Callable[[int], dict[str, Any]], most: int, complaint: str
 ) -> None:
     build_app({"monitoring": "none", **settings(most)})
@@ -160,7 +160,7 @@ def test_what_does_not_fit_into_a_functions_environment_is_refused(
         build_app({"monitoring": "none", **settings(most + 1)})
 
 
-def test_the_budget_is_looked_at_every_minute_and_known_to_who_spends(others: Templates) -> None:
+def test_the_budget_is_checked_every_minute_and_known_to_the_worker(others: Templates) -> None:
     stack = others["RekognitionStack"]
     recognition = Template.from_json(stack)
     recognition.has_resource_properties(

@@ -44,7 +44,7 @@ PASSED_ON = {"_pages": "query", "put": "put_object"}
 
 
 def calls(module: Path, known: Collection[str]) -> Iterator[tuple[str, set[str]]]:
-    """Each call in a module by keywords as AWS writes them: its method, or the one that is its argument, and those."""
+    """Yield each call of AWS in a module: its method (itself, or an argument), and its CamelCase keywords."""
     for call in (node for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Call)):
         names = {keyword.arg for keyword in call.keywords if keyword.arg and keyword.arg[0].isupper()}
         methods = [ast.unparse(each).rpartition(".")[2] for each in (call.func, *call.args)]

@@ -30,7 +30,7 @@ def test_the_notice_lists_the_libraries_in_the_wheels() -> None:
     assert not missing, f"NOTICE lacks {', '.join(sorted(missing))}: add name, licence and address"
 
 
-def test_the_page_comes_with_the_licences_of_what_is_in_it() -> None:
+def test_the_page_comes_with_the_licences_of_its_packages() -> None:
     text = (build_page_layer(PAGE, "gallery_page") / "python/gallery_page/licenses.txt").read_text()
     found = dict(re.findall(r"^## (\S+) - \S+ \((.+)\)$", text, re.MULTILINE))
     assert found == notice()["Gallery's layer, the packages in the page"]

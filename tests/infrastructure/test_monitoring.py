@@ -1,4 +1,4 @@
-"""Alarms and dashboards: something for everything that can go wrong, and words for whoever is woken by it."""
+"""Alarms and dashboards: each kind of failure has an alarm, and each alarm explains itself."""
 
 import json
 import re
@@ -21,19 +21,19 @@ Alarms = list[tuple[str, dict[str, Any]]]
 
 @pytest.fixture(scope="module")
 def essential(templates: Templates) -> Alarms:
-    """Each alarm of the default settings, behind its stack."""
+    """Each alarm of the default settings, with its stack before it."""
     return alarms_of(templates)
 
 
 @pytest.fixture(scope="module")
 def watched(synthesize: Callable[..., Templates]) -> Templates:
-    """The templates with everything that watches."""
+    """The templates with all alarms and dashboards."""
     return synthesize(monitoring="full")
 
 
 @pytest.fixture(scope="module")
 def alarms(watched: Templates) -> Alarms:
-    """Each alarm there is, behind its stack."""
+    """Each alarm of the setting `full`, with its stack before it."""
     return alarms_of(watched)
 
 
@@ -55,7 +55,7 @@ def resources(templates: Templates, kind: str) -> Iterator[tuple[str, str, dict[
 
 
 def metrics(alarm: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Namespace, name and dimensions of what an alarm looks at."""
+    """Return namespace, name and dimensions of the metrics that an alarm reads."""
     stats = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
     for metric in stats or [alarm]:
         dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric.get("Dimensions", [])}
@@ -81,7 +81,7 @@ def test_every_alarm_says_what_it_means_and_the_operations_page_what_to_do(
             assert part in text, title
 
 
-def test_every_alarm_tells_the_topic_and_takes_silence_for_peace_where_it_is(
+def test_every_alarm_notifies_the_topic_and_treats_missing_data_as_documented(
     alarms: Alarms,
 ) -> None:
     silence = {"Messages fail": "ignore", "The budget is used up": "ignore", "Nobody looks at the budget": "breaching"}
@@ -118,7 +118,7 @@ def test_the_operations_page_says_which_alarms_are_there_by_default() -> None:
 
 
 def test_no_alarm_is_billed_as_several(alarms: Alarms) -> None:
-    """CloudWatch bills each metric that an alarm looks at; metric math looks at many."""
+    """CloudWatch bills each metric that an alarm reads. Metric math reads many."""
     assert all("Metrics" not in alarm for _, alarm in alarms)
 
 
@@ -140,7 +140,7 @@ def test_the_work_of_every_function_is_watched_by_one_alarm(templates: Templates
     }
 
 
-def test_every_queue_has_alarms_for_what_waits_and_for_its_dead_letters(
+def test_every_queue_has_alarms_for_waiting_messages_and_for_dead_letters(
     templates: Templates, essential: Alarms
 ) -> None:
     watched = {
@@ -174,7 +174,7 @@ def test_every_function_and_every_api_has_alarms_for_errors_and_throttling(
         assert {("5XXError", api["Name"]), ("4XXError", api["Name"])} <= looked_at
 
 
-def test_what_alarms_and_dashboards_show_of_ours_is_what_functions_count(watched: Templates, alarms: Alarms) -> None:
+def test_alarms_and_dashboards_use_the_metrics_that_functions_count(watched: Templates, alarms: Alarms) -> None:
     """The functional tests compare the written metrics and their dimensions with the same table."""
     functions = {
         variables["POWERTOOLS_SERVICE_NAME"]: (function["Handler"].split(".")[-2], variables)
@@ -208,7 +208,7 @@ def test_what_alarms_and_dashboards_show_of_ours_is_what_functions_count(watched
 def test_a_receiver_is_down_when_nothing_else_was_heard_for_two_periods_in_a_row(
     essential: Alarms,
 ) -> None:
-    """In a period there is a point of every document that waits, and closing is a zero."""
+    """Each waiting document writes a data point in each period. Closing the breaker writes a zero."""
     [alarm] = [alarm for _, alarm in essential if alarm.get("MetricName") == "BreakerOpen"]
     assert (alarm["Statistic"], alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == ("Minimum", 2, "notBreaching")
     assert alarm["Period"] > LONGEST_WAIT_SECONDS
@@ -217,7 +217,7 @@ def test_a_receiver_is_down_when_nothing_else_was_heard_for_two_periods_in_a_row
 def test_without_monitoring_the_topic_and_its_subscriber_stay_and_nothing_watches(
     templates: Templates, synthesize: Callable[..., Templates]
 ) -> None:
-    """So that no export is taken away which other stacks still import."""
+    """Otherwise an export would be removed that other stacks still import."""
     without = synthesize(monitoring="none", alarm_email="ops@example.com")
     for kind in ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Logs::MetricFilter"):
         assert list(resources(without, kind)) == []

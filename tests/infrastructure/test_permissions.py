@@ -175,7 +175,7 @@ SENDERS = {
 
 
 def statements(templates: Templates, *kinds: str) -> list[dict[str, Any]]:
-    """The statements of resources' own policies."""
+    """Return the statements of resource policies."""
     return [s for _, _, policy in resources(templates, *kinds) for s in policy["PolicyDocument"]["Statement"]]
 
 

@@ -17,15 +17,15 @@ def test_workers_fetch_so_many_batches_at_once(others: Templates) -> None:
 
 
 @pytest.mark.parametrize("region", [{}, {"region": "us-east-1"}])
-def test_by_default_queues_take_as_little_of_a_new_accounts_executions_as_they_can(
+def test_by_default_queues_use_the_fewest_executions_possible(
     synthesize: Callable[..., Templates], region: dict[str, str]
 ) -> None:
-    """Two is a mapping's least. A new account has ten. Manifests and removals are rare, so two are mostly left."""
+    """A mapping has at least two, a new account has ten. Manifests and removals are rare, so two are usually left."""
     mappings = list(placed(synthesize(**region), "AWS::Lambda::EventSourceMapping"))
     assert [mapping["Properties"]["ScalingConfig"]["MaximumConcurrency"] for _, mapping in mappings] == [2] * 7
 
 
-def test_every_queue_has_a_way_out_for_what_fails(templates: Templates) -> None:
+def test_every_queue_has_a_dead_letter_queue(templates: Templates) -> None:
     queues = dict(placed(templates, "AWS::SQS::Queue"))
     with_redrive = {place for place, queue in queues.items() if "RedrivePolicy" in queue["Properties"]}
     dead_letters = {
@@ -134,7 +134,7 @@ def test_all_workers_together_stay_under_the_quota(
 def test_deliveries_keep_up_with_recognition_for_a_receiver_that_takes_a_while(
     synthesize: Callable[..., Templates], rate: int
 ) -> None:
-    """With something to spare; tests/unit/test_breaker.py shows that a batch is offered side by side."""
+    """With a reserve. tests/unit/test_breaker.py shows that a batch is sent in parallel."""
     settings = {"rekognition_tps": rate} if rate != OTHER_SETTINGS["rekognition_tps"] else OTHER_SETTINGS
     templates = {"IntegrationStack": synthesize(**settings)["IntegrationStack"]}
     mappings = dict(placed(templates, "AWS::Lambda::EventSourceMapping"))

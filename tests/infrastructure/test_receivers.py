@@ -31,7 +31,7 @@ def test_each_receiver_has_a_queue_a_function_and_a_secret_and_its_filter(others
 def test_secrets_are_letters_and_digits_as_secrets_manager_and_the_embedded_cloud_read_it(
     integration: Template,
 ) -> None:
-    """Secrets Manager requires a character of every type that is not excluded as a type, or makes no secret at all."""
+    """Secrets Manager requires a character of each type that is not excluded. Otherwise it makes no secret."""
     excluded = {"ExcludePunctuation": True, "ExcludeCharacters": string.punctuation}
     integration.all_resources_properties(
         "AWS::SecretsManager::Secret", {"GenerateSecretString": {"PasswordLength": 64, **excluded}}

@@ -18,7 +18,7 @@ BUCKET = {"Type": "AWS::S3::Bucket"}
 def test_a_secret_that_cannot_be_generated_ends_the_rehearsal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As it was deployed once: the embedded cloud made the secret, and Secrets Manager would have refused."""
+    """The first version had this fault. The embedded cloud made the secret, but Secrets Manager would refuse it."""
 
     def with_the_fault(context: dict[str, Any]) -> App:
         app = build_app(context)

@@ -48,10 +48,10 @@ def test_the_outputs_that_users_ask_for_are_there(templates: Templates) -> None:
         ),
     ],
 )
-def test_synth_warns_of_what_lets_strangers_in_or_costs_more_than_it_says(
+def test_synth_warns_of_open_access_and_of_prices_of_other_regions(
     assemble: Callable[..., Path], settings: dict[str, str], warnings: list[str]
 ) -> None:
-    """In the files that the CDK CLI prints them from."""
+    """The CDK CLI prints the warnings in these files."""
     found = [
         entry["data"].partition(" [ack: ")[0]
         for file in assemble(**settings).glob("*.metadata.json")

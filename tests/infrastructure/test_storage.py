@@ -71,7 +71,7 @@ def test_every_object_of_the_manifest_bucket_is_announced_to_the_reader(api: Tem
     assert "Filter" not in announced
 
 
-def test_what_became_of_a_line_is_kept_once_and_for_a_while(api: Template) -> None:
+def test_the_outcome_of_a_line_is_kept_once_and_expires(api: Template) -> None:
     api.has_resource_properties(
         "AWS::DynamoDB::GlobalTable",
         {
@@ -123,7 +123,7 @@ def test_buckets_and_queues_are_encrypted(templates: Templates) -> None:
         assert queue["Properties"]["SqsManagedSseEnabled"] is True, place
 
 
-def test_no_secret_stands_in_a_template(templates: Templates) -> None:
+def test_no_secret_is_in_a_template(templates: Templates) -> None:
     """The key's value is made by API Gateway, and neither a variable nor an output shows it."""
     for place, key in placed(templates, "AWS::ApiGateway::ApiKey"):
         assert "Value" not in key["Properties"], place
@@ -165,7 +165,7 @@ def test_the_log_shows_what_its_indexes_hold(templates: Templates) -> None:
         assert set(SHOWN) <= held | set(index["Projection"]["NonKeyAttributes"])
 
 
-def test_what_is_derived_is_indexed_by_label_and_counted_in_shards(recognition: Template) -> None:
+def test_derived_data_are_indexed_by_label_and_counted_in_shards(recognition: Template) -> None:
     for keys in (("label", "rank"), ("shard", "label"), ("image",)):
         schema = [{"AttributeName": name, "KeyType": kind} for name, kind in zip(keys, ("HASH", "RANGE"), strict=False)]
         recognition.has_resource_properties("AWS::DynamoDB::GlobalTable", {"KeySchema": schema})
@@ -185,7 +185,7 @@ def test_results_and_renditions_are_private(recognition: Template) -> None:
     )
 
 
-def test_what_was_spent_is_kept(recognition: Template) -> None:
+def test_the_table_of_spending_is_kept(recognition: Template) -> None:
     recognition.has_resource(
         "AWS::DynamoDB::GlobalTable",
         {

@@ -75,9 +75,7 @@ def test_no_name_is_shared(both: Pair) -> None:
 
 
 @pytest.mark.parametrize("names", [exported, dimensions, counted_in_logs, services, imports])
-def test_so_are_exports_metrics_and_what_logs_are_told_apart_by(
-    both: Pair, names: Callable[[Templates], set[Any]]
-) -> None:
+def test_no_export_metric_or_log_dimension_is_shared(both: Pair, names: Callable[[Templates], set[Any]]) -> None:
     plain, staging = map(names, both)
     assert plain
     assert len(plain) == len(staging)

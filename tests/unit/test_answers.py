@@ -9,12 +9,12 @@ def test_any_2xx_is_a_delivery(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [None, 101, 103, 408, 425, 429, 500, 502, 503, 504, 599])
-def test_what_is_the_receivers_fault_is_offered_again(status: int | None) -> None:
+def test_failures_of_the_receiver_are_retried(status: int | None) -> None:
     assert Answer(status=status, text="").verdict == "again"
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 307, 308, 400, 401, 403, 404, 409, 410, 413, 415, 422])
-def test_what_is_the_documents_fault_is_not(status: int) -> None:
+def test_rejections_of_the_document_are_not_retried(status: int) -> None:
     assert Answer(status=status, text="").verdict == "rejected"
 
 

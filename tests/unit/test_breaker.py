@@ -81,7 +81,7 @@ class World:
         return self.answer
 
     def call(self, worker: Breaker) -> float:
-        """Seconds to wait, 0 if it was sent."""
+        """Return the seconds to wait; 0 if the document was sent."""
         try:
             worker.call(self.send, until=self.now + 100)
         except PausedError as pause:

@@ -18,7 +18,7 @@ SYSTEM = "/usr/bin:/bin"
 
 
 def test_no_package_json_makes_es_modules_of_the_files_that_jsii_unpacks() -> None:
-    """Node takes a `.js` file for what the nearest package.json above it declares, and jsii's are CommonJS."""
+    """Node reads the module system from the nearest package.json above a `.js` file. jsii's files are CommonJS."""
     above = [STATE / "tmp", STATE, ROOT]
     packages = [folder / "package.json" for folder in above if (folder / "package.json").is_file()]
     assert packages, "without one, a package.json above the checkout decides"
@@ -85,7 +85,7 @@ esac
         )
 
     def refusal(self, *arguments: str) -> str:
-        """The one line that a refusal is."""
+        """Return a refusal, which is one line."""
         done = self.make(*arguments)
         assert done.returncode != 0
         [line] = (done.stdout + done.stderr).splitlines()
@@ -114,7 +114,7 @@ def test_a_python_that_is_too_old_is_refused_with_one_that_will_do(checkout: Che
 
 def test_without_another_python_it_says_what_to_install(checkout: Checkout) -> None:
     checkout.python("python3", "3.9")
-    checkout.python("python3.13", "")  # as pyenv's shims, which are there for versions that are not in use
+    checkout.python("python3.13", "")  # like pyenv's shims, which exist for versions that are not active
     assert "install Python 3.11 or later, then: make setup PYTHON=/path/to/python3" in checkout.refusal("setup")
 
 
@@ -198,7 +198,7 @@ def test_a_set_up_that_was_interrupted_goes_on(checkout: Checkout) -> None:
 
 @pytest.mark.parametrize("home", ["", os.devnull])
 def test_caches_are_in_the_checkout_only_if_the_home_folder_cannot_be_written(checkout: Checkout, home: str) -> None:
-    """With uv and npm the set-up fails there, and jsii waits for ever."""
+    """Otherwise uv and npm fail, and jsii waits forever."""
     checkout.program("npm", "mkdir -p node_modules; /usr/bin/env >environment")
     assert checkout.make("setup", home=home).returncode == 0
     found = dict(re.findall(r"^(\w*CACHE\w*)=(.*)", (checkout.folder / "environment").read_text(), re.M | re.I))

@@ -1,4 +1,4 @@
-"""The commands' list, and what `sightline env`, `guide` and `delete` make of a target."""
+"""The list of commands, and `sightline env`, `guide` and `delete` with a given target."""
 
 import shlex
 import subprocess

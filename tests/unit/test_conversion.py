@@ -1,4 +1,4 @@
-"""Conversion in this process; tests/unit/test_decoder.py covers the process that it has in operation."""
+"""Conversion in the process of the test. tests/unit/test_decoder.py tests it in its own process."""
 
 import io
 import random
@@ -32,7 +32,7 @@ def test_every_format_becomes_a_jpeg(format: str) -> None:
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 @pytest.mark.parametrize("format", sorted(set(FORMATS) - {"GIF", "BMP"}))  # which know no orientation
-def test_what_lies_turned_is_turned_upright(format: str, orientation: int) -> None:
+def test_a_rotated_picture_is_turned_upright(format: str, orientation: int) -> None:
     jpeg = converted(encoded(scene(), format, orientation=orientation))
     assert (jpeg.size, quarters(jpeg), dict(jpeg.getexif())) == ((160, 120), AS_SEEN, {})
 
@@ -55,7 +55,7 @@ def test_every_kind_of_pixel_is_seen(mode: str) -> None:
     assert right < 20
 
 
-def test_what_is_transparent_lies_on_white() -> None:
+def test_transparent_parts_become_white() -> None:
     assert converted(encoded(Image.new("RGBA", (90, 90), (0, 0, 0, 0)), "WEBP")).getpixel((40, 40)) == (255, 255, 255)
 
 
@@ -94,7 +94,7 @@ def test_a_thumbnail_is_made_of_pictures_that_rekognition_refuses_too(
     assert converted(encoded(Image.new("L", size, 99), format), "thumbnail").size == wanted
 
 
-def test_noise_that_no_jpeg_makes_small_is_made_smaller() -> None:
+def test_a_jpeg_that_stays_too_large_is_scaled_down() -> None:
     noise = Image.frombytes("RGB", (3_000, 2_600), random.Random(1).randbytes(3_000 * 2_600 * 3))
     jpeg = jpeg_of(encoded(noise, "BMP"))
     assert len(jpeg) <= decoding.MAX_JPEG_BYTES
@@ -163,7 +163,7 @@ def test_floats_without_a_finite_value_are_black() -> None:
     assert converted(deep_tiff([float("nan")] * 10_000, "f")).getpixel((50, 50)) == (0, 0, 0)
 
 
-def test_colors_of_a_laboratory_are_seen() -> None:
+def test_lab_colors_are_converted() -> None:
     lab = Image.merge("LAB", [Image.new("L", (100, 100), value) for value in (136, 208, 195)])  # red
     red, green, blue = converted(encoded(lab, "TIFF")).getpixel((50, 50))  # type: ignore[misc]
     assert red > 200

@@ -1,4 +1,4 @@
-"""The decoder service: every end of a decoder is an answer, and nothing of ours is within its reach."""
+"""The decoder service: every end of a decoder is an answer, and a decoder has no access to our data."""
 
 import io
 import os
@@ -58,7 +58,7 @@ def test_one_service_inspects_and_converts_many_pictures(make: Make) -> None:
     ours, services = make(), set()
     for kind in ("BMP", "HEIF", "JPEG"):
         file = io.BytesIO(encoded(scene(), kind, orientation=None if kind == "BMP" else 6))
-        file.read(7)  # the caller has read in it before
+        file.read(7)  # the caller has read from the file before
         assert ours.inspect(file, max_pixels=MAX_PIXELS, seconds=20).format == kind
         jpeg = ours.convert(file, max_pixels=MAX_PIXELS, seconds=20)
         assert quarters(Image.open(io.BytesIO(jpeg))) == AS_SEEN
@@ -74,7 +74,7 @@ def test_a_picture_of_twelve_megapixels_is_taken_in_every_format(make: Make, for
     assert quarters(Image.open(io.BytesIO(ours.convert(file, max_pixels=MAX_PIXELS, seconds=60)))) == AS_SEEN
 
 
-def test_a_refusal_comes_back_as_what_it_was(make: Make) -> None:
+def test_a_refusal_keeps_its_type_and_reason(make: Make) -> None:
     with pytest.raises(pictures.TooLargePictureError, match="at most 0\\.01 megapixels"):
         make().convert(io.BytesIO(BODY), max_pixels=10_000, seconds=20)
 
@@ -112,7 +112,7 @@ def test_a_signal_from_outside_is_no_fault_of_the_picture(make: Make, number: in
         inspect(make(KILL.format(number)))
 
 
-def test_neither_is_a_lack_of_time(make: Make) -> None:
+def test_a_lack_of_time_is_no_fault_of_the_picture(make: Make) -> None:
     ours = make("import time\ntime.sleep(60)")
     started = time.monotonic()
     with pytest.raises(decoder.DecoderTimeoutError):
@@ -151,7 +151,7 @@ def is_open(number):
 """
 
 
-def test_a_decoder_has_nothing_of_ours(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decoder_has_no_files_sockets_or_environment_of_ours(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setattr(decoder, "PROGRAM", f"import socket\n{IS_OPEN}\n" + decoder.PROGRAM)
     ours = make(LOOK)

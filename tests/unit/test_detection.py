@@ -24,7 +24,7 @@ def detect(code: str) -> detect_labels.Detection:
 
 
 @pytest.mark.parametrize("code", ["ImageTooLargeException", "InvalidImageFormatException", "InvalidParameterException"])
-def test_what_the_picture_itself_causes_is_a_result(code: str) -> None:
+def test_failures_that_the_picture_causes_are_results(code: str) -> None:
     found = detect(code)
     assert found.failure
     assert (found.failure.code, found.failure.message, found.labels) == (code, "in its own words", ())
@@ -40,7 +40,7 @@ def test_what_the_picture_itself_causes_is_a_result(code: str) -> None:
         "ThrottlingException",
     ],
 )
-def test_what_may_pass_is_raised(code: str) -> None:
+def test_transient_failures_are_raised(code: str) -> None:
     with pytest.raises(ClientError):
         detect(code)
 

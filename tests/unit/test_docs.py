@@ -16,21 +16,21 @@ from tests.conftest import ROOT
 
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])
 MAKEFILE = (ROOT / "Makefile").read_text()
-DOORS = set(re.findall(r"^([a-z][a-z0-9-]*):.*", MAKEFILE, re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z][a-z0-9-]*):.*", MAKEFILE, re.MULTILINE))
 
-# Run by no test and no door, and why; a line of a document begins like this.
+# Beginnings of commands that neither a test nor a make target runs, with the reason.
 ONLY_THERE = {
-    "cdk deploy": "on AWS; `make deploy` runs it, in a test as well, and the settings have tests of their own",
-    "cdk import": "AWS alone can import; docs/upgrade.md says what was seen of it",
-    "cdk diff": "reads only, what `cdk deploy` compares as well",
-    'curl "$PARTNER/behaviour"': "test_commands.py calls it, and the delivery's tests post the same by `requests`",
+    "cdk deploy": "on AWS; `make deploy` runs it, also in a test, and the settings have their own tests",
+    "cdk import": "only AWS can import; docs/upgrade.md says what was tested",
+    "cdk diff": "only reads; `cdk deploy` makes the same comparison",
+    'curl "$PARTNER/behaviour"': "test_commands.py calls it, and the tests of deliveries post the same with `requests`",
     'eval "$(.venv/bin/sightline env --unset)"': "test_commands.py runs it",
-    'eval "$(.venv/bin/sightline env)"': "named in the text; blocks with it are run",
+    'eval "$(.venv/bin/sightline env)"': "named in the text; tests run the blocks with it",
     "python -m benchmarks.conversion": "`make bench-conversion` runs it, with other sizes",
-    "aws sqs purge-queue": "of last resort",
-    "git tag": "of a release, by hand",
-    "git pull": "how a newer version is got",
-    "aws s3 cp": "named as a way in; blocks with it are run",
+    "aws sqs purge-queue": "the last resort",
+    "git tag": "done by hand for a release",
+    "git pull": "fetches a newer version",
+    "aws s3 cp": "named as a way to send pictures; tests run the blocks with it",
     "aws lambda get-account-settings": "the embedded cloud has no limit",
     "aws service-quotas": "the same",
     "pip install -r requirements.txt": "CI installs the same file by uv",
@@ -40,12 +40,12 @@ PROGRAMS = {*(entry.split()[0] for entry in ONLY_THERE), "aws", "cdk", "curl", "
 
 
 def fenced(document: Path) -> Iterator[tuple[str, str]]:
-    """Language and text of each code block."""
+    """Yield language and text of each code block."""
     yield from re.findall(r"^```(\w*)\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL)
 
 
 def commands(document: Path) -> Iterator[str]:
-    """Lines of blocks without a language that begin with a program, and such pieces of code within the text."""
+    """Yield commands: lines that begin with a program, in blocks without a language and in code within the text."""
     text = document.read_text()
     for language, block in fenced(document):
         if not language:
@@ -60,15 +60,15 @@ def _program(line: str) -> str:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_what_a_document_says_to_type_exists(document: Path) -> None:
+def test_the_commands_in_a_document_exist(document: Path) -> None:
     for line in commands(document):
         program = _program(line)
         if program == "make":
-            _expect_door(line)
+            _expect_target(line)
         elif program == "sightline":
             _expect_command(line)
         else:
-            assert any(line.startswith(known) for known in ONLY_THERE), f"{line!r} is run by nobody"
+            assert any(line.startswith(known) for known in ONLY_THERE), f"no test and no target runs {line!r}"
 
 
 def test_every_exception_is_still_one() -> None:
@@ -85,7 +85,7 @@ def test_every_shell_block_is_run() -> None:
         marks = re.findall(rf'"{re.escape(str(document.relative_to(ROOT)))}", "([^"]+)"', picked)
         for language, block in fenced(document):
             if language in {"sh", "bash", "shell"}:
-                assert any(mark in block for mark in marks), f"{document.name}: nobody runs\n{block}"
+                assert any(mark in block for mark in marks), f"{document.name}: no test runs\n{block}"
 
 
 def test_every_command_is_tried_end_to_end() -> None:
@@ -104,16 +104,16 @@ def test_each_variable_of_a_document_is_set_by_env_or_beside_it(document: Path) 
     for piece in [*(block for _, block in fenced(document)), *inline]:
         used = set(re.findall(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)", piece))
         here = set(re.findall(r"(?:^|[\s;])(?:export +|for +)?([A-Za-z_][A-Za-z0-9_]*)(?:=| in )", piece))
-        assert used - here <= set(VARIABLES), f"nobody sets {sorted(used - here - set(VARIABLES))} of\n{piece}"
+        assert used - here <= set(VARIABLES), f"nothing sets {sorted(used - here - set(VARIABLES))} in\n{piece}"
 
 
-def _expect_door(line: str) -> None:
+def _expect_target(line: str) -> None:
     for word in shlex.split(line.split("#", maxsplit=1)[0])[1:]:
         name, equals, _ = word.partition("=")
         if equals:
             assert re.search(rf"\b{name}\b", MAKEFILE), f"{line!r}: the Makefile knows no {name}"
         elif name not in {"…", "bench…"}:
-            assert name in DOORS, f"{line!r}: there is no such door"
+            assert name in TARGETS, f"{line!r}: there is no such target"
 
 
 def _expect_command(line: str) -> None:
@@ -135,7 +135,7 @@ def _commands() -> dict[str, TyperCommand]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_settings_are_not_told_to_be_set_for_one_deployment(document: Path) -> None:
-    """The next one, `make deploy`, would take them back: budgets, receivers with their queues, alarms' mails."""
+    """The next `make deploy` would undo them: budgets, receivers with their queues, e-mails of alarms."""
     assert not re.search(r"cdk deploy[^`]* -c", document.read_text())
 
 

@@ -61,7 +61,7 @@ def test_mails_contain_no_hidden_characters(name: str, message: str) -> None:
     assert not {unicodedata.category(character) for character in characters} & {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 
-def test_what_sns_would_not_take_is_counted() -> None:
+def test_results_that_do_not_fit_are_counted() -> None:
     long = dataclasses.replace(EVENT, image="ü" * 60_000)
     assert text([long] * 5).endswith("\n… and 3 more\n")
 

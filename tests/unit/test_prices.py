@@ -36,6 +36,6 @@ def test_a_budget_pays_for_as_many_calls_as_fit_into_it(budget: Decimal) -> None
     assert cost_of(calls) <= budget < cost_of(calls + 1)
 
 
-def test_a_setting_as_people_write_it_is_taken_at_its_word() -> None:
+def test_a_decimal_budget_is_exact() -> None:
     """In binary 0.1 is a little more, and 0.3 a little less."""
     assert (calls_for(0.1), calls_for(0.3), calls_for(0)) == (100, 300, 0)

@@ -15,7 +15,7 @@ def test_a_document_reads_back_as_what_was_written(event: RecognitionEvent) -> N
 
 
 @given(events)
-def test_members_of_later_versions_are_left_aside(event: RecognitionEvent) -> None:
+def test_members_of_later_versions_are_ignored(event: RecognitionEvent) -> None:
     document = json.loads(event.to_json()) | {"new_member": 1}
     assert RecognitionEvent.from_json(json.dumps(document)) == event
 

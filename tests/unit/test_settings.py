@@ -178,7 +178,7 @@ def test_a_receiver_or_address_that_does_not_fit_is_named(context: dict[str, Any
         ("maybe", "monitoring is 'maybe'; it takes one of essential, full, none"),
     ],
 )
-def test_what_monitoring_was_before_is_refused_with_what_it_is_now(given: Any, complaint: str) -> None:
+def test_old_values_of_monitoring_are_refused_with_the_new_ones(given: Any, complaint: str) -> None:
     assert Settings().monitoring == "essential"
     with pytest.raises(SettingsError, match=f"^{complaint}$"):
         Settings.from_context({"monitoring": given})
@@ -196,7 +196,7 @@ def test_workers_are_the_fewest_until_a_quota_is_named_and_then_keep_up_with_it(
     assert workers(Settings(rekognition_tps=500, fetch_workers=20)) == [20, 115, 25, 30, 20]
 
 
-def test_what_aws_just_takes_is_taken() -> None:
+def test_the_largest_values_that_aws_accepts_are_accepted() -> None:
     """One more of each is refused above."""
     receivers = [{"name": f"r{n}", "url_parameter": "p" * 1011, "labels": ["x"] * 150} for n in range(20)]
     settings = Settings.from_context(

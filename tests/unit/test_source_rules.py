@@ -17,7 +17,7 @@ from common.setting_types import SettingsError
 from common.settings import Settings
 from tests.internet import rules
 
-# What the readers of URLs disagree about.
+# URLs about which parsers disagree.
 PIECES = st.sampled_from(
     [
         *(
@@ -70,7 +70,7 @@ URLS = st.one_of(
 
 
 @given(URLS)
-def test_what_is_read_at_all_is_read_alike_by_others(url: str) -> None:
+def test_other_parsers_read_the_same_host_and_port(url: str) -> None:
     """Ours and urllib3's reader (which is requests' as well) see the same host and port, or one refuses."""
     try:
         ours, theirs = ParsedUrl.parse(url), parse_url(url)
@@ -85,7 +85,7 @@ def test_what_is_read_at_all_is_read_alike_by_others(url: str) -> None:
 
 
 @given(URLS)
-def test_reading_a_place_again_changes_nothing(url: str) -> None:
+def test_reading_a_url_again_changes_nothing(url: str) -> None:
     try:
         place = ParsedUrl.parse(url)
     except InvalidUrlError:
@@ -95,7 +95,7 @@ def test_reading_a_place_again_changes_nothing(url: str) -> None:
 
 
 @given(st.ip_addresses(v=4))
-def test_an_ipv4_address_in_ipv6_clothes_is_never_public(address: ipaddress.IPv4Address) -> None:
+def test_an_ipv4_address_in_ipv6_notation_is_never_public(address: ipaddress.IPv4Address) -> None:
     number = int(address)
     clothes = {
         "mapped": (0xFFFF << 32) | number,
