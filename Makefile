@@ -76,11 +76,14 @@ local-up: setup ## run it in the background, without the photos; LOCAL_PORT=, LO
 local-down: setup ## stop it; keep state and logs in .local/
 	@python -m local down
 
-.PHONY: test test-fast test-local test-pillow test-e2e
-test: test-fast test-local test-pillow test-e2e ## run every test that `make check` runs
+.PHONY: test test-fast test-thorough test-local test-pillow test-e2e
+test: test-fast test-thorough test-local test-pillow test-e2e ## run every test that `make check` runs
 
-test-fast: setup ## run the quick tests: units, handlers, templates
-	pytest -n auto --dist worksteal tests/unit tests/functional tests/infrastructure
+test-fast: setup ## run the tests for after each edit: units and handlers
+	pytest -n auto --dist worksteal tests/unit tests/functional
+
+test-thorough: setup ## test the templates, and try random operations and hostile input
+	pytest -n auto --dist worksteal tests/thorough tests/infrastructure
 
 test-local: setup ## test the local Rekognition and the benchmarks
 	pytest -n auto --dist worksteal tests/local
@@ -104,7 +107,7 @@ test-index: setup ## compare the index that the real queue builds from 5,000 rec
 
 .PHONY: test-versions
 test-versions: setup ## compare all data with S3's listing after 2,000 random operations on versions, for each of four seeds
-	SIGHTLINE_OPERATIONS=2000 pytest -v --timeout 1200 tests/functional/test_s3_versions.py
+	SIGHTLINE_OPERATIONS=2000 pytest -v --timeout 1200 tests/thorough/test_s3_versions.py
 
 .PHONY: test-manifest
 test-manifest: setup ## read a manifest of 10,000 lines, one in a hundred bad, on the embedded cloud

@@ -1,7 +1,10 @@
 """Fixtures of all tiers: no real credentials, the project's own Node, and the synthesized templates."""
 
+import fcntl
+import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -44,17 +47,34 @@ def empty_caches() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def assemble() -> Callable[..., Path]:
-    """Synthesize the app with these settings, as `cdk synth -c name=value` would. Returns the assembly's folder."""
+def assemble(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Synthesize the app with these settings, as `cdk synth -c name=value` would. Returns the assembly's folder.
+
+    The workers of a run share the assemblies.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
 
     @cache
     def assembled(**settings: Any) -> Path:
-        from app import build_app  # noqa: PLC0415 - starts jsii, which the unit tests do without
-
-        context = json.loads((ROOT / "cdk.json").read_text())["context"] | CONTEXT
-        return Path(build_app({**context, **settings}).synth().directory)
+        name = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+        assembly = folder / "assemblies" / name
+        assembly.parent.mkdir(exist_ok=True)
+        with assembly.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be at it
+            if not assembly.exists():
+                shutil.copytree(_synthesized(settings), assembly)
+        return assembly
 
     return assembled
+
+
+def _synthesized(settings: dict[str, Any]) -> str:
+    from app import build_app  # noqa: PLC0415 - starts jsii, which the unit tests do without
+
+    context = json.loads((ROOT / "cdk.json").read_text())["context"] | CONTEXT
+    return build_app({**context, **settings}).synth().directory
 
 
 @pytest.fixture(scope="session")

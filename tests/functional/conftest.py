@@ -10,10 +10,11 @@ from functools import cache
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
 import pytest_socket
 from botocore.exceptions import ClientError
-from botocore.loaders import JSONFileLoader
+from botocore.loaders import create_loader
 from moto import mock_aws
 
 from recognition.runtime import recognize_images
@@ -55,18 +56,16 @@ def context() -> Context:
     return Context()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def service_models() -> Iterator[None]:
-    """Parse each service's model once. moto begins every test with a new session, which would parse it again."""
-    load = JSONFileLoader.load_file
+    """Find and parse each service's model once. moto begins every test with a new session, which would repeat it."""
     with pytest.MonkeyPatch.context() as patched:
-        loaded = cache(lambda path: load(JSONFileLoader(), path))
-        patched.setattr(JSONFileLoader, "load_file", lambda self, path: loaded(path))
+        patched.setattr(botocore.session, "create_loader", cache(create_loader))
         yield
 
 
 @pytest.fixture(scope="session")
-def shared_clients(service_models: None) -> Iterator[None]:
+def shared_clients() -> Iterator[None]:
     """Create one client for each caller and service. Rekognition's are not shared: they have handlers that count."""
     make = boto3.client
     with pytest.MonkeyPatch.context() as patched:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import boto3
@@ -161,6 +162,7 @@ def test_a_request_without_an_answer_counts_each_time_it_is_sent(
 ) -> None:
     """Nobody knows whether it is billed."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_REKOGNITION", silent)
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda seconds: None))
     worker = spending("0")
     rekognition = worker.count_unanswered(client("rekognition"))
     with pytest.raises(HTTPClientError), worker.count_call():

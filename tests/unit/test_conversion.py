@@ -1,4 +1,4 @@
-"""Conversion in the process of the test. tests/unit/test_decoder.py tests it in its own process."""
+"""Conversion in the process of the test. tests/thorough/test_decoder.py tests it in its own process."""
 
 import io
 import random

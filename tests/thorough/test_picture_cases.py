@@ -21,7 +21,7 @@ from tests.picture_files import encoded, scene
 from tests.source_server import Source, serve
 
 PAGE = ROOT / "docs" / "pictures.md"
-START = "<!-- written by UPDATE_DOCS=1 pytest tests/functional/test_picture_cases.py -->\n"
+START = "<!-- written by UPDATE_DOCS=1 pytest tests/thorough/test_picture_cases.py -->\n"
 
 MAX_SECONDS = 5
 REFUSED_BOMBS = BOMBS | DAMAGED_BOMBS
@@ -93,7 +93,7 @@ def test_every_case_gets_the_right_answer_by_both_routes(by_url: ByUrl, by_bucke
     if os.environ.get("UPDATE_DOCS"):
         PAGE.write_text(head + START + table)
     else:
-        assert written == table, "run UPDATE_DOCS=1 pytest tests/functional/test_picture_cases.py"
+        assert written == table, "run UPDATE_DOCS=1 pytest tests/thorough/test_picture_cases.py"
 
 
 @pytest.mark.parametrize("name", REFUSED_BOMBS)

@@ -1,6 +1,6 @@
 """Everything that is derived from pictures equals S3's own listing after random operations on versions.
 
-Four seeds run 500 operations each. SIGHTLINE_OPERATIONS sets another number; `make test-versions` runs 2,000 each.
+Four seeds run 150 operations each. SIGHTLINE_OPERATIONS sets another number; `make test-versions` runs 2,000 each.
 """
 
 import os
@@ -23,7 +23,7 @@ from tests.derived import expected, found, stored_records
 from tests.functional.conftest import Context, Topic, failed, received, sqs_event, with_recognizer
 from tests.functional.s3_bucket import S3
 
-OPERATIONS = int(os.environ.get("SIGHTLINE_OPERATIONS", "500"))
+OPERATIONS = int(os.environ.get("SIGHTLINE_OPERATIONS", "150"))
 KEYS = [f"{number} ü+&.jpg" for number in range(25)]
 CONTENTS = ["dog", "cat", "beach", "car", "tree", "bird"]
 BATCH = 10
