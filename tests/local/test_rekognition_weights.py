@@ -25,9 +25,10 @@ from local.rekognition.sight import Sight
 from local.rekognition.weights.__main__ import EVERY
 from local.rekognition.weights.checkpoint import CheckpointError, read_checkpoint
 from local.rekognition.weights.hub import REPOSITORY, REVISION, fetch_model
+from local.rekognition.weights.onnx_graph import ConversionError
 from local.rekognition.weights.packages import npm_package, python_package, unpacked_wheel
 from local.rekognition.weights.store import RECORD, Weights, WeightsError, ensure_all
-from local.rekognition.weights.tensorflow_js import ConversionError, convert
+from local.rekognition.weights.tensorflow_js import convert
 from tests.local.photos import qr_code
 from tests.local.servers import PROJECT, running
 

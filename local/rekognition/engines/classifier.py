@@ -53,6 +53,9 @@ CENTRE = 0.875
 
 MEAN, DEVIATION = 127, 128
 
+REDUCING_GAP = 2.0
+"""See PIL.Image.resize: up to this factor, pictures are scaled by the cubic filter alone."""
+
 MAX_GROUP = 150
 """A larger group is only reported as the parent of a smaller one: on noise, `Animal` (397 classes) sums to 0.67."""
 
@@ -140,16 +143,21 @@ def _centre(image: Image.Image) -> Image.Image:
     """Return the square in the middle. It is cut out first: a long strip would grow beyond all bounds."""
     side = CENTRE * min(image.size)
     left, top = (image.width - side) / 2, (image.height - side) / 2
-    return image.resize((SIDE, SIDE), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side))
+    return _resized(image, [SIDE, SIDE], (left, top, left + side, top + side))
 
 
 def _boxed(image: Image.Image) -> Image.Image:
     """Return the whole picture in a grey square."""
     scale = SIDE / max(image.size)
-    small = image.resize([max(1, round(scale * side)) for side in image.size], Image.Resampling.BICUBIC)
+    small = _resized(image, [max(1, round(scale * side)) for side in image.size], (0, 0, *image.size))
     square = Image.new("RGB", (SIDE, SIDE), (MEAN, MEAN, MEAN))
     square.paste(small, ((SIDE - small.width) // 2, (SIDE - small.height) // 2))
     return square
+
+
+def _resized(image: Image.Image, size: list[int], box: tuple[float, float, float, float]) -> Image.Image:
+    """Scale a part of a picture. A far larger part is first averaged by a whole number: it takes half as long."""
+    return image.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=REDUCING_GAP)
 
 
 def _scaled(image: Image.Image) -> Floats:

@@ -125,10 +125,12 @@ def _boxed(rgb: Pixels) -> tuple[Floats, npt.NDArray[np.float64]]:
     scale = SIDE / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    square = np.zeros((SIDE, SIDE, 3), np.float32)
-    square[: size[1], : size[0]] = (small - MEAN) / DEVIATION
-    blue_first = square[:, :, ::-1].transpose(2, 0, 1)[None]
-    return np.ascontiguousarray(blue_first), np.array(size) / SIDE
+    square = np.zeros((1, 3, SIDE, SIDE), np.float32)
+    for channel, colour in enumerate((2, 1, 0)):  # blue first
+        part = square[0, channel, : size[1], : size[0]]
+        np.subtract(small[:, :, colour], MEAN[colour], out=part)
+        part /= DEVIATION[colour]
+    return square, np.array(size) / SIDE
 
 
 def _decode(cell: int, coded: Floats, cells: int, scale: npt.NDArray[np.float64]) -> Box:

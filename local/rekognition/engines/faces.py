@@ -1,4 +1,4 @@
-"""Faces: BlazeFace proposes, the face landmark network agrees or not. Both run in OpenCV's dnn module.
+"""Faces: BlazeFace proposes, the face landmark network agrees or not.
 
 Alone BlazeFace also fires on flowers, cats and headlamps, with scores of 0.5 to 0.6. The landmark network
 gives these scores near 0: with its vote the false finds on the hundred non-faces of scikit-image's LFW
@@ -10,16 +10,16 @@ tflite/ssd_anchors_calculator.cc, util/non_max_suppression_calculator.cc.
 from __future__ import annotations
 
 import math
-import threading
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from local.rekognition.detections import Box, Detection, Floats, Pixels
+from local.rekognition.engines.onnx_session import open_network
 from local.rekognition.taxonomy import label_of
 from local.rekognition.weights.packages import unpacked_wheel
 from local.rekognition.weights.store import Weights
@@ -49,7 +49,7 @@ WEIGHTS = Weights(
         "mediapipe==0.10.21",
         ("--python-platform", "x86_64-manylinux_2_28", "--python-version", "3.12"),
     ),
-    builder="local.rekognition.weights.copies",
+    builder="local.rekognition.weights.tensorflow_lite",
 )
 
 PROPOSED = 0.5
@@ -112,27 +112,12 @@ class FaceEngine:
 
     def __init__(self) -> None:
         cv2.setNumThreads(1)  # the server uses a thread per core already
-        self._of_thread = _Finders()
+        self._anchors = _anchors()
 
     def look(self, picture: Picture) -> list[Face]:
         """See Engine. The confidence is BlazeFace's score in percent."""
-        faces = self._of_thread.finder.find(picture.pixels())
+        faces = self.find(picture.pixels())
         return [replace(face, is_doubtful=True) for face in faces] if picture.is_unlike_photos else faces
-
-
-class _Finders(threading.local):
-    """A finder for each thread, made at its first use: dnn networks keep state."""
-
-    @cached_property
-    def finder(self) -> _FaceFinder:
-        return _FaceFinder()
-
-
-class _FaceFinder:
-    def __init__(self) -> None:
-        self._detector = cv2.dnn.readNetFromTFLite(str(WEIGHTS.folder / "face_detection_short_range.tflite"))
-        self._landmarks = cv2.dnn.readNetFromTFLite(str(WEIGHTS.folder / "face_landmark.tflite"))
-        self._anchors = _anchors()
 
     def find(self, rgb: Pixels) -> list[Face]:
         """Return the faces, surest first, each with the box from forehead to chin."""
@@ -148,6 +133,14 @@ class _FaceFinder:
                 kept.append(Face(label_of("face"), 100 * candidate.score, box, points=fractions))
         return kept
 
+    @cached_property
+    def _detector(self) -> Any:
+        return open_network(WEIGHTS.folder / "face_detection_short_range.onnx")
+
+    @cached_property
+    def _landmarks(self) -> Any:
+        return open_network(WEIGHTS.folder / "face_landmark.onnx")
+
     def _candidates(self, rgb: Pixels) -> Iterator[Candidate]:
         for left, top, part in _parts(rgb):
             for found in self._propose(part):
@@ -162,11 +155,8 @@ class _FaceFinder:
         square = cv2.copyMakeBorder(rgb, down, side - height - down, across, side - width - across, cv2.BORDER_CONSTANT)
         how = cv2.INTER_AREA if side > DETECTOR_SIDE else cv2.INTER_LINEAR
         small = cv2.resize(square, (DETECTOR_SIDE, DETECTOR_SIDE), interpolation=how)
-        outputs = _run(self._detector, cv2.dnn.blobFromImage(small, 1 / 127.5, mean=(127.5, 127.5, 127.5)))
-        logits, coded = (
-            next(o for o in outputs if o.shape[-1] == 1),
-            next(o for o in outputs if o.shape[-1] > 1),
-        )
+        pixels = cv2.dnn.blobFromImage(small, 1 / 127.5, mean=(127.5, 127.5, 127.5))
+        logits, coded = self._detector.run(["classificators", "regressors"], {"pixels": pixels})
         scores = _sigmoid(logits.reshape(-1))
         sure = scores >= PROPOSED
         boxes, points = _decode(coded.reshape(len(scores), -1)[sure], self._anchors[sure])
@@ -183,7 +173,7 @@ class _FaceFinder:
         turn: Array = np.array(cv2.getRotationMatrix2D(centre, angle, scale), np.float64)
         turn[:, 2] += LANDMARK_SIDE / 2 - np.array(centre)
         upright = cv2.warpAffine(rgb, turn, (LANDMARK_SIDE, LANDMARK_SIDE))
-        outputs = _run(self._landmarks, cv2.dnn.blobFromImage(upright, 1 / 255))
+        outputs = self._landmarks.run(None, {"pixels": cv2.dnn.blobFromImage(upright, 1 / 255)})
         flag = float(_sigmoid(next(o for o in outputs if o.size == 1).reshape(-1))[0])
         mesh = max(outputs, key=lambda o: o.size).reshape(-1, 3)[:, :2]
         back: Array = np.array(cv2.invertAffineTransform(turn), np.float64)
@@ -244,12 +234,6 @@ def _merge(scores: Array, edges: Array, eyes: Array) -> list[Candidate]:
 def _overlap(one: Array, other: Array) -> float:
     size = np.clip(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]), 0, None).prod()
     return float(size / ((one[2:] - one[:2]).prod() + (other[2:] - other[:2]).prod() - size + 1e-9))
-
-
-def _run(net: cv2.dnn.Net, blob: cv2.typing.MatLike) -> list[Floats]:
-    net.setInput(blob)
-    outputs = net.forward(net.getUnconnectedOutLayersNames())
-    return [np.asarray(output, np.float32) for output in outputs]
 
 
 def _sigmoid(x: npt.ArrayLike) -> Array:

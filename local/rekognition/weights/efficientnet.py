@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-from onnx import NodeProto, TensorProto, checker, helper, numpy_helper
 
 from local.rekognition.weights.checkpoint import read_checkpoint
+from local.rekognition.weights.onnx_graph import OnnxGraph
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,8 +53,7 @@ def network(arrays: Mapping[str, npt.NDArray[Any]]) -> ModelProto:
 class _Builder:
     def __init__(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         self._arrays = arrays
-        self._nodes: list[NodeProto] = []
-        self._weights: list[TensorProto] = []
+        self._graph = OnnxGraph()
 
     def model(self) -> ModelProto:
         """Return the whole network."""
@@ -63,22 +62,13 @@ class _Builder:
         for number, stride in enumerate(strides):
             x = self._block(x, f"_blocks.{number}.", stride)
         x = self._convolution(x, "_conv_head", "_bn1")
-        self._nodes.append(helper.make_node("Flatten", [self._node("GlobalAveragePool", x)], ["embedding"]))
+        embedding = self._graph.add("Flatten", self._graph.add("GlobalAveragePool", x))
         layer = [self._constant(self._arrays[f"_fc.{part}"]) for part in ("weight", "bias")]
-        self._nodes.append(helper.make_node("Gemm", ["embedding", *layer], ["logits"], transB=1))
-        graph = helper.make_graph(
-            self._nodes,
-            "efficientnet-lite0",
-            [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 3, SIDE, SIDE])],
-            [
-                helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", CLASSES]),
-                helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", FEATURES]),
-            ],
-            self._weights,
+        self._graph.name_output(embedding, "embedding")
+        self._graph.name_output(self._graph.add("Gemm", embedding, *layer, transB=1), "logits")
+        return self._graph.model(
+            {"pixels": ["n", 3, SIDE, SIDE]}, {"logits": ["n", CLASSES], "embedding": ["n", FEATURES]}
         )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-        checker.check_model(model)
-        return model
 
     def _block(self, x: str, name: str, stride: int) -> str:
         """Add an inverted bottleneck: widen, convolve each channel, narrow."""
@@ -91,7 +81,7 @@ class _Builder:
         first = self._arrays.get(f"{name}_expand_conv.weight", self._arrays[f"{name}_depthwise_conv.weight"])
         channels_in = first.shape[1] if f"{name}_expand_conv.weight" in self._arrays else len(first)
         same = stride == 1 and channels_in == len(self._arrays[f"{name}_project_conv.weight"])
-        return self._node("Add", narrow, x) if same else narrow
+        return self._graph.add("Add", narrow, x) if same else narrow
 
     def _convolution(
         self, x: str, name: str, normalisation: str, *, stride: int = 1, groups: int = 1, clipped: bool = True
@@ -102,7 +92,7 @@ class _Builder:
             self._arrays[f"{normalisation}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")
         )
         scale = gain / np.sqrt(variance + EPSILON)
-        y = self._node(
+        y = self._graph.add(
             "Conv",
             x,
             self._constant(kernel * scale[:, None, None, None]),
@@ -114,14 +104,7 @@ class _Builder:
         )
         if not clipped:
             return y
-        return self._node("Clip", y, self._constant(np.float32(0)), self._constant(np.float32(6)))
+        return self._graph.add("Clip", y, self._constant(np.float32(0)), self._constant(np.float32(6)))
 
     def _constant(self, value: npt.ArrayLike) -> str:
-        name = f"w{len(self._weights)}"
-        self._weights.append(numpy_helper.from_array(np.asarray(value, np.float32), name))
-        return name
-
-    def _node(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        name = f"x{len(self._nodes)}"
-        self._nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
-        return name
+        return self._graph.constant(np.asarray(value, np.float32))

@@ -13,23 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-from onnx import NodeProto, TensorProto, checker, helper, numpy_helper
+
+from local.rekognition.weights.onnx_graph import ConversionError, OnnxGraph
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import numpy.typing as npt
     from onnx import ModelProto
 
 Array = Any  # of any type: weights are floats, shapes and axes are integers
 
 SIMPLE = {"Add": "Add", "AddV2": "Add", "Sigmoid": "Sigmoid"}
 """Operations that take the same inputs and no attribute in both."""
-
-
-class ConversionError(ValueError):
-    """The graph has an operation that is not known here, or its weights do not fit it."""
 
 
 def build(files: Sequence[Path], folder: Path) -> None:
@@ -58,8 +54,7 @@ class _Converter:
         self._signature = content["signature"]
         self._operations = {each["name"]: each for each in content["modelTopology"]["node"]}
         self._constants = _read_weights(content["weightsManifest"], description.parent)
-        self._nodes: list[NodeProto] = []
-        self._weights: list[TensorProto] = []
+        self._graph = OnnxGraph()
         self._done: dict[str, list[str]] = {}
 
     def model(self) -> ModelProto:
@@ -68,17 +63,8 @@ class _Converter:
         self._done[source["name"].partition(":")[0]] = ["pixels"]
         results = {each["name"].partition(":")[0]: _shape(each) for each in self._signature["outputs"].values()}
         for name in results:
-            self._nodes.append(helper.make_node("Identity", [self._value(name)], [name]))
-        graph = helper.make_graph(
-            self._nodes,
-            "converted",
-            [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, _shape(source))],
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in results.items()],
-            self._weights,
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-        checker.check_model(model)
-        return model
+            self._graph.name_output(self._value(name), name)
+        return self._graph.model({"pixels": _shape(source)}, results)
 
     def _value(self, name: str) -> str:
         """Return the ONNX name of an operation's output; `name:1` is its second one."""
@@ -90,11 +76,11 @@ class _Converter:
     def _convert(self, operation: dict[str, Any]) -> list[str]:
         kind, inputs, attributes = operation["op"], operation.get("input", []), operation.get("attr", {})
         if kind == "Const":
-            return [self._constant(self._constants[operation["name"]])]
+            return [self._graph.constant(self._constants[operation["name"]])]
         if kind == "Identity":
             return [self._value(inputs[0])]
         if kind in SIMPLE:
-            return self._add(SIMPLE[kind], *map(self._value, inputs))
+            return [self._graph.add(SIMPLE[kind], *map(self._value, inputs))]
         convert = getattr(self, f"_convert_{kind.lower()}", None)
         if convert is None:
             raise ConversionError(f"the operation {kind} ({operation['name']}) is not known here")
@@ -106,56 +92,71 @@ class _Converter:
         if _text(attributes["padding"]) != "VALID":
             raise ConversionError("a convolution is padded by itself; known here are explicit Pad operations")
         kernel = self._constant_of(inputs[1]).transpose(3, 2, 0, 1)
-        (x,) = self._add("Transpose", self._value(inputs[0]), perm=[0, 3, 1, 2])
+        x = self._graph.add("Transpose", self._value(inputs[0]), perm=[0, 3, 1, 2])
         groups = len(kernel) if kernel.shape[1] == 1 and len(kernel) > 1 else 1
         strides = _whole(attributes["strides"])[1:3]
-        (y,) = self._add(
-            "Conv", x, self._constant(kernel), kernel_shape=kernel.shape[2:], strides=strides, group=groups
+        y = self._graph.add(
+            "Conv", x, self._graph.constant(kernel), kernel_shape=kernel.shape[2:], strides=strides, group=groups
         )
-        return self._add("Transpose", y, perm=[0, 2, 3, 1])
+        return [self._graph.add("Transpose", y, perm=[0, 2, 3, 1])]
 
     def _convert_leakyrelu(self, inputs: list[str], attributes: dict[str, Any]) -> list[str]:
-        return self._add("LeakyRelu", self._value(inputs[0]), alpha=float(attributes["alpha"]["f"]))
+        return [self._graph.add("LeakyRelu", self._value(inputs[0]), alpha=float(attributes["alpha"]["f"]))]
 
     def _convert_concatv2(self, inputs: list[str], _: dict[str, Any]) -> list[str]:
         *parts, axis = inputs
-        return self._add("Concat", *map(self._value, parts), axis=int(self._constant_of(axis)))
+        return [self._graph.add("Concat", *map(self._value, parts), axis=int(self._constant_of(axis)))]
 
     def _convert_reshape(self, inputs: list[str], _: dict[str, Any]) -> list[str]:
         shape = self._constant_of(inputs[1]).astype(np.int64).reshape(-1)
-        return self._add("Reshape", self._value(inputs[0]), self._constant(shape))
+        return [self._graph.add("Reshape", self._value(inputs[0]), self._graph.constant(shape))]
 
     def _convert_transpose(self, inputs: list[str], _: dict[str, Any]) -> list[str]:
-        return self._add("Transpose", self._value(inputs[0]), perm=[int(axis) for axis in self._constant_of(inputs[1])])
+        return [
+            self._graph.add(
+                "Transpose", self._value(inputs[0]), perm=[int(axis) for axis in self._constant_of(inputs[1])]
+            )
+        ]
 
     def _convert_maxpool(self, inputs: list[str], attributes: dict[str, Any]) -> list[str]:
-        (x,) = self._add("Transpose", self._value(inputs[0]), perm=[0, 3, 1, 2])
+        x = self._graph.add("Transpose", self._value(inputs[0]), perm=[0, 3, 1, 2])
         sides, strides = (_whole(attributes[name])[1:3] for name in ("ksize", "strides"))
         padding = "SAME_UPPER" if _text(attributes["padding"]) == "SAME" else "VALID"
-        (y,) = self._add("MaxPool", x, kernel_shape=sides, strides=strides, auto_pad=padding)
-        return self._add("Transpose", y, perm=[0, 2, 3, 1])
+        y = self._graph.add("MaxPool", x, kernel_shape=sides, strides=strides, auto_pad=padding)
+        return [self._graph.add("Transpose", y, perm=[0, 2, 3, 1])]
 
     def _convert_pad(self, inputs: list[str], _: dict[str, Any]) -> list[str]:
         margins = np.asarray(self._constant_of(inputs[1]), np.int64).T.reshape(-1)
         value = self._constant_of(inputs[2]) if len(inputs) > 2 else 0  # noqa: PLR2004 - PadV2 has a third input
-        return self._add("Pad", self._value(inputs[0]), self._constant(margins), self._constant(np.float32(value)))
+        return [
+            self._graph.add(
+                "Pad", self._value(inputs[0]), self._graph.constant(margins), self._graph.constant(np.float32(value))
+            )
+        ]
 
     _convert_padv2 = _convert_pad
 
     def _convert_resizebilinear(self, inputs: list[str], attributes: dict[str, Any]) -> list[str]:
         mode = "align_corners" if _flag(attributes, "align_corners") else "asymmetric"
         mode = "half_pixel" if _flag(attributes, "half_pixel_centers") else mode
-        (x,) = self._add("Transpose", self._value(inputs[0]), perm=[0, 3, 1, 2])
-        shape = self._add("Slice", *self._add("Shape", x), self._constant(np.array([0])), self._constant(np.array([2])))
-        sides = self._constant(np.asarray(self._constant_of(inputs[1]), np.int64))
-        whole = self._add("Concat", *shape, sides, axis=0)
-        (y,) = self._add("Resize", x, "", "", *whole, mode="linear", coordinate_transformation_mode=mode)
-        return self._add("Transpose", y, perm=[0, 2, 3, 1])
+        x = self._graph.add("Transpose", self._value(inputs[0]), perm=[0, 3, 1, 2])
+        shape = self._graph.add(
+            "Slice",
+            self._graph.add("Shape", x),
+            self._graph.constant(np.array([0])),
+            self._graph.constant(np.array([2])),
+        )
+        sides = self._graph.constant(np.asarray(self._constant_of(inputs[1]), np.int64))
+        whole = self._graph.add("Concat", shape, sides, axis=0)
+        y = self._graph.add("Resize", x, "", "", whole, mode="linear", coordinate_transformation_mode=mode)
+        return [self._graph.add("Transpose", y, perm=[0, 2, 3, 1])]
 
     def _convert_splitv(self, inputs: list[str], _: dict[str, Any]) -> list[str]:
         sizes = np.asarray(self._constant_of(inputs[1]), np.int64)
         axis = int(self._constant_of(inputs[2]))
-        return self._add("Split", self._value(inputs[0]), self._constant(sizes), count=len(sizes), axis=axis)
+        return self._graph.add_several(
+            "Split", self._value(inputs[0]), self._graph.constant(sizes), count=len(sizes), axis=axis
+        )
 
     def _constant_of(self, name: str) -> Array:
         """Return the value of an operation that only computes with constants: shapes and margins."""
@@ -178,16 +179,6 @@ class _Converter:
             dense[tuple(np.atleast_2d(indices).reshape(-1, len(shape)).T)] = values
             return dense
         raise ConversionError(f"{name} ({kind}) is no constant")
-
-    def _constant(self, value: npt.ArrayLike) -> str:
-        name = f"w{len(self._weights)}"
-        self._weights.append(numpy_helper.from_array(np.ascontiguousarray(value).reshape(np.shape(value)), name))
-        return name
-
-    def _add(self, kind: str, *inputs: str, count: int = 1, **attributes: Any) -> list[str]:
-        names = [f"x{len(self._nodes)}_{number}" for number in range(count)]
-        self._nodes.append(helper.make_node(kind, list(inputs), names, **attributes))
-        return names
 
 
 def _read_weights(manifest: list[dict[str, Any]], folder: Path) -> dict[str, Array]:
