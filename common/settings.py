@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from common import deployment_names
+from common.ability_settings import Abilities, AbilitySettings
 from common.deployment_names import THIRDPARTY
 from common.prices import cost_of
 from common.setting_types import (
@@ -179,6 +180,10 @@ class Settings(BaseModel):
     us-east-1, us-west-2 and eu-west-1, 5 elsewhere. A value also sizes the workers of thumbnails, index and deliveries.
     0 uses the fewest workers, which leaves room for the APIs among the ten executions of a new account."""
 
+    abilities: Abilities = AbilitySettings()
+    """What Rekognition is asked about pictures besides labels: `text`, `moderation`, `faces`, `celebrities`. Each is a
+    further paid call for each picture ([abilities.md](abilities.md))."""
+
     monthly_budget_usd: Annotated[
         float,
         Field(ge=0, le=10_000_000),
@@ -307,6 +312,19 @@ class Settings(BaseModel):
             "MaxLabels": self.max_labels,
             "MinConfidence": self.min_confidence,
             **({"Settings": {"GeneralLabels": filters}} if filters else {}),
+        }
+
+    @property
+    def ability_options(self) -> dict[str, dict[str, Any]]:
+        """The enabled abilities with their options, as the functions read them (`enabled_abilities`)."""
+        is_fast_region = self.region in FAST_REGIONS
+        return {
+            name: {
+                **setting.model_dump(mode="json"),
+                "calls_per_second": setting.calls_per_second
+                or self.abilities.default_calls_per_second(name, is_fast_region=is_fast_region),
+            }
+            for name, setting in self.abilities.enabled.items()
         }
 
     @property

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from common.ability_settings import AbilitySettings
 from common.setting_types import takes
 from common.settings import Receiver, Settings
 
@@ -46,7 +47,7 @@ def _table(model: type[BaseModel]) -> str:
 
 
 def _default(value: Any) -> str:
-    if value in {None, "", ()}:
+    if value in (None, "", (), AbilitySettings()):
         return "none"
     return f"`{','.join(map(str, value)) if isinstance(value, tuple) else json.dumps(value).strip(chr(34))}`"
 

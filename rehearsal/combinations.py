@@ -67,6 +67,7 @@ COMBINATIONS: dict[str, dict[str, Any]] = {
         "label_inclusion_filters": LABELS[:50],
         "label_category_exclusion_filters": LABELS[:50],
         "max_labels": 20,
+        "abilities": {"text": {"when": "always"}, "moderation": {"when": ["in/"]}, "faces": {"when": "asked"}},
         "min_confidence": 0,
     },
     "chosen sources": {

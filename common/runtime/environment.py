@@ -1,16 +1,17 @@
 """A function's settings, out of its environment variables."""
 
 import os
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
 def from_environment(kind: type[T]) -> T:
-    """Fill a dataclass of text fields from the variables named like them, in capitals.
+    """Fill a dataclass of text fields from the variables named like them, in capitals. Fields with a default may lack.
 
     Raises:
         KeyError: a variable is missing, which is a fault of the deployment.
     """
-    return kind(**{field.name: os.environ[field.name.upper()] for field in fields(kind)})  # type: ignore[arg-type]
+    needed = [field for field in fields(kind) if field.default is MISSING or field.name.upper() in os.environ]  # type: ignore[arg-type]
+    return kind(**{field.name: os.environ[field.name.upper()] for field in needed})

@@ -7,7 +7,8 @@ docs/events.md shows it; `tests/functional/test_contract.py` feeds the output of
 import dataclasses
 import json
 import uuid
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, TypeVar
 
@@ -19,6 +20,9 @@ EventName = Literal["image.recognized", "image.failed", "image.deleted"]
 
 MAX_BYTES = 200_000
 """SNS accepts 256 KB with attributes. Larger documents are published without instances."""
+
+OUTLINES = frozenset({"polygon", "landmarks"})
+"""The members of findings that are left out first."""
 
 LATER = ("uploaded_at", "correlation_id")
 """The members that early documents of this schema lack."""
@@ -69,6 +73,22 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AbilityResult:
+    """The answer of one ability (common/runtime/abilities): what it found, or why it can never answer.
+
+    `at` is the time of the answer, ISO 8601 in UTC. `truncated` is True if findings lost their outlines or were left
+    out, because they were too large to store or send.
+    """
+
+    status: Literal["done", "failed"]
+    at: str
+    model: str | None = None
+    found: tuple[dict[str, Any], ...] = ()
+    failure: Failure | None = None
+    truncated: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecognitionEvent:
     """One change of one image. If a change is announced again, the `event_id` is the same."""
 
@@ -88,13 +108,17 @@ class RecognitionEvent:
     """The time when the object changed; `occurred_at` is the time when it was processed. Early events lack it."""
     correlation_id: str | None = None
     """The upload's correlation id, as in all logs. Early events lack it."""
+    abilities: dict[str, AbilityResult] = field(default_factory=dict)
+    """The results of abilities, by their names. The document has this member only if there are any."""
 
     def to_json(self) -> str:
-        """Return the document. If it has more than MAX_BYTES, leave out the instances of its labels."""
-        text = _dump(self)
-        if len(text) <= MAX_BYTES:
-            return text
-        return _dump(dataclasses.replace(self, labels=without_instances(self.labels), truncated=True))
+        """Return the document. If it has more than MAX_BYTES, it is the first smaller version that fits (`shrinking`)."""
+        text = ""
+        for event in shrinking(self):
+            text = _dump(event)
+            if len(text) <= MAX_BYTES:
+                break
+        return text
 
     @classmethod
     def from_json(cls, text: str) -> "RecognitionEvent":
@@ -107,9 +131,11 @@ class RecognitionEvent:
             document = read_object(text)
             schema = document["schema"]
             if schema != SCHEMA:
-                raise EventError(f"the schema is {schema!r}, but must be {SCHEMA!r}")
-            values = {f.name: document[f.name] for f in dataclasses.fields(cls) if f.name not in LATER}
+                raise EventError(f"the schema is {schema!r}; {SCHEMA!r} is understood")
+            members = {f.name for f in dataclasses.fields(cls)} - {*LATER, "abilities"}
+            values = {name: document[name] for name in members}
             values |= {name: document.get(name) for name in LATER}
+            values["abilities"] = abilities_from(document.get("abilities", {}))
             values["labels"] = tuple(label_from(label) for label in document["labels"])
             values["failure"] = _texts_checked(Failure(**document["failure"])) if document["failure"] else None
             return _texts_checked(cls(**values))
@@ -149,7 +175,33 @@ def label_from(document: dict[str, Any]) -> Label:
     )
 
 
-Checked = TypeVar("Checked", RecognitionEvent, Failure)
+def abilities_from(document: dict[str, Any]) -> dict[str, AbilityResult]:
+    """Read the results of abilities, of a document or of a stored record.
+
+    Raises:
+        KeyError, TypeError, AttributeError: a member is missing or of another type.
+    """
+    return {text_of(name): _result(result) for name, result in document.items()}
+
+
+def _result(document: dict[str, Any]) -> AbilityResult:
+    failure = document.get("failure")
+    found = tuple(document["found"])
+    if not all(isinstance(finding, dict) for finding in found):
+        raise TypeError("a finding is not an object")
+    result = AbilityResult(
+        status=document["status"],
+        at=document["at"],
+        model=document.get("model"),
+        found=found,
+        failure=_texts_checked(Failure(**failure)) if failure else None,
+        truncated=document.get("truncated", False),
+    )
+    return _texts_checked(result)
+
+
+Checked = TypeVar("Checked", RecognitionEvent, Failure, AbilityResult)
+Labelled = TypeVar("Labelled")
 
 
 def _number(value: object) -> float:
@@ -172,6 +224,29 @@ def _texts_checked(document: Checked) -> Checked:
     return document
 
 
+def shrinking(labelled: Labelled) -> Iterator[Labelled]:
+    """Yield a dataclass with `labels`, `truncated` and perhaps `abilities` itself, then smaller versions of it.
+
+    The findings of abilities shrink first: abilities do not change what the documents say about labels.
+    """
+    value: Any = labelled
+    yield value
+    if results := getattr(value, "abilities", None):
+        for shrink in (_without_outlines, _without_findings):
+            value = dataclasses.replace(value, abilities={name: shrink(result) for name, result in results.items()})
+            yield value
+    yield dataclasses.replace(value, labels=without_instances(value.labels), truncated=True)
+
+
+def _without_outlines(result: AbilityResult) -> AbilityResult:
+    found = tuple({name: value for name, value in finding.items() if name not in OUTLINES} for finding in result.found)
+    return dataclasses.replace(result, found=found, truncated=result.truncated or found != result.found)
+
+
+def _without_findings(result: AbilityResult) -> AbilityResult:
+    return dataclasses.replace(result, found=(), truncated=result.truncated or bool(result.found))
+
+
 def without_instances(labels: tuple[Label, ...]) -> tuple[Label, ...]:
     """Return the same labels without instances."""
     return tuple(dataclasses.replace(label, instances=()) for label in labels)
@@ -179,4 +254,7 @@ def without_instances(labels: tuple[Label, ...]) -> tuple[Label, ...]:
 
 def _dump(event: RecognitionEvent) -> str:
     # ASCII, because SQS refuses some characters that names and labels may hold.
-    return json.dumps({"schema": SCHEMA, **dataclasses.asdict(event)}, separators=(",", ":"))
+    members = dataclasses.asdict(event)
+    if not event.abilities:
+        del members["abilities"]
+    return json.dumps({"schema": SCHEMA, **members}, separators=(",", ":"))

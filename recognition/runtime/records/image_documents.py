@@ -26,7 +26,7 @@ class ImageDocuments:
         if rendered and rendered.version != (record.version_id or "null"):
             rendered = None  # they show another version than the one that was recognised
         return {
-            **{name: value for name, value in dataclasses.asdict(record).items() if name not in INTERNAL},
+            **_members(record),
             "picture_url": self.urls.picture(record.bucket, record.image, record.version_id, record.content_type),
             **self._rendition_url("rendition_url", record.image_id, DISPLAY, rendered),
             **self._rendition_url("thumbnail_url", record.image_id, THUMBNAIL, rendered),
@@ -55,3 +55,8 @@ class ImageDocuments:
         if rendered is None or name not in rendered.names:
             return {}
         return {member: self.urls.rendition(image_id, name, rendered.version)}
+
+
+def _members(record: ImageRecord) -> dict[str, Any]:
+    left_out = INTERNAL if record.abilities else INTERNAL | {"abilities"}
+    return {name: value for name, value in dataclasses.asdict(record).items() if name not in left_out}

@@ -8,10 +8,12 @@ from botocore.exceptions import ClientError
 
 from common.runtime.dynamodb_items import from_attributes, to_attributes
 from common.runtime.recognition_event import (
+    AbilityResult,
     EventName,
     Failure,
     Label,
     RecognitionEvent,
+    abilities_from,
     event_id,
     label_from,
 )
@@ -45,6 +47,8 @@ class ImageRecord:
     `sequencer` grows with each record of an image. It is S3's sequencer of the change that stored the record, or comes
     just behind that of the previous record. Then `stored_by` is the change's own sequencer.
 
+    `abilities` has the results of abilities, by their names, and is stored only if there are any.
+
     `content_type` is the type that the picture's first bytes announce. Records of earlier releases have none.
     """
 
@@ -67,6 +71,7 @@ class ImageRecord:
     correlation_id: str | None = None
     content_type: str | None = None
     stored_by: str | None = None
+    abilities: dict[str, AbilityResult] = dataclasses.field(default_factory=dict)
 
     def describes(self, version_id: str | None) -> bool:
         """Return True if the record is about this version. None stands for an object without a current version."""
@@ -110,6 +115,7 @@ class ImageRecord:
             truncated=self.truncated,
             uploaded_at=self.uploaded_at,
             correlation_id=self.correlation_id,
+            abilities=self.abilities,
         )
 
 
@@ -181,6 +187,8 @@ def to_item(record: ImageRecord) -> dict[str, Any]:
     A record that is too large for an item loses its labels' instances, and gets `truncated`.
     """
     values = dataclasses.asdict(fit_into_item(record))
+    if not record.abilities:
+        del values["abilities"]
     if record.status != "DELETED":
         values |= {"listed": LISTED, "label_names": [label.name for label in record.labels]}
     return to_attributes(values)
@@ -191,6 +199,7 @@ def from_item(item: dict[str, Any]) -> ImageRecord:
     values = from_attributes(item)
     values = {f.name: values[f.name] for f in dataclasses.fields(ImageRecord) if f.name in values}
     values["labels"] = tuple(label_from(label) for label in values["labels"])
+    values["abilities"] = abilities_from(values.get("abilities", {}))
     if "failure" in values:
         values["failure"] = Failure(**values["failure"])
     return ImageRecord(**values)

@@ -4,7 +4,7 @@ import dataclasses
 import json
 from typing import Any, TypeVar
 
-from common.runtime.recognition_event import without_instances
+from common.runtime.recognition_event import shrinking
 
 MAX_ITEM_BYTES = 350_000  # DynamoDB takes 400 KB
 
@@ -12,8 +12,9 @@ T = TypeVar("T")
 
 
 def fit_into_item(labelled: T) -> T:
-    """Return a dataclass with `labels` itself if it fits, otherwise one without instances and with `truncated`."""
+    """Return the first version of a dataclass with `labels` that fits, as `shrinking` yields them, or the smallest."""
     value: Any = labelled
-    if len(json.dumps(dataclasses.asdict(value)).encode()) > MAX_ITEM_BYTES:
-        value = dataclasses.replace(value, labels=without_instances(value.labels), truncated=True)
+    for value in shrinking(labelled):
+        if len(json.dumps(dataclasses.asdict(value)).encode()) <= MAX_ITEM_BYTES:
+            break
     return value  # type: ignore[no-any-return]

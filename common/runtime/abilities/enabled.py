@@ -1,0 +1,54 @@
+"""The abilities that the setting `abilities` enables, and the pictures that each of them is asked about."""
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from common.runtime.abilities import ABILITIES
+from common.runtime.abilities.ability import Ability, Options
+
+METADATA = "abilities"
+"""The name in an object's metadata under which an upload asks for abilities: names, separated by commas."""
+
+When = Literal["always", "asked"] | tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class EnabledAbility:
+    """An ability with its options. `when` says which pictures it is asked about besides those whose upload asks."""
+
+    ability: Ability
+    when: When
+    options: Options
+
+    def is_wanted(self, image: str, asked: Collection[str]) -> bool:
+        """Return True for an image if `asked`, the abilities that its upload asked for, or its name calls for it."""
+        if self.ability.name in asked or self.when == "always":
+            return True
+        return isinstance(self.when, tuple) and image.startswith(self.when)
+
+
+def enabled_abilities(text: str) -> dict[str, EnabledAbility]:
+    """Read a function's variable `ABILITIES`: the setting as JSON, or nothing if no ability is enabled."""
+    return {
+        name: EnabledAbility(
+            ABILITIES[name], tuple(options["when"]) if isinstance(options["when"], list) else options["when"], options
+        )
+        for name, options in json.loads(text or "{}").items()
+    }
+
+
+def wanted(enabled: dict[str, EnabledAbility], image: str, asked: str | None) -> dict[str, EnabledAbility]:
+    """Return the abilities to ask about an image. `asked` is the METADATA of its object.
+
+    Names that are not enabled are left out: the setting may have changed since the upload.
+    """
+    names = frozenset((asked or "").split(","))
+    return {name: each for name, each in enabled.items() if each.is_wanted(image, names)}
+
+
+def as_metadata(names: Iterable[str]) -> dict[str, str]:
+    """Return the metadata of an object whose upload asks for these abilities: nothing if there are none."""
+    asked = ",".join(sorted(set(names)))
+    return {METADATA: asked} if asked else {}
