@@ -6,7 +6,7 @@ from typing import Any, Literal, NotRequired, get_type_hints
 from typing_extensions import TypedDict
 
 from common.openapi import Call, Service
-from common.runtime.recognition_event import Failure
+from common.runtime.recognition_event import AbilityResult, Failure
 from recognition.runtime.records.image_documents import INTERNAL
 from recognition.runtime.records.image_records import ImageRecord
 from recognition.runtime.spending.monthly_usage import Day
@@ -62,7 +62,7 @@ class Usage(TypedDict):
 Image = TypedDict(  # type: ignore[misc] # the record, as `list_images` shows it
     "Image",
     {name: kind for name, kind in get_type_hints(ImageRecord).items() if name not in INTERNAL}
-    | {"status": Literal["RECOGNIZED", "FAILED"]}
+    | {"status": Literal["RECOGNIZED", "FAILED"], "abilities": NotRequired[dict[str, AbilityResult]]}
     | {"picture_url": str, "rendition_url": NotRequired[str], "thumbnail_url": NotRequired[str]},
 )
 

@@ -74,7 +74,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class AbilityResult:
-    """The answer of one ability (common/runtime/abilities): what it found, or why it can never answer.
+    """The answer of an ability: what it found, or why it cannot answer about this picture.
 
     `at` is the time of the answer, ISO 8601 in UTC. `truncated` is True if findings lost their outlines or were left
     out, because they were too large to store or send.
