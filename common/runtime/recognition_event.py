@@ -112,7 +112,7 @@ class RecognitionEvent:
     """The results of abilities, by their names. The document has this member only if there are any."""
 
     def to_json(self) -> str:
-        """Return the document. If it has more than MAX_BYTES, it is the first smaller version that fits (`shrinking`)."""
+        """Return the document, or the first smaller version that has at most MAX_BYTES (`shrinking`)."""
         text = ""
         for event in shrinking(self):
             text = _dump(event)
