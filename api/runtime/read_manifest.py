@@ -37,7 +37,7 @@ logger = Logger()
 
 CHUNK_BYTES = 4 * 1024 * 1024
 MAX_BATCH_LINES = 1_000
-MAX_BATCH_BYTES = 4 * CHUNK_BYTES
+MAX_BATCH_BYTES = CHUNK_BYTES
 """Progress is saved, and the time checked, after so many lines or bytes."""
 SENDERS = 16
 MAX_MESSAGES = 10  # SQS's limit for SendMessageBatch

@@ -15,12 +15,13 @@ from api.runtime.manifests.manifest_layout import Layout
 MAX_PIECE_BYTES = 16 * 1024
 """A URL takes 1,800 bytes and a name 1,024. JSON may write them six times as long."""
 
-MAX_SCANNED_BYTES = 16 * 1024 * 1024
+MAX_SCANNED_BYTES = 4 * 1024 * 1024
 """A piece that is longer than this ends the reading, so that each call makes progress or ends."""
 
 _LINE_END = re.compile(rb"\r\n?|\n")
-_OUTSIDE_TEXT = re.compile(rb'["\[\]{},]')
-_INSIDE_TEXT = re.compile(rb'["\\]')
+_IN_LIST = re.compile(rb'["\[\]{}]|,[, \t\r\n]*+')
+_IN_ELEMENT = re.compile(rb'"|[\[{]+|[\]}]+')
+_REST_OF_TEXT = re.compile(rb'(?:[^"\\]|\\.)*+', re.DOTALL)
 _BLANKS = b" \t\r\n"
 _ANY_BUT_ASCII = 0x80
 _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
@@ -59,9 +60,8 @@ def pieces(layout: Layout, chunks: Iterable[bytes], start: Position) -> Iterator
     Raises:
         EndlessPieceError: a piece has more than MAX_SCANNED_BYTES.
     """
-    whole = _whole_units(chunks, layout.unit)
-    cut = _elements if layout.format == "JSON list" else _lines
-    return cut(whole, start, layout)
+    cutter = _Elements(has_begun=start != Position()) if layout.format == "JSON list" else _Lines()
+    return _cut(_whole_units(chunks, layout.unit), start, layout, cutter)
 
 
 class _Collector:
@@ -115,85 +115,105 @@ def _is_blank(content: bytes | None) -> bool:
     return content is not None and not content.replace(b"\0", b"").strip(_BLANKS)
 
 
-def _lines(chunks: Iterable[bytes], start: Position, layout: Layout) -> Iterator[Piece]:
-    number, offset, unit = start.number, start.offset, layout.unit
-    line = _Collector()
-    for chunk in chunks:
-        begin = 0
-        last = Piece(Position(number, offset), b"")
-        for end in _LINE_END.finditer(_shadow(chunk, layout)):
-            line.add(chunk[begin * unit : end.start() * unit])
-            begin = end.end()
-            number += 1
-            last = Piece(Position(number, offset + begin * unit), line.take())
-            if not _is_blank(last.content):
-                yield last
-        line.add(chunk[begin * unit :])
-        offset += len(chunk)
-        if line.size > MAX_SCANNED_BYTES:
-            raise EndlessPieceError(number + 1, offset)
-        if begin and _is_blank(last.content):
-            yield last
-    if not _is_blank(content := line.take()):
-        yield Piece(Position(number + 1, offset), content)
+@dataclass(frozen=True)
+class _Cut:
+    """The end of a piece and the places after it, in code units of a chunk: where the next piece begins, and where
+    another call goes on."""
+
+    end: int
+    next: int
+    resumption: int
 
 
-class _ListScanner:
-    """Finds the ends of elements in a JSON list by its brackets, commas and quotation marks."""
+class _Lines:
+    """Cuts a file at its line ends. Blank lines count."""
 
-    def __init__(self) -> None:
-        self.is_open = True
+    counts_blanks = True
+
+    def begin(self, _: bytes) -> int:
+        """Return where the first piece of a chunk begins."""
+        return 0
+
+    def cuts(self, shadow: bytes, _: int) -> Iterator[_Cut]:
+        """Yield the ends of the lines in the next chunk."""
+        for found in _LINE_END.finditer(shadow):
+            yield _Cut(found.start(), found.end(), found.end())
+
+
+class _Elements:
+    """Cuts a JSON list at its commas, whether its elements are JSON or not. A file that is no list is one piece."""
+
+    counts_blanks = False
+
+    def __init__(self, *, has_begun: bool) -> None:
+        self._has_begun = self._is_open = has_begun
         self._depth = 1
         self._in_text = False
         self._skip = 0
 
-    def element_ends(self, shadow: bytes, begin: int) -> Iterator[int]:
-        """Yield the places in the next chunk of the commas between elements, and of the closing bracket."""
+    def begin(self, shadow: bytes) -> int:
+        """Return where the first piece of a chunk begins: behind the bracket that opens the list."""
+        blanks = _BLANKS + b"".join(_BOMS) + bytes([_ANY_BUT_ASCII])
+        if self._has_begun or not (rest := shadow.lstrip(blanks)):
+            return 0
+        self._has_begun = True
+        self._is_open = rest.startswith(b"[")
+        return shadow.index(b"[") + 1 if self._is_open else 0
+
+    def cuts(self, shadow: bytes, begin: int) -> Iterator[_Cut]:
+        """Yield the commas between elements in the next chunk, and the closing bracket."""
         position = begin + self._skip
-        while self.is_open and (found := (_INSIDE_TEXT if self._in_text else _OUTSIDE_TEXT).search(shadow, position)):
-            position, sign = found.end(), found[0]
+        while self._is_open and position < len(shadow):
             if self._in_text:
-                self._in_text = sign != b'"'
-                position += sign == b"\\"  # an escaped character has no meaning, even if it is in the next chunk
-            elif sign == b'"':
+                position = self._after_text(shadow, position)
+                continue
+            found = (_IN_LIST if self._depth == 1 else _IN_ELEMENT).search(shadow, position)
+            if not found:
+                position = len(shadow)
+                break
+            position, signs = found.end(), found[0]
+            if signs == b'"':
                 self._in_text = True
-            elif self._depth == 1 and sign in b",]":
-                self.is_open = sign == b","
-                yield found.start()
-            elif sign != b",":
-                self._depth = max(1, self._depth + (1 if sign in b"[{" else -1))
+            elif self._depth == 1 and signs[0] in b",]":
+                self._is_open = signs != b"]"
+                # The end of the list is read again by a call that goes on here.
+                yield _Cut(found.start(), position, position if self._is_open else found.start())
+            elif signs[0] in b"[{":
+                self._depth += len(signs)
+            else:
+                closing = min(len(signs), self._depth - 1)
+                self._depth -= closing
+                position = found.start() + max(1, closing)
         self._skip = max(0, position - len(shadow))
 
+    def _after_text(self, shadow: bytes, position: int) -> int:
+        """Return the place behind a text's end, or behind the chunk if it goes on there."""
+        rest = _REST_OF_TEXT.match(shadow, position)
+        end = rest.end() if rest else position
+        self._in_text = shadow[end : end + 1] != b'"'
+        # An escaped character has no meaning, even if it is in the next chunk.
+        return end + (2 if shadow[end : end + 1] == b"\\" else not self._in_text)
 
-def _elements(chunks: Iterable[bytes], start: Position, layout: Layout) -> Iterator[Piece]:
-    """Yield the elements of a list, whether they are JSON or not. A file that is no list is one piece."""
+
+def _cut(chunks: Iterable[bytes], start: Position, layout: Layout, cutter: _Lines | _Elements) -> Iterator[Piece]:
     number, offset, unit = start.number, start.offset, layout.unit
-    began = number > 0 or offset > 0
-    scanner = _ListScanner() if began else None
     piece = _Collector()
     for chunk in chunks:
-        begin = 0
         shadow = _shadow(chunk, layout)
-        if not began and (rest := shadow.lstrip(_BLANKS + b"".join(_BOMS) + bytes([_ANY_BUT_ASCII]))):
-            began = True
-            if rest.startswith(b"["):
-                scanner, begin = _ListScanner(), shadow.index(b"[") + 1
-        last = None
-        for end in scanner.element_ends(shadow, begin) if scanner else ():
-            piece.add(chunk[begin * unit : end * unit])
-            begin = end + 1
-            content = piece.take()
-            number += not _is_blank(content)
-            # The end of the list is read again by a call that goes on here.
-            after = end + (scanner is not None and scanner.is_open)
-            last = Piece(Position(number, offset + after * unit), content)
-            if not _is_blank(content):
-                yield last
+        begin, blank = cutter.begin(shadow), None
+        for cut in cutter.cuts(shadow, begin):
+            piece.add(chunk[begin * unit : cut.end * unit])
+            begin, content = cut.next, piece.take()
+            is_blank = _is_blank(content)
+            number += cutter.counts_blanks or not is_blank
+            blank = cut if is_blank else None
+            if not is_blank:
+                yield Piece(Position(number, offset + cut.resumption * unit), content)
+        if blank:
+            yield Piece(Position(number, offset + blank.resumption * unit), b"")
         piece.add(chunk[begin * unit :])
         offset += len(chunk)
         if piece.size > MAX_SCANNED_BYTES:
             raise EndlessPieceError(number + 1, offset)
-        if last and _is_blank(last.content):
-            yield last
     if not _is_blank(content := piece.take()):
         yield Piece(Position(number + 1, offset), content)
