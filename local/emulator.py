@@ -195,7 +195,7 @@ async def _answer(send: Any, status: int, media: str, text: str) -> None:
     await send({"type": "http.response.body", "body": text.encode()})
 
 
-def _share_code(folder: Path) -> None:
+def share_code(folder: Path) -> None:
     """Unpack each function's code and each layer once into the folder, and link the workers' folders to it.
 
     ministack unpacks everything again for every worker: 40 MB and 1,300 files each. Lambda's folders are read-only too.
@@ -254,7 +254,7 @@ def main() -> None:
     _mend_gateway()
     _mend_s3()
     _mend_sns()
-    _share_code(Path(sys.argv[1]))
+    share_code(Path(sys.argv[1]))
     with asyncio.Runner() as runner:
         runner.run(_serve(config))
         _kill_workers()

@@ -54,12 +54,12 @@ def _why_taken(port: int) -> str:
 
 def _free_port(reserved: Collection[int]) -> int:
     """Return a free port that is not reserved for another service: nothing listens on reserved ports yet."""
-    while (port := _offered_port()) in reserved:
+    while (port := offered_port()) in reserved:
         pass
     return port
 
 
-def _offered_port() -> int:
+def offered_port() -> int:
     """Return a port that the operating system offers."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))

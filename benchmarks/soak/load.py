@@ -131,9 +131,9 @@ class Load:
         kind = self.chance.choice(list(VERSION_CHANGES))
         names = self.names[:-SETTLED] if kind != "undelete" or not self.deleted else self.deleted
         name = self.chance.choice(names)
-        return lambda: self._remove_versions(kind, name)
+        return lambda: self.remove_versions(kind, name)
 
-    def _remove_versions(self, kind: str, name: str) -> None:
+    def remove_versions(self, kind: str, name: str) -> None:
         """Remove versions in the bucket itself, with one call."""
         began, at, status = time.monotonic(), self.clock(), 0
         try:

@@ -37,7 +37,7 @@ class ReprojectError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Places:
+class RebuildResources:
     """The resources that a rebuild reads and writes."""
 
     records: str
@@ -48,7 +48,7 @@ class Places:
     uploads_queue: str
 
     @classmethod
-    def of(cls, target: Target) -> "Places":
+    def of(cls, target: Target) -> "RebuildResources":
         """Read them from the stacks' outputs."""
         return cls(
             records=target.output("ClassificationsTableName"),
@@ -75,14 +75,14 @@ def command(
     found = open_target(target)
     with failing_on(ReprojectError):
         try:
-            places = Places.of(found)
+            places = RebuildResources.of(found)
             if yes or found.name is TargetName.LOCAL or confirmed(_question(found, places, missing=missing)):
-                _rebuild(found, places, missing=missing)
+                rebuild(found, places, missing=missing)
         except (BotoCoreError, ClientError, MissingOutputError) as error:
             raise ReprojectError(f"{type(error).__name__}: {error}; messages sent so far do no harm") from error
 
 
-def _question(target: Target, places: Places, *, missing: bool) -> str:
+def _question(target: Target, places: RebuildResources, *, missing: bool) -> str:
     count = _item_count(target, places.records)
     also = "; each object that differs from its record is recognised, at Rekognition's price" if missing else ""
     cost = f"${count * DOLLARS_PER_MILLION / 1e6:,.2f}"
@@ -96,7 +96,13 @@ def _item_count(target: Target, table: str) -> int:
     return int(target.client("dynamodb").describe_table(TableName=table)["Table"]["ItemCount"])
 
 
-def _rebuild(target: Target, places: Places, *, missing: bool) -> None:
+def rebuild(target: Target, places: RebuildResources, *, missing: bool) -> None:
+    """Send the names of all images to the functions that derive data, and print the numbers. See `command`.
+
+    Raises:
+        ReprojectError: SQS refused messages.
+        BotoCoreError, ClientError: a table or the bucket could not be read.
+    """
     dynamodb, sqs = target.client("dynamodb"), target.client("sqs")
     derive = {places.index_queue: _index_message, places.thumbnail_queue: _thumbnail_message(places.bucket)}
     with progress_bar() as progress:
@@ -119,14 +125,14 @@ def _rebuild(target: Target, places: Places, *, missing: bool) -> None:
         out.print(f"{differing:8,}  objects that differ from their records, to recognise or remove")
 
 
-def _differences(target: Target, places: Places) -> Iterator[str]:
+def _differences(target: Target, places: RebuildResources) -> Iterator[str]:
     dynamodb = target.client("dynamodb")
     comparison = RecordComparison(target.client("s3"), dynamodb, places.bucket, places.records)
     yield from comparison.differing_objects()
     yield from comparison.missing_objects(item["image"]["S"] for item in _listed(dynamodb, places))
 
 
-def _listed(dynamodb: Any, places: Places) -> Iterator[Item]:
+def _listed(dynamodb: Any, places: RebuildResources) -> Iterator[Item]:
     from recognition.runtime.records.image_records import NEWEST_INDEX
 
     pages = dynamodb.get_paginator("scan").paginate(
@@ -136,7 +142,7 @@ def _listed(dynamodb: Any, places: Places) -> Iterator[Item]:
         yield from page["Items"]
 
 
-def _orphans(dynamodb: Any, places: Places) -> Iterator[Item]:
+def _orphans(dynamodb: Any, places: RebuildResources) -> Iterator[Item]:
     """Yield what the index holds of images without a record, or with a deleted one."""
     pages = dynamodb.get_paginator("scan").paginate(
         TableName=places.projections,

@@ -56,7 +56,7 @@ def _rotate(target: Target) -> None:
             gateway.create_usage_plan_key(usagePlanId=plan, keyId=made["id"], keyType="API_KEY")
     except (BotoCoreError, ClientError) as error:
         raise KeyRotationError(f"{error}. The old key still works") from error
-    _wait_until_admitted(target, made["value"])
+    wait_until_admitted(target, made["value"])
     remember_key(target, made["value"])
     out.print(f"{name} is in use; `sightline key` prints it", markup=False)
     out.print("the old key works until `sightline rotate-key --revoke`", markup=False)
@@ -78,7 +78,7 @@ def _revoke(target: Target, *, yes: bool) -> None:
         if not old:
             out.print(f"{kept.name} is the only key; `sightline rotate-key` creates a new one", markup=False)
         elif yes or confirmed(_question(target, old)):
-            _wait_until_admitted(target, kept.value)
+            wait_until_admitted(target, kept.value)
             remember_key(target, kept.value)
             _disable(target, old)
     except (BotoCoreError, ClientError) as error:
@@ -103,7 +103,7 @@ def _plans(target: Target) -> list[str]:
     raise KeyRotationError("the APIs need no key: the setting `auth` is iam or none")
 
 
-def _wait_until_admitted(target: Target, key: str) -> None:
+def wait_until_admitted(target: Target, key: str) -> None:
     """Return when all APIs accept a key: API Gateway takes seconds to distribute it."""
     deadline = time.monotonic() + ADMISSION_SECONDS
     caller = replace(target, api_key=key)

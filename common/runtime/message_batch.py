@@ -95,17 +95,18 @@ class MessageBatch(BatchProcessor):
                     "stack": "".join(traceback.format_exception(error)),
                 },
             )
-        self._hide(record, delay)
+        self.hide(record, delay)
         return super().failure_handler(record, exception)
 
-    def _hide(self, record: SQSRecord, seconds: int) -> None:
+    def hide(self, record: SQSRecord, seconds: int) -> None:
+        """Hide a message that was received. If that fails, the message returns after the queue's own time."""
         try:
             self.sqs.change_message_visibility(
                 QueueUrl=self.queue_url(record.event_source_arn),
                 ReceiptHandle=record.receipt_handle,
                 VisibilityTimeout=seconds,
             )
-        except (BotoCoreError, ClientError):  # the message returns after the queue's own time
+        except (BotoCoreError, ClientError):
             logger.warning("visibility stays as it is", extra={"message_id": record.message_id}, exc_info=True)
 
 

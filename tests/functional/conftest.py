@@ -22,6 +22,7 @@ from recognition.runtime.records.image_records import ImageRecord, ImageRecords
 from recognition.runtime.records.record_updater import RecordUpdater
 from tests.conftest import ROOT, Templates, captured
 from tests.counted import Kind
+from tests.functional.recorders import hidden  # noqa: F401 - a fixture
 from tests.functional.s3_bucket import S3
 
 

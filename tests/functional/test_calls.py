@@ -165,7 +165,7 @@ def test_the_doctor_and_the_rotation_trust_it_too(system: Target, monkeypatch: p
     monkeypatch.setattr(apis, "check_key", lambda deployment: iter(()))
     found = [*apis.check_apis(Deployment(system)), check_receiver_url("partner", "address", system.labels_url)]
     assert [finding.text for finding in found if finding.state is not State.GOOD] == []
-    rotate_key._wait_until_admitted(system, "new")
+    rotate_key.wait_until_admitted(system, "new")
 
 
 def test_a_missing_authority_is_reported(server: Source, monkeypatch: pytest.MonkeyPatch) -> None:

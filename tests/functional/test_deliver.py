@@ -1,8 +1,6 @@
 import dataclasses
-import threading
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import boto3
 import pytest
@@ -10,7 +8,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.runtime import caches
-from common.runtime.message_batch import MessageBatch
 from common.runtime.recognition_event import RecognitionEvent
 from integration.runtime import deliver
 from integration.runtime.webhooks import circuit_breaker, webhook_client
@@ -21,6 +18,7 @@ from local.receiver import verify
 from tests.counted import COUNTED
 from tests.functional.conftest import emitted, kinds
 from tests.functional.desk import EVENT, SECRET, Desk, desk_fixture, set_address  # noqa: F401 - a fixture
+from tests.functional.recorders import recorded_calls
 from tests.partner_documents import read
 from tests.source_server import Source, serve
 
@@ -31,14 +29,6 @@ NEXT_SECRET = "whsec_" + "b" * 32
 def partner() -> Iterator[Source]:
     with serve() as running:
         yield running
-
-
-@pytest.fixture
-def hidden(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The times for which messages were hidden."""
-    seconds: list[int] = []
-    monkeypatch.setattr(MessageBatch, "_hide", lambda self, record, delay: seconds.append(delay))
-    return seconds
 
 
 def test_the_third_party_gets_one_valid_signed_document(desk: Desk, partner: Source) -> None:
@@ -307,19 +297,14 @@ def test_without_an_address_nothing_is_delivered(desk: Desk) -> None:
     assert desk.dead() == []
 
 
-def test_a_warm_worker_makes_one_write_for_a_delivery_and_reads_nothing(desk: Desk, partner: Source) -> None:
+def test_a_warm_worker_makes_one_write_for_a_delivery_and_reads_nothing(
+    desk: Desk, partner: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
     set_address(partner.address)
+    calls = recorded_calls(monkeypatch, deliver)
     desk.hand_over(EVENT.to_json())
-    calls: list[str] = []
-    lock = threading.Lock()
-    sender = deliver._sender()
-    for one in (sender.ssm, sender.secrets_manager, sender.sqs, sender.deliveries.dynamodb):
-
-        def count(params: Any, model: Any, **_: Any) -> None:
-            with lock:
-                calls.append(model.name)
-
-        one.meta.events.register("before-call", count)
+    assert {"GetParameter", "GetSecretValue"} <= set(calls)
+    calls.clear()
     desk.hand_over(*[EVENT.to_json()] * 10)
     assert calls == ["UpdateItem"] * 10
 

@@ -302,9 +302,9 @@ def test_workers_share_unpacked_code(tmp_path: Path) -> None:
     code = f"""
 import shutil
 from pathlib import Path
-from local.emulator import _share_code, lambda_runtime
+from local.emulator import share_code, lambda_runtime
 folder = Path({str(tmp_path)!r})
-_share_code(folder / "code")
+share_code(folder / "code")
 for worker in ("first", "second"):
     (folder / worker).mkdir()
     shutil.copy(folder / "code.zip", folder / worker / "code.zip")
@@ -338,8 +338,8 @@ def test_printed_commands_work_where_make_was_called(
 
 def test_no_two_services_get_one_port(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The system may offer a port again that nothing listens on yet."""
-    offered = iter([first := port_choice._offered_port(), first, *(port_choice._offered_port() for _ in range(8))])
-    monkeypatch.setattr(port_choice, "_offered_port", lambda: next(offered))
+    offered = iter([first := port_choice.offered_port(), first, *(port_choice.offered_port() for _ in range(8))])
+    monkeypatch.setattr(port_choice, "offered_port", lambda: next(offered))
     cloud = Cloud(folder, say=print)
     folder.mkdir()
     ports = cloud.choose_ports()

@@ -11,6 +11,7 @@ from recognition.runtime.records.image_documents import INTERNAL
 from recognition.runtime.records.image_records import ImageRecord, ImageRecords
 from recognition.runtime.renditions.rendition_store import RenditionFiles, RenditionIndex, RenditionStore
 from tests.functional.conftest import Answer
+from tests.functional.recorders import recorded_calls
 
 DOG = Label(
     name="Dog",
@@ -302,15 +303,8 @@ def test_the_thumbnails_of_a_page_take_a_call_for_each_hundred(
     for number in range(205):
         records.replace(None, record(f"{number}.jpg", number % 60))
         renditions.index.put(f"id of {number}.jpg", "v1", display=False)
-    calls: list[str] = []
-    dynamodb, s3 = list_images._documents().renditions.dynamodb, list_images._s3()
-    for service in (dynamodb, s3):
-        service.meta.events.register_last("before-call", lambda model, **_: calls.append(model.name), unique_id="seen")
-    try:
-        document = get(thumbnails="true", limit="1000").document
-    finally:
-        for service in (dynamodb, s3):
-            service.meta.events.unregister("before-call", unique_id="seen")
+    calls = recorded_calls(monkeypatch, list_images)
+    document = get(thumbnails="true", limit="1000").document
     assert sum("thumbnail_url" in entry for entry in document) == 205
     assert calls == ["Query"] + ["BatchGetItem"] * 3
 

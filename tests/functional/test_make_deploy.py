@@ -116,13 +116,6 @@ def test_a_stack_of_another_owner_is_not_touched(
     make(command, deployment="mine")
 
 
-def failing(code: str) -> Callable[..., Any]:
-    def fail(*_: Any, **__: Any) -> Any:
-        raise ClientError({"Error": {"Code": code, "Message": "two\nlines"}}, "GetCallerIdentity")
-
-    return fail
-
-
 @pytest.mark.parametrize(
     ("code", "message"),
     [
@@ -134,7 +127,10 @@ def failing(code: str) -> Callable[..., Any]:
 def test_unusable_credentials_are_reported_in_one_line(
     make: Make, monkeypatch: pytest.MonkeyPatch, code: str, message: str
 ) -> None:
-    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", failing(code))
+    def caller() -> str:
+        raise ClientError({"Error": {"Code": code, "Message": "two\nlines"}}, "GetCallerIdentity")
+
+    monkeypatch.setattr(account, "caller", caller)
     with pytest.raises(SystemExit) as refused:
         deploy.main("deploy")
     assert str(refused.value.code).startswith(message)

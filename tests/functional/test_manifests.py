@@ -60,7 +60,7 @@ class Intake:
 
     def run(self) -> None:
         """Consume both queues until they are empty."""
-        while self._depth(self.manifest_queue) + self._depth(self.fetch_queue):
+        while self.depth(self.manifest_queue) + self.depth(self.fetch_queue):
             self.fetch()
             self.read()
 
@@ -86,7 +86,8 @@ class Intake:
             if handler is read_manifest.handler:
                 return
 
-    def _depth(self, queue: str) -> int:
+    def depth(self, queue: str) -> int:
+        """Return the number of messages that wait in a queue."""
         found = boto3.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
         return int(found["ApproximateNumberOfMessages"])
 
@@ -212,7 +213,7 @@ def test_reading_goes_on_where_the_time_limit_cut_it(
     intake.drop("long.csv", many(source, 60))
     for invocation in range(1, 9):
         intake.read()
-        assert intake._depth(intake.manifest_queue) == 1, invocation
+        assert intake.depth(intake.manifest_queue) == 1, invocation
     intake.run()
     assert set(intake.fetched.values()) == {1}
     assert sorted(intake.fetched) == [number for number in range(1, 61) if number % 5]
@@ -372,7 +373,7 @@ def test_reading_is_saved_by_bytes_as_well(intake: Intake, monkeypatch: pytest.M
     intake.drop("blank.csv", "\n" * 2_000)
     for invocation in range(1, 5):
         intake.read()
-        assert intake._depth(intake.manifest_queue) == 1, invocation
+        assert intake.depth(intake.manifest_queue) == 1, invocation
     intake.run()
     assert intake.report("blank.csv")["status"] == "done"
 
@@ -384,8 +385,8 @@ def test_lines_without_an_outcome_are_counted_in_the_end(
     intake.read()
     assert (intake.report("list.csv")["status"], intake.report("list.csv")["pending"]) == ("running", 2)
     intake.read()
-    assert intake._depth(intake.manifest_queue) == 1  # looks again
+    assert intake.depth(intake.manifest_queue) == 1  # looks again
     monkeypatch.setattr(read_manifest, "LAST_LOOK_SECONDS", 0)
     intake.read()
     assert (intake.report("list.csv")["status"], intake.report("list.csv")["pending"]) == ("unfinished", 2)
-    assert intake._depth(intake.manifest_queue) == 0
+    assert intake.depth(intake.manifest_queue) == 0

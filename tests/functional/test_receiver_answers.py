@@ -6,7 +6,6 @@ import boto3
 import pytest
 
 from common.runtime import caches
-from common.runtime.message_batch import MessageBatch
 from local.receiver import verify
 from tests.functional.desk import EVENT, Desk, desk_fixture, set_address  # noqa: F401 - a fixture
 from tests.raw_server import Request, serve_raw
@@ -16,14 +15,6 @@ NEXT_SECRET = "whsec_" + "b" * 32
 
 def head(*headers: str, status: str = "HTTP/1.1 200 OK") -> bytes:
     return "\r\n".join([status, *headers, "", ""]).encode("latin-1")
-
-
-@pytest.fixture
-def hidden(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The times for which messages were hidden."""
-    seconds: list[int] = []
-    monkeypatch.setattr(MessageBatch, "_hide", lambda self, record, delay: seconds.append(delay))
-    return seconds
 
 
 ABSURD_TIMES = [

@@ -7,8 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from cli.commands.reproject import Places
-from cli.commands.reproject import _rebuild as rebuild
+from cli.commands.reproject import RebuildResources, rebuild
 from cli.record_differences import RecordComparison
 from cli.target import TargetName
 from recognition.runtime.records.image_records import ImageRecord
@@ -94,7 +93,7 @@ def test_reproject_sends_records_of_gone_objects_to_the_workers(
     s3.delete_versions(*[version for version in s3.versions if version[0] == "removed.jpg"])  # nobody is told
     thumbnails = boto3.client("sqs").create_queue(QueueName="thumbnails")["QueueUrl"]
     index = boto3.client("sqs").create_queue(QueueName="index")["QueueUrl"]
-    places = Places(
+    places = RebuildResources(
         records=tables["classifications"],
         projections=tables["projections"],
         index_queue=index,

@@ -7,7 +7,6 @@ import boto3
 import pytest
 
 from common.runtime import caches
-from common.runtime.message_batch import MessageBatch
 from integration.runtime import send_email
 from tests.counted import COUNTED
 from tests.functional.conftest import Context, emitted, failed, kinds, sqs_event
@@ -54,12 +53,10 @@ def test_a_message_that_is_no_event_stays_alone(
 
 
 def test_a_mail_that_sns_refuses_keeps_the_whole_batch_and_it_returns_later_each_time(
-    mails: Mails, context: Context, monkeypatch: pytest.MonkeyPatch
+    mails: Mails, context: Context, monkeypatch: pytest.MonkeyPatch, hidden: list[int]
 ) -> None:
     monkeypatch.setenv("EMAIL_TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:gone")
     caches.clear_all()
-    hidden: list[int] = []
-    monkeypatch.setattr(MessageBatch, "_hide", lambda self, record, seconds: hidden.append(seconds))
     event = sqs_event(EVENT.to_json(), EVENT.to_json(), receives=3)
     assert failed(dict(send_email.handler(event, context))) == ["0", "1"]  # type: ignore[arg-type]
     assert all(10 <= seconds <= 20 for seconds in hidden)

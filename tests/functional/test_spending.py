@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
@@ -43,7 +43,12 @@ def today(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
     """Set the day of 2026."""
 
     def turn(month: int, day: int) -> None:
-        monkeypatch.setattr(monthly_usage, "_now", lambda: datetime(2026, month, day, 23, 59, tzinfo=UTC))
+        class Today(datetime):
+            @classmethod
+            def now(cls, tz: Any = None) -> "Today":
+                return cls(2026, month, day, 23, 59, tzinfo=tz)
+
+        monkeypatch.setattr(monthly_usage, "datetime", Today)
 
     turn(11, 21)
     return turn
@@ -317,7 +322,7 @@ def minute(spending: Callable[[str], UsageTable], monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("EVENT_SOURCE_MAPPING", "mapping")
     monkeypatch.setenv("IS_WATCHED", "true")
     functions = Functions()
-    monkeypatch.setattr(enforce_budget, "_queue_switch", lambda: enforce_budget.QueueSwitch(functions, "mapping"))  # type: ignore[arg-type]
+    monkeypatch.setattr(enforce_budget, "client", {"lambda": functions}.get)
     return Minute(functions, monkeypatch)
 
 

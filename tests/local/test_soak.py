@@ -128,7 +128,7 @@ def test_the_soak_removes_versions_in_one_call(kind: str, removed: list[str]) ->
 
     calls: list[list[str]] = []
     erasing = load(S3())
-    erasing._remove_versions(kind, "s/a")
+    erasing.remove_versions(kind, "s/a")
     assert calls == [removed]
     assert erasing.erased == {"s/a"}
     assert erasing.erased_contents == ({"x"} if "1" in removed else set())

@@ -21,6 +21,7 @@ from tests.functional.conftest import (
     templates,
     worker,
 )
+from tests.functional.recorders import hidden
 
 __all__ = [
     "aws",
@@ -28,6 +29,7 @@ __all__ = [
     "call",
     "context",
     "deliver",
+    "hidden",
     "labels_topic",
     "limits",
     "only_loopback",

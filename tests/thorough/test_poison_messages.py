@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import json
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -14,6 +15,7 @@ from api.runtime.fetch_images import Line
 from common.runtime import s3_events
 from common.runtime.recognition_event import Box, EventError, Instance, Label, RecognitionEvent
 from integration.runtime import deliver, send_email
+from integration.runtime.webhooks.receiver_answers import Answer
 from recognition.runtime import make_renditions, recognize_images, update_index
 from tests.conftest import captured
 from tests.functional.conftest import Context, failed, sqs_event
@@ -88,6 +90,28 @@ def test_a_damaged_notification_is_refused_or_names_an_object() -> None:
         assert all(isinstance(change.key, str) and isinstance(change.bucket, str) for change in found), place
 
 
+class FakeSender:
+    """Sends nothing, and its breaker is closed. A dead letter is a failure, as for the other handlers."""
+
+    def __init__(self, images: list[str]) -> None:
+        self.images = images
+        self.breaker = SimpleNamespace(call=lambda attempt, until: attempt())
+        self.deliveries = SimpleNamespace(record=lambda *_: 1)
+
+    def address(self) -> str:
+        return "https://receiver.example"
+
+    def secrets(self) -> tuple[str, ...]:
+        return ()
+
+    def offer(self, event: RecognitionEvent, *_: Any) -> Answer:
+        self.images.append(event.image)
+        return Answer(status=204, text="")
+
+    def bury(self, message: Any, reason: str) -> None:
+        raise EventError(reason)
+
+
 @pytest.fixture
 def handled(monkeypatch: pytest.MonkeyPatch, queue_url: str) -> list[str]:
     """Replace the work behind each handler. Returns the images that the handlers passed on."""
@@ -100,43 +124,22 @@ def handled(monkeypatch: pytest.MonkeyPatch, queue_url: str) -> list[str]:
         def read(self, manifest: Any, **_: Any) -> None:
             images.append(manifest.key)
 
-        def bury(self, message: Any, reason: str) -> None:
-            raise EventError(reason)
-
-    for module, name in (
-        (recognize_images, "record_updater"),
-        (make_renditions, "rendition_updater"),
-        (update_index, "index_updater"),
-        (fetch_images, "fetcher"),
-        (read_manifest, "reader"),
-        (deliver, "_sender"),
+    for module, name, work in (
+        (recognize_images, "record_updater", Work),
+        (make_renditions, "rendition_updater", Work),
+        (update_index, "index_updater", Work),
+        (fetch_images, "fetcher", Work),
+        (read_manifest, "reader", Work),
+        (deliver, "Sender", lambda **_: FakeSender(images)),
     ):
-        monkeypatch.setattr(module, name, Work)
-        monkeypatch.setattr(module, "_environment", lambda: Environment(queue_url))
+        monkeypatch.setattr(module, name, work)
+        for variable in dataclasses.fields(module.Environment):
+            is_queue = variable.name in {"queue_url", "fetch_queue_url", "manifest_queue_url"}
+            monkeypatch.setenv(variable.name.upper(), queue_url if is_queue else "20")
     monkeypatch.setattr(fetch_images, "SPARE_SECONDS", -1.0)
-    monkeypatch.setattr(deliver, "_address", lambda: "https://receiver.example")
-    monkeypatch.setattr(deliver, "_secrets", lambda: ())
-    monkeypatch.setattr(deliver, "_deliver", lambda message, document, address, secrets: images.append(document.image))
-    topic = boto3.client("sns").create_topic(Name="mail")["TopicArn"]
-    monkeypatch.setattr(send_email, "_environment", lambda: Environment(queue_url, email_topic_arn=topic))
+    monkeypatch.setenv("EMAIL_TOPIC_ARN", boto3.client("sns").create_topic(Name="mail")["TopicArn"])
     monkeypatch.setattr(send_email.logger, "info", lambda _: images.append(EVENT.image))
     return images
-
-
-@dataclasses.dataclass
-class Environment:
-    queue_url: str
-    removals_queue_url: str = "removals"
-    email_topic_arn: str = ""
-    max_receive_count: str = "20"
-
-    @property
-    def fetch_queue_url(self) -> str:
-        return self.queue_url
-
-    @property
-    def manifest_queue_url(self) -> str:
-        return self.queue_url
 
 
 NOTIFICATION = json.dumps(captured("object-created"))
