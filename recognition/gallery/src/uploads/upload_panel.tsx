@@ -54,7 +54,7 @@ function NameChoices({ uploads }: { uploads: Uploads }) {
     <div class="name-choices" role="group" aria-label={strings.namesTaken(count)}>
       <p>{strings.namesTaken(count)}</p>
       {choices.map(([choice, text]) => (
-        <button key={choice} class="text-button" onClick={() => uploads.chooseForAll(choice)}>
+        <button key={choice} class="text-button choice-button" onClick={() => uploads.chooseForAll(choice)}>
           {text}
         </button>
       ))}

@@ -123,8 +123,12 @@ function NameTakenForm({ upload, uploads }: Properties) {
         required
         onInput={(event) => setName(event.currentTarget.value)}
       />
-      <button class="text-button">{strings.useName}</button>
-      <button class="text-button" type="button" onClick={() => uploads.retry(upload, { overwrite: true })}>
+      <button class="text-button choice-button">{strings.useName}</button>
+      <button
+        class="text-button choice-button"
+        type="button"
+        onClick={() => uploads.retry(upload, { overwrite: true })}
+      >
         {strings.replace}
       </button>
     </form>
