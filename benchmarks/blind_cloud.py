@@ -1,15 +1,20 @@
-"""The embedded cloud in which the benchmarks measure, with a Rekognition that does not look at pictures."""
+"""The embedded cloud in which the benchmarks measure, with a Rekognition that gives each picture the same labels."""
 
 import io
+import json
+import os
+import platform
 import random
 import re
+import signal
 import sys
+import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psutil
 import requests
@@ -19,10 +24,13 @@ from cli.queues import work_queues
 from cli.target import local_target
 from local.cloud import Cloud
 from local.endpoints import Endpoints
+from local.errors import CloudError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
+
+T = TypeVar("T")
 
 LATENCY_MS = 250
 PATIENCE_SECONDS = 30
@@ -45,7 +53,7 @@ class BenchmarkError(RuntimeError):
 
 
 class BlindCloud(Cloud):
-    """An embedded cloud with a Rekognition that answers without looking, because the benchmarks measure the rest."""
+    """An embedded cloud with a Rekognition that does not analyse pictures: the benchmarks measure the rest."""
 
     def model_options(self) -> list[str]:
         """Return the options of the blind engine."""
@@ -116,6 +124,30 @@ def billed_ms(lines: Iterable[str]) -> list[int]:
     if not billed:
         raise BenchmarkError("the function's log has no REPORT lines")
     return billed
+
+
+def in_blind_cloud(measure: Callable[[BlindCloud], T]) -> T:
+    """Measure in a new cloud in a temporary folder. Afterwards stop everything that was started.
+
+    Raises:
+        SystemExit: the measurement failed. The message says why.
+    """
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, stopped)
+    with tempfile.TemporaryDirectory(prefix="sightline-bench-") as folder:
+        cloud = BlindCloud(Path(folder), say=lambda text: print(text, file=sys.stderr, flush=True))
+        try:
+            return measure(cloud)
+        except (BenchmarkError, CloudError) as error:
+            sys.exit(f"error: {error}")
+        finally:
+            cloud.down()
+
+
+def print_report(benchmark: str, figures: dict[str, Any]) -> None:
+    """Print the figures of a benchmark, and facts about this machine, as JSON."""
+    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+    print(json.dumps({"benchmark": benchmark, **machine, **figures}, indent=2))
 
 
 def stopped(number: int, _: object) -> None:

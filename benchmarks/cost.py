@@ -6,17 +6,11 @@ calls the function `Budget` itself. Prints JSON; `sightline cost` estimates with
 """
 
 import argparse
-import json
-import os
-import platform
 import re
-import signal
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import requests
@@ -25,16 +19,15 @@ from benchmarks.blind_cloud import (
     LATENCY_MS,
     PATIENCE_SECONDS,
     BenchmarkError,
-    BlindCloud,
     billed_ms,
+    in_blind_cloud,
     pictures,
+    print_report,
     set_latency,
-    stopped,
     wait_for_empty_queues,
 )
 from local.cloud import Cloud
 from local.endpoints import Endpoints
-from local.errors import CloudError
 
 ANSWER_SECONDS = 120
 """The timeout of a first call: many workers start at once, on few processors."""
@@ -120,21 +113,9 @@ def main() -> int:
     options = parser.parse_args()
     if min(options.images, options.warm_up) < 1:
         parser.error("--images and --warm-up take 1 or more")
-    for stop in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(stop, stopped)
-    with tempfile.TemporaryDirectory(prefix="sightline-bench-") as folder:
-        cloud = BlindCloud(Path(folder), say=lambda text: print(text, file=sys.stderr, flush=True))
-        try:
-            files = pictures(options.warm_up + options.images)
-            figures = measure(cloud, cloud.up(), files, options.warm_up)
-        except (BenchmarkError, CloudError) as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
-        finally:
-            cloud.down()
-    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
-    report = {"benchmark": "cost", **machine, "images": options.images, "latency_ms": LATENCY_MS, "functions": figures}
-    print(json.dumps(report, indent=2))
+    files = pictures(options.warm_up + options.images)
+    figures = in_blind_cloud(lambda cloud: measure(cloud, cloud.up(), files, options.warm_up))
+    print_report("cost", {"images": options.images, "latency_ms": LATENCY_MS, "functions": figures})
     return 0
 
 

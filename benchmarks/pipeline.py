@@ -11,11 +11,7 @@ import argparse
 import io
 import json
 import math
-import os
-import platform
-import signal
 import sys
-import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -30,16 +26,15 @@ from benchmarks.blind_cloud import (
     LATENCY_MS,
     PATIENCE_SECONDS,
     BenchmarkError,
-    BlindCloud,
     billed_ms,
+    in_blind_cloud,
     pictures,
+    print_report,
     set_latency,
-    stopped,
 )
 from benchmarks.whole_system import UPLOADERS, WholeSystem, others_paused
 from local.cloud import Cloud
 from local.endpoints import Endpoints
-from local.errors import CloudError
 
 WORKSHOP = Path(__file__).parent / "workshop"
 OUR_HANDLER = "recognition.runtime.recognize_images.handler"
@@ -276,19 +271,8 @@ def main() -> int:
     options = parser.parse_args()
     if min(options.images, options.warm_up) < 1:
         parser.error("--images and --warm-up take 1 or more")
-    for stop in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(stop, stopped)
-    with tempfile.TemporaryDirectory(prefix="sightline-bench-") as folder:
-        cloud = BlindCloud(Path(folder), say=lambda text: print(text, file=sys.stderr, flush=True))
-        try:
-            figures = measure(cloud, options.images, options.warm_up)
-        except (BenchmarkError, CloudError) as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
-        finally:
-            cloud.down()
-    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
-    print(json.dumps({"benchmark": "pipeline", **machine, **figures}, indent=2))
+    figures = in_blind_cloud(lambda cloud: measure(cloud, options.images, options.warm_up))
+    print_report("pipeline", figures)
     for excess in (found := excesses(figures)):
         print(f"error: {excess}", file=sys.stderr)
     return 1 if found else 0

@@ -9,13 +9,9 @@ times are the emulator's, which scans whole tables where DynamoDB does not. Prin
 import argparse
 import itertools
 import json
-import os
-import platform
 import random
-import signal
 import statistics
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,11 +24,10 @@ from urllib.parse import urlencode
 
 import requests
 
-from benchmarks.blind_cloud import BenchmarkError, BlindCloud, stopped
+from benchmarks.blind_cloud import BenchmarkError, in_blind_cloud, print_report
 from common.runtime.recognition_event import Label, image_id
 from local.cloud import Cloud
 from local.endpoints import Endpoints
-from local.errors import CloudError
 from recognition.runtime.index.index_writer import IndexWriter
 from recognition.runtime.records.image_records import ImageRecord, to_item
 
@@ -258,20 +253,9 @@ def main() -> int:
     options = parser.parse_args()
     if min(*options.sizes, options.calls, 1) < 1 or sorted(set(options.sizes)) != list(options.sizes):
         parser.error("--sizes takes growing numbers, --calls 1 or more")
-    for stop in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(stop, stopped)
-    with tempfile.TemporaryDirectory(prefix="sightline-bench-") as folder:
-        cloud = BlindCloud(Path(folder), say=lambda text: print(text, file=sys.stderr, flush=True))
-        try:
-            figures = run(cloud, options.sizes, options.calls)
-        except (BenchmarkError, CloudError) as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
-        finally:
-            cloud.down()
-    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+    figures = in_blind_cloud(lambda cloud: run(cloud, options.sizes, options.calls))
     shape = {"labels": LABELS, "labels_each": LABELS_EACH, "page": 100, "calls_each": options.calls}
-    print(json.dumps({"benchmark": "search", **machine, **shape, "records": figures}, indent=2))
+    print_report("search", {**shape, "records": figures})
     return 0
 
 

@@ -5,6 +5,7 @@ with a typo were ignored, the answer would be for another question.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -93,6 +94,17 @@ class Parameter:
 
     def _missing(self) -> ApiError:
         return bad_request(f"{self.name} is missing; it takes {self.takes}")
+
+
+def matching(pattern: str) -> Callable[[str], str]:
+    """Return a reader of texts that match a pattern as a whole. It raises ValueError for any other text."""
+
+    def read(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(text)
+        return text
+
+    return read
 
 
 @dataclass(frozen=True, kw_only=True)

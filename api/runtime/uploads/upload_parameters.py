@@ -1,12 +1,11 @@
 """Declare the parameters of the Image Upload Service."""
 
-import re
 from dataclasses import replace
 
 from api.runtime.sources.source_urls import MAX_URL_CHARACTERS
 from api.runtime.uploads import image_names
 from common.imaging.pictures import CONTENT_TYPES
-from common.runtime.request_parameters import Body, Parameter
+from common.runtime.request_parameters import Body, Parameter, matching
 
 MD5 = "[0-9a-f]{32}"
 PLACEHOLDER = "${filename}"
@@ -30,12 +29,6 @@ def _file_name(text: str) -> str:
 
 def _content_type(text: str) -> str:
     return MEDIA_TYPES[text.partition(";")[0].strip().lower()]
-
-
-def _md5(text: str) -> str:
-    if not re.fullmatch(MD5, text):
-        raise ValueError(text)
-    return text
 
 
 URL = Parameter(
@@ -83,7 +76,7 @@ FILE_MD5 = Parameter(
     about="The file's MD5. If the stored picture has the same MD5, no upload is needed.",
     takes="32 hexadecimal digits in lower case",
     schema={"type": "string", "pattern": f"^{MD5}$"},
-    read=_md5,
+    read=matching(MD5),
 )
 
 FILES = "Send a file with `sightline ingest FILE`, or with a form from POST /uploads"

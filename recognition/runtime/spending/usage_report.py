@@ -1,20 +1,13 @@
 """Show what Rekognition cost: the answer of `GET /usage`."""
 
 import dataclasses
-import re
 from typing import Any
 
-from common.runtime.request_parameters import Parameter
+from common.runtime.request_parameters import Parameter, matching
 from recognition.runtime.spending.monthly_usage import UsageTable
 
 REPORT_DAYS = 31
 MONTH_PATTERN = r"20[0-9]{2}-(0[1-9]|1[0-2])"
-
-
-def _month(text: str) -> str:
-    if not re.fullmatch(MONTH_PATTERN, text):
-        raise ValueError(text)
-    return text
 
 
 MONTH = Parameter(
@@ -22,7 +15,7 @@ MONTH = Parameter(
     about="The month, in UTC. Without it: this month, and the days before it.",
     takes="a month, as in 2026-11",
     schema={"type": "string", "pattern": f"^{MONTH_PATTERN}$"},
-    read=_month,
+    read=matching(MONTH_PATTERN),
 )
 
 
