@@ -153,13 +153,13 @@ class Walk:
         os.close(terminal)
 
     def wait_for_last_line(self, make: int, what: str, seconds: float) -> None:
-        """The last line says how to stop it."""
+        """Wait for the last line of `make local`, which says how to stop it."""
         deadline = time.monotonic() + seconds
         while "Ctrl-C" not in last_lines(self.output, 1):
             if (code := ended(make, 0)) is not None:
                 raise WalkError(f"`{what}` ended with {code}:\n{last_lines(self.output)}")
             if time.monotonic() > deadline:
-                raise WalkError(f"`{what}` has not come to its last line:\n{last_lines(self.output)}")
+                raise WalkError(f"`{what}` did not print its last line in time:\n{last_lines(self.output)}")
             time.sleep(0.1)
 
     def run_what_was_printed(self, text: str) -> None:

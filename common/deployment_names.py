@@ -1,4 +1,4 @@
-"""The names by which a deployment is known in its account. Settings and CLI share them.
+"""The names of a deployment's resources in its account. Settings and CLI share them.
 
 The CLI imports this without common/settings.py, as pydantic takes longer to import than a call takes.
 """

@@ -181,7 +181,7 @@ def descriptions() -> dict[Path, str]:
 
 
 def files() -> dict[Path, str]:
-    """Every file that `make openapi` writes, as it should be: path -> text. The reference follows the descriptions."""
+    """Return every file that `make openapi` writes: path -> text. The reference comes after the descriptions."""
     made = descriptions()
     page = ROOT / "docs/api.md"
     return {**made, page: with_reference(page.read_text(), [json.loads(text) for text in made.values()])}

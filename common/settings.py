@@ -130,7 +130,7 @@ class Settings(BaseModel):
     deployment: DeploymentName = ""
     """Separates this deployment from others in the account. `staging` gives the stacks `staging-APIStack` …, the
     parameters `/sightline/staging/endpoints` and `/sightline/staging/thirdparty_endpoint`, and prefixes the names of
-    APIs and services. A changed name makes a new deployment and leaves the old one as it is."""
+    APIs and services. If you change the name, `make deploy` creates another deployment and keeps the old one."""
 
     region: str | None = None
     """AWS Region of `make deploy` and `sightline`. Without it, both follow the CDK CLI: `AWS_REGION`,

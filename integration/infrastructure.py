@@ -1,4 +1,4 @@
-"""Sends results out: the topic that announces them, the deliveries to third parties, their log, and the e-mails."""
+"""The integration stack: the topic of results, deliveries to third parties, their log, and e-mails."""
 
 import string
 from typing import Any, cast

@@ -46,7 +46,7 @@ class Deletion(TypedDict):
 
 
 class Usage(TypedDict):
-    """Calls to Rekognition, answers that were found without a call, and both in US dollars at list prices. `paused` is
+    """Calls to Rekognition, stored answers that replaced a call, and the list prices of both in US dollars. `paused` is
     true while pictures wait because the month's budget is used up."""
 
     month: str

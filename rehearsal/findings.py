@@ -28,7 +28,7 @@ class Acknowledgement:
 
     rule: str
     place: str
-    """As in `Finding`; `*` stands for anything."""
+    """As in `Finding`. `*` matches any text."""
 
     reason: str
 

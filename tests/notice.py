@@ -6,7 +6,7 @@ from tests.conftest import ROOT
 
 
 def notice() -> dict[str, dict[str, str]]:
-    """The licence of each package and library, by the heading of its list."""
+    """Return the licence of each package and library, by the heading of its list."""
     found: dict[str, dict[str, str]] = {}
     heading = ""
     for line in (ROOT / "NOTICE").read_text().splitlines():

@@ -1,4 +1,4 @@
-"""Reading what the third party gets, by its schema."""
+"""Reads the documents that the third party gets, by their schema."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ SCHEMA = xmlschema.XMLSchema(Path(__file__).parents[1] / "integration" / "recogn
 
 
 def read(document: bytes | str) -> dict[str, Any]:
-    """The document as a dictionary; fails if the schema does not accept it."""
+    """Return the document as a dictionary. Fails if the schema does not accept it."""
     text = document.decode() if isinstance(document, bytes) else document
     content: Any = SCHEMA.to_dict(text)
     return dict(content)

@@ -23,7 +23,7 @@ pillow_heif.register_heif_opener()
 
 
 def encoded(image: Image.Image, format: str = "JPEG", *, orientation: int | None = None) -> bytes:
-    """The picture as a file; with an orientation, turned, and with the EXIF that turns it back."""
+    """Return the picture as a file. With an orientation it is rotated, and EXIF rotates it back."""
     options: dict[str, object] = {}
     if orientation:
         turn = AS_STORED[orientation]
@@ -46,7 +46,7 @@ def scene(size: tuple[int, int] = (160, 120)) -> Image.Image:
 
 
 def quarters(image: Image.Image) -> list[str]:
-    """The colours of the four quarters, by their strongest channel, row by row."""
+    """Return the colours of the four quarters, by their strongest channel, row by row."""
     found = []
     for y in (image.height // 4, 3 * image.height // 4):
         for x in (image.width // 4, 3 * image.width // 4):

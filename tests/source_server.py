@@ -19,7 +19,7 @@ from tests.picture_files import encoded, scene
 
 
 def picture(format: str = "JPEG", *, color: str = "teal", size: tuple[int, int] = (120, 90)) -> bytes:
-    """A small picture."""
+    """Return a small picture."""
     buffer = io.BytesIO()
     Image.new("RGB", size, color).save(buffer, format)
     return buffer.getvalue()
@@ -93,7 +93,7 @@ class Handler(BaseHTTPRequestHandler):
         self._send(200, picture(color=color or "teal"))
 
     def together(self, color: str) -> None:
-        """Two requests are answered at the same moment."""
+        """Answer two requests at the same moment."""
         self.source.pair.wait()
         self.photo(color)
 
@@ -113,7 +113,7 @@ class Handler(BaseHTTPRequestHandler):
         self._send(200, picture()[:-100])
 
     def flaky(self, times: str) -> None:
-        """Too busy for the first so many requests."""
+        """Answer the first requests with an error, as a busy source does."""
         if self.source.requests.count(self.path) > int(times):
             self._send(200, picture())
         else:
@@ -157,7 +157,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(picture()[:200])
 
     def redirect(self, target: str, status: int = 302) -> None:
-        # What is percent-encoded here is sent as it is, any byte of it.
+        # The percent-decoded bytes are sent unchanged.
         self._head(status, {"Location": unquote(target, "latin-1"), "Content-Length": "0"})
 
     def heavy_redirect(self, target: str) -> None:
@@ -214,7 +214,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"X-More: more\r\n")
 
     def chunk(self, size: str) -> None:
-        """One chunk that announces a size, and then other bytes."""
+        """Send a chunk that announces a size, and then other bytes."""
         self._head(200, {"Transfer-Encoding": "chunked"})
         self.wfile.write(size.encode() + b"\r\n" + bytes(1000))
 
@@ -235,7 +235,7 @@ class Handler(BaseHTTPRequestHandler):
         self.redirect(f"/hops?{int(left) - 1}" if int(left) else "/photo.jpg")
 
     def short(self, length: str) -> None:
-        """A picture that announces fewer bytes than it has."""
+        """Announce fewer bytes than the picture has."""
         self._head(200, {"Content-Length": length})
         self.wfile.write(picture())
 
@@ -246,7 +246,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\nX-Trailer: yes\r\n\r\n")
 
     def packed(self, encoding: str) -> None:
-        """A picture in this Content-Encoding: really so for gzip and deflate, as it is otherwise."""
+        """Send a picture with this Content-Encoding. Only gzip and deflate are really applied."""
         body = picture()
         if encoding == "gzip":
             body = gzip.compress(body)
@@ -256,13 +256,13 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def scrambled(self, encoding: str) -> None:
-        """Bytes in a Content-Encoding that nobody here can undo."""
+        """Send bytes in a Content-Encoding that we cannot decode."""
         body = bytes(byte ^ 0x55 for byte in picture())
         self._head(200, {"Content-Encoding": encoding, "Content-Length": str(len(body))})
         self.wfile.write(body)
 
     def packed_twice(self, _: str) -> None:
-        """In two headers."""
+        """Send a picture that is compressed twice, and say so in two headers."""
         self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Encoding: gzip\r\n\r\n")
         self.wfile.write(gzip.compress(gzip.compress(picture())))
 
@@ -272,7 +272,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def packed_nothing(self, _: str) -> None:
-        """Empty gzip streams, one after the other: much to receive, nothing to unpack."""
+        """Send empty gzip streams one after the other: many bytes that contain nothing."""
         self._head(200, {"Content-Encoding": "gzip"})
         body = gzip.compress(b"") * 3000
         while not self.source.released.is_set():
@@ -307,7 +307,7 @@ def serve(tls: ssl.SSLContext | None = None) -> Iterator[Source]:
         daemon_threads = True
 
         def handle_error(self, *_: object) -> None:
-            """Clients that hang up are what some tests are about."""
+            """Ignore clients that close the connection: some tests do so."""
 
     source = Source("")
     server = Server(("127.0.0.1", 0), partial(Handler, source))

@@ -10,12 +10,12 @@ PSEUDO = {"AWS::Partition": "aws", "AWS::Region": "<region>", "AWS::AccountId": 
 
 
 def name(logical_id: str) -> str:
-    """A construct's name, without what CDK appends."""
+    """Return a construct's name without the hash that CDK appends."""
     return re.sub("([0-9a-f]{32})?(Role)?[0-9A-F]{8}$", "", logical_id)
 
 
 def written(value: Any) -> str:
-    """An ARN as a person would write it."""
+    """Return an ARN as a person would write it."""
     if isinstance(value, str):
         return value
     [(function, argument)] = value.items()
@@ -37,7 +37,7 @@ def as_list(value: Any) -> list[Any]:
 
 
 def resources(templates: Templates, *kinds: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Every resource of these kinds: its stack, its logical id, its properties."""
+    """Yield every resource of these types: its stack, its logical id, its properties."""
     for stack, template in templates.items():
         for logical_id, resource in template["Resources"].items():
             if resource["Type"] in kinds:

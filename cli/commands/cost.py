@@ -10,7 +10,7 @@ from cli.checkout import CDK_JSON
 from cli.cost.amounts import AmountError, read_count, read_size
 from cli.cost.bill import GROWING, Line, bill, idle_bill
 from cli.cost.list_prices import FREE_TIER
-from cli.output import failing_on, out
+from cli.output import failing_on, out, plural
 from common.prices import REGION
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def show(images: int, image_bytes: int, settings: "Settings") -> None:
     """Print the estimate."""
     lines = bill(images, image_bytes, settings)
     total = sum(line.cost for line in lines)
-    out.print(f"{images:,} pictures of {_number(image_bytes / 1000)} kB a month, list prices of {REGION}")
+    size = f"{_number(image_bytes / 1000)} kB"
+    out.print(f"{plural(images, 'picture')} of {size} a month, list prices of {REGION}")
     out.print(_table(lines))
     out.print(f"\nTotal: ${total:,.2f} a month, ${total / images:.6f} a picture")
     growing = sum(line.cost for line in lines if line.item in GROWING)

@@ -45,7 +45,7 @@ def examine(target: Target) -> Iterator[tuple[str, Finding]]:
     try:
         deployment.client("sts").get_caller_identity()
     except (BotoCoreError, ClientError) as error:
-        yield "credentials", problem(f"AWS does not know the caller: {error}", "set AWS_PROFILE, or `aws sso login`")
+        yield "credentials", problem(f"AWS does not know the caller: {error}", "set AWS_PROFILE or run `aws sso login`")
         return
     for name, check in CHECKS.items():
         try:

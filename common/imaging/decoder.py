@@ -1,7 +1,7 @@
-"""Inspect and convert pictures, without a look at their bytes in this process.
+"""Inspect and convert pictures. This process does not read their bytes itself.
 
-The decoder service, a process of its own (`decoder_service.py`), forks a limited process for each picture. A decoder
-that crashes, hangs or swells fails alone, and the picture is refused. The service starts with the first picture, takes
+The decoder service, a process of its own (`decoder_service.py`), forks a limited process for each picture. If a decoder
+crashes, hangs or takes too much memory, only its picture is refused. The service starts with the first picture, takes
 one picture after the other, and ends with this process.
 """
 
@@ -43,7 +43,7 @@ FormName = Literal["recognition", "display", "thumbnail"]
 
 
 class DecoderUnavailableError(Exception):
-    """A picture could not be decoded now, which is no fault of the picture."""
+    """A picture could not be decoded now. The picture is not the cause."""
 
 
 class DecoderTimeoutError(DecoderUnavailableError):
@@ -71,11 +71,11 @@ class Decoder:
         self.last_usage = Usage(0, 0)
 
     def inspect(self, file: IO[bytes], *, max_pixels: int, seconds: float) -> Picture:
-        """See that a picture is whole and within the limits.
+        """Check that a picture is whole and within the limits.
 
         Raises:
             PictureError: the picture cannot be recognized.
-            DecoderUnavailableError: this could not be found out within so many seconds.
+            DecoderUnavailableError: the check did not finish within so many seconds.
         """
         request = {"operation": "inspect", "kind": kind_of(file), "max_pixels": max_pixels}
         document, _ = self._ask(request, file, seconds)
@@ -86,7 +86,7 @@ class Decoder:
 
         Raises:
             PictureError: the picture cannot be recognized.
-            DecoderUnavailableError: it could not be converted within so many seconds.
+            DecoderUnavailableError: the conversion did not finish within so many seconds.
         """
         request = {"operation": "convert", "kind": kind_of(file), "max_pixels": max_pixels, "form": form}
         _, jpeg = self._ask(request, file, seconds)

@@ -107,7 +107,7 @@ class OpenPicture:
         return value if isinstance(value, int) and value in range(1, 9) else UPRIGHT
 
     def check(self) -> None:
-        """See that all pixels are there, at the lowest cost.
+        """Check that all pixels are there, at the lowest cost.
 
         Raises:
             DamagedPictureError: pixels are missing or damaged.
@@ -186,7 +186,7 @@ def _register_heif() -> None:
 
 
 def inspect(data: bytes, kind: str, *, max_pixels: int, begin: Begin) -> Picture:
-    """Read the header and decode the pixels, to see that they are all there.
+    """Read the header, and decode the pixels to check that all are there.
 
     Raises:
         DamagedPictureError, TooSmallPictureError, TooLargePictureError

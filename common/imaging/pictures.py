@@ -69,7 +69,7 @@ class TooLargePictureError(PictureError):
 
 
 class DecoderFailedError(PictureError):
-    """The decoder failed in a way that nobody foresaw; it would fail again."""
+    """The decoder failed in an unforeseen way, and would fail again."""
 
     code = "DecoderFailed"
 

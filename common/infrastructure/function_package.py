@@ -17,8 +17,8 @@ class PackageError(RuntimeError):
 def package_files(handler_module: str) -> list[Path]:
     """Return the files of one function's package, sorted, relative to the repository's root.
 
-    `handler_module` is a module's full name, as `recognition.runtime.list_images`. The package holds that module, every
-    module of the same stack that it imports, directly or not, and the data files that are named after one of them
+    `handler_module` is a module's full name, such as `recognition.runtime.list_images`. The package holds that module,
+    every module of the same stack that it imports, directly or not, and the data files that are named after one of them
     (`list_images.openapi.json`). Modules of `common` come from layers.
 
     Raises:

@@ -1,6 +1,6 @@
 """Alarms and a dashboard for each stack, as the setting `monitoring` says.
 
-`essential` makes the alarms for loss and standstill, as few as notice both: CloudWatch bills each metric of an alarm.
+`essential` makes the fewest alarms that detect loss and standstill, because CloudWatch bills each metric of an alarm.
 `full` adds the alarms that tell the cause, and the dashboards.
 """
 

@@ -1,4 +1,4 @@
-"""A function's settings, out of its environment variables."""
+"""Reads a function's settings from its environment variables."""
 
 import os
 from dataclasses import MISSING, fields
@@ -11,7 +11,7 @@ def from_environment(kind: type[T]) -> T:
     """Fill a dataclass of text fields from the variables named like them, in capitals. Fields with a default may lack.
 
     Raises:
-        KeyError: a variable is missing, which is a fault of the deployment.
+        KeyError: a variable is missing, because of an error in the deployment.
     """
     needed = [field for field in fields(kind) if field.default is MISSING or field.name.upper() in os.environ]  # type: ignore[arg-type]
     return kind(**{field.name: os.environ[field.name.upper()] for field in needed})

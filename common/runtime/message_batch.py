@@ -1,4 +1,4 @@
-"""Handles the messages of one invocation in parallel. A message that fails returns alone, and later each time."""
+"""Handles the messages of one invocation in parallel. Only failed messages return, each time after a longer pause."""
 
 import random
 import time

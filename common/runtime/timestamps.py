@@ -14,7 +14,7 @@ def now() -> str:
 
 
 def moment(text: str) -> datetime:
-    """Return the time that a text of this form names.
+    """Return the time in a text of this form.
 
     Raises:
         ValueError: it is not a time.

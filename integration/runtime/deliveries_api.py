@@ -109,9 +109,9 @@ def replay(asked: dict[str, Any], event_id: str) -> Response[Any]:
         if name in queues and receiver in {None, name}
     }
     if not documents:
-        whom = f"{receiver!r} was" if receiver else "a receiver of today was"
+        whom = repr(receiver) if receiver else "a current receiver"
         raise ApiError(
-            HTTPStatus.NOT_FOUND, "DeliveryNotFound", f"there is no event of this id that {whom} offered in 30 days"
+            HTTPStatus.NOT_FOUND, "DeliveryNotFound", f"no event with this id was sent to {whom} in the last 30 days"
         )
     for name, document in documents.items():
         _sqs().send_message(QueueUrl=queues[name], MessageBody=document)

@@ -2,8 +2,8 @@
 minute.
 
 The queue is read again after the budget was raised or removed, or in the next month. Workers make no call beyond the
-budget even without this function. It spares them messages that they may not handle yet. Messages wait in the queue, for
-14 days at most.
+budget even without this function. With it, they do not receive messages that have to wait. Messages wait in the queue,
+for 14 days at most.
 """
 
 from dataclasses import dataclass

@@ -135,7 +135,7 @@ def delete() -> Response[Any]:
 @app.get("/labels")
 @takes(app, PREFIX, LIMIT, CURSOR)
 def list_labels(asked: dict[str, Any]) -> Response[Any]:
-    """List the labels in alphabetical order, with their numbers of images."""
+    """List the labels in alphabetical order, with the number of images of each."""
     page = _index().labels(asked["prefix"], asked["cursor"], asked["limit"])
     logger.debug("listed labels", extra={"items_read": page.items_read})
     document = [{"label": label, "images": images} for label, images in page.labels]

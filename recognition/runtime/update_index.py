@@ -57,7 +57,7 @@ class IndexUpdater:
         everything that was stored before its event, and has written the document after all other workers.
 
         Raises:
-            RetryLaterError: other workers kept coming first.
+            RetryLaterError: other workers were faster each time.
             ClientError, BotoCoreError: a transient error.
         """
         for _ in range(MAX_ATTEMPTS):

@@ -119,7 +119,7 @@ def test_the_command_line_does_what_the_reader_is_told(shell: Any, system: Syste
 
 
 def empty(system: System) -> None:
-    """Names that were taken by the block of the other system are free again."""
+    """Delete the images that the block of the other system stored, so that their names are free."""
     for name in ("cat.jpg", "holiday/cat.jpg", "cats/cat.jpg", "listed.jpg"):
         system.s3().delete_object(Bucket=system.endpoints.bucket, Key=name)
     system.s3().delete_object(Bucket=system.endpoints.manifests, Key="reports/list.csv.json")

@@ -112,7 +112,7 @@ def test_an_emptied_bucket_leaves_only_deleted_records(
     assert [record.status for name in names if (record := records(name))] == ["DELETED", "DELETED"]
     assert ImageRecords(boto3.client("dynamodb"), table).newest(limit=10, start=None).entries == []
     deleted = [published.document["image"] for published in labels_topic.published()]
-    assert sorted(deleted) == ["a.jpg", "b.jpg"]  # c.jpg was deleted before anybody heard of it
+    assert sorted(deleted) == ["a.jpg", "b.jpg"]  # c.jpg was deleted before a worker processed it
 
 
 def test_a_picture_that_a_lifecycle_rule_expires_is_deleted(

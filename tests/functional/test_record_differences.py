@@ -90,7 +90,7 @@ def test_reproject_sends_records_of_gone_objects_to_the_workers(
 ) -> None:
     names = ["kept.jpg", "removed.jpg"]
     assert deliver(*map(s3.put, names)) == []
-    s3.delete_versions(*[version for version in s3.versions if version[0] == "removed.jpg"])  # nobody is told
+    s3.delete_versions(*[version for version in s3.versions if version[0] == "removed.jpg"])  # without an event
     thumbnails = boto3.client("sqs").create_queue(QueueName="thumbnails")["QueueUrl"]
     index = boto3.client("sqs").create_queue(QueueName="index")["QueueUrl"]
     places = RebuildResources(

@@ -1,4 +1,4 @@
-"""`sightline redrive`. Moto's SQS has no move tasks: it stands for the embedded cloud's; those of AWS are faked."""
+"""`sightline redrive`. Moto's SQS has no move tasks, as the embedded cloud's. AWS's move tasks are faked."""
 
 import io
 import json

@@ -33,7 +33,7 @@ Edge = tuple[str, str]
 
 @dataclass(frozen=True)
 class Architecture:
-    """The nodes with their kind and stack, and who sends or writes to whom, and who reads what."""
+    """The nodes with their kind and stack, the edges of messages and writes, and the reads."""
 
     kinds: Mapping[str, str]
     stacks: Mapping[str, str]

@@ -57,7 +57,7 @@ def routes(templates: Templates) -> dict[str, set[str]]:
 
 
 def reachable(start: str, found: dict[str, set[str]]) -> set[str]:
-    """Everything that a function's messages may come to."""
+    """Return everything that a function's messages can reach."""
     seen: set[str] = set()
     open_ends = set(found.get(start, ()))
     while open_ends:

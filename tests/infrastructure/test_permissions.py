@@ -15,7 +15,7 @@ CONSUMING = {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAt
 CONSUMING |= {"sqs:ReceiveMessage"}
 UPLOADS_MAPPING = "<ImageRecognitionSqsEventSourceAPIStackUploadedImageQueueA5A0835C>"
 TRACING = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
-"""Beside what stands below, every function of ours has it on `*`, but for the one that runs once a minute for ever."""
+"""In addition to the table below, each of our functions has it on `*`, except the one that runs once a minute."""
 
 ENDPOINTS = "arn:aws:ssm:<region>:<account>:parameter/sightline/endpoints"
 

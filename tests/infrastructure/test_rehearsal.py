@@ -38,7 +38,7 @@ def test_a_secret_that_cannot_be_generated_ends_the_rehearsal(
 
 
 def found_in(*statements: dict[str, Any], kind: str = "AWS::IAM::Policy") -> set[str]:
-    """The rules that a policy breaks."""
+    """Return the rules that a policy breaks."""
     document = {"Version": "2012-10-17", "Statement": list(statements)}
     policy = {"Type": kind, "Properties": {"PolicyDocument": document}}
     return {

@@ -13,7 +13,7 @@ from tests.conftest import Templates
 
 SHARED = {
     "AWS::ApiGateway::Stage StageName",  # in its API
-    "AWS::CloudWatch::Alarm MetricName",  # told apart by the dimensions
+    "AWS::CloudWatch::Alarm MetricName",  # the dimensions distinguish them
     "AWS::IAM::Policy PolicyName",  # in its role
 }
 """Literal names that are not the account's."""
@@ -53,7 +53,7 @@ def dimensions(templates: Templates) -> set[tuple[str, str]]:
 
 
 def counted_in_logs(templates: Templates) -> set[str]:
-    """The metrics without dimensions."""
+    """Return the metrics without dimensions."""
     return set(re.findall(r'"MetricName": "([^"]*WorkFailed)"', json.dumps(templates)))
 
 

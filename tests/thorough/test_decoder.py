@@ -26,7 +26,7 @@ Make = Callable[..., Decoder]
 
 
 def with_load(code: str) -> str:
-    """The beginning of a program in which decoders run this code."""
+    """Return the beginning of a program in which decoders run this code."""
     lines = "\n    ".join(code.splitlines())
     return f"from PIL import ImageFile\ndef load(self):\n    {lines}\nImageFile.ImageFile.load = load\n" if code else ""
 

@@ -71,7 +71,7 @@ class Interrupted:
 
 
 class Clock:
-    """A time that is the same in every run. Some of it passes from one batch to the next."""
+    """A time that is the same in every run. Some time passes between two batches."""
 
     def __init__(self) -> None:
         self.now = 1_000_000_000.0

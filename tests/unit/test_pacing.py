@@ -6,7 +6,7 @@ from recognition.runtime.spending import token_bucket
 
 
 class Clock:
-    """Time that passes only when told to."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 100.0

@@ -11,14 +11,14 @@ WALK, CHECK = ".ci/walk.py", "make check"
 
 
 def table() -> dict[str, list[str]]:
-    """Place -> the commands that it is said to run, without `make`."""
+    """Return the table: place -> the commands that it should run, without `make`."""
     section = (ROOT / "CONTRIBUTING.md").read_text().partition("## Where each target runs")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `([^`]+)`[^|]*\| (.+) \|$", section, re.MULTILINE)
     return {place: re.findall(r"`make ([^`]+)`", commands) for place, commands in rows}
 
 
 def closure(target: str) -> set[str]:
-    """The target, and those that the Makefile makes before it."""
+    """Return the target, and those that the Makefile makes before it."""
     [prerequisites] = re.findall(rf"^{target}:([^#\n]*)", MAKEFILE, re.MULTILINE)
     return {target}.union(*(closure(name) for name in prerequisites.split() if name in TARGETS))
 

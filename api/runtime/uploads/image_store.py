@@ -1,4 +1,4 @@
-"""Store pictures byte for byte, under names that are given out once."""
+"""Store pictures byte for byte. A name is never given to another picture, unless the caller overwrites it."""
 
 import functools
 import hashlib

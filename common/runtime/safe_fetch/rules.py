@@ -22,7 +22,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, kw_only=True)
 class SourceRules:
-    """The settings of these names, ready to be checked against."""
+    """The settings with these names, in the form in which URLs are checked."""
 
     source_ports: frozenset[int]
     allowed_sources: tuple[str, ...]
@@ -37,7 +37,7 @@ class SourceRules:
         """Read the output of `Settings.sources`.
 
         Raises:
-            ValueError, KeyError, FetchError: it is something else, which is a fault of the deployment.
+            ValueError, KeyError, FetchError: it is something else, because of an error in the deployment.
         """
         document = json.loads(text)
         names = {kind: tuple(map(_pattern, document[kind])) for kind in ("allowed_sources", "denied_sources")}
@@ -81,7 +81,7 @@ class SourceRules:
 
 
 def is_public(address: Address) -> bool:
-    """Return True for an address of the internet that strangers may listen at, and that stands for no other address."""
+    """Return True for a public address on the internet that does not contain another address, such as IPv4 in IPv6."""
     # Outside of GLOBAL_UNICAST are, among others, loopback, unique-local, link-local, site-local and multicast
     # addresses, and IPv4 addresses written as IPv6: mapped, compatible, translated (NAT64).
     if address.version == 6 and address not in GLOBAL_UNICAST:  # noqa: PLR2004

@@ -1,8 +1,8 @@
-"""Fetches URLs that strangers choose.
+"""Fetches URLs that untrusted callers choose.
 
 For every request, including each redirect, the host is looked up once, all of its addresses are checked, and the
-connection is made to one of these very addresses. So a caller cannot reach what only this function can reach, such as
-its own runtime API on 127.0.0.1:9001, and a name cannot mean something else the second time.
+connection is made to one of these addresses. So a caller cannot reach servers that only this function can reach, such
+as its own runtime API on 127.0.0.1:9001, and a name cannot lead to another address the second time.
 """
 
 import ipaddress
@@ -94,7 +94,7 @@ class Wire:
         """End a read that is in progress. Called after the deadline, in another thread."""
         if self._connection:
             with suppress(OSError):  # it ended by itself
-                # Not the method of the TLS socket, which is not made for a second thread.
+                # Not the TLS socket's method: a second thread must not call it.
                 socket.socket.shutdown(self._connection, socket.SHUT_RDWR)
 
 

@@ -23,7 +23,7 @@ LEGAL = "!$%&'()*+,/:;=?@[]~"
 
 @dataclass(frozen=True)
 class ParsedUrl:
-    """The one reading of a URL: it is checked, connected to and requested."""
+    """A URL that was read once. The check, the connection and the request use this reading."""
 
     scheme: str
     host: str
@@ -112,7 +112,7 @@ def _ipv4(name: str) -> str | None:
     https://url.spec.whatwg.org/#concept-ipv4-parser
 
     Raises:
-        ValueError: the last part is a number, so the name must be an address, and it is not.
+        ValueError: the last part is a number, so the name must be an address, but it is not a valid one.
     """
     parts = [NUMBER.fullmatch(part) for part in name.split(".")]
     if parts[-1] is None and not name.rpartition(".")[2].isdecimal():

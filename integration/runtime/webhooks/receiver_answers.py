@@ -1,4 +1,4 @@
-"""The meaning of a receiver's answer for the document that it was offered."""
+"""The effect of a receiver's answer on the document that was sent."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -25,7 +25,7 @@ class Answer:
 
     @property
     def verdict(self) -> Verdict:
-        """Return the fate of the document: delivered by 2xx, offered again if the receiver failed, else rejected.
+        """Return the document's result: delivered by 2xx, sent again if the receiver failed, else rejected.
 
         A redirect rejects. Following it would turn the POST into a GET, and only a person can correct the address.
         An interim answer (1xx) without a final one decides nothing.

@@ -26,7 +26,7 @@ SHOWN_CHARACTERS = 300
 TOKEN_CHARACTERS = 8
 """A part of an address with so many characters may be a token. Shorter parts are words such as `hooks`."""
 SHOWN_SECRET_CHARACTERS = 2
-"""An answer that breaks off within a secret may end with so many characters of it."""
+"""If a secret is cut off at the end of an answer, at most this many of its characters are shown."""
 
 
 class _Connection(HTTPConnection):
@@ -81,7 +81,7 @@ class WebhookClient:
             )
         except urllib3.exceptions.HTTPError as error:
             return Answer(status=None, text=type(error).__name__)
-        # From here on the receiver has decided. Whatever else is wrong with its answer, its status counts.
+        # From here on the status counts, whatever else is wrong with the answer.
         text = "" if is_success(answer.status) else _beginning(answer, url)
         answer.close()
         wait = retry_after_seconds(answer.headers.get("Retry-After"), max_seconds=MAX_RETRY_SECONDS)

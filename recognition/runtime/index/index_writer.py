@@ -77,7 +77,7 @@ class IndexWriter:
 
         Raises:
             OvertakenError: read the state again.
-            RetryLaterError: other images' transactions kept updating the same counters.
+            RetryLaterError: transactions of other images updated the same counters each time.
             ClientError, BotoCoreError: a transient error.
         """
         now = seen or IndexedImage(image_id, 0, {}, None)

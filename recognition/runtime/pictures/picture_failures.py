@@ -1,4 +1,4 @@
-"""Tell a picture that fails for its own reasons from everything that may pass."""
+"""Distinguish failures that a picture causes from transient failures."""
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -14,8 +14,8 @@ class DecoderEndedError(RetryLaterError):
 def is_final(error: Exception, attempt: int) -> bool:
     """Return True if an error must be the picture's own, because no attempt so far succeeded.
 
-    Services that fail or throttle, other workers, a lack of time and a lack of memory or disk space explain an error
-    otherwise. Such messages wait, however often they were received.
+    An error has another cause if a service fails or throttles, if another worker is first, or if time, memory or disk
+    space is short. Such messages wait, however often they were received.
     """
     if attempt < MAX_ATTEMPTS:
         return False

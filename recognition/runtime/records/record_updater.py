@@ -4,9 +4,9 @@ An event only says that an object changed. The worker looks up the current versi
 again. If the version has changed by then, it starts again. So events may be late, repeated and out of order:
 
 - A record replaces the one that the worker read before it looked. If another worker was first, the write fails.
-- A worker deletes its message only if a look after its last write found the version that the record describes. So the
+- A worker deletes its message only if a check after its last write found the version that the record describes. So the
   last write of all is of the last version.
-- The message of a worker that ends between its write and its second look stays in the queue. The next worker corrects
+- The message of a worker that ends between its write and its second check stays in the queue. The next worker corrects
   and announces the record.
 """
 

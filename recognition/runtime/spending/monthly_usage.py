@@ -83,7 +83,7 @@ class UsageTable:
 
     @contextmanager
     def count_call(self) -> Iterator[None]:
-        """Count a call before the block makes it. An AWS error in the block takes the count back.
+        """Count a call before the block makes it. If the block raises an AWS error, the count is reduced again.
 
         Raises:
             OverBudgetError: the budget is used up. The call is not counted, and the block does not run. ClientError,

@@ -15,7 +15,7 @@ interface Properties {
   recognizedAt: string;
 }
 
-/** Shows the last delivery to each receiver. Reads them again while deliveries of this recognition are under way. */
+/** Shows the last delivery to each receiver. Reads them again while deliveries of this recognition are in progress. */
 export function Deliveries({ api, image, recognizedAt }: Properties) {
   const [deliveries, setDeliveries] = useState<Delivery[] | null>(null);
   const [problem, setProblem] = useState("");
