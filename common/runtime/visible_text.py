@@ -1,7 +1,9 @@
 """Text from other people, made safe to show: nothing in it is invisible or changes the writing direction."""
 
 import re
+import unicodedata
 
+SPACE = "Zs"  # the category of blanks, such as the narrow one in the names of macOS' screenshots
 # Of these, Python calls some printable: fillers, variation selectors and the blank Braille pattern.
 _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 
@@ -9,9 +11,13 @@ _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uf
 def visible(text: str) -> str:
     """Return the text with every invisible or direction-changing character as its code point, such as <U+202E>.
 
-    Control characters, line ends and blanks other than the space are among them.
+    Control characters and line ends are among them. Blanks are not, as readers see them.
     """
     return "".join(
-        character if character.isprintable() and not _BLANK.match(character) else f"<U+{ord(character):04X}>"
+        f"<U+{ord(character):04X}>" if _BLANK.match(character) or not _is_printable(character) else character
         for character in text
     )
+
+
+def _is_printable(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) == SPACE

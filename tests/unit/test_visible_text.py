@@ -15,7 +15,9 @@ from tests.gallery_modules import evaluate
         ("holiday/red flower é 你.jpg", "holiday/red flower é 你.jpg"),
         ("a\u202egpj.exe", "a<U+202E>gpj.exe"),  # right-to-left override
         ("a\tb\r\nc\x1b[31m", "a<U+0009>b<U+000D><U+000A>c<U+001B>[31m"),
-        ("a\u200bb\u00a0c\u3000d", "a<U+200B>b<U+00A0>c<U+3000>d"),  # zero-width, no-break and wide blanks
+        ("a\u200bb\u2028c\u2029d", "a<U+200B>b<U+2028>c<U+2029>d"),  # a blank without width, and ends of lines
+        ("Screenshot at 9.41.02\u202fAM.png", "Screenshot at 9.41.02\u202fAM.png"),  # the names of macOS
+        ("a\u00a0b\u3000c", "a\u00a0b\u3000c"),  # no-break and wide blanks
         ("\u3164\u2800\ufe0f\U000e0041", "<U+3164><U+2800><U+FE0F><U+E0041>"),  # filler, Braille, variation, tag
         ("\ud83d", "<U+D83D>"),  # half of a surrogate pair
     ],

@@ -14,21 +14,21 @@ from playwright.sync_api import Page, Route, expect
 from tests.e2e.gallery.samples import plain
 from tests.e2e.gallery.visit import JPEG, Visit, drop, settle
 
-HIDDEN = "\u202e\u200b\u2066\u00a0\u3164\u061c\u0007\ufe0f\U000e0041"
-"""A direction override, a zero-width space, an isolate, blanks, a mark, a control character, a selector and a tag."""
+HIDDEN = "\u202e\u200b\u2066\u2028\u3164\u061c\u0007\ufe0f\U000e0041"
+"""A direction override, a zero-width space, an isolate, a line end, a filler, a mark, a control character, a selector and a tag."""
 
 SHOWN = "".join(f"U+{ord(character):04X}" for character in HIDDEN)
 NAME = f"a{HIDDEN}gpj.exe"
 HEBREW = "\u05d7\u05ea\u05d5\u05dc"
 
 FIND = """() => {
-  const hidden = /(?! )[\\p{C}\\p{Z}\\p{Default_Ignorable_Code_Point}]/u;
+  const hidden = /[\\p{C}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}]/u;
   const shown = [document.title];
   for (const element of document.querySelectorAll("body, body *")) {
     for (const name of ["title", "aria-label", "alt", "placeholder"]) shown.push(element.getAttribute(name) ?? "");
     for (const node of element.childNodes) if (node.nodeType === Node.TEXT_NODE) shown.push(node.data);
   }
-  const own = /[\\u202f\\u2068\\u2069]/g; // in times, such as 9:30\\u202fAM, and around names from right to left
+  const own = /[\\u2068\\u2069]/g; // around names from right to left
   return shown.filter((text) => hidden.test(text.trim().replace(own, "")));
 }"""
 

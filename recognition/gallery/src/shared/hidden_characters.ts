@@ -1,8 +1,8 @@
 /**
- * The characters of a text that readers cannot see, or that change the writing direction: controls, line ends, and all
- * blanks other than the space. `common/runtime/visible_text.py` has the same rule for the CLI and for mails.
+ * The characters of a text that readers cannot see, or that change the writing direction, such as controls and line
+ * ends. Blanks are none, as readers see them: macOS writes a narrow one into the names of screenshots. `common/runtime/visible_text.py` has the same rule for the CLI and for mails.
  */
-const HIDDEN_CHARACTER = /(?! )([\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800])/u;
+const HIDDEN_CHARACTER = /([\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800])/u;
 const HIDDEN_CHARACTERS = new RegExp(HIDDEN_CHARACTER, "gu");
 
 /** The blocks of letters that are written from right to left. https://www.unicode.org/reports/tr9/#Bidirectional_Character_Types */
