@@ -15,7 +15,7 @@ from api.runtime.manifests.manifest_table import Manifest
 from api.runtime.sources.source_urls import S3_SCHEME
 from cli.ingest import manifests
 from cli.ingest.manifests import ManifestSystem, SentManifest
-from cli.ingest.picture_names import Kind, content_type, kind_by_name, metadata_owner
+from cli.ingest.picture_names import START_BYTES, Kind, content_type, kind_by_name, metadata_owner
 from cli.output import confirmed, err, plural
 from cli.target import MissingOutputError, Target
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 MAX_LINES = 100_000  # of one manifest
 READERS = 16
-START_BYTES = 64
 UNREADABLE_CODES = {"AccessDenied", "InvalidObjectState", "InvalidRange", "NoSuchKey"}
 """S3's answers about objects that are not readable, archived, empty or gone: they are not taken for pictures."""
 
@@ -60,7 +59,7 @@ def ingest_bucket(target: Target, url: str, prefix: str, *, yes: bool, wait: boo
             )
         with ExitStack() as files:
             listing = list_pictures(target.client("s3"), bucket, start, prefix, files)
-            other = f" ({plural(listing.others, 'object')} left out: not pictures by name)" if listing.others else ""
+            other = f" ({plural(listing.others, 'object')} left out: not pictures)" if listing.others else ""
             err.print(f"{plural(listing.pictures, 'picture')} in {url}{other}", markup=False)
             if not listing.pictures:
                 return
@@ -96,10 +95,11 @@ def list_pictures(s3: "S3Client", bucket: str, start: str, prefix: str, files: E
 
 
 def _is_picture(s3: "S3Client", bucket: str, key: str) -> bool:
-    """Return True for a picture by its name, or by its first bytes if the name has no extension."""
-    kind = kind_by_name(key)
-    if kind is not Kind.UNKNOWN or metadata_owner(key) or key.endswith("/"):
-        return kind is Kind.PICTURE and not metadata_owner(key)
+    """Return True for a picture by its name, or by its first bytes, which are read only if the name is no picture's."""
+    if metadata_owner(key) or key.endswith("/"):
+        return False
+    if kind_by_name(key) is Kind.PICTURE:
+        return True
     try:
         start = s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{START_BYTES - 1}")["Body"].read()
     except ClientError as error:

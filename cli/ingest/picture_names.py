@@ -6,7 +6,10 @@ from enum import Enum
 from pathlib import PurePosixPath
 
 from api.runtime.manifests.manifest_layout import FORMATS
-from common.imaging.pictures import CONTENT_TYPES, NoPictureError, kind_of
+from common.imaging.pictures import CONTENT_TYPES, SIGNATURE_BYTES, NoPictureError, kind_of
+
+START_BYTES = SIGNATURE_BYTES
+"""The first bytes of a file, which tell its media type."""
 
 PICTURE_TYPES = {
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".mpo"), "image/jpeg"),
@@ -41,11 +44,15 @@ class Kind(Enum):
     """The kinds of files by their names."""
 
     PICTURE = "picture"
-    UNKNOWN = "unknown"
-    """The name has no extension: the bytes decide."""
     MANIFEST = "manifest"
     VIDEO = "video"
     OTHER = "other"
+
+
+NOT_PICTURES = {
+    Kind.MANIFEST: "not a picture by its bytes; give a manifest without other files",
+    Kind.VIDEO: "a video; only pictures are stored",
+}
 
 
 def suffix_of(name: str) -> str:
@@ -63,7 +70,12 @@ def kind_by_name(name: str) -> Kind:
         return Kind.MANIFEST
     if suffix in VIDEO_SUFFIXES:
         return Kind.VIDEO
-    return Kind.OTHER if suffix else Kind.UNKNOWN
+    return Kind.OTHER
+
+
+def why_no_picture(name: str) -> str:
+    """Return the reason to leave out a file with the bytes of no picture, in words that fit its name."""
+    return NOT_PICTURES.get(kind_by_name(name), "not a picture by its bytes")
 
 
 def metadata_owner(path: str) -> str | None:

@@ -7,18 +7,12 @@ from http import HTTPStatus
 from typing import Any
 
 from cli.api_client import TIMEOUT_SECONDS, CallError, call
-from cli.ingest.picture_names import Kind, content_type, kind_by_name, metadata_owner
+from cli.ingest.picture_names import START_BYTES, content_type, metadata_owner, why_no_picture
 from cli.ingest.sources import Address, File, Outcome, Result, Source, reason_of
 from cli.target import Target
 from common.runtime.safe_fetch.transport import MAX_BYTES
 
 TO_THE_BUCKET = 'put larger ones into the bucket with aws s3 cp … "s3://$IMAGE_BUCKET/"'
-
-NOT_PICTURES = {
-    Kind.MANIFEST: "not a picture by its name; give a manifest without other files",
-    Kind.VIDEO: "a video; only pictures are stored",
-    Kind.OTHER: "not a picture by its name",
-}
 
 
 class Uploads:
@@ -32,7 +26,7 @@ class Uploads:
         self._session = retrying_session(workers)
 
     def send(self, source: Source) -> Result:
-        """Send a file or URL, unless it is no picture by its name or is stored already."""
+        """Send a file or URL, unless it is no picture or is stored already."""
         try:
             if isinstance(source, Address):
                 return self._fetch(source)
@@ -45,8 +39,6 @@ class Uploads:
     def _send(self, file: File, body: bytes) -> Result:
         """Ask for an upload form, and post the file to S3 with it."""
         media_type = content_type(file.path.name, body)
-        if media_type is None:
-            return Result.of(file, Outcome.SKIPPED, "not a picture by its bytes; its name has no extension")
         md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
         wanted = {"name": file.name, "content_type": media_type, "md5": md5, "overwrite": self._overwrite}
         form = self._form(wanted)
@@ -95,20 +87,22 @@ def _check_name(file: File) -> Result | None:
     """Return the result of a file that is not sent because of its name, else None."""
     if owner := metadata_owner(file.path.name):
         return Result.of(file, Outcome.SKIPPED, f"metadata of {owner}")
-    if reason := NOT_PICTURES.get(kind_by_name(file.path.name)):
-        return Result.of(file, Outcome.SKIPPED, reason)
     if not _is_text(file.name):
         return Result.of(file, Outcome.REFUSED, "its name is not UTF-8; rename it")
     return None
 
 
 def _check_file(file: File) -> Result | None:
-    """Return the result of a file that is not sent because of its kind or size, else None."""
+    """Return the result of a file that is not sent because of its kind, bytes or size, else None."""
     if file.path.is_symlink() and not file.path.exists():
         return Result.of(file, Outcome.UNSENT, "a broken link")
     status = file.path.stat()
     if not stat.S_ISREG(status.st_mode):
         return Result.of(file, Outcome.SKIPPED, "neither a file nor a folder")
+    with file.path.open("rb") as opened:
+        start = opened.read(START_BYTES)
+    if content_type(file.path.name, start) is None:
+        return Result.of(file, Outcome.SKIPPED, why_no_picture(file.path.name))
     if not status.st_size:
         return Result.of(file, Outcome.REFUSED, "it is empty")
     if status.st_size > MAX_BYTES:

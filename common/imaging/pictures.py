@@ -24,7 +24,7 @@ SIGNATURES = {
     "HEIF": rb"....ftyp.*(?:hei[cxms]|hev[cxms]|miaf|mif[12]|msf1)",  # ISO/IEC 23008-12, annexes B and C
     "GIF": rb"GIF8[79]a",
     "TIFF": rb"II[*+]\0|MM\0[*+]",
-    "BMP": rb"BM",
+    "BMP": rb"BM.*\0",  # headers have zeros, and texts have none
 }
 VIDEO_SIGNATURES = (
     rb"\0...(?:ftyp|moov|wide|pnot|skip|free)|....mdat",  # MP4, QuickTime, 3GP

@@ -58,11 +58,12 @@ def test_metadata_and_folders_are_left_out(aws: None) -> None:
     assert ([name for _, name in found], listing.others) == (["f.HIF"], 5)
 
 
-def test_the_bytes_decide_about_objects_without_an_extension(aws: None) -> None:
+def test_the_bytes_decide_about_objects_without_a_name_of_pictures(aws: None) -> None:
     fill("text", "empty")
     s3 = boto3.client("s3")
     s3.put_object(Bucket=BUCKET, Key="empty", Body=b"")
     s3.put_object(Bucket=BUCKET, Key="scan", Body=encoded(Image.new("RGB", (90, 90))))
     s3.put_object(Bucket=BUCKET, Key="archived", Body=encoded(Image.new("RGB", (90, 90))), StorageClass="GLACIER")
+    s3.put_object(Bucket=BUCKET, Key="photo.txt", Body=encoded(Image.new("RGB", (90, 90))))
     listing, found = listed("", "")
-    assert ([name for _, name in found], listing.others) == (["scan"], 3)
+    assert ([name for _, name in found], listing.others) == (["photo.txt", "scan"], 3)

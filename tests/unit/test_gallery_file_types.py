@@ -12,6 +12,7 @@ from tests.picture_files import FORMATS, encoded
 
 MODULE = "uploads/file_types.ts"
 NAMES = [
+    *("a.txt", "a.csv"),
     *(f"a{suffix}" for suffix in (*PICTURE_TYPES, *VIDEO_SUFFIXES)),
     *("DSC00001.HIF", "a.b.JPeG", "scan", ".jpg", "a.jpg ", "Dr. Who", "notes.doc", "a", "IMG_0001.MOV", "é.Mpo"),
 ]
@@ -20,6 +21,7 @@ STARTS = [
     *(
         b"",
         b"no picture",
+        b"BMWs are no pictures",
         b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif",
         b"\0\0\0\x18ftypqt  ",
         b"MM\0+\0\0",

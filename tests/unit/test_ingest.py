@@ -104,12 +104,13 @@ def test_an_etag_that_is_no_md5_lets_the_api_compare_the_bytes(
     assert api.asked[2][1]["json"] == {**api.asked[0][1]["json"], "overwrite": False}
 
 
-def test_a_file_without_an_extension_is_sent_as_what_its_bytes_are(tmp_path: Path) -> None:
-    (tmp_path / "scan").write_bytes(encoded(Image.new("RGB", (90, 90)), "PNG"))
+@pytest.mark.parametrize("name", ["scan", "scan.txt", "scan.mov", "scan.csv", "scan.jpg"])
+def test_a_file_is_sent_as_what_its_bytes_are(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(encoded(Image.new("RGB", (90, 90)), "PNG"))
     sender = Uploads(TARGET, 1, overwrite=False)
     api = Api((200, {}, {}))
     sender._session = api  # type: ignore[assignment]
-    assert sender.send(File(tmp_path / "scan", "scan")).outcome is Outcome.UNCHANGED
+    assert sender.send(File(tmp_path / name, name)).outcome is Outcome.UNCHANGED
     assert api.asked[0][1]["json"]["content_type"] == "image/png"
 
 
@@ -118,12 +119,14 @@ def test_files_that_are_no_pictures_are_skipped_with_a_reason(tmp_path: Path) ->
         "._IMG_0001.jpg": "metadata of macOS",
         "Thumbs.db": "metadata of Windows",
         "IMG_0001.MOV": "a video; only pictures are stored",
-        "notes": "not a picture by its bytes; its name has no extension",
-        "a.xmp": "not a picture by its name",
+        "notes": "not a picture by its bytes",
+        "a.xmp": "not a picture by its bytes",
+        "BMW.md": "not a picture by its bytes",
+        "list.txt": "not a picture by its bytes; give a manifest without other files",
     }
     sender = Uploads(TARGET, 1, overwrite=False)
     for name, reason in reasons.items():
-        (tmp_path / name).write_bytes(b"no picture")
+        (tmp_path / name).write_bytes(b"BMWs are no pictures")
         result = sender.send(File(tmp_path / name, name))
         assert (result.outcome, result.reason) == (Outcome.SKIPPED, reason)
 
@@ -142,8 +145,8 @@ def test_files_that_cannot_be_sent_have_a_reason(tmp_path: Path) -> None:
     results.append(sender.send(File(Path(os.fsdecode(b"there/caf\xe9.jpg")), os.fsdecode(b"caf\xe9.jpg"))))
     assert [(result.name, result.outcome, result.reason.partition(";")[0]) for result in results] == [
         ("empty.jpg", Outcome.REFUSED, "it is empty"),
-        ("notes.doc", Outcome.SKIPPED, "not a picture by its name"),
-        ("list.csv", Outcome.SKIPPED, "not a picture by its name"),
+        ("notes.doc", Outcome.SKIPPED, "not a picture by its bytes"),
+        ("list.csv", Outcome.SKIPPED, "not a picture by its bytes"),
         ("huge.jpg", Outcome.REFUSED, "it has 15,728,641 bytes"),
         ("gone.jpg", Outcome.UNSENT, "No such file or directory"),
         ("pipe.jpg", Outcome.SKIPPED, "neither a file nor a folder"),

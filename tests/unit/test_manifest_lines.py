@@ -1,7 +1,6 @@
 """The layouts of manifests, their lines, and the errors of bad lines."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -201,18 +200,6 @@ def test_a_piece_without_an_end_ends_the_reading(key: str, content: bytes, monke
     assert isinstance(rejection, Rejection)
     assert "the rest is not read" in rejection.reason
     assert (position.number, position.offset) == (1, 110)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"[" * 30_000_000, b"[[" + b"{}" * 15_000_000, b'["' + b"\\n" * 15_000_000, b"[" + b"," * 30_000_000],
-    ids=["brackets", "pairs of brackets", "escapes", "commas"],
-)
-def test_thirty_megabytes_of_signs_are_read_or_ended_within_seconds(content: bytes) -> None:
-    started = time.process_time()
-    found = read_positions("a.json", content, size=4_000_000)
-    assert time.process_time() - started < 20
-    assert len(found) <= len(content) / 4_000_000 + 1
 
 
 def test_brackets_and_escapes_within_texts_end_no_element() -> None:

@@ -25,11 +25,11 @@ def test_the_media_types_of_files_are_those_that_the_system_takes() -> None:
         ("a.avifs", Kind.PICTURE),
         ("a.DIB", Kind.PICTURE),
         ("holiday.d/a.b.JPeG", Kind.PICTURE),
-        ("scan", Kind.UNKNOWN),
-        (".jpg", Kind.UNKNOWN),
-        ("Screenshot 2026-11-20 at 10.30.15", Kind.UNKNOWN),
-        ("Dr. Who", Kind.UNKNOWN),
-        ("a.jpg ", Kind.UNKNOWN),
+        ("scan", Kind.OTHER),
+        (".jpg", Kind.OTHER),
+        ("Screenshot 2026-11-20 at 10.30.15", Kind.OTHER),
+        ("Dr. Who", Kind.OTHER),
+        ("a.jpg ", Kind.OTHER),
         ("list.CSV", Kind.MANIFEST),
         ("IMG_0001.MOV", Kind.VIDEO),
         ("notes.doc", Kind.OTHER),
@@ -61,12 +61,14 @@ def test_metadata_of_operating_systems_are_recognised_by_their_names(path: str, 
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("name", ["scan", "a.jpg", "a.png"])
+@pytest.mark.parametrize("name", ["scan", "a.jpg", "a.png", "a.txt", "a.mov", "a.csv"])
 def test_the_bytes_of_a_picture_decide_its_media_type(name: str, format: str) -> None:
     assert content_type(name, PICTURES[format]) == CONTENT_TYPES[format]
 
 
-@pytest.mark.parametrize(("name", "media_type"), [("a.HIF", "image/heic"), ("a.dib", "image/bmp"), ("scan", None)])
+@pytest.mark.parametrize(
+    ("name", "media_type"), [("a.HIF", "image/heic"), ("a.dib", "image/bmp"), ("scan", None), ("a.txt", None)]
+)
 def test_the_name_decides_the_media_type_of_other_bytes(name: str, media_type: str | None) -> None:
     assert content_type(name, b"no picture") == media_type
 

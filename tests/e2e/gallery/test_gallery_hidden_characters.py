@@ -15,7 +15,7 @@ from tests.e2e.gallery.samples import plain
 from tests.e2e.gallery.visit import JPEG, Visit, drop, settle
 
 HIDDEN = "\u202e\u200b\u2066\u2028\u3164\u061c\u0007\ufe0f\U000e0041"
-"""A direction override, a zero-width space, an isolate, a line end, a filler, a mark, a control character, a selector and a tag."""
+"""An override, a zero-width space, an isolate, a line end, a filler, a mark, a control, a selector and a tag."""
 
 SHOWN = "".join(f"U+{ord(character):04X}" for character in HIDDEN)
 NAME = f"a{HIDDEN}gpj.exe"

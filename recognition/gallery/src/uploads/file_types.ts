@@ -21,7 +21,7 @@ const SIGNATURES: [type: string, start: RegExp][] = [
   ["image/heic", /^....ftyp.*(?:hei[cxms]|hev[cxms]|miaf|mif[12]|msf1)/s],
   ["image/gif", /^GIF8[79]a/],
   ["image/tiff", /^(?:II[*+]\0|MM\0[*+])/],
-  ["image/bmp", /^BM/],
+  ["image/bmp", /^BM.*\0/s],
 ];
 const SIGNATURE_BYTES = 64;
 
