@@ -1,8 +1,10 @@
 """Computes derived data from the records by brute force, and reads the stored derived data, for tests of any tier."""
 
 import json
+import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -14,7 +16,10 @@ from recognition.runtime.records.image_records import ImageRecord, from_item
 
 @dataclass(frozen=True)
 class Derived:
-    """Entries as (name, confidence in ten-thousandths of a per cent, image), images per name, documents by id."""
+    """Entries as (key, confidence in ten-thousandths of a per cent, image), images per key, documents by id.
+
+    The key of a label is its name. Keys of other terms begin with their kind.
+    """
 
     entries: set[tuple[str, int, str]]
     counts: dict[str, int]
@@ -37,6 +42,31 @@ def stored_records(dynamodb: Any, table: str) -> list[ImageRecord]:
     return [from_item(item) for page in pages for item in page["Items"]]
 
 
+def plain(text: str) -> str:
+    """Return a word in lower case, without accents, and without marks at its ends."""
+    letters = unicodedata.normalize("NFKD", text)
+    return re.sub(
+        r"^[\W_]+|[\W_]+$", "", "".join(each for each in letters if not unicodedata.combining(each))
+    ).casefold()
+
+
+def names(record: ImageRecord) -> Iterator[tuple[str, float]]:
+    """Yield the keys under which an image is found, with the confidences in per cent."""
+    for label in record.labels:
+        for name in {label.name, *label.parents, *label.aliases}:
+            yield name.lower(), label.confidence
+    results = record.abilities
+    for each in results["text"].found if "text" in results else ():
+        for word in map(plain, each["text"].split() if each["type"] == "word" else ()):
+            if 0 < len(word) <= 200:
+                yield f"text\x1f{word}", each["confidence"]
+    for each in results["celebrities"].found if "celebrities" in results else ():
+        yield f"celebrity\x1f{plain(each['name'])}", each["confidence"]
+    for each in results["moderation"].found if "moderation" in results else ():
+        for name in filter(None, (each["name"], each["parent"])):
+            yield f"moderation\x1f{plain(name)}", each["confidence"]
+
+
 def expected(records: Iterable[ImageRecord]) -> Derived:
     """Derive everything from the records, without the code under test."""
     entries: dict[tuple[str, str], int] = {}
@@ -44,10 +74,9 @@ def expected(records: Iterable[ImageRecord]) -> Derived:
     for record in records:
         if record.status != "RECOGNIZED":
             continue
-        for label in record.labels:
-            for name in {label.name, *label.parents, *label.aliases}:
-                key = (name.lower(), record.image)
-                entries[key] = max(entries.get(key, 0), int(Decimal(repr(label.confidence)) * 10_000))
+        for name, confidence in names(record):
+            key = (name, record.image)
+            entries[key] = max(entries.get(key, 0), int(Decimal(repr(confidence)) * 10_000))
         documents[record.image_id] = {
             "image_id": record.image_id,
             "labels": [
@@ -91,7 +120,8 @@ def found(dynamodb: Any, s3: Any, *, index: str, counts: str, results: str) -> D
     counted: Counter[str] = Counter()
     for item in items(dynamodb, counts):
         assert item["images"] >= 0
-        counted[item["label"]] += int(item["images"])
+        kind, separator, _ = item["shard"].partition("#")
+        counted[f"{kind}\x1f{item['label']}" if separator else item["label"]] += int(item["images"])
     documents = {}
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=results):
         for entry in page.get("Contents", []):

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from common.runtime.message_batch import RetryLaterError
-from common.runtime.recognition_event import Box, Failure, Instance, Label, image_id
+from common.runtime.recognition_event import AbilityResult, Box, Failure, Instance, Label, image_id
 from recognition.runtime import update_index
 from recognition.runtime.index import index_writer
 from recognition.runtime.index.index_writer import IndexWriter
@@ -20,6 +20,7 @@ from recognition.runtime.update_index import IndexUpdater
 from tests.conftest import Templates
 from tests.counted import COUNTED
 from tests.derived import Derived, expected, found
+from tests.findings import celebrities, moderation, words
 from tests.functional.conftest import Context, create_tables, emitted, failed, kinds, sqs_event
 
 DOG = Label(name="Dog", confidence=98.13, parents=("Animal", "Pet"), aliases=("Hound",))
@@ -115,6 +116,42 @@ def test_an_image_is_found_under_labels_parents_and_aliases_at_the_highest_confi
         ("pet", 981_300, "a.jpg"),
         ("animal", 981_300, "a.jpg"),
     }
+
+
+ABILITIES = {
+    "text": words("INVOICE", "No.", "Dog", "crème", "-", "2026,", "x" * 201),
+    "celebrities": celebrities("Beyoncé"),
+    "moderation": moderation("Explicit Nudity", parent="Explicit"),
+    "faces": AbilityResult(status="failed", at="t", failure=Failure(code="c", message="m")),
+    "later": words("unknown"),
+}
+
+
+def test_an_image_is_found_under_the_names_that_abilities_found_with_their_kinds(derivation: Derivation) -> None:
+    """Words that no search can name are left out: marks, and words that are too long."""
+    stored = record("a.jpg", DOG, abilities=ABILITIES)
+    derivation.put(stored)
+    derivation.project(stored)
+    labels = {("dog", 981_300), ("hound", 981_300), ("animal", 981_300), ("pet", 981_300)}
+    texts = {(f"text\x1f{word}", 955_000) for word in ("invoice", "no", "dog", "creme", "2026")}
+    others = {("celebrity\x1fbeyonce", 972_500), ("moderation\x1fexplicit nudity", 885_000)}
+    others.add(("moderation\x1fexplicit", 885_000))
+    derived = derivation.found()
+    assert derived.entries == {(*each, "a.jpg") for each in labels | texts | others}
+    assert derived.counts == {name: 1 for name, *_ in derived.entries}
+
+
+def test_a_picture_with_a_hundred_words_stays_exact_until_it_is_deleted(derivation: Derivation) -> None:
+    pages = [words(*(f"word{number}" for number in range(start, start + 100))) for start in (0, 50)]
+    for sequencer, text in enumerate((pages[0], pages[1], words(), pages[0]), 1):
+        stored = record("a.jpg", *MANY, sequencer=sequencer, abilities={"text": text})
+        derivation.put(stored)
+        derivation.project(stored)
+        assert derivation.found() == expected([stored])
+    gone = record("a.jpg", sequencer=9, status="DELETED")
+    derivation.put(gone)
+    derivation.project(gone)
+    assert derivation.found() == Derived(set(), {}, {})
 
 
 @pytest.mark.parametrize("labels", [(), (DOG, BEACH)], ids=["no labels", "two labels"])

@@ -14,9 +14,13 @@ from common.runtime.recognition_event import Failure, Label
 from recognition.runtime.index import index_writer
 from recognition.runtime.records.image_records import ImageRecord
 from tests.derived import expected
+from tests.findings import words
 from tests.functional.test_projection import BEACH, CAT, DOG, Derivation, derivation, record
 
 __all__ = ["derivation"]  # a fixture
+
+State = tuple[str, list[Label], list[str]]
+"""A record's status, labels and words."""
 
 
 class DeathError(BaseException):
@@ -51,7 +55,8 @@ LABELS = st.lists(
     ),
     max_size=4,
 )
-STATES = st.tuples(st.sampled_from(["RECOGNIZED", "RECOGNIZED", "FAILED", "DELETED"]), LABELS)
+WORDS = st.lists(st.sampled_from(["Dog", "DÖG", "invoice", "-", "2026"]), max_size=4)
+STATES = st.tuples(st.sampled_from(["RECOGNIZED", "RECOGNIZED", "FAILED", "DELETED"]), LABELS, WORDS)
 ACTIONS = st.lists(
     st.one_of(
         st.tuples(st.just("store"), st.sampled_from("ab"), STATES),
@@ -89,12 +94,14 @@ class Run:
         self.queue: list[ImageRecord] = []
         self.changes = 0
 
-    def store(self, name: str, state: tuple[str, list[Label]]) -> None:
-        status, labels = state
+    def store(self, name: str, state: State) -> None:
+        status, labels, texts = state
         self.changes += 1
         failure = Failure(code="c", message="m") if status == "FAILED" else None
         seen = labels if status == "RECOGNIZED" else []
-        self.current[name] = record(name, *seen, sequencer=self.changes, status=status, failure=failure)
+        abilities = {"text": words(*texts)} if texts and status == "RECOGNIZED" else {}
+        values: dict[str, Any] = {"status": status, "failure": failure, "abilities": abilities}
+        self.current[name] = record(name, *seen, sequencer=self.changes, **values)
         self.derivation.put(self.current[name])
         self.queue.append(self.current[name])
 
@@ -114,7 +121,7 @@ class Run:
                 self._interrupted(message, when, end)
                 self.queue.remove(message)
 
-    def overtake(self, which: int, detail: tuple[int, tuple[str, list[Label]]]) -> None:
+    def overtake(self, which: int, detail: tuple[int, State]) -> None:
         """Store and project a later change in another worker, while this one works."""
         when, state = detail
         for message in self._message(which):

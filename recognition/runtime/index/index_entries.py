@@ -1,15 +1,19 @@
 """Define the terms under which an image is found, and the keys of the label index.
 
+A term is a label, or a name of another kind that an ability found: a word (`text`), a celebrity, a moderation label.
 Three tables are derived from the records. `LabelIndex` has one entry for each image and term, the surest first.
 `LabelCounts` has the number of images of each term, in shards. `Projections` has the state of each image in the other
 two.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+
+from common.runtime.abilities import ABILITIES
+from common.runtime.abilities.text import folded_word
 
 if TYPE_CHECKING:
     from recognition.runtime.records.image_records import ImageRecord
@@ -20,17 +24,36 @@ MAX_CONFIDENCE = 1_000_000
 exactly."""
 
 
+LABEL_KIND = "label"
+SEPARATOR = "\x1f"
+"""Separates the kind of a term from its name. The keys of labels have no kind, because labels came first."""
+
+MAX_NAME_CHARACTERS = 200
+"""Longer words are not in the index. No search can ask for them."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Term:
-    """A name under which an image is found, in Rekognition's spelling, with the confidence of the image's label."""
+    """A name under which an image is found, in Rekognition's spelling, with the image's confidence under it."""
 
     spelling: str
     confidence: int
 
 
 def fold(name: str) -> str:
-    """Return the form in which terms are compared."""
+    """Return the form in which labels are compared. The other kinds are compared by `folded_word`."""
     return name.casefold()
+
+
+def term_key(kind: str, name: str) -> str:
+    """Return the key of a term in the index. `name` is folded."""
+    return name if kind == LABEL_KIND else f"{kind}{SEPARATOR}{name}"
+
+
+def kind_and_name(key: str) -> tuple[str, str]:
+    """Return the kind and the folded name of a term's key."""
+    kind, separator, name = key.partition(SEPARATOR)
+    return (kind, name) if separator else (LABEL_KIND, key)
 
 
 def index_confidence(per_cent: float) -> int:
@@ -49,23 +72,36 @@ def last_rank(confidence: int) -> str:
 
 
 def terms(record: "ImageRecord | None") -> dict[str, Term]:
-    """Return the terms of an image by their folded names: labels, parents and aliases, each at its highest confidence.
+    """Return the terms of an image by their keys, each at its highest confidence.
 
-    An image without labels (deleted, failed or without a record) has no terms.
+    These are labels, their parents and aliases, and the names that abilities found. An image without labels (deleted,
+    failed or without a record) has no terms.
     """
     found: dict[str, Term] = {}
-    for label in record.labels if record and record.status == "RECOGNIZED" else ():
-        confidence = index_confidence(label.confidence)
-        for spelling in filter(None, (label.name, *label.parents, *label.aliases)):
-            known = found.get(fold(spelling))
-            if known is None or known.confidence < confidence:
-                found[fold(spelling)] = Term(spelling=known.spelling if known else spelling, confidence=confidence)
+    for key, spelling, per_cent in _names(record) if record and record.status == "RECOGNIZED" else ():
+        confidence = index_confidence(per_cent)
+        known = found.get(key)
+        if known is None or known.confidence < confidence:
+            found[key] = Term(spelling=known.spelling if known else spelling, confidence=confidence)
     return found
 
 
-def entry_key(name: str, confidence: int, image_id: str) -> dict[str, Any]:
-    """Return the key of an entry in `LabelIndex`."""
-    return {"label": {"S": name}, "rank": {"S": rank(confidence, image_id)}}
+def _names(record: "ImageRecord") -> Iterator[tuple[str, str, float]]:
+    """Yield each name of an image: its key, its spelling and its confidence in per cent."""
+    for label in record.labels:
+        for spelling in filter(None, (label.name, *label.parents, *label.aliases)):
+            yield fold(spelling), spelling, label.confidence
+    for ability, result in record.abilities.items():
+        # An ability that is failed, or unknown to this release, has no names.
+        for each in ABILITIES[ability].names(result.found) if ability in ABILITIES else ():
+            name = folded_word(each.spelling)
+            if 0 < len(name) <= MAX_NAME_CHARACTERS:
+                yield term_key(each.kind, name), each.spelling, each.confidence
+
+
+def entry_key(key: str, confidence: int, image_id: str) -> dict[str, Any]:
+    """Return the key of a term's entry in `LabelIndex`."""
+    return {"label": {"S": key}, "rank": {"S": rank(confidence, image_id)}}
 
 
 def entry(record: "ImageRecord", found: Mapping[str, Term]) -> dict[str, Any]:
@@ -76,7 +112,7 @@ def entry(record: "ImageRecord", found: Mapping[str, Term]) -> dict[str, Any]:
         "uploaded_at": record.uploaded_at,
         "recognized_at": record.recognized_at,
         "label_names": [label.name for label in record.labels],
-        "confidences": {name: term.confidence for name, term in found.items()},
+        "confidences": {key: term.confidence for key, term in found.items()},
     }
 
 
@@ -86,6 +122,12 @@ def shard(image_id: str) -> str:
     return str(UUID(image_id).int % SHARDS)
 
 
-def count_key(name: str, shard: str) -> dict[str, Any]:
-    """Return the key of a counter in `LabelCounts`."""
-    return {"shard": {"S": shard}, "label": {"S": name}}
+def count_key(key: str, shard: str) -> dict[str, Any]:
+    """Return the key of a term's counter in `LabelCounts`. Each kind has partitions of its own."""
+    kind, name = kind_and_name(key)
+    return {"shard": {"S": count_partition(kind, shard)}, "label": {"S": name}}
+
+
+def count_partition(kind: str, shard: str) -> str:
+    """Return the partition that counts the terms of a kind in a shard."""
+    return shard if kind == LABEL_KIND else f"{kind}#{shard}"
