@@ -19,11 +19,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import uvicorn
 
 from local.rekognition.engines.blind import BlindEngine
+from local.rekognition.engines.moderation import WEIGHTS, ModerationEngine
 from local.rekognition.engines.onnx_model import ModelError, OnnxModel
+from local.rekognition.engines.text import TextEngine
+from local.rekognition.operations import Operations
 from local.rekognition.pictures import PictureSource
 from local.rekognition.server import Server
 from local.rekognition.sight import Sight, default_engines
-from local.rekognition.weights.store import AGAIN
+from local.rekognition.weights.store import AGAIN, WeightsError
 
 MALLOC_SETTINGS = {-8: 1, -1: 64 << 20, -3: 32 << 20}
 """For glibc's mallopt: M_ARENA_MAX, M_TRIM_THRESHOLD, M_MMAP_THRESHOLD. See _save_memory."""
@@ -50,9 +53,10 @@ def main(arguments: list[str] | None = None) -> int:
         return _failed(f"cannot listen on {options.host}:{options.port}: {os.strerror(error.errno or 0)}")
     try:
         sight = _sight(options)
-    except ModelError as error:
+        operations = _operations(options, sight)
+    except (ModelError, WeightsError) as error:
         return _failed(str(error))
-    _serve(sight, listener)
+    _serve(sight, operations, listener)
     return 0
 
 
@@ -67,6 +71,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         default=[],
         metavar="DIR",
         help="an ONNX classifier or detector, in place of the default one; may be given several times",
+    )
+    parser.add_argument(
+        "--moderation", action="store_true", help="answer DetectModerationLabels by a network of unknown recall"
     )
     parser.add_argument(
         "--engine", choices=["local", "blind"], default="local", help="blind gives fixed answers, for benchmarks"
@@ -87,14 +94,24 @@ def _sight(options: argparse.Namespace) -> Sight:
     return Sight(default_engines([OnnxModel(directory) for directory in options.model]))
 
 
-def _serve(sight: Sight, listener: socket.socket) -> None:
-    app = Server(sight=sight, source=PictureSource()).app()
+def _operations(options: argparse.Namespace, sight: Sight) -> Operations:
+    if options.moderation:
+        WEIGHTS.ensure()
+    return Operations(
+        sight,
+        text=TextEngine() if options.engine == "local" else None,
+        moderation=ModerationEngine() if options.moderation else None,
+    )
+
+
+def _serve(sight: Sight, operations: Operations, listener: socket.socket) -> None:
+    app = Server(sight=sight, operations=operations, source=PictureSource()).app()
     host, port = listener.getsockname()[:2]
     if sight.missing:
         print(f"missing: {', '.join(sight.missing)}; to build them: {AGAIN}", file=sys.stderr)
     networks = [
         f"{engine.name}: {weights.name}; {weights.licence}; {weights.source}"
-        for engine in sight.engines
+        for engine in (*sight.engines, *operations.further_engines)
         for weights in engine.weights
     ]
     first = f"Rekognition at http://{host}:{port} sees {', '.join(sight.describe()['sees'])}"

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from local.rekognition.taxonomy import Label
 
 Pixels = npt.NDArray[np.uint8]
@@ -31,6 +33,16 @@ class Box(NamedTuple):
         left, top = min(max(left, 0.0), 1.0), min(max(top, 0.0), 1.0)
         right, bottom = min(max(right, left), 1.0), min(max(bottom, top), 1.0)
         return cls(float(left), float(top), float(right - left), float(bottom - top))
+
+    @classmethod
+    def around(cls, points: Iterable[tuple[float, float]]) -> Box:
+        """Return the smallest rectangle with these points, cut off at the picture's edges."""
+        xs, ys = zip(*points, strict=True)
+        return cls.between(min(xs), min(ys), max(xs), max(ys))
+
+    def named(self) -> dict[str, float]:
+        """Return Rekognition's `BoundingBox`."""
+        return {"Width": self.width, "Height": self.height, "Left": self.left, "Top": self.top}
 
     def overlap(self, other: Box) -> float:
         """Return intersection over union, 0..1."""

@@ -108,9 +108,7 @@ def _label(found: _Found) -> dict[str, Any]:
 
 def _instance(detection: Detection) -> dict[str, Any]:
     assert detection.box is not None  # noqa: S101 - only detections with a box become instances
-    left, top, width, height = detection.box
-    box = {"Width": width, "Height": height, "Left": left, "Top": top}
-    return {"BoundingBox": box, "Confidence": detection.confidence}
+    return {"BoundingBox": detection.box.named(), "Confidence": detection.confidence}
 
 
 def _names(names: Iterable[str]) -> list[dict[str, str]]:

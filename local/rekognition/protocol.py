@@ -18,6 +18,9 @@ from botocore.model import ListShape, ServiceModel, Shape, StringShape, Structur
 CONTENT_TYPE = "application/x-amz-json-1.1"
 TARGET_PREFIX = "RekognitionService."
 
+CHECKED_BY_SERVICE = frozenset({"Attribute"})
+"""Enumerations of the model. Another value is an InvalidParameterException, not a ValidationException."""
+
 
 class ServiceError(Exception):
     """An error of the service. `code` is the exception's name, `status` the HTTP status."""
@@ -120,6 +123,8 @@ def _check_string(shape: StringShape, value: Any, path: str) -> str:
     text: str = _typed(value, str, path, "a string")
     if shape.enum and text not in shape.enum:
         allowed = ", ".join(shape.enum)
+        if shape.name in CHECKED_BY_SERVICE:
+            raise invalid_parameter(f"Request has invalid parameters: '{text}' at '{path}' is none of {allowed}")
         raise _broken(path, f"Member must satisfy enum value set: [{allowed}]", value=text)
     _check_length(shape, text, path)
     pattern = shape.metadata.get("pattern")

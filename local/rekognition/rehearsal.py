@@ -7,8 +7,12 @@ import json
 import random
 import time
 from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
 from local.rekognition.protocol import ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class RehearsalError(ValueError):
@@ -28,18 +32,12 @@ class Settings:
     outage: bool = False
     """Every call fails."""
 
-    def changed(self, body: bytes) -> Settings:
-        """Return these settings, with the values of a JSON object in place of some.
+    def changed(self, wanted: dict[str, Any]) -> Settings:
+        """Return these settings, with other values for some.
 
         Raises:
             RehearsalError: a setting is wrong.
         """
-        try:
-            wanted = json.loads(body)
-        except ValueError as error:
-            raise RehearsalError("the body is not JSON") from error
-        if not isinstance(wanted, dict):
-            raise RehearsalError("the body is not a JSON object")
         names = [field.name for field in fields(self)]
         for name, value in wanted.items():
             if name not in names:
@@ -70,46 +68,86 @@ def _fits(name: str, value: object) -> bool:
 
 
 class Rehearsal:
-    """Holds the settings, and admits or refuses calls. It belongs to the event loop's thread."""
+    """Holds the rules, for all operations and for single ones, and admits or refuses calls.
 
-    def __init__(self) -> None:
-        self._settings = Settings()
-        self._tokens = 0.0
-        self._filled = time.monotonic()
+    It belongs to the event loop's thread.
+    """
+
+    def __init__(self, operations: Iterable[str]) -> None:
+        self._general = _Rule()
+        self._special = {operation: _Rule() for operation in operations}
 
     def state(self) -> dict[str, object]:
-        """Return the settings by name."""
-        return asdict(self._settings)
+        """Return the settings for all operations by name, and in `operations` those of single ones, if there are."""
+        special = {name: asdict(rule.settings) for name, rule in self._special.items() if rule.settings != Settings()}
+        return asdict(self._general.settings) | ({"operations": special} if special else {})
 
     def change(self, body: bytes) -> None:
         """Change the settings that a JSON object names. The others stay.
 
+        The settings are those of the operation that the member `operation` names. Without it they hold for all.
+
         Raises:
             RehearsalError: a setting is wrong; nothing changes.
         """
-        self._settings = self._settings.changed(body)
-        self._tokens = self._burst()
+        try:
+            wanted = json.loads(body)
+        except ValueError as error:
+            raise RehearsalError("the body is not JSON") from error
+        if not isinstance(wanted, dict):
+            raise RehearsalError("the body is not a JSON object")
+        rule = self._general
+        if "operation" in wanted:
+            operation, known = wanted.pop("operation"), list(self._special)
+            if operation not in known:
+                raise RehearsalError(f"operation: {json.dumps(operation)} is none of {', '.join(known)}")
+            rule = self._special[operation]
+        rule.change(rule.settings.changed(wanted))
 
-    async def admit(self) -> None:
-        """Wait for the rehearsed latency.
+    async def admit(self, operation: str) -> None:
+        """Wait for the rehearsed latency. A call is subject to the general rule, and to its operation's.
 
         Raises:
             ServiceError: InternalServerError in an outage or by the failure rate;
                 ProvisionedThroughputExceededException over the limit.
         """
-        if self._settings.outage:
+        rules = [self._general, *([self._special[operation]] if operation in self._special else [])]
+        for rule in rules:
+            rule.refuse()
+        await asyncio.sleep(sum(rule.settings.latency_ms for rule in rules) / 1000)
+        for rule in rules:
+            rule.fail()
+
+
+class _Rule:
+    """Settings, and the calls that may still come within their limit."""
+
+    def __init__(self) -> None:
+        self.settings = Settings()
+        self._tokens = 0.0
+        self._filled = time.monotonic()
+
+    def change(self, settings: Settings) -> None:
+        self.settings = settings
+        self._tokens = self._burst()
+
+    def refuse(self) -> None:
+        """Raise ServiceError in an outage, and over the limit."""
+        if self.settings.outage:
             raise _internal("an outage is being rehearsed")
         self._throttle()
-        await asyncio.sleep(self._settings.latency_ms / 1000)
-        if random.random() < self._settings.failure_rate:  # noqa: S311 - no secret
+
+    def fail(self) -> None:
+        """Raise ServiceError for the share of calls that fail."""
+        if random.random() < self.settings.failure_rate:  # noqa: S311 - no secret
             raise _internal("failures are being rehearsed")
 
     def _burst(self) -> float:
         """Return the size of the token bucket: a second's worth, and at least one call."""
-        return max(1.0, self._settings.calls_per_second or 0)
+        return max(1.0, self.settings.calls_per_second or 0)
 
     def _throttle(self) -> None:
-        rate = self._settings.calls_per_second
+        rate = self.settings.calls_per_second
         if rate is None:
             return
         now = time.monotonic()

@@ -16,12 +16,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.rekognition import labels, protocol
+from local.rekognition import protocol
 from local.rekognition.pictures import FETCHES
 from local.rekognition.protocol import ServiceError
 from local.rekognition.rehearsal import Rehearsal, RehearsalError
 
 if TYPE_CHECKING:
+    from local.rekognition.operations import Operations
     from local.rekognition.pictures import PictureSource
     from local.rekognition.sight import Sight
 
@@ -31,14 +32,15 @@ log = logging.getLogger(__name__)
 class Server:
     """The service around the engines. All of its own state belongs to the event loop's thread."""
 
-    def __init__(self, *, sight: Sight, source: PictureSource) -> None:
+    def __init__(self, *, sight: Sight, operations: Operations, source: PictureSource) -> None:
         self._sight = sight
+        self._operations = operations
         self._source = source
         # Looking is all computation: a thread per core. Fetching is waiting. It does not use asyncio's own
         # threads: at the end asyncio would wait for an S3 that does not answer.
         self._lookers = ThreadPoolExecutor(os.cpu_count() or 1)
         self._fetchers = ThreadPoolExecutor(FETCHES)
-        self._rehearsal = Rehearsal()
+        self._rehearsal = Rehearsal(operations.names)
         self._answered: Counter[str] = Counter()
         self._refused: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
@@ -75,19 +77,17 @@ class Server:
         return _reply(200, body, request_id)
 
     async def _answer(self, operation: str, body: bytes) -> dict[str, Any]:
-        await self._rehearsal.admit()
-        if operation != "DetectLabels":
-            raise protocol.invalid_parameter(f"{operation} is not part of this local service")
+        await self._rehearsal.admit(operation)
+        prepare = self._operations.require(operation)
         request = await asyncio.to_thread(protocol.parse, operation, body)
-        question = labels.Question.of(request)
+        answer = prepare(request)
         loop = asyncio.get_running_loop()
         picture = await loop.run_in_executor(self._fetchers, self._source.get, request["Image"])
-        detections = await loop.run_in_executor(self._lookers, self._sight.look, picture)
-        return labels.answer(question, detections, version=self._sight.version)
+        return await loop.run_in_executor(self._lookers, answer, picture)
 
     async def _health(self, _: Request) -> Response:
-        """Describe the engines."""
-        return JSONResponse({"status": "ok", **self._sight.describe()})
+        """Describe the engines and the operations."""
+        return JSONResponse({"status": "ok", **self._sight.describe(), "operations": self._operations.describe()})
 
     async def _rehearse(self, request: Request) -> Response:
         """Show the rehearsal's settings. POST changes them."""

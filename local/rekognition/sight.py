@@ -26,14 +26,14 @@ class Sight:
     """Looks at a picture with several engines."""
 
     def __init__(self, engines: Sequence[Engine]) -> None:
-        self.engines = [engine for engine in engines if all(weights.is_built() for weights in engine.weights)]
+        self.engines = [engine for engine in engines if is_ready(engine)]
         self.missing = [weights.name for engine in engines for weights in engine.weights if engine not in self.engines]
         """The networks that are not there. Their engines are left out."""
 
     @property
     def version(self) -> str:
         """The LabelModelVersion of answers. It names the engines, so that nobody takes the answers for Amazon's."""
-        return "+".join([VERSION, *(engine.name for engine in self.engines)])
+        return version_of(*(engine.name for engine in self.engines))
 
     def look(self, picture: Picture) -> list[Detection]:
         """Return the things that the engines find together.
@@ -50,6 +50,16 @@ class Sight:
             "engines": [_describe(engine) for engine in self.engines],
             "missing": self.missing,
         }
+
+
+def is_ready(engine: Engine) -> bool:
+    """Return True if the engine's networks are there."""
+    return all(weights.is_built() for weights in engine.weights)
+
+
+def version_of(*engines: str) -> str:
+    """Return the model version of answers by engines with these names."""
+    return "+".join([VERSION, *engines])
 
 
 def default_engines(models: Sequence[OnnxModel] = ()) -> list[Engine]:

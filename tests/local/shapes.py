@@ -10,6 +10,7 @@ from botocore.model import ListShape, ServiceModel, Shape, StringShape, Structur
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+NUMBERS: dict[str, tuple[type, ...]] = {"integer": (int,), "float": (int, float)}
 MODEL = ServiceModel(Loader().load_service_model("rekognition", "service-2"))
 
 
@@ -29,16 +30,23 @@ def _faults(shape: Shape, value: Any, path: str) -> Iterator[str]:
             return
         for number, item in enumerate(value):
             yield from _faults(shape.member, item, f"{path}[{number}]")
-    elif shape.type_name == "float":
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            yield f"{path}: not a number"
-        elif not shape.metadata.get("min", value) <= value <= shape.metadata.get("max", value):
-            yield f"{path}: {value} is not within {shape.metadata}"
+    elif shape.type_name in NUMBERS:
+        yield from _number_faults(shape, value, path)
+    elif shape.type_name == "boolean":
+        if not isinstance(value, bool):
+            yield f"{path}: not a boolean"
     elif isinstance(shape, StringShape):
         if not isinstance(value, str) or (shape.enum and value not in shape.enum):
             yield f"{path}: {value!r} is not one of its strings"
     else:
         yield f"{path}: nothing here knows {shape.type_name}"
+
+
+def _number_faults(shape: Shape, value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, bool) or not isinstance(value, NUMBERS[shape.type_name]):
+        yield f"{path}: not a number of this kind"
+    elif not shape.metadata.get("min", value) <= value <= shape.metadata.get("max", value):
+        yield f"{path}: {value} is not within {shape.metadata}"
 
 
 def _structure_faults(shape: StructureShape, value: Any, path: str) -> Iterator[str]:

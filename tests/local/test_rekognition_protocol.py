@@ -61,7 +61,8 @@ def test_a_picture_outside_the_limits_is_refused_with_its_typed_exception(
 @given(
     whole=st.sampled_from([photo("color.png"), photo("hubble_deep_field.jpg"), blank(80, 80), blank(80, 80, "JPEG")]),
     changes=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=4),
-    kept=st.just(1.0) | st.floats(0, 1),
+    # Once onnxruntime has run in this process, numbers next to zero are zero (engines/onnx_session.py).
+    kept=st.just(1.0) | st.floats(0, 1, allow_subnormal=False),
 )
 @settings(max_examples=60, deadline=None)
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -135,8 +136,8 @@ def test_image_properties_are_refused_with_a_reason(rekognition: LocalRekognitio
 
 def test_other_operations_are_refused_with_a_reason(rekognition: LocalRekognition) -> None:
     client = rekognition.client()
-    with pytest.raises(client.exceptions.InvalidParameterException, match="DetectModerationLabels is not part of"):
-        client.detect_moderation_labels(Image={"Bytes": ASTRONAUT})
+    with pytest.raises(client.exceptions.InvalidParameterException, match="ListCollections is not part of"):
+        client.list_collections()
 
 
 def test_an_operation_that_rekognition_does_not_have_is_unknown(rekognition: LocalRekognition) -> None:

@@ -98,6 +98,21 @@ def test_an_outage_lasts_until_it_is_switched_off(server: LocalRekognition) -> N
     assert outcomes(server, 2) == ["OK"] * 2
 
 
+def test_a_rule_for_another_operation_does_not_matter(server: LocalRekognition) -> None:
+    special = {"DetectText": CALM | {"outage": True}}
+    assert rehearse(server, operation="DetectText", outage=True) == (200, CALM | {"operations": special})
+    assert outcomes(server, 2) == ["OK"] * 2
+    assert rehearse(server, operation="DetectText", outage=False) == (200, CALM)
+
+
+def test_a_rule_for_one_operation_adds_to_that_for_all(server: LocalRekognition) -> None:
+    rehearse(server, operation="DetectLabels", calls_per_second=1)
+    rehearse(server, calls_per_second=1000)
+    assert set(outcomes(server, 4)) == {"OK", "ProvisionedThroughputExceededException"}
+    rehearse(server, operation="DetectLabels", calls_per_second=None)
+    assert set(outcomes(server, 4)) == {"OK"}
+
+
 def test_rehearsed_refusals_are_counted_as_refused() -> None:
     with running("--engine", "blind") as server:
         outcomes(server, 3)
@@ -119,6 +134,9 @@ def test_rehearsed_refusals_are_counted_as_refused() -> None:
         (b'{"failure_rate": NaN}', "failure_rate: NaN is not"),
         (b'{"outage": "yes"}', 'outage: "yes" is not true or false'),
         (b'{"latency_ms": 9, "outage": 1}', "outage: 1 is not true or false"),
+        (b'{"operation": "DetectDreams", "outage": true}', 'operation: "DetectDreams" is none of DetectLabels, '),
+        (b'{"operation": null, "outage": true}', "operation: null is none of"),
+        (b'{"operation": "DetectLabels", "outage": 1}', "outage: 1 is not true or false"),
         (b"[]", "the body is not a JSON object"),
         (b"\xff", "the body is not JSON"),
     ],

@@ -69,11 +69,43 @@ RIGHT_EYE, LEFT_EYE = 0, 1  # of BlazeFace's six key points
 LANDMARKS = {
     "eyeLeft": (33, 133),
     "eyeRight": (362, 263),
-    "nose": (1,),
     "mouthLeft": (61,),
     "mouthRight": (291,),
+    "nose": (1,),
+    "leftEyeBrowLeft": (70,),
+    "leftEyeBrowRight": (107,),
+    "leftEyeBrowUp": (105,),
+    "rightEyeBrowLeft": (336,),
+    "rightEyeBrowRight": (300,),
+    "rightEyeBrowUp": (334,),
+    "leftEyeLeft": (33,),
+    "leftEyeRight": (133,),
+    "leftEyeUp": (159,),
+    "leftEyeDown": (145,),
+    "rightEyeLeft": (362,),
+    "rightEyeRight": (263,),
+    "rightEyeUp": (386,),
+    "rightEyeDown": (374,),
+    "noseLeft": (98,),
+    "noseRight": (327,),
+    "mouthUp": (0,),
+    "mouthDown": (17,),
+    "upperJawlineLeft": (234,),
+    "midJawlineLeft": (172,),
+    "chinBottom": (152,),
+    "midJawlineRight": (397,),
+    "upperJawlineRight": (454,),
 }
-"""Rekognition's landmarks, each the mean of some of the 468 points. Left is the viewer's left, as in its answers."""
+"""Rekognition's landmarks, each the mean of some of the 468 points. Left is the viewer's left, as in its answers.
+
+The network does not know the pupils.
+"""
+
+OUTER_EYES = 33, 263
+FOREHEAD, CHIN = 10, 152
+
+STRAIGHT = -5.0
+"""Degrees that the line from forehead to chin leans if a face looks straight ahead: -3 to -7 in four portraits."""
 
 Array = npt.NDArray[np.float64]
 
@@ -90,11 +122,24 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Pose:
+    """The directions of a face, in degrees, each 0 if it looks straight at the camera."""
+
+    roll: float
+    """Positive if the head leans clockwise, as the viewer sees it."""
+    yaw: float
+    """Positive if the face is turned to the viewer's right."""
+    pitch: float
+    """Positive if the face looks up."""
+
+
+@dataclass(frozen=True)
 class Face(Detection):
     """A face with its landmarks."""
 
     points: tuple[tuple[float, float], ...] = ()
     """468 points in fractions of the picture's sides, in the order of MediaPipe's face mesh."""
+    pose: Pose = Pose(0, 0, 0)
 
     @property
     def landmarks(self) -> Mapping[str, tuple[float, float]]:
@@ -127,10 +172,10 @@ class FaceEngine:
             box = Box.between(*(candidate.edges / [width, height, width, height]))
             if any(face.box and box.overlap(face.box) >= SAME_FACE for face in kept):
                 continue
-            flag, points = self._landmarks_of(rgb, candidate)
+            flag, points, pose = self._landmarks_of(rgb, candidate)
             if candidate.score * flag >= AGREED:
                 fractions = tuple((float(x / width), float(y / height)) for x, y in points)
-                kept.append(Face(label_of("face"), 100 * candidate.score, box, points=fractions))
+                kept.append(Face(label_of("face"), 100 * candidate.score, box, points=fractions, pose=pose))
         return kept
 
     @cached_property
@@ -163,8 +208,11 @@ class FaceEngine:
         shift = np.array([across, down], float)
         return _merge(scores[sure], boxes * side - np.tile(shift, 2), points * side - shift)
 
-    def _landmarks_of(self, rgb: Pixels, candidate: Candidate) -> tuple[float, Array]:
-        """Return the landmark network's confidence in a face, 0..1, and its 468 points in pixels, shape (468, 2)."""
+    def _landmarks_of(self, rgb: Pixels, candidate: Candidate) -> tuple[float, Array, Pose]:
+        """Return the landmark network's answer: its confidence in a face, 0..1, the points in pixels, and the pose.
+
+        The points have the shape (468, 2).
+        """
         left, top, right, bottom = candidate.edges
         across, down = candidate.eyes[LEFT_EYE] - candidate.eyes[RIGHT_EYE]
         centre = ((left + right) / 2, (top + bottom) / 2)
@@ -175,10 +223,25 @@ class FaceEngine:
         upright = cv2.warpAffine(rgb, turn, (LANDMARK_SIDE, LANDMARK_SIDE))
         outputs = self._landmarks.run(None, {"pixels": cv2.dnn.blobFromImage(upright, 1 / 255)})
         flag = float(_sigmoid(next(o for o in outputs if o.size == 1).reshape(-1))[0])
-        mesh = max(outputs, key=lambda o: o.size).reshape(-1, 3)[:, :2]
+        mesh = max(outputs, key=lambda o: o.size).reshape(-1, 3).astype(np.float64)
         back: Array = np.array(cv2.invertAffineTransform(turn), np.float64)
-        points: Array = mesh @ back[:, :2].T + back[:, 2]
-        return flag, points
+        points: Array = mesh[:, :2] @ back[:, :2].T + back[:, 2]
+        return flag, points, _pose(mesh, angle)
+
+
+def _pose(mesh: Array, angle: float) -> Pose:
+    """Return the pose of a mesh, shape (468, 3), that was turned upright by an angle in degrees.
+
+    The mesh has the third axis away from the camera, in pixels as the others.
+    """
+    left, right = mesh[list(OUTER_EYES)]
+    across, down = right - left, mesh[CHIN] - mesh[FOREHEAD]
+    roll = angle + math.degrees(math.atan2(across[1], across[0]))
+    return Pose(
+        roll=(roll + 180) % 360 - 180,
+        yaw=math.degrees(math.atan2(across[2], across[0])),
+        pitch=math.degrees(math.atan2(-down[2], down[1])) - STRAIGHT,
+    )
 
 
 def _parts(rgb: Pixels) -> Iterator[tuple[int, int, Pixels]]:

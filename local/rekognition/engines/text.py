@@ -44,13 +44,33 @@ READ = 0.8
 MIN_LETTERS = 3
 
 
+Corners = tuple[tuple[float, float], ...]
+"""Upper left, upper right, lower right, lower left, in fractions of the picture's sides."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of a line."""
+
+    text: str
+    confidence: float
+    """Percent."""
+    corners: Corners
+
+    @property
+    def box(self) -> Box:
+        """The upright box around it."""
+        return Box.around(self.corners)
+
+
 @dataclass(frozen=True)
 class Line(Detection):
     """A line of text."""
 
     text: str = ""
-    corners: tuple[tuple[float, float], ...] = ()
-    """Upper left, upper right, lower right, lower left, in fractions of the picture's sides."""
+    corners: Corners = ()
+    words: tuple[Word, ...] = ()
+    """From left to right, at least one."""
 
 
 class TextEngine:
@@ -70,9 +90,9 @@ class TextEngine:
             found = self._reader(np.ascontiguousarray(rgb[:, :, ::-1]))
         if found.txts is None:
             return []
-        size = np.array(rgb.shape[1::-1])
-        lines = zip(found.txts, found.scores, found.boxes, strict=True)
-        return [_line(text, score, corners / size) for text, score, corners in lines if _is_text(text, score)]
+        size = rgb.shape[1::-1]
+        lines = zip(found.txts, found.scores, found.boxes, found.word_results, strict=True)
+        return [_line(text, score, box, words, size) for text, score, box, words in lines if _is_text(text, score)]
 
     @cached_property
     def _reader(self) -> Any:
@@ -82,6 +102,7 @@ class TextEngine:
             params={
                 "Global.use_cls": False,
                 "Global.log_level": "error",
+                "Global.return_word_box": True,
                 "Det.model_path": str(WEIGHTS.folder / DETECTOR),
                 "Rec.model_path": str(WEIGHTS.folder / RECOGNISER),
                 "Det.limit_type": "max",
@@ -96,12 +117,21 @@ def _is_text(text: str, score: float) -> bool:
     return score >= READ and sum(letter.isalnum() for letter in text) >= MIN_LETTERS
 
 
-def _line(text: str, score: float, corners: Any) -> Line:
-    box = Box.between(*corners.min(axis=0), *corners.max(axis=0))
+def _line(text: str, score: float, box: Any, words: Any, size: tuple[int, int]) -> Line:
+    corners = _corners(box, size)
+    found = tuple(Word(part, 100 * float(sure), _corners(place, size)) for part, sure, place in words if part.strip())
+    confidence = 100 * float(score)
     return Line(
         label_of("text"),
-        100 * float(score),
-        box,
+        confidence,
+        Box.around(corners),
         text=text,
-        corners=tuple((float(x), float(y)) for x, y in corners),
+        corners=corners,
+        words=found or (Word(text, confidence, corners),),
     )
+
+
+def _corners(points: Any, size: tuple[int, int]) -> Corners:
+    """Return points in fractions of the picture's sides, moved to its edge if they lie outside."""
+    inside = np.clip(np.asarray(points, float) / size, 0, 1)
+    return tuple((float(x), float(y)) for x, y in inside)
