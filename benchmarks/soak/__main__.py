@@ -28,7 +28,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from benchmarks.soak.check import Look, calls, look, seconds_to_labels, violations
+from benchmarks.soak.check import SystemState, calls, read_state, seconds_to_labels, violations
 from benchmarks.soak.faults import Faults, impatient
 from benchmarks.soak.load import Load
 from benchmarks.soak.sampling import Sampler, percentiles, plot, slope, write_csv
@@ -87,7 +87,7 @@ class Soak:
                 console.print("waiting until the system is idle …")
                 late = self._rest()
         console.print("comparing everything with the objects in S3 …")
-        seen = look(self.cloud, self.endpoints, self.outputs, self.load.prefix, before)
+        seen = read_state(self.cloud, self.endpoints, self.outputs, self.load.prefix, before)
         labelled = [
             ((at - began_at).total_seconds(), s) for at, s in seconds_to_labels(seen, self.load) if at >= began_at
         ]
@@ -127,7 +127,7 @@ class Soak:
             self.faults.heal()
         return self.clock()
 
-    def _figures(self, seen: Look, loaded: float, labelled: list[tuple[float, float]]) -> dict[str, Any]:
+    def _figures(self, seen: SystemState, loaded: float, labelled: list[tuple[float, float]]) -> dict[str, Any]:
         """Return the counts and times of the summary."""
         return {
             "seed": self.seed,

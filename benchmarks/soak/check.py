@@ -19,7 +19,7 @@ SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Look:
+class SystemState:
     """The idle system: all of its data with the prefix."""
 
     current: dict[str, tuple[str, str]]
@@ -40,7 +40,9 @@ class Look:
     """The number of calls that Rekognition answered since the start."""
 
 
-def look(cloud: Cloud, endpoints: Endpoints, outputs: dict[str, str], prefix: str, calls_before: int) -> Look:
+def read_state(
+    cloud: Cloud, endpoints: Endpoints, outputs: dict[str, str], prefix: str, calls_before: int
+) -> SystemState:
     """Read everything."""
 
     def images(address: str, **query: Any) -> set[str]:
@@ -61,7 +63,7 @@ def look(cloud: Cloud, endpoints: Endpoints, outputs: dict[str, str], prefix: st
         dynamodb, s3, index=tables["LabelIndex"], counts=tables["LabelCounts"], results=outputs["ResultsBucketName"]
     )
     deliveries = items(dynamodb, outputs["DeliveriesTableName"])
-    return Look(
+    return SystemState(
         current,
         deleted,
         contents,
@@ -80,7 +82,7 @@ def calls(endpoints: Endpoints) -> int:
     return int(stats.get("DetectLabels", 0))
 
 
-def violations(seen: Look, load: Load, calls_lost: int) -> Iterator[str]:
+def violations(seen: SystemState, load: Load, calls_lost: int) -> Iterator[str]:
     """Return each broken rule with examples. `calls_lost` is the number of contents that may have cost another call."""
     corrupt = {picture.etag for picture in load.pictures if picture.is_corrupt}
     yield from _named("stored objects have no record", seen.current.keys() - seen.records.keys())
@@ -116,7 +118,7 @@ def violations(seen: Look, load: Load, calls_lost: int) -> Iterator[str]:
     yield from load.errors
 
 
-def _derived(seen: Look, prefix: str) -> Iterator[str]:
+def _derived(seen: SystemState, prefix: str) -> Iterator[str]:
     """Compare the index and the documents with the records, and the counts with the index."""
     wanted = expected(seen.records.values())
     entries = {entry for entry in seen.derived.entries if entry[2].startswith(prefix)}
@@ -130,7 +132,7 @@ def _derived(seen: Look, prefix: str) -> Iterator[str]:
     yield from _named("result documents differ from the records", wrong)
 
 
-def _as_callers_see_it(seen: Look) -> Iterator[str]:
+def _as_callers_see_it(seen: SystemState) -> Iterator[str]:
     yield from _named("stored objects are not listed", seen.current.keys() - seen.listed)
     yield from _named("deleted objects are listed", seen.listed - seen.current.keys())
     entries = expected(seen.records.values()).entries
@@ -162,7 +164,7 @@ def _table(dynamodb: Any, name: str) -> str:
     return str(table)
 
 
-def seconds_to_labels(seen: Look, load: Load) -> list[tuple[datetime, float]]:
+def seconds_to_labels(seen: SystemState, load: Load) -> list[tuple[datetime, float]]:
     """Return, for each remaining picture, the time of its upload and the seconds until it had its labels.
 
     Leaves out names with removed versions: a picture that became the current version again was uploaded long before.

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 REPORTED = 75.0
-"""A claim with a smaller confidence (percent) is not made: precision matters more than coverage."""
+"""A label with a smaller confidence (percent) is not reported: precision matters more than coverage."""
 
 CERTAIN = 99.0
 """No confidence is higher: some hundred photos cannot prove more."""

@@ -1,4 +1,4 @@
-"""Tell pictures that are unlike the networks' training photos: drawings, diagrams, screens and tiny pictures.
+"""Recognise pictures that are unlike the networks' training photos: drawings, diagrams, screens and tiny ones.
 
 The networks are sure of much that is not there: a pie chart is an umbrella, rings are a music player, some
 strokes on 80 x 80 pixels a chair. combination.py asks for more evidence in such pictures.

@@ -1,6 +1,6 @@
 import { defineConfig } from "vite";
 
-// The page is at …/gallery and what it loads beside it at …/gallery/NAME, whatever the stage before is called.
+// The page is at …/gallery, and its files are at …/gallery/NAME. The stage before that may have any name.
 export default defineConfig({
   experimental: {
     renderBuiltUrl: (name, { hostType }) => (hostType === "html" ? `gallery/${name}` : { relative: true }),
@@ -8,7 +8,7 @@ export default defineConfig({
   build: {
     assetsDir: "",
     assetsInlineLimit: 0, // the page's policy allows no data: URLs
-    license: { fileName: "licenses.txt" }, // the licences want their texts to come along
+    license: { fileName: "licenses.txt" }, // the licences require that their texts are included
     modulePreload: { polyfill: false },
     target: "es2022",
   },

@@ -85,7 +85,7 @@ def test_a_slow_source_is_given_up(
         ("small", 422, "UnusablePicture", "40 x 40"),
     ],
 )
-def test_a_hostile_source_gets_the_fitting_answer_and_holds_nobody_up(
+def test_a_hostile_source_gets_the_fitting_answer_in_bounded_time(
     ask: Callable[[str], Answer], start: Source, path: str, status: int, code: str, says: str
 ) -> None:
     before = len(start.requests)

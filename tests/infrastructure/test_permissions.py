@@ -288,7 +288,7 @@ def test_topics_and_queues_name_who_may_send_to_them(templates: Templates) -> No
         ("AWS::SNS::Topic", "AWS::SNS::TopicPolicy"),
     ],
 )
-def test_buckets_queues_and_topics_refuse_what_is_not_tls(templates: Templates, kind: str, holder: str) -> None:
+def test_buckets_queues_and_topics_refuse_plain_http(templates: Templates, kind: str, holder: str) -> None:
     """Tables: below. All else that we use (Lambda, API Gateway, Logs, SSM, Rekognition) answers over TLS alone."""
     refusing = {
         written(arn)
@@ -302,7 +302,7 @@ def test_buckets_queues_and_topics_refuse_what_is_not_tls(templates: Templates, 
     assert refusing == of_this_kind | objects
 
 
-def test_tables_refuse_what_is_not_tls(templates: Templates) -> None:
+def test_tables_refuse_plain_http(templates: Templates) -> None:
     tables = list(resources(templates, "AWS::DynamoDB::GlobalTable"))
     assert tables
     for _, _, table in tables:

@@ -251,7 +251,7 @@ def test_too_few_right_labels_or_too_many_wrong_ones_fail_the_benchmark_of_label
     ]
 
 
-def test_the_index_that_is_searched_is_what_project_would_have_written(tmp_path: Path) -> None:
+def test_the_index_is_the_same_as_that_of_update_index(tmp_path: Path) -> None:
     written: dict[str, list[Any]] = {}
 
     class Tables:

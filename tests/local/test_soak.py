@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.soak.check import Look, violations
+from benchmarks.soak.check import SystemState, violations
 from benchmarks.soak.load import Load
 from benchmarks.soak.sampling import Sampler
 from common.runtime.recognition_event import Label
@@ -28,11 +28,11 @@ def record(image: str, version: str, status: Any = "RECOGNIZED") -> ImageRecord:
     )  # fmt: skip
 
 
-def at_rest() -> Look:
+def at_rest() -> SystemState:
     """Return a consistent state: two objects, and one that was deleted."""
     records = {r.image: r for r in (record("s/a", "1"), record("s/b", "2"), record("s/c", "3", "DELETED"))}
     derived = expected(records.values())
-    return Look(
+    return SystemState(
         current={"s/a": ("1", "x"), "s/b": ("2", "y")},
         deleted={"s/c"},
         contents={"x", "y", "z"},
@@ -52,7 +52,7 @@ def load(s3: Any = None) -> Load:
     return Load(endpoints, s3, Path(), "s/", random.Random(0), lambda: 0)
 
 
-def judged(seen: Look, calls_lost: int = 0) -> list[str]:
+def judged(seen: SystemState, calls_lost: int = 0) -> list[str]:
     return list(violations(seen, load(), calls_lost))
 
 
@@ -85,7 +85,7 @@ def test_a_soak_without_faults_in_the_system_has_no_violation() -> None:
         (lambda s: s.searched["green"].add("s/a"), "1 a search for green differs from the records: s/a"),
     ],
 )
-def test_each_rule_of_the_soak_finds_what_breaks_it(broken: Callable[[Look], Any], said: str) -> None:
+def test_each_rule_of_the_soak_finds_what_breaks_it(broken: Callable[[SystemState], Any], said: str) -> None:
     seen = at_rest()
     broken(seen)
     assert any(said in violation for violation in judged(seen))

@@ -60,7 +60,7 @@ def of(
     return kept(Stacks(lambda _: fake), stack)
 
 
-def test_a_deleted_stack_has_left_what_was_not_deleted() -> None:
+def test_a_deleted_stack_left_its_retained_resources() -> None:
     assert of([], LEFT, "APIStack") == MAPPING
     assert of(LEFT, [LEFT[3]], "APIStack") == MAPPING
 

@@ -17,7 +17,7 @@ def test_without_context_the_documented_defaults_hold() -> None:
     assert (settings.api_rate, settings.api_burst, settings.api_quota) == (50, 100, 0)
 
 
-def test_text_from_the_command_line_becomes_what_the_setting_is() -> None:
+def test_text_from_the_command_line_gets_the_type_of_the_setting() -> None:
     settings = Settings.from_context(
         {"max_labels": "5", "min_confidence": "82.5", "private_sources": "10.0.0.1:80, b:81"}
     )

@@ -1,4 +1,4 @@
-"""Fixed answers for every picture, without a look: to measure everything around Rekognition."""
+"""Gives every picture the same answer, without analysing it, to measure everything around Rekognition."""
 
 from __future__ import annotations
 

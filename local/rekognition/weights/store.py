@@ -91,7 +91,7 @@ class Weights:
 
 
 def ensure_all(every: Iterable[Weights], report: Callable[[str], object]) -> bool:
-    """Build the networks that are missing; report each one, and each one that cannot be had.
+    """Build the networks that are missing; report each network, and each one that is not available.
 
     Returns True if all are there.
     """
@@ -104,5 +104,5 @@ def ensure_all(every: Iterable[Weights], report: Callable[[str], object]) -> boo
             weights.ensure()
         except WeightsError as error:
             complete = False
-            report(f"✗ No {weights.name}: {error}. It works without; to try again: {AGAIN}")
+            report(f"✗ No {weights.name}: {error}. The server works without it. To try again: {AGAIN}")
     return complete
