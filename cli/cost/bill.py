@@ -50,7 +50,7 @@ SERVICES = ["Rekognition", "Lambda", "S3", "DynamoDB", "SNS", "SQS", "API Gatewa
 
 @dataclass(frozen=True, kw_only=True)
 class Function:
-    """A function's work for one picture, as `make bench-cost` measures it: on two busy x86 cores, with 250 ms for each
+    """A function's work for one picture, as `make bench-cost` measures it: on two idle x86 cores, with 250 ms for each
     call to Rekognition."""
 
     memory_mb: int
