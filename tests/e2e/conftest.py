@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,8 +27,8 @@ from tests.local.onnx_models import colour_classifier, spot_detector
 from tests.source_server import Source, serve
 
 PATIENCE = 60.0
-OWN_CLOUD = ("test_budget", "test_deploy")
-"""The files that start a cloud of their own. They take long, so they come first."""
+LONGEST_FIRST = ("test_budget", "gallery", "test_commands", "test_delivery", "test_nothing_lost", "test_deploy")
+"""Files and folders in the order of their start. test_budget deploys other settings before its worker's cloud is up."""
 
 RECEIVERS = [
     {"name": "thirdparty", "url_parameter": "thirdparty_endpoint"},
@@ -35,12 +36,16 @@ RECEIVERS = [
 ]
 
 
+def unit(file: Path) -> str:
+    """Return the name of the tests that one worker runs together: a file's, or the gallery's."""
+    return file.parent.name if file.parent.name == "gallery" else file.stem
+
+
 class ByFile(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
     """Gives each worker, which has its own cloud, one file after the other. The gallery's files share pictures."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = Path(nodeid.partition("::")[0])
-        return file.parent.name if file.parent.name == "gallery" else file.stem
+        return unit(Path(nodeid.partition("::")[0]))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
@@ -50,17 +55,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start the longest files first."""
-    items.sort(key=lambda item: item.path.stem not in OWN_CLOUD)
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(unit(item.path), len(places)))
 
 
 def wait_for(look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-    """Call `look` until it returns something, and return that. Calls take at most half of the time."""
+    """Call `look` until it returns something, and return that. Calls take at most a third of the time."""
     deadline = time.monotonic() + seconds
     began = time.monotonic()
     while not (found := look()):
         ended = time.monotonic()
         assert ended < deadline, f"still {found!r} after {seconds} s"
-        time.sleep(max(0.05, ended - began))
+        time.sleep(max(0.05, 2 * (ended - began)))
         began = time.monotonic()
     return found
 
@@ -108,14 +114,38 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"{colour_classifier(folder / 'colours')}{os.pathsep}{spot_detector(folder / 'spots')}"
 
 
+Start = Callable[..., Cloud]
+
+
 @pytest.fixture(scope="session")
-def cloud(source: Source, models: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    folder = tmp_path_factory.mktemp("local")
-    started = run_local(folder, "up", sources=source.host_and_port, models=models)
-    assert started.returncode == 0, started.stdout + started.stderr
-    running = Cloud(folder, say=print)
-    yield running
-    running.down()
+def start(source: Source, models: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Return a function that starts the worker's cloud, as `make local-up` does. It takes settings as `name=value`."""
+    cloud = Cloud(tmp_path_factory.mktemp("local"), say=print)
+
+    def started(context: str = "") -> Cloud:
+        done = run_local(cloud.folder, "up", sources=source.host_and_port, models=models, context=context)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return cloud
+
+    yield started
+    cloud.down()
+
+
+@pytest.fixture(scope="session")
+def cloud(start: Start) -> Cloud:
+    return start()
+
+
+@cache
+def client(address: str, service: Any) -> Any:
+    """Return a client of the embedded cloud at this address."""
+    return boto3.client(service, endpoint_url=address)
+
+
+@cache
+def queue_urls(address: str) -> tuple[str, ...]:
+    """Return the URLs of all queues. Tests create none."""
+    return tuple(client(address, "sqs").list_queues()["QueueUrls"])
 
 
 @dataclass(frozen=True)
@@ -152,14 +182,14 @@ class System:
         return [entry["body"] for entry in self.deliveries() if f"<image>{name}</image>" in entry["body"]]
 
     def client(self, service: Any) -> Any:
-        return boto3.client(service, endpoint_url=self.endpoints.aws)
+        return client(self.endpoints.aws, service)
 
     def s3(self) -> Any:
         return self.client("s3")
 
     def queue(self, name: str) -> str:
         """Return the URL of a queue by its construct's name, such as `UploadedImageQueue` or `LabelsDeadLetters`."""
-        [found] = [url for url in self.client("sqs").list_queues()["QueueUrls"] if f"Stack-{name}" in url]
+        [found] = [url for url in queue_urls(self.endpoints.aws) if f"Stack-{name}" in url]
         return str(found)
 
     def depth(self, name: str) -> int:
@@ -172,9 +202,8 @@ class System:
 
     def is_idle(self) -> bool:
         """Return True if all work queues are empty. After a stop, unfinished messages stay hidden for minutes."""
-        urls = self.client("sqs").list_queues()["QueueUrls"]
         working = r"Stack-(UploadedImage|RemovedImage|Thumbnail|Index|Manifest|Fetch|\w*Labels)Queue"
-        return not any(self._depth(url) for url in urls if re.search(working, url))
+        return not any(self._depth(url) for url in queue_urls(self.endpoints.aws) if re.search(working, url))
 
     def logged(self, text: str) -> list[dict[str, Any]]:
         """Return the functions' log lines that contain this text."""
@@ -188,11 +217,16 @@ class System:
         return {entry["Key"] for entry in listed}
 
 
-@pytest.fixture(scope="session")
-def system(cloud: Cloud) -> System:
+def system_of(cloud: Cloud) -> System:
+    """Return the system that runs in a cloud."""
     endpoints = cloud.endpoints()
     assert endpoints
     return System(endpoints)
+
+
+@pytest.fixture(scope="session")
+def system(cloud: Cloud) -> System:
+    return system_of(cloud)
 
 
 @pytest.fixture(scope="module")

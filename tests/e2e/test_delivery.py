@@ -24,7 +24,7 @@ from tests.source_server import Source, serve
 OUTAGE_SECONDS = float(os.environ.get("OUTAGE_SECONDS", "8"))
 """`make test-delivery` takes a minute."""
 
-RESULTS = 1000 if OUTAGE_SECONDS >= 60 else 200
+RESULTS = 1000 if OUTAGE_SECONDS >= 60 else 100
 MOST = RESULTS if OUTAGE_SECONDS >= 60 else round(0.9 * RESULTS)
 """Number of results that arrive while every third call fails. The last waits for minutes, after six failures."""
 

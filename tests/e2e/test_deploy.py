@@ -41,6 +41,7 @@ def make(account: tuple[Cloud, dict[str, str]]) -> Make:
 
 
 PLACE = "Region      us-east-1 (AWS_REGION)\ndeployment  default\n"
+DEPLOY = ["node_modules/.bin/cdk", "deploy", "--all", "--no-notices", "--concurrency", "3", "--progress", "events"]
 FOREIGN = '{"Resources": {"Theirs": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "theirs"}}}}'
 
 
@@ -74,7 +75,7 @@ def test_deploy_prints_commands_and_destroy_keeps_the_data(make: Make, account: 
 
     # A second deployment beside it stays when the first one is destroyed.
     first = s3.list_buckets()["Buckets"]
-    make("node_modules/.bin/cdk", "deploy", "--all", "--no-notices", "-c", "deployment=second", "-c", "monitoring=none")
+    make(*DEPLOY, "-c", "deployment=second", "-c", "monitoring=none")
     beside = {f"second-{name}" for name in STACKS}
     assert stacks() == {"CDKToolkit", *STACKS, *beside}
     assert len(s3.list_buckets()["Buckets"]) > len(first)

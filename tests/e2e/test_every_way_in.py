@@ -19,7 +19,7 @@ from tests.source_server import Source, picture
 
 pytestmark = pytest.mark.usefixtures("without_thumbnails")
 
-LINES = int(os.environ.get("MANIFEST_LINES", "200"))
+LINES = int(os.environ.get("MANIFEST_LINES", "100"))
 """`make test-manifest` takes 10,000."""
 
 

@@ -22,7 +22,7 @@ from tests.e2e.test_commands import sightline
 
 pytestmark = pytest.mark.usefixtures("without_thumbnails")
 
-RECORDS = int(os.environ.get("SIGHTLINE_RECORDS", "200"))
+RECORDS = int(os.environ.get("SIGHTLINE_RECORDS", "100"))
 PARENTS = {f"Thing {number}": (f"Kind {number % 5}",) for number in range(40)}
 ALIASES = {"Thing 1": ("First thing",), "Thing 7": ("Other thing", "Seventh")}
 LONG = 60 + RECORDS / 5

@@ -132,7 +132,7 @@ def names(prefix: str, count: int) -> list[str]:
 
 @pytest.mark.timeout(400)
 def test_pictures_at_once_cost_a_call_each_and_no_replay_costs_another(faults: Faults) -> None:
-    pictures, before = names("burst", 100), faults.calls()
+    pictures, before = names("burst", 60), faults.calls()
     faults.drop(pictures)
     faults.expect_all(pictures)
     assert faults.calls() - before == len(pictures)

@@ -119,12 +119,3 @@ def test_the_key_is_rotated_with_an_overlap(cloud: Cloud, system: System) -> Non
     assert not admitted(old)
     assert admitted(new)
     assert sightline(cloud, "key").stdout == f"{new}\n"
-
-
-def test_the_schedule_checks_the_budget(system: System) -> None:
-    """The schedule runs once a minute. A whole run of these tests takes longer."""
-    functions, logs = system.client("lambda"), system.client("logs")
-    [function] = [f for f in functions.list_functions()["Functions"] if "Stack-Budget" in f["FunctionName"]]
-    group = functions.get_function_configuration(FunctionName=function["FunctionName"])["LoggingConfig"]["LogGroup"]
-    # Nothing else calls the function. It writes metrics only if something watches them.
-    wait_for(lambda: logs.filter_log_events(logGroupName=group)["events"], 90)
