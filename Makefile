@@ -62,7 +62,7 @@ lock: ## update the requirements files and package-lock.json from pyproject.toml
 	npm install --package-lock-only --silent
 	@$(SHOW_CHANGES) '*requirements*.txt' package-lock.json
 
-export PHOTO LOCAL_PORT LOCAL_SOURCES LOCAL_CONTEXT MODEL_DIR
+export PHOTO LOCAL_PORT LOCAL_SOURCES LOCAL_CONTEXT MODEL_DIR MODERATION
 # The folder where the user called make, also with `make -C`. Relative paths and printed commands start there.
 export CALLED_FROM := $(PWD)
 

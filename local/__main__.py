@@ -21,7 +21,7 @@ from local import demonstration, options
 from local.cloud import Cloud
 from local.endpoints import Endpoints
 from local.errors import CloudError
-from local.options import Context, Models, Photo, Port, Sources
+from local.options import Context, Models, Moderation, Photo, Port, Sources
 from local.services import ROOT
 from local.terminal import StoppedError, own_terminal, raise_on_signals
 
@@ -30,10 +30,12 @@ console = Console(highlight=False, soft_wrap=True)
 
 
 @app.command()
-def up(port: Port = "", sources: Sources = "", models: Models = "", context: Context = None) -> None:
+def up(
+    port: Port = "", sources: Sources = "", models: Models = "", moderation: Moderation = "", context: Context = None
+) -> None:
     """Start the embedded cloud in the background and deploy the stacks into it."""
     with _failures():
-        cloud = _cloud(port, sources, models, context)
+        cloud = _cloud(port, sources, models, moderation, context)
         if (endpoints := cloud.endpoints()) and not cloud.is_orphan():
             _report_up(cloud)
         else:
@@ -65,12 +67,18 @@ def status() -> None:
 
 @app.command()
 def run(
-    photo: Photo = "", port: Port = "", sources: Sources = "", models: Models = "", context: Context = None
+    *,
+    photo: Photo = "",
+    port: Port = "",
+    sources: Sources = "",
+    models: Models = "",
+    moderation: Moderation = "",
+    context: Context = None,
 ) -> None:
     """Start, recognise a few photos (or yours), show the results, and run until Ctrl-C."""
     with _failures():
         own = options.parse_photo(photo)
-        cloud = _cloud(port, sources, models, context, terminal=True)
+        cloud = _cloud(port, sources, models, moderation, context, terminal=True)
         with own_terminal(), cloud.held() as held:
             if (endpoints := cloud.endpoints()) and not (held and cloud.is_orphan()):
                 _report_up(cloud)
@@ -119,7 +127,9 @@ def _failures() -> Iterator[None]:
         _fail(error)
 
 
-def _cloud(port: str, sources: str, models: str, context: list[str] | None, *, terminal: bool = False) -> Cloud:
+def _cloud(
+    port: str, sources: str, models: str, moderation: str, context: list[str] | None, *, terminal: bool = False
+) -> Cloud:
     """Return the cloud with these options.
 
     Raises:
@@ -131,6 +141,7 @@ def _cloud(port: str, sources: str, models: str, context: list[str] | None, *, t
         port=options.parse_port(port),
         sources=options.parse_sources(sources),
         models=options.parse_models(models),
+        moderation=options.parse_moderation(moderation),
         context=options.parse_context(context or []),
         terminal=terminal,
     )

@@ -26,7 +26,8 @@ class Cloud:
 
     `say` receives a line about each step. `port` is the emulator's; without it the emulator gets its previous port or
     a free one. `sources` are further `host:port` pairs on private addresses from which the upload API may fetch.
-    `models` are ONNX directories that replace the default model. With `strict` the emulator enforces the roles'
+    `models` are ONNX directories that replace the default model. With `moderation` the local Rekognition answers
+    DetectModerationLabels. With `strict` the emulator enforces the roles'
     policies and serves over TLS, which the buckets' policies then require. `context` holds further settings. With
     `terminal` the cloud ends with the program that starts it and that keeps it with `held`.
     """
@@ -39,6 +40,7 @@ class Cloud:
         port: int | None = None,
         sources: Sequence[str] = (),
         models: Sequence[Path] = (),
+        moderation: bool = False,
         strict: bool = False,
         context: Mapping[str, str] | None = None,
         terminal: bool = False,
@@ -48,6 +50,7 @@ class Cloud:
         self.port = port
         self.sources = tuple(sources)
         self.models = tuple(models)
+        self.moderation = moderation
         self.authority = self.folder / "authority.pem" if strict else None
         self.context = dict(context or {})
         self.terminal = terminal
@@ -120,6 +123,7 @@ class Cloud:
             "LOCAL_PORT": port,
             "LOCAL_SOURCES": sorted(self.sources),
             "MODEL_DIR": [str(model) for model in self.models],
+            "MODERATION": self.moderation,
             "LOCAL_CONTEXT": self.context,
         }
 
@@ -151,7 +155,8 @@ class Cloud:
 
     def model_options(self) -> list[str]:
         """Return the local Rekognition's options for its models."""
-        return [part for model in self.models for part in ("--model", str(model))]
+        models = [part for model in self.models for part in ("--model", str(model))]
+        return [*models, *(["--moderation"] if self.moderation else [])]
 
     def _up(self) -> Endpoints:
         self.files.discard_unfinished_start()

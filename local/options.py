@@ -28,6 +28,10 @@ Models = Annotated[
     str,
     typer.Option(envvar="MODEL_DIR", help="ONNX directories that replace the default model, separated by colons."),
 ]
+Moderation = Annotated[
+    str,
+    typer.Option(envvar="MODERATION", help="1 answers DetectModerationLabels by a network of unknown recall."),
+]
 Context = Annotated[
     list[str] | None,
     typer.Option("--context", "-c", envvar="LOCAL_CONTEXT", help="Further settings, as name=value."),
@@ -79,6 +83,17 @@ def parse_models(text: str) -> list[Path]:
         if not any((model / network).is_file() for network in NETWORKS):
             raise CloudError(f"MODEL_DIR={text}: {model} holds no model: it needs config.json and {NETWORKS[0]}")
     return models
+
+
+def parse_moderation(text: str) -> bool:
+    """Return True if moderation is asked for.
+
+    Raises:
+        CloudError: the text is neither 1 nor empty.
+    """
+    if text not in {"", "1"}:
+        raise CloudError(f"MODERATION={text}: it takes 1, or nothing")
+    return bool(text)
 
 
 def parse_context(settings: list[str]) -> dict[str, str]:

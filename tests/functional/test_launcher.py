@@ -41,6 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "LOCAL_SOURCES",
         "LOCAL_CONTEXT",
         "MODEL_DIR",
+        "MODERATION",
         "PHOTO",
         "CALLED_FROM",
     ):
@@ -77,6 +78,12 @@ def up(folder: Path) -> Iterator[Cloud]:
     cloud.processes.stop(print, save=False)
 
 
+def test_models_and_moderation_become_options_of_the_local_rekognition(folder: Path) -> None:
+    cloud = Cloud(folder, say=print, models=[Path("one"), Path("two")], moderation=True)
+    assert cloud.model_options() == ["--model", "one", "--model", "two", "--moderation"]
+    assert Cloud(folder, say=print).model_options() == []
+
+
 @pytest.mark.parametrize("port", ["80000", "abc", "-1", "0", "1.5", "٣"])
 @pytest.mark.parametrize("command", ["up", "run"])
 def test_an_invalid_port_is_reported_in_one_line(folder: Path, port: str, command: str) -> None:
@@ -111,6 +118,7 @@ def test_a_state_folder_that_cannot_be_written_is_reported_in_one_line(folder: P
         ("LOCAL_CONTEXT", "auth=maybe", "auth is 'maybe'"),
         ("LOCAL_CONTEXT", "python_version=3.11 layer_platform=other", "python_version 3.11 runs on Amazon Linux 2"),
         ("MODEL_DIR", "no-such", "there is no folder"),
+        ("MODERATION", "maybe", "it takes 1, or nothing"),
         ("MODEL_DIR", "docs", "holds no model: it needs config.json and onnx/model.onnx"),
     ],
 )
@@ -150,6 +158,7 @@ def test_settings_that_the_running_system_does_not_have_are_refused_by_name(up: 
         "LOCAL_PORT": "4001",
         "LOCAL_SOURCES": "127.0.0.1:10",
         "MODEL_DIR": str(tmp_path),
+        "MODERATION": "1",
         "LOCAL_CONTEXT": "auth=none",
     }
     for command in ("up", "run"):
