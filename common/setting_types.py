@@ -218,6 +218,11 @@ def _bounds(annotation: Any, metadata: Sequence[Any]) -> str:
     return f"{kind} from {low:,} to {high:,}" if low is not None and high is not None else kind
 
 
+def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return a model's fields by the names that users write."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
 def translate(error: ValidationError, model: type[BaseModel], place: str = "") -> SettingsError:
     """Return the first of pydantic's errors as a sentence with the setting, its value and the valid values.
 
@@ -225,10 +230,11 @@ def translate(error: ValidationError, model: type[BaseModel], place: str = "") -
     """
     first = error.errors()[0]
     name, *entry = first["loc"] or ("settings",)
-    field = model.model_fields.get(str(name))
+    fields = fields_of(model)
+    field = fields.get(str(name))
     if field is None or first["type"] == "missing":
         problem = "is missing" if field else "is not known"
-        return SettingsError(f"{place}{name} {problem}; it takes {', '.join(model.model_fields)}")
+        return SettingsError(f"{place}{name} {problem}; it takes {', '.join(fields)}")
     valid = takes(field.annotation, field.metadata) or first["msg"]
     match first["type"]:
         case "value_error":

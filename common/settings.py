@@ -8,7 +8,6 @@ from typing import Annotated, Any, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
@@ -20,6 +19,7 @@ from common import deployment_names
 from common.ability_settings import Abilities, AbilitySettings
 from common.deployment_names import THIRDPARTY
 from common.prices import cost_of
+from common.receiver_settings import Receiver, Receivers
 from common.setting_types import (
     Architecture,
     Auth,
@@ -31,18 +31,14 @@ from common.setting_types import (
     HostPatternsOrNetworks,
     HostsAndPorts,
     LabelFilters,
-    Labels,
     MailedLabels,
     Monitoring,
-    ParameterName,
     Ports,
     PythonVersion,
-    ReceiverName,
     Removal,
     RetentionDays,
     SettingsError,
     Takes,
-    from_json,
     translate,
 )
 
@@ -53,69 +49,11 @@ FAST_REGIONS = frozenset({"us-east-1", "us-west-2", "eu-west-1"})
 THIRDPARTY_ENDPOINT = "thirdparty_endpoint"
 """The SSM parameter that holds the third party's address. The operator creates it; no stack creates or changes it."""
 
-MAX_RECEIVERS = 20
-"""25 receivers with every alarm fit into CloudFormation's 500 resources. The rest is reserved for later features.
-https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
-
-
-def _distinct(receivers: tuple["Receiver", ...]) -> tuple["Receiver", ...]:
-    named: dict[str, str] = {}
-    for receiver in receivers:
-        if other := named.get(receiver.prefix):
-            same = f"{other} twice" if other == receiver.name else f"{other!r} and {receiver.name!r}"
-            raise ValueError(f"has {same}; names must differ by more than hyphens")
-        named[receiver.prefix] = receiver.name
-    return receivers
-
 
 def _nothing_or_a_call(dollars: float) -> float:
     if 0 < dollars < cost_of(1):
         raise ValueError(f"is {dollars}, which is less than the price of one call")
     return dollars
-
-
-class Receiver(BaseModel):
-    """A third party that receives results."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    name: ReceiverName
-    """The receiver's name in logs, metrics and names of resources."""
-
-    url_parameter: ParameterName
-    """The SSM parameter that holds the receiver's address."""
-
-    format: Format = "xml"
-    """The format of its documents: XML, or the JSON event."""
-
-    labels: Labels = ()
-    """Deliver only results with one of these labels. Without labels, deliver all results."""
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _translated(cls, data: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
-        try:
-            return validate(data)
-        except ValidationError as error:
-            name = f"{data['name']!r}: " if isinstance(data, dict) and "name" in data else ""
-            raise translate(error, cls, f"receivers: {name}") from error
-
-    @property
-    def prefix(self) -> str:
-        """The first part of the names of its constructs."""
-        return "" if self.name == THIRDPARTY else self.name.title().replace("-", "")
-
-
-Receivers = Annotated[
-    tuple[Receiver, ...],
-    BeforeValidator(from_json),
-    AfterValidator(_distinct),
-    Field(max_length=MAX_RECEIVERS),
-    Takes(
-        'a JSON list of {"name", "url_parameter", "format"?, "labels"?}, '
-        f"at most {MAX_RECEIVERS} because a CloudFormation stack holds 500 resources"
-    ),
-]
 
 
 class Settings(BaseModel):
@@ -279,6 +217,9 @@ class Settings(BaseModel):
             each if "format" in each.model_fields_set else each.model_copy(update={"format": settings.format})
             for each in settings.receivers
         )
+        for each in receivers:
+            if each.format == "json" and each.document_schema != 1:
+                raise SettingsError(f"receivers: {each.name!r}: schema 2 is one of XML, and its format is json")
         return settings.model_copy(update={"receivers": receivers})
 
     def named(self, name: str) -> str:

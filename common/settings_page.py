@@ -7,8 +7,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from common.ability_settings import AbilitySettings
-from common.setting_types import takes
-from common.settings import Receiver, Settings
+from common.receiver_settings import Receiver
+from common.setting_types import fields_of, takes
+from common.settings import Settings
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
 
@@ -38,7 +39,7 @@ def settings_page() -> str:
 
 def _table(model: type[BaseModel]) -> str:
     rows = ["| name | default | valid values | meaning |", "|---|---|---|---|"]
-    for name, field in model.model_fields.items():
+    for name, field in fields_of(model).items():
         default = "required" if field.is_required() else _default(field.get_default())
         meaning = " ".join((field.description or "").split())
         valid = takes(field.annotation, field.metadata)

@@ -19,8 +19,9 @@ from common.infrastructure.monitoring import Monitoring, own_metric
 from common.infrastructure.permissions import acknowledge, grant, grant_parameter
 from common.infrastructure.queues import WorkQueue
 from common.infrastructure.storage import index, table
+from common.receiver_settings import Receiver
 from common.setting_types import MAILED_EVENTS
-from common.settings import Receiver, Settings
+from common.settings import Settings
 
 DELIVERY_TIMEOUT = Duration.seconds(60)
 MAX_RECEIVES = 1000
@@ -178,6 +179,7 @@ class IntegrationStack(Stack):
             environment={
                 "RECEIVER": receiver.name,
                 "FORMAT": receiver.format,
+                **({"SCHEMA": str(receiver.document_schema)} if receiver.document_schema > 1 else {}),
                 "URL_PARAMETER": receiver.url_parameter,
                 "SECRET_ARN": secret_arn,
                 "QUEUE_URL": work.queue.queue_url,

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from common.receiver_settings import MAX_RECEIVERS
 from common.setting_types import MAILED_EVENTS, MAX_COMBINATIONS, MAX_DEPLOYMENT_CHARACTERS
-from common.settings import MAX_RECEIVERS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -14,12 +14,12 @@ HOSTS = [f"pictures-{number:02}.example.com" for number in range(80)]
 
 
 def _receivers(number: int) -> list[dict[str, Any]]:
-    """Return receivers with each format. The first has as many labels as one subscription's filter takes."""
+    """Return receivers with each format and schema. The first has as many labels as one subscription's filter takes."""
     return [
         {
             "name": f"receiver-{number:02}",
             "url_parameter": f"/receivers/{number}/address",
-            "format": ("xml", "json")[number % 2],
+            **({"format": "json"}, {"format": "xml", "schema": 2}, {"format": "xml"})[number % 3],
             "labels": LABELS if number == 0 else LABELS[:number],
         }
         for number in range(number)

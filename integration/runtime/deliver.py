@@ -21,7 +21,7 @@ from integration.runtime.webhooks.breaker_table import BreakerTable
 from integration.runtime.webhooks.circuit_breaker import Breaker, PausedError
 from integration.runtime.webhooks.delivery_log import Deliveries
 from integration.runtime.webhooks.receiver_answers import Answer
-from integration.runtime.webhooks.recognition_xml import to_xml
+from integration.runtime.webhooks.recognition_xml import to_xml, to_xml_2
 from integration.runtime.webhooks.webhook_client import DEADLINE_SECONDS, WebhookClient
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Environment:
     dead_letter_queue_url: str
     deliveries_table: str
     breakers_table: str
+    schema: str = "1"
 
 
 @cached
@@ -113,7 +114,8 @@ class Sender:
         if _environment().format == "json":
             media, body = "application/json", event.to_json().encode()
         else:
-            media, body = "application/xml; charset=utf-8", to_xml(event)
+            body = to_xml_2(event) if _environment().schema == "2" else to_xml(event)
+            media = "application/xml; charset=utf-8"
         return self.client.post(
             address,
             body,

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.runtime import caches
-from common.runtime.recognition_event import RecognitionEvent
+from common.runtime.recognition_event import AbilityResult, RecognitionEvent
 from integration.runtime import deliver
 from integration.runtime.webhooks import circuit_breaker, webhook_client
 from integration.runtime.webhooks.breaker_table import BreakerTable
@@ -19,7 +19,7 @@ from tests.counted import COUNTED
 from tests.functional.conftest import emitted, kinds
 from tests.functional.desk import EVENT, SECRET, Desk, desk_fixture, set_address  # noqa: F401 - a fixture
 from tests.functional.recorders import recorded_calls
-from tests.partner_documents import read
+from tests.partner_documents import read, read_2
 from tests.source_server import Source, serve
 
 NEXT_SECRET = "whsec_" + "b" * 32
@@ -57,6 +57,20 @@ def test_as_json_it_is_the_event(desk: Desk, partner: Source, monkeypatch: pytes
     assert RecognitionEvent.from_json(partner.received[0].decode()) == EVENT
     assert partner.headers[0]["content-type"] == "application/json"
     assert verify([SECRET], partner.headers[0], partner.received[0])
+
+
+def test_as_schema_2_it_has_the_results_of_abilities(
+    desk: Desk, partner: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCHEMA", "2")
+    set_address(partner.address)
+    smoking = {"name": "Smoking", "parent": None, "level": 1, "confidence": 90.5}
+    moderation = AbilityResult(status="done", at="2026-11-20T09:30:01.456Z", model="7.0", found=(smoking,))
+    desk.hand_over(dataclasses.replace(EVENT, abilities={"moderation": moderation}).to_json())
+    (ability,) = read_2(partner.received[0])["abilities"]["ability"]
+    assert (ability["name"], ability["model"]) == ("moderation", "7.0")
+    assert ability["found"]["moderation_label"][0]["name"] == ["Smoking"]
+    assert partner.headers[0]["content-type"] == "application/xml; charset=utf-8"
 
 
 def test_during_a_rotation_both_secrets_sign(desk: Desk, partner: Source) -> None:

@@ -26,7 +26,7 @@ def integration(templates: Templates) -> Template:
 
 
 RECEIVERS = [
-    {"name": "thirdparty", "url_parameter": "thirdparty_endpoint"},
+    {"name": "thirdparty", "url_parameter": "thirdparty_endpoint", "schema": 2},
     {"name": "pets", "url_parameter": "/pets/url", "format": "json", "labels": ["Dog", "Cat"]},
 ]
 OTHER_SETTINGS = {

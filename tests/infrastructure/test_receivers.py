@@ -15,10 +15,10 @@ def test_each_receiver_has_a_queue_a_function_and_a_secret_and_its_filter(others
     policies = [s["FilterPolicy"] for s in subscriptions if "FilterPolicy" in s]
     elsewhere = {"event", "Records"}  # members of the policies of e-mails, and of pictures
     assert [policy for policy in policies if not policy.keys() & elsewhere] == [{"labels": ["Dog", "Cat"]}]
-    for name, form in (("thirdparty", "xml"), ("pets", "json")):
+    for name, form, schema in (("thirdparty", "xml", "2"), ("pets", "json", Match.absent())):
         integration.has_resource_properties(
             "AWS::Lambda::Function",
-            {"Environment": {"Variables": Match.object_like({"RECEIVER": name, "FORMAT": form})}},
+            {"Environment": {"Variables": Match.object_like({"RECEIVER": name, "FORMAT": form, "SCHEMA": schema})}},
         )
     queues = {
         str(mapping["Properties"]["EventSourceArn"])

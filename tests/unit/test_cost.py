@@ -9,9 +9,10 @@ from cli.commands import cost as command
 from cli.cost.amounts import MAX_IMAGE_BYTES, AmountError, read_count, read_size
 from cli.cost.bill import bill, idle_bill
 from cli.deployed_settings import settings_in_force
+from common.receiver_settings import Receiver
 from common.runtime.recognition_event import Box, Instance, Label
 from common.setting_types import SettingsError
-from common.settings import Receiver, Settings
+from common.settings import Settings
 from recognition.runtime.records.image_records import ImageRecord, to_item
 from tests.conftest import ROOT
 

@@ -1,12 +1,13 @@
 import dataclasses
 import unicodedata
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.runtime.recognition_event import Failure, Label, RecognitionEvent
+from common.runtime.recognition_event import AbilityResult, Failure, Label, RecognitionEvent
 from integration.runtime.emails.email_text import MAX_BYTES, subject, text
-from tests.unit.strategies import events
+from tests.unit.strategies import abilities, events
 
 EVENT = RecognitionEvent(
     event="image.recognized",
@@ -27,6 +28,32 @@ def test_name_and_source_come_first_then_the_labels() -> None:
         "Image: img-01.jpg\nSource: https://example.com/a.jpg\n"
         "Label: Dog, Confidence: 98.13%\nLabel: Pet, Confidence: 90.00%\n"
     )
+
+
+def answered(*found: dict[str, Any]) -> AbilityResult:
+    return AbilityResult(status="done", at="2026-11-20T09:30:01.456Z", found=found)
+
+
+def test_texts_celebrities_and_moderation_labels_come_below_the_labels() -> None:
+    line = {"text": "INV\u202e-2026", "type": "line", "id": 0, "confidence": 99.0}
+    event = dataclasses.replace(
+        EVENT,
+        abilities={
+            "moderation": answered({"name": "Smoking", "parent": None, "level": 1, "confidence": 91.5}),
+            "faces": answered({"confidence": 99.9}),
+            "celebrities": answered({"name": "Ada\nLovelace", "id": "1", "urls": [], "confidence": 97.456}),
+            "text": answered(line, {**line, "type": "word", "id": 1, "parent_id": 0}),
+        },
+    )
+    assert text([event]) == text([EVENT]) + (
+        "Text: INV<U+202E>-2026\n"
+        "Celebrity: Ada<U+000A>Lovelace, Confidence: 97.46%\n"
+        "Moderation: Smoking, Confidence: 91.50%\n"
+    )
+
+
+def test_an_ability_that_found_nothing_adds_no_line() -> None:
+    assert text([dataclasses.replace(EVENT, abilities={"text": answered()})]) == text([EVENT])
 
 
 def test_a_batch_is_one_mail_with_a_paragraph_for_each() -> None:
@@ -66,7 +93,10 @@ def test_results_that_do_not_fit_are_counted() -> None:
     assert text([long] * 5).endswith("\n… and 3 more\n")
 
 
-@given(st.lists(events, min_size=1, max_size=5))
+any_events = st.builds(lambda event, results: dataclasses.replace(event, abilities=results), events, abilities)
+
+
+@given(st.lists(any_events, min_size=1, max_size=5))
 def test_any_batch_gives_a_mail_that_sns_takes(batch: list[RecognitionEvent]) -> None:
     assert len(text(batch).encode()) <= MAX_BYTES + 100
     assert subject(batch).isascii()

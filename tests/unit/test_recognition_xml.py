@@ -1,13 +1,37 @@
 import dataclasses
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
+from xmlschema import XMLSchemaValidationError
 
-from common.runtime.recognition_event import Label, RecognitionEvent
-from integration.runtime.webhooks.recognition_xml import NAMESPACE, NOT_XML, REPLACEMENT, to_xml
-from tests.partner_documents import read
-from tests.unit.strategies import events
+from common.runtime.recognition_event import AbilityResult, Failure, Label, RecognitionEvent
+from integration.runtime.webhooks.recognition_xml import (
+    NAMESPACE,
+    NAMESPACE_2,
+    NOT_XML,
+    REPLACEMENT,
+    to_xml,
+    to_xml_2,
+)
+from tests.partner_documents import read, read_2
+from tests.unit.strategies import abilities, events
+
+AT = "2026-11-20T09:30:01.456Z"
+BOX = {"left": 0.1, "top": 0.2, "width": 0.3, "height": 0.4}
+
+PLAIN = RecognitionEvent(
+    event="image.recognized",
+    event_id="00000000-0000-0000-0000-000000000000",
+    image="a",
+    image_id="00000000-0000-0000-0000-000000000000",
+    bucket="images",
+    version_id=None,
+    source_url=None,
+    occurred_at="2026-11-20T09:30:00.000Z",
+    model=None,
+)
 
 
 @settings(max_examples=100, deadline=None)
@@ -53,32 +77,88 @@ def readable(text: str | None) -> str | None:
 @pytest.mark.parametrize("name", ["x" * 10_000, "🐕" * 10_000, "<&>]]>\"'", "\x00" * 10_000, " \t\n ", "<!--", "&#0;"])
 def test_any_label_gives_a_valid_document(name: str) -> None:
     label = Label(name=name, confidence=50, parents=(name,))
-    event = RecognitionEvent(
-        event="image.recognized",
-        event_id="00000000-0000-0000-0000-000000000000",
-        image="a",
-        image_id="00000000-0000-0000-0000-000000000000",
-        bucket="images",
-        version_id=None,
-        source_url=None,
-        occurred_at="2026-11-20T09:30:00.000Z",
-        model=None,
-        labels=(label,),
-    )
-    document = read(to_xml(event))["labels"]["label"][0]
+    document = read(to_xml(dataclasses.replace(PLAIN, labels=(label,))))["labels"]["label"][0]
     assert document["name"] == document["parent"][0] == readable(name)
 
 
 def test_characters_that_xml_cannot_hold_are_replaced() -> None:
-    event = RecognitionEvent(
-        event="image.failed",
-        event_id="00000000-0000-0000-0000-000000000000",
-        image="a\x0bb\ud800c\uffff🐕",
-        image_id="00000000-0000-0000-0000-000000000000",
-        bucket="images",
-        version_id=None,
-        source_url=None,
-        occurred_at="2026-11-20T09:30:00.000Z",
-        model=None,
-    )
+    event = dataclasses.replace(PLAIN, image="a\x0bb\ud800c\uffff🐕")
     assert read(to_xml(event))["image"] == "a\ufffdb\ufffdc\ufffd🐕"
+
+
+def with_found(name: str, *found: dict[str, Any]) -> RecognitionEvent:
+    return dataclasses.replace(PLAIN, abilities={name: AbilityResult(status="done", at=AT, found=found)})
+
+
+@given(events, abilities)
+def test_abilities_change_no_byte_of_schema_1(event: RecognitionEvent, results: dict[str, AbilityResult]) -> None:
+    assert to_xml(dataclasses.replace(event, abilities=results)) == to_xml(event)
+
+
+@settings(max_examples=100, deadline=None)
+@given(events, abilities)
+def test_schema_2_accepts_all_results(event: RecognitionEvent, results: dict[str, AbilityResult]) -> None:
+    document = read_2(to_xml_2(dataclasses.replace(event, abilities=results)))
+    answered = (document["abilities"] or {}).get("ability", [])
+    assert [(each["name"], each["status"]) for each in answered] == [
+        (name, results[name].status) for name in sorted(results)
+    ]
+
+
+@given(events)
+def test_schema_2_has_the_members_of_schema_1_then_abilities(event: RecognitionEvent) -> None:
+    end = b"\n  <abilities />\n</recognition>"
+    second = to_xml_2(event)
+    assert second.endswith(end)
+    assert second.replace(end, b"\n</recognition>").replace(NAMESPACE_2.encode(), NAMESPACE.encode()) == to_xml(event)
+
+
+def test_a_finding_has_plain_members_as_elements_and_boxes_and_points_as_attributes() -> None:
+    line = {"text": "a<b\x00", "type": "line", "id": 0, "confidence": 99.5, "box": BOX, "polygon": [{"x": 0.1, "y": 1}]}
+    text = to_xml_2(with_found("text", line)).decode()
+    assert (
+        """\
+        <text_detection>
+          <box height="0.4" left="0.1" top="0.2" width="0.3" />
+          <confidence>99.5</confidence>
+          <id>0</id>
+          <point x="0.1" y="1" />
+          <text>a&lt;b\ufffd</text>
+          <type>line</type>
+        </text_detection>
+"""
+        in text
+    )
+
+
+def test_the_attributes_of_a_face_are_elements() -> None:
+    face = {"attributes": {"smile": {"value": True, "confidence": 97}, "emotions": [{"type": "CALM", "confidence": 9}]}}
+    text = to_xml_2(with_found("faces", face)).decode()
+    assert '<smile confidence="97" value="true" />' in text
+    assert '<emotion confidence="9" type="CALM" />' in text
+
+
+def test_an_ability_that_failed_has_the_reason() -> None:
+    failed = AbilityResult(status="failed", at=AT, failure=Failure(code="ImageTooLargeException", message="too large"))
+    document = read_2(to_xml_2(dataclasses.replace(PLAIN, abilities={"faces": failed})))
+    (ability,) = document["abilities"]["ability"]
+    assert ability["failure"] == {"code": "ImageTooLargeException", "message": "too large"}
+
+
+@pytest.mark.parametrize(
+    ("name", "finding"),
+    [
+        ("moderation", {"name": "Smoking", "confidence": 101}),
+        ("text", {"text": "a", "box": {"left": 0.1}}),
+        ("faces", {"landmarks": [{"type": "nose", "x": "left", "y": 0}]}),
+    ],
+)
+def test_schema_2_checks_the_members_that_it_knows(name: str, finding: dict[str, Any]) -> None:
+    with pytest.raises(XMLSchemaValidationError):
+        read_2(to_xml_2(with_found(name, finding)))
+
+
+def test_schema_2_accepts_what_later_versions_add() -> None:
+    text = to_xml_2(with_found("moderation", {"name": "Smoking", "confidence": 90, "severity": {"level": 3}})).decode()
+    later = text.replace("</ability>", "<cost>1</cost></ability>").replace("</recognition>", "<hash/></recognition>")
+    assert read_2(later)["abilities"]["ability"][0]["found"]["moderation_label"]

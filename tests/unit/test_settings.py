@@ -3,8 +3,9 @@ from typing import Any, get_args
 
 import pytest
 
+from common.receiver_settings import Receiver
 from common.setting_types import Architecture, Auth, Format, MonitoringLevel, Removal, SettingsError
-from common.settings import Receiver, Settings
+from common.settings import Settings
 from common.settings_page import PAGE, settings_page
 from rehearsal.combinations import COMBINATIONS, LINTED, context
 
@@ -117,15 +118,28 @@ def test_receivers_are_a_list_in_json_or_in_cdk_json() -> None:
         assert other.labels == ()
 
 
+def test_a_receiver_gets_schema_1_unless_it_names_another() -> None:
+    entries = [{"name": "a", "url_parameter": "a"}, {"name": "b", "url_parameter": "b", "schema": 2}]
+    assert [each.document_schema for each in Settings.from_context({"receivers": entries}).third_parties] == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("context", "complaint"),
     [
         ({"receivers": "pets"}, "receivers is 'pets'"),
         ({"receivers": '{"name": "pets"}'}, "receivers is"),
-        ({"receivers": [{"name": "pets"}]}, "url_parameter is missing; it takes name, url_parameter, format, labels"),
+        ({"receivers": [{"name": "pets"}]}, "url_parameter is missing; it takes name, url_parameter, format, schema"),
         ({"receivers": [{"name": "Pets", "url_parameter": "p"}]}, "name is 'Pets'; it takes a-z"),
         ({"receivers": [{"name": "a", "url_parameter": "https://a"}]}, "takes the name of an SSM parameter"),
         ({"receivers": [{"name": "a", "url_parameter": "p", "format": "yaml"}]}, "xml, json"),
+        (
+            {"receivers": [{"name": "a", "url_parameter": "p", "schema": 3}]},
+            "receivers: 'a': schema is 3; it takes one of 1, 2",
+        ),
+        (
+            {"receivers": [{"name": "a", "url_parameter": "p", "schema": 2}], "format": "json"},
+            "receivers: 'a': schema 2 is one of XML, and its format is json",
+        ),
         (
             {"receivers": [{"name": "a", "url_parameter": "p", "label": "Dog"}]},
             "receivers: 'a': label is not known; it takes name",

@@ -57,7 +57,7 @@ def _names(found: Sequence[Finding]) -> Iterator[FoundName]:
 TEXT = Ability(
     name="text",
     operation="DetectText",
-    element="text",
+    element="text_detection",
     final_errors=PICTURE_ERRORS | {"InvalidParameterException"},  # DetectText has no parameter besides the picture
     refusals=frozenset(),
     parameters=lambda _options: {},

@@ -1,8 +1,12 @@
 """Writes the e-mail about a batch of results."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from common.runtime.recognition_event import RecognitionEvent
+from common.runtime.abilities.ability import Ability, Finding
+from common.runtime.abilities.celebrities import CELEBRITIES
+from common.runtime.abilities.moderation import MODERATION
+from common.runtime.abilities.text import TEXT
+from common.runtime.recognition_event import AbilityResult, RecognitionEvent
 from common.runtime.visible_text import visible
 
 MAX_BYTES = 250_000
@@ -33,4 +37,18 @@ def _lines(event: RecognitionEvent) -> list[str]:
     if event.failure:
         return [*lines, f"Failed: {event.failure.code}, {event.failure.message}"]
     seen = [f"Label: {label.name}, Confidence: {label.confidence:.2f}%" for label in event.labels]
-    return lines + (seen or ["No labels"])
+    return [*lines, *(seen or ["No labels"]), *_found(event.abilities)]
+
+
+def _found(results: dict[str, AbilityResult]) -> Iterator[str]:
+    """Yield a line for each line of text, each celebrity and each moderation label."""
+    for each in _findings(results, TEXT):
+        if each["type"] == "line":
+            yield f"Text: {each['text']}"
+    for ability, title in ((CELEBRITIES, "Celebrity"), (MODERATION, "Moderation")):
+        for each in _findings(results, ability):
+            yield f"{title}: {each['name']}, Confidence: {each['confidence']:.2f}%"
+
+
+def _findings(results: dict[str, AbilityResult], ability: Ability) -> tuple[Finding, ...]:
+    return results[ability.name].found if ability.name in results else ()
