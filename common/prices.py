@@ -1,7 +1,7 @@
 """Amazon Rekognition's prices, for functions and programs.
 
-They are the prices of DetectLabels (https://aws.amazon.com/rekognition/pricing/). Each month, in UTC, begins with the
-first tier.
+Each operation on a picture is billed as one more picture of its price group, and the calls of all operations of a group
+share the group's tiers (https://aws.amazon.com/rekognition/pricing/). Each month, in UTC, begins with the first tier.
 """
 
 from decimal import Decimal
@@ -9,29 +9,50 @@ from decimal import Decimal
 MILLION = 1_000_000
 REGION = "us-east-1"
 """The Region of these prices."""
-TIERS = (
-    (1 * MILLION, Decimal("0.0010")),
-    (5 * MILLION, Decimal("0.0008")),
-    (None, Decimal("0.0006")),
-)
-"""Tiers of a month: the number of calls at the tier's end (None: no end), and the price of a call in US dollars. AWS
-charges less from 35 million calls on. There this counts too much, so a budget is kept as well."""
+
+GROUP_2 = "Image Group 2"
+"""AWS's name for the group of the operations below."""
+TIERS = {
+    GROUP_2: (
+        (1 * MILLION, Decimal("0.0010")),
+        (5 * MILLION, Decimal("0.0008")),
+        (None, Decimal("0.0006")),
+    )
+}
+"""Tiers of a month by price group: the number of calls at the tier's end (None: no end), and the price of a call in US
+dollars. AWS charges less from 35 million calls on. There this counts too much, so a budget is kept as well."""
+GROUPS = {
+    "DetectLabels": GROUP_2,
+    "DetectText": GROUP_2,
+    "DetectModerationLabels": GROUP_2,
+    "DetectFaces": GROUP_2,
+    "RecognizeCelebrities": GROUP_2,
+}
+"""The price group of each operation. One counter holds the budget over all operations, so they must have one group."""
 
 
 def cost_of(calls: int) -> Decimal:
-    """Return the cost of `calls` calls in one month, in US dollars."""
+    """Return the cost of `calls` calls in one month, in US dollars. They may be of any operations."""
     cost, counted = Decimal(0), 0
-    for end, price in TIERS:
+    for end, price in TIERS[GROUP_2]:
         of_tier = (calls if end is None else min(calls, end)) - counted
         cost += of_tier * price
         counted += of_tier
     return cost
 
 
+def share_of(cost: Decimal, calls: int, all_calls: int) -> Decimal:
+    """Return the part of a month's cost that is due to some of its calls, in US dollars.
+
+    All operations share the tiers, so each call of a month costs the month's average.
+    """
+    return cost * calls / all_calls if all_calls else Decimal(0)
+
+
 def calls_for(budget: Decimal | float) -> int:
     """Return the number of calls in one month that a budget in US dollars pays for."""
     left, counted = Decimal(str(budget)), 0
-    for end, price in TIERS:
+    for end, price in TIERS[GROUP_2]:
         affordable = int(left / price)
         of_tier = affordable if end is None else min(affordable, end - counted)
         left -= of_tier * price
