@@ -147,6 +147,7 @@ class APIStack(Stack):
                 "IMAGE_BUCKET": self.image_bucket.bucket_name,
                 "SOURCES": json.dumps(settings.sources),
                 "MAX_IMAGE_PIXELS": str(settings.max_image_pixels),
+                **settings.abilities.names_variable,
             },
             layers=[self.common_layer, self.imaging_layer],
             settings=settings,

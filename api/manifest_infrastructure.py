@@ -82,6 +82,7 @@ class ManifestIntake:
                 "MANIFESTS_TABLE": self.table.table_name,
                 "MANIFEST_QUEUE_URL": self.manifests.queue.queue_url,
                 "FETCH_QUEUE_URL": self.lines.queue.queue_url,
+                **self.settings.abilities.names_variable,
             },
             layers=[layer],
             settings=self.settings,

@@ -123,6 +123,12 @@ class AbilitySettings(BaseModel):
         """The settings of the enabled abilities, by name."""
         return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
 
+    @property
+    def names_variable(self) -> dict[str, str]:
+        """The variable of functions that only check what an upload asks for. Empty if no ability is enabled."""
+        names = ",".join(self.enabled)
+        return {"ABILITY_NAMES": names} if names else {}
+
     def default_calls_per_second(self, name: str, *, is_fast_region: bool) -> float:
         """Return the default quota of an ability's operation. https://docs.aws.amazon.com/general/latest/gr/rekognition.html"""
         fast, other = (100, 25) if name == "faces" else (50, 5)

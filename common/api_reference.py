@@ -85,17 +85,18 @@ def _answers(operation: Mapping[str, Any]) -> Iterator[str]:
 
 def _parameter(parameter: Mapping[str, Any]) -> str:
     return _row(
-        parameter["name"], parameter["in"], parameter["schema"], parameter["description"], parameter["required"]
+        parameter["name"], parameter["in"], _takes(parameter["schema"]), parameter["description"], parameter["required"]
     )
 
 
 def _body_member(name: str, schema: Schema, required: list[str]) -> str:
-    return _row(name, "body", schema, schema["description"], name in required)
+    takes = f"list of {_takes(schema['items'])}" if schema.get("type") == "array" else _takes(schema)
+    return _row(name, "body", takes, schema["description"], name in required)
 
 
-def _row(name: str, place: str, schema: Schema, about: str, required: bool) -> str:
+def _row(name: str, place: str, takes: str, about: str, required: bool) -> str:
     needed = ", required" if required else ""
-    return f"| `{name}` | {place}{needed} | {_takes(schema)} | {about} |"
+    return f"| `{name}` | {place}{needed} | {takes} | {about} |"
 
 
 def _takes(schema: Schema) -> str:

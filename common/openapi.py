@@ -133,22 +133,26 @@ def _path_parameter(name: str, service: Service) -> dict[str, Any]:
 
 
 def _query_parameter(parameter: Any) -> dict[str, Any]:
-    schema = dict(parameter.schema)
-    if parameter.most > 1:
-        schema = {"type": "array", "items": schema, "minItems": int(parameter.required), "maxItems": parameter.most}
     return {
         "name": parameter.name,
         "in": "query",
         "required": parameter.required,
         "description": parameter.about,
-        "schema": schema,
+        "schema": _schema(parameter),
     }
+
+
+def _schema(parameter: Any) -> dict[str, Any]:
+    schema = dict(parameter.schema)
+    if parameter.most > 1:
+        return {"type": "array", "items": schema, "minItems": int(parameter.required), "maxItems": parameter.most}
+    return schema
 
 
 def _object(body: Any) -> dict[str, Any]:
     return {
         "type": "object",
-        "properties": {member.name: {**member.schema, "description": member.about} for member in body.members},
+        "properties": {member.name: {**_schema(member), "description": member.about} for member in body.members},
         "required": [member.name for member in body.members if member.required],
         "additionalProperties": False,
         "examples": [json.loads(body.example)],

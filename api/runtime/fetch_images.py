@@ -55,13 +55,20 @@ class Line:
     number: int
     url: str
     name: str
+    abilities: tuple[str, ...]
 
     @classmethod
     def from_json(cls, text: str) -> "Line":
         """Read a message of `read_manifest`."""
         document = read_object(text)
         manifest = Manifest(text_of(document["key"]), text_of(document["version_id"]))
-        return cls(manifest, int(document["number"]), text_of(document["url"]), text_of(document["name"]))
+        return cls(
+            manifest,
+            int(document["number"]),
+            text_of(document["url"]),
+            text_of(document["name"]),
+            tuple(text_of(name) for name in document.get("abilities", ())),
+        )
 
     @property
     def host(self) -> str:
@@ -104,8 +111,9 @@ class Fetcher:
 
     def _save(self, line: Line) -> bool:
         if line.url.startswith(S3_SCHEME):
-            return self.copier.copy(S3Object.from_url(line.url), line.name, line.manifest.version_id)
-        return self.saver.save(Upload(line.url, line.name, line.manifest.version_id)).changed
+            return self.copier.copy(S3Object.from_url(line.url), line.name, line.manifest.version_id, line.abilities)
+        upload = Upload(line.url, line.name, line.manifest.version_id, abilities=line.abilities)
+        return self.saver.save(upload).changed
 
 
 def retry_seconds(error: Exception, receives: int) -> int | None:

@@ -1,6 +1,6 @@
 """The Image Upload Service: fetch a picture by URL, check it and store it, or sign a form for a file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -16,6 +16,7 @@ from api.runtime.uploads.image_store import ImageStore, NameTakenError
 from api.runtime.uploads.upload_forms import File, UploadForms
 from api.runtime.uploads.upload_parameters import FILE, NAME, OVERWRITE, PICTURE, URL
 from common.runtime import metrics
+from common.runtime.abilities.asked import check_asked, names_in
 from common.runtime.api_errors import ApiError
 from common.runtime.aws_clients import REGIONAL, client
 from common.runtime.caches import cached
@@ -35,11 +36,12 @@ app = json_resolver()
 
 @dataclass(frozen=True)
 class Environment:
-    """Environment variables."""
+    """Environment variables. `ability_names` are the enabled abilities, separated by commas."""
 
     image_bucket: str
     sources: str
     max_image_pixels: str
+    ability_names: str = ""
 
 
 @cached
@@ -98,7 +100,8 @@ def describe() -> Response[Any]:
 def sign(asked: dict[str, Any]) -> Response[Any]:
     """Sign a form that posts a file directly to S3: 201, or 200 if the same file was stored already."""
     with _translated():
-        file = File(**{**asked, "name": image_names.check(asked["name"])})
+        name, abilities = image_names.check(asked["name"]), _checked(asked["abilities"])
+        file = File(**{**asked, "name": name, "abilities": abilities})
         status, document = _forms().sign(file, _request_id())
     logger.info("signed" if status is HTTPStatus.CREATED else "unchanged", extra={"image": document["image"]})
     return json_response(status, {**document, "request_id": _request_id()})
@@ -113,7 +116,12 @@ def _upload(asked: dict[str, Any]) -> Upload:
     with _translated():
         check_url(url)
         name = image_names.from_url(url) if name is None else image_names.check(name)
-    return Upload(**{**asked, "name": name}, correlation_id=_request_id())
+        abilities = _checked(asked.get("abilities", ()))
+    return Upload(**{**asked, "name": name, "abilities": abilities}, correlation_id=_request_id())
+
+
+def _checked(abilities: Sequence[str]) -> tuple[str, ...]:
+    return check_asked(abilities, names_in(_environment().ability_names))
 
 
 def save(upload: Upload) -> tuple[dict[str, Any], bool]:

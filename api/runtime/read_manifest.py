@@ -17,10 +17,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from api.runtime.manifests.manifest_layout import ENDINGS, HEAD_BYTES, format_of, layout_of
-from api.runtime.manifests.manifest_lines import Entry, Rejection, entries
+from api.runtime.manifests.manifest_lines import Asking, Entry, Rejection, entries
 from api.runtime.manifests.manifest_pieces import Position
 from api.runtime.manifests.manifest_reports import FOLDER, Reports
 from api.runtime.manifests.manifest_table import Manifest, Manifests
+from common.runtime.abilities.asked import asked_by, names_in
 from common.runtime.aws_clients import client
 from common.runtime.caches import cached
 from common.runtime.environment import from_environment
@@ -31,6 +32,7 @@ from common.runtime.timestamps import moment, now
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
     from mypy_boto3_sqs import SQSClient
 
 logger = Logger()
@@ -54,12 +56,13 @@ Task = Literal["read", "report"]
 
 @dataclass(frozen=True)
 class Environment:
-    """The function's variables."""
+    """The function's variables. `ability_names` are the enabled abilities, separated by commas."""
 
     manifest_bucket: str
     manifests_table: str
     manifest_queue_url: str
     fetch_queue_url: str
+    ability_names: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ class Reader:
     bucket: str
     queue_url: str
     fetch_queue_url: str
+    abilities: tuple[str, ...]
+    """The enabled abilities."""
 
     def read(self, manifest: Manifest, *, ends_at: float) -> None:
         """Read from the saved progress until the file ends or the time is up (`ends_at`, of `time.monotonic`).
@@ -131,28 +136,38 @@ class Reader:
         if form is None:
             reason = f"the object is no manifest: the name of a manifest ends in {ENDINGS}"
             return iter([] if start.number else [(Position(1, 1), Rejection(1, reason))])
-        head = next(self._chunks(manifest, 0, HEAD_BYTES), b"")
-        return entries(layout_of(form, head), self._chunks(manifest, start.offset, CHUNK_BYTES), start)
+        answer = self._get(manifest, 0, HEAD_BYTES)
+        if answer is None:
+            return iter([])
+        asking = Asking(self.abilities, asked_by(answer["Metadata"]))
+        layout = layout_of(form, answer["Body"].read())
+        return entries(layout, self._chunks(manifest, start.offset, CHUNK_BYTES), start, asking)
 
     def _chunks(self, manifest: Manifest, offset: int, chunk_bytes: int) -> Iterator[bytes]:
         """Yield the rest of the file, with one request for each chunk: no connection lives as long as the reading."""
         size = offset + 1
         while offset < size:
-            try:
-                answer = self.s3.get_object(
-                    Bucket=self.bucket,
-                    Key=manifest.key,
-                    VersionId=manifest.version_id,
-                    Range=f"bytes={offset}-{offset + chunk_bytes - 1}",
-                )
-            except ClientError as error:
-                if error.response["Error"]["Code"] == "InvalidRange":  # the file is empty or was read to its end
-                    return
-                raise
+            answer = self._get(manifest, offset, chunk_bytes)
+            if answer is None:
+                return
             size = int(answer["ContentRange"].rpartition("/")[2])
             body = answer["Body"].read()
             offset += len(body)
             yield body
+
+    def _get(self, manifest: Manifest, offset: int, size: int) -> "GetObjectOutputTypeDef | None":
+        """Ask for some bytes. Returns None if the file is empty or ends before them."""
+        try:
+            return self.s3.get_object(
+                Bucket=self.bucket,
+                Key=manifest.key,
+                VersionId=manifest.version_id,
+                Range=f"bytes={offset}-{offset + size - 1}",
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "InvalidRange":
+                return None
+            raise
 
     def _queue(self, manifest: Manifest, accepted: list[Entry]) -> None:
         batches = [accepted[start : start + MAX_MESSAGES] for start in range(0, len(accepted), MAX_MESSAGES)]
@@ -161,7 +176,7 @@ class Reader:
 
     def _send_batch(self, manifest: Manifest, batch: list[Entry]) -> None:
         messages: list[Any] = [
-            {"Id": str(number), "MessageBody": json.dumps({**vars(manifest), **vars(entry)})}
+            {"Id": str(number), "MessageBody": json.dumps({**vars(manifest), **_members(entry)})}
             for number, entry in enumerate(batch)
         ]
         answer = self.sqs.send_message_batch(QueueUrl=self.fetch_queue_url, Entries=messages)
@@ -176,6 +191,11 @@ class Reader:
 
 class ManifestError(RuntimeError):
     """The reading of a manifest failed for now."""
+
+
+def _members(entry: Entry) -> dict[str, Any]:
+    """Return the entry's part of its message."""
+    return {name: value for name, value in vars(entry).items() if name != "abilities" or value}
 
 
 def _next_batch(
@@ -209,6 +229,7 @@ def reader() -> Reader:
         bucket=environment.manifest_bucket,
         queue_url=environment.manifest_queue_url,
         fetch_queue_url=environment.fetch_queue_url,
+        abilities=names_in(environment.ability_names),
     )
 
 

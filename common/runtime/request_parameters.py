@@ -36,7 +36,8 @@ class Parameter:
     required: bool = False
     default: Any = None
     most: int = 1
-    """The number of times that it may be given. If this is more than one, the value is a tuple."""
+    """The number of times that a query may give it. If this is more than one, the value is a tuple, and a body takes a
+    list of at most so many texts."""
     several: str = "send a call for each"
     """Advice for callers who give a list."""
 
@@ -71,7 +72,9 @@ class Parameter:
         if self.required and value == "":
             raise self._missing()
         if self.name not in members:
-            return self.default
+            return () if self.most > 1 else self.default
+        if self.most > 1:
+            return self._list(value)
         is_flag = self.schema.get("type") == "boolean"
         if is_flag and isinstance(value, bool):
             return value
@@ -85,6 +88,14 @@ class Parameter:
         elif isinstance(value, str):
             message += "; write it without quotation marks"
         raise bad_request(message)
+
+    def _list(self, value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            what = "a list of other things" if isinstance(value, list) else _kind(value)
+            raise bad_request(f"{self.name} takes {self.takes}, not {what}")
+        if len(value) > self.most:
+            raise bad_request(f"{self.name} has {len(value)} elements; it takes at most {self.most}")
+        return tuple(map(self._value, value))
 
     def _value(self, text: str) -> Any:
         try:

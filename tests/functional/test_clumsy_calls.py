@@ -184,7 +184,11 @@ UPLOAD = {"name": "a.jpg", "content_type": "image/jpeg"}
         ("/images", {**PICTURE, "overwrite": 1}, "overwrite takes true or false, not a number"),
         ("/images", {**PICTURE, "refresh": None}, "refresh takes true or false, not null; leave it out instead"),
         ("/images", {**PICTURE, "refresh": []}, "refresh takes true or false, not a list"),
-        ("/images", {**PICTURE, "nmae": "b"}, "unknown member 'nmae', did you mean 'name'? the body takes name, over"),
+        (
+            "/images",
+            {**PICTURE, "nmae": "b"},
+            "unknown member 'nmae', did you mean 'name'? the body takes abilities, name, over",
+        ),
         ("/images", {"uri": "https://h/a.jpg"}, "unknown member 'uri', did you mean 'url'?"),
         ("/images", {**PICTURE, "n" * 500: 1}, f"unknown member '{'n' * 60}…'; the body takes"),
         ("/images", {**PICTURE, "\ud800": 1}, "unknown member '\\ud800'"),

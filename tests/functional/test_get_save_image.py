@@ -219,3 +219,15 @@ def test_an_internal_error_is_a_500_without_details(
     answer = upload(url=f"{source.address}/photo.jpg", name="a.jpg")
     assert (answer.status, answer.document["error"]["code"]) == (500, "InternalError")
     assert "no-such-bucket" not in json.dumps(answer.document)
+
+
+def test_an_upload_asks_for_enabled_abilities(
+    upload: Callable[..., Answer], source: Source, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ABILITY_NAMES", "text,faces")
+    body = {"url": f"{source.address}/photo.jpg", "name": "a.jpg", "abilities": ["text"]}
+    assert [upload(body=body).status, upload(body=body).status] == [201, 200]
+    assert boto3.client("s3").head_object(Bucket=bucket, Key="a.jpg")["Metadata"]["abilities"] == "text"
+    refused = upload(body=body | {"abilities": ["moderation"]})
+    assert (refused.status, refused.document["error"]["code"]) == (400, "InvalidParameter")
+    assert "enabled are text, faces" in refused.document["error"]["message"]

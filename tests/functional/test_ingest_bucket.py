@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from api.runtime.manifests.manifest_layout import Layout
-from api.runtime.manifests.manifest_lines import Entry, entries
+from api.runtime.manifests.manifest_lines import Asking, Entry, entries
 from api.runtime.manifests.manifest_pieces import Position
 from cli.ingest import buckets
 from cli.ingest.buckets import Listing
@@ -30,7 +30,7 @@ def listed(start: str, prefix: str) -> tuple[Listing, list[tuple[str, str]]]:
         found = []
         for manifest in listing.files:
             manifest.seek(0)
-            found += [entry for _, entry in entries(Layout("JSON lines"), [manifest.read()], Position())]
+            found += [entry for _, entry in entries(Layout("JSON lines"), [manifest.read()], Position(), Asking())]
     return listing, [(entry.url, entry.name) for entry in found if isinstance(entry, Entry)]
 
 

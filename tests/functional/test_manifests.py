@@ -38,10 +38,10 @@ class Intake:
     fetched: Counter[int] = dataclasses.field(default_factory=Counter)
     """Line number -> times it was queued."""
 
-    def drop(self, key: str, content: str | bytes) -> str:
+    def drop(self, key: str, content: str | bytes, **metadata: str) -> str:
         """Put a manifest into the bucket. Returns its version."""
         s3 = boto3.client("s3")
-        version = str(s3.put_object(Bucket="manifests", Key=key, Body=content)["VersionId"])
+        version = str(s3.put_object(Bucket="manifests", Key=key, Body=content, Metadata=metadata)["VersionId"])
         self.announce(key, version)
         return version
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
+import requests
 
 from api.runtime.sources.s3_copies import Copier
 from api.runtime.sources.source_urls import S3Object
@@ -48,7 +49,7 @@ def stored(request: pytest.FixtureRequest, bucket: str) -> str:
     return bucket
 
 
-def by_url(bucket: str, body: bytes) -> bool:
+def by_url(bucket: str, body: bytes, *abilities: str) -> bool:
     return ImageStore(boto3.client("s3"), bucket).save(
         name=NAME,
         body=body,
@@ -57,28 +58,37 @@ def by_url(bucket: str, body: bytes) -> bool:
         overwrite=False,
         refresh=False,
         correlation_id="c",
+        abilities=abilities,
     )
 
 
-def by_form(bucket: str, body: bytes) -> HTTPStatus:
-    file = File(NAME, "image/jpeg", overwrite=False, md5=hashlib.md5(body, usedforsecurity=False).hexdigest())
-    return UploadForms(boto3.client("s3"), bucket).sign(file, "c")[0]
+def by_form(bucket: str, body: bytes, *abilities: str) -> bool:
+    """Post a file with a form. Returns whether there was a form."""
+    md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
+    file = File(NAME, "image/jpeg", overwrite=False, md5=md5, abilities=abilities)
+    status, form = UploadForms(boto3.client("s3"), bucket).sign(file, "c")
+    if status is HTTPStatus.CREATED:
+        requests.post(form["url"], data=form["fields"], files={"file": body}, timeout=10).raise_for_status()
+    return status is HTTPStatus.CREATED
 
 
-def by_copy(bucket: str, body: bytes) -> bool:
+def by_copy(bucket: str, body: bytes, *abilities: str) -> bool:
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket="archive")
     s3.put_object(Bucket="archive", Key="b.jpg", Body=body)
-    return Copier(s3, bucket, {"archive"}, 100_000_000).copy(S3Object("archive", "b.jpg"), NAME, "c")
+    return Copier(s3, bucket, {"archive"}, 100_000_000).copy(S3Object("archive", "b.jpg"), NAME, "c", abilities)
+
+
+ROUTES = [by_url, by_form, by_copy]
 
 
 def test_the_same_bytes_are_unchanged_by_every_route(stored: str) -> None:
     assert by_url(stored, SAME) is False
-    assert by_form(stored, SAME) == HTTPStatus.OK
+    assert by_form(stored, SAME) is False
     assert by_copy(stored, SAME) is False
 
 
-@pytest.mark.parametrize("route", [by_url, by_form, by_copy])
+@pytest.mark.parametrize("route", ROUTES)
 def test_other_bytes_of_the_same_size_do_not_replace_them(stored: str, route: Any) -> None:
     with pytest.raises(NameTakenError):
         route(stored, OTHER)
@@ -88,10 +98,47 @@ def test_a_plain_object_is_compared_without_reading_it(bucket: str, monkeypatch:
     boto3.client("s3").put_object(Bucket=bucket, Key=NAME, Body=SAME)
     monkeypatch.setattr("api.runtime.uploads.stored_content.CHUNK_BYTES", None)
     assert by_url(bucket, SAME) is False
-    assert by_form(bucket, SAME) == HTTPStatus.OK
+    assert by_form(bucket, SAME) is False
 
 
 def test_an_object_that_is_too_large_for_a_form_is_not_read(stored: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.runtime.uploads.upload_forms.MAX_BYTES", len(SAME) - 1)
     with pytest.raises(NameTakenError):
         by_form(stored, SAME)
+
+
+def asked(bucket: str) -> str | None:
+    return boto3.client("s3").head_object(Bucket=bucket, Key=NAME)["Metadata"].get("abilities")
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_the_same_bytes_are_stored_again_for_an_ability_that_nobody_asked_for(bucket: str, route: Any) -> None:
+    body = picture()
+    assert route(bucket, body, "text") is True
+    assert asked(bucket) == "text"
+    assert [route(bucket, body), route(bucket, body, "text")] == [False, False]
+    assert route(bucket, body, "faces") is True
+    assert asked(bucket) == "faces,text"
+    assert boto3.client("s3").get_object(Bucket=bucket, Key=NAME)["Body"].read() == body
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_an_ability_is_no_reason_to_replace_another_picture(bucket: str, route: Any) -> None:
+    by_url(bucket, picture(color="red"))
+    with pytest.raises(NameTakenError):
+        route(bucket, picture(), "text")
+
+
+def test_another_picture_of_the_name_asks_for_itself(bucket: str) -> None:
+    by_url(bucket, picture(color="red"), "faces")
+    store = ImageStore(boto3.client("s3"), bucket)
+    store.save(
+        name=NAME,
+        body=picture(),
+        content_type="image/jpeg",
+        source_url="https://example.com/a.jpg",
+        overwrite=True,
+        refresh=False,
+        correlation_id="c",
+    )
+    assert asked(bucket) is None

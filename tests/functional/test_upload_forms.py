@@ -110,3 +110,32 @@ def test_a_wrong_member_is_named(sign: Callable[..., Answer], body: Any, complai
     answer = sign(body)
     assert (answer.status, answer.document["error"]["code"]) == (400, "InvalidParameter")
     assert complaint in answer.document["error"]["message"]
+
+
+def test_the_signed_form_asks_for_abilities(
+    sign: Callable[..., Answer], bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ABILITY_NAMES", "text,faces")
+    form = sign(JPEG | {"abilities": ["text", "faces"]})
+    assert {"x-amz-meta-abilities": "faces,text"} in policy(form)
+    assert form.document["fields"]["x-amz-meta-abilities"] == "faces,text"
+
+
+@pytest.mark.parametrize(
+    ("enabled", "abilities", "complaint"),
+    [
+        ("", ["text"], "the ability text is not enabled; the setting abilities enables none"),
+        ("text,faces", ["moderation"], "the ability moderation is not enabled; enabled are text, faces"),
+        ("text", ["smell"], "there is no ability 'smell'; enabled are text"),
+        ("text", "text", 'abilities takes a list of names, such as ["text", "moderation"], not text'),
+        ("text", ["text", None], "not a list of other things"),
+        ("text", ["text"] * 5, "abilities has 5 elements; it takes at most 4"),
+    ],
+)
+def test_an_ability_that_the_setting_does_not_enable_is_refused(
+    sign: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch, enabled: str, abilities: Any, complaint: str
+) -> None:
+    monkeypatch.setenv("ABILITY_NAMES", enabled)
+    answer = sign(JPEG | {"abilities": abilities})
+    assert (answer.status, answer.document["error"]["code"]) == (400, "InvalidParameter")
+    assert complaint in answer.document["error"]["message"]

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from api.runtime.manifests.manifest_layout import layout_of
-from api.runtime.manifests.manifest_lines import entries
+from api.runtime.manifests.manifest_lines import Asking, entries
 from api.runtime.manifests.manifest_pieces import Position
 
 CHUNK_BYTES = 4_000_000
@@ -20,6 +20,6 @@ MAX_SECONDS = 20
 def test_thirty_megabytes_of_signs_are_read_or_ended_within_seconds(content: bytes) -> None:
     started = time.process_time()
     chunks = [content[at : at + CHUNK_BYTES] for at in range(0, len(content), CHUNK_BYTES)]
-    found = list(entries(layout_of("JSON list", content[:CHUNK_BYTES]), chunks, Position()))
+    found = list(entries(layout_of("JSON list", content[:CHUNK_BYTES]), chunks, Position(), Asking()))
     assert time.process_time() - started < MAX_SECONDS
     assert len(found) <= len(chunks) + 1

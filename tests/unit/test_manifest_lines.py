@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from api.runtime.manifests import manifest_pieces
 from api.runtime.manifests.manifest_layout import HEAD_BYTES, format_of, layout_of
-from api.runtime.manifests.manifest_lines import Entry, Rejection, entries
+from api.runtime.manifests.manifest_lines import Asking, Entry, Rejection, entries
 from api.runtime.manifests.manifest_pieces import MAX_PIECE_BYTES, Position
 from tests.conftest import ROOT
 
 URL = "https://host/a.jpg"
+ASKING = Asking(enabled=("text", "faces"), for_all=())
 CASES = ROOT / "tests" / "manifests"
 Found = list[tuple[Position, Entry | Rejection | None]]
 
@@ -24,7 +25,7 @@ def read_positions(key: str, content: bytes, *, size: int = 1_000_000, start: Po
     assert form
     start = start or Position()
     chunks = [content[i : i + size] for i in range(start.offset, len(content), size)]
-    return list(entries(layout_of(form, content[:HEAD_BYTES]), chunks, start))
+    return list(entries(layout_of(form, content[:HEAD_BYTES]), chunks, start, ASKING))
 
 
 def read(kind: str, content: bytes, *, size: int = 1_000_000, start: Position | None = None) -> list[Entry | Rejection]:
@@ -69,6 +70,32 @@ def test_a_csv_may_have_a_header(header: str) -> None:
     assert rejected(found) == {}
 
 
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("jsonl", f'{{"url": "{URL}", "abilities": ["text", "faces"]}}\n{{"url": "{URL}"}}\n'),
+        ("json", f'[{{"url": "{URL}", "abilities": ["faces", "text", "text"]}}, {{"url": "{URL}", "abilities": []}}]'),
+        ("csv", f"url,abilities\n{URL},text faces\n{URL}\n"),
+        ("csv", f'url;name;abilities\n{URL};a.jpg;"faces  text"\n{URL};;\n'),
+        ("tsv", f"abilities\turl\ntext faces\t{URL}\n\t{URL}\n"),
+    ],
+)
+def test_a_line_asks_for_abilities(kind: str, content: str) -> None:
+    found = read(kind, content.encode())
+    assert rejected(found) == {}
+    assert [each.abilities for each in found if isinstance(each, Entry)] == [("faces", "text"), ()]
+
+
+def test_lines_without_a_header_have_no_third_column() -> None:
+    assert "3 fields" in rejected(read("csv", f"{URL},b.jpg,text\n".encode()))[1]
+
+
+def test_a_manifest_asks_for_all_of_its_lines() -> None:
+    lines = f'{{"url": "{URL}", "abilities": ["text"]}}\n{{"url": "{URL}"}}\n'.encode()
+    found = entries(layout_of("JSON lines", lines), [lines], Position(), Asking(("text", "faces"), ("faces",)))
+    assert [each.abilities for _, each in found if isinstance(each, Entry)] == [("faces", "text"), ("faces",)]
+
+
 def test_blank_lines_are_no_lines_but_count_for_the_numbers() -> None:
     assert accepted(read("jsonl", f'\n\n{{"url": "{URL}"}}\n  \n'.encode())) == [(3, URL, "a.jpg")]
     assert [read(kind, b" \r\n\n ") for kind in ("json", "jsonl", "csv")] == [[], [], []]
@@ -84,6 +111,9 @@ def test_blank_lines_are_no_lines_but_count_for_the_numbers() -> None:
         ("jsonl", b'{"url": ["https://host/a.jpg"]}', "url is missing"),
         ("jsonl", b'{"url": "https://host/a.jpg", "name": 7}', "name takes text"),
         ("jsonl", b'{"url": "https://host/a.jpg", "overwrite": true}', "unknown member 'overwrite'"),
+        ("jsonl", b'{"url": "https://host/a.jpg", "abilities": "text"}', "abilities takes a list of names"),
+        ("jsonl", b'{"url": "https://host/a.jpg", "abilities": ["moderation"]}', "enabled are text, faces"),
+        ("jsonl", b'{"url": "https://host/a.jpg", "abilities": ["smell"]}', "there is no ability 'smell'"),
         ("jsonl", b'{"url": "ftp://host/a.jpg"}', "http:// or https://"),
         ("jsonl", b'{"url": "https://host/"}', "name is missing"),
         ("jsonl", b'{"url": "https://[/a.jpg"}', "cannot be read"),
@@ -176,7 +206,7 @@ def test_a_list_of_bare_addresses_may_hold_semicolons() -> None:
 def test_a_column_that_is_not_read_is_named_once() -> None:
     found = read("csv", f"id;url;name\n7;{URL};b.jpg\n".encode())
     assert accepted(found) == [(2, URL, "b.jpg")]
-    assert rejected(found) == {1: "unknown column 'id', which is not read; the columns are url and name"}
+    assert rejected(found) == {1: "unknown column 'id', which is not read; the columns are url, name and abilities"}
 
 
 @pytest.mark.parametrize("case", sorted(path.name for path in CASES.iterdir()))

@@ -22,6 +22,9 @@ FORMATS: dict[str, Format] = {
 
 ENDINGS = ", ".join(f".{ending}" for ending in FORMATS)
 COLUMNS = ("url", "name")
+"""The columns of a manifest without a header."""
+KNOWN_COLUMNS = (*COLUMNS, "abilities")
+"""The columns of a header, and the members of a JSON object."""
 BOM = "\ufeff"  # Excel writes it
 
 _LINE_END = re.compile(r"\r\n?|\n")

@@ -2,28 +2,30 @@
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from api.runtime.manifests.manifest_layout import BOM, COLUMNS, Layout
+from api.runtime.manifests.manifest_layout import BOM, KNOWN_COLUMNS, Layout
 from api.runtime.manifests.manifest_pieces import MAX_PIECE_BYTES, EndlessPieceError, Piece, Position, pieces
 from api.runtime.sources.source_urls import S3_SCHEME, S3Object, check_url
 from api.runtime.uploads import image_names
 from api.runtime.uploads.image_names import ImageNameError
+from common.runtime.abilities.asked import AbilityError, check_asked
 from common.runtime.safe_fetch.errors import FetchError
 
 EXAMPLE = '{"url": "https://…", "name": "a.jpg"}'
 MAX_REASON_CHARACTERS = 300
-Fields = tuple[str, str | None]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A picture to fetch. `number` counts lines, or elements of a JSON list, from 1."""
+    """A picture to fetch. `number` counts lines, or elements of a JSON list, from 1. `abilities` are those that the
+    line asks for."""
 
     number: int
     url: str
     name: str
+    abilities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,29 @@ class Rejection:
     reason: str
 
 
+@dataclass(frozen=True)
+class Asking:
+    """The abilities that are enabled, and those that the whole manifest asks for."""
+
+    enabled: Collection[str] = ()
+    for_all: Collection[str] = ()
+
+
+@dataclass(frozen=True)
+class _Fields:
+    """A line as it is written."""
+
+    url: str
+    name: str | None
+    abilities: Collection[str]
+
+
 class EntryError(ValueError):
     """A line is invalid. The message says what is wrong and what is valid."""
 
 
 def entries(
-    layout: Layout, chunks: Iterable[bytes], start: Position
+    layout: Layout, chunks: Iterable[bytes], start: Position, asking: Asking
 ) -> Iterator[tuple[Position, Entry | Rejection | None]]:
     """Yield the entries of a manifest from `start` on, each with its end; None stands for a line without an entry.
 
@@ -47,24 +66,24 @@ def entries(
     """
     try:
         for piece in pieces(layout, chunks, start):
-            yield piece.end, _read(layout, piece)
+            yield piece.end, _read(layout, piece, asking)
     except EndlessPieceError as error:
         yield error.end, Rejection(error.end.number, str(error))
 
 
-def _read(layout: Layout, piece: Piece) -> Entry | Rejection | None:
+def _read(layout: Layout, piece: Piece, asking: Asking) -> Entry | Rejection | None:
     number = piece.end.number
     try:
         text = _text(layout, piece)
         if not text:
             return None
         if layout.format != "delimited":
-            return _entry(number, *_members(text))
+            return _entry(number, _members(text), asking)
         if number == layout.header:
             _check_header(layout)
             return None
-        return _entry(number, *_cells(layout, text))
-    except (EntryError, ImageNameError, FetchError) as error:
+        return _entry(number, _cells(layout, text), asking)
+    except (EntryError, ImageNameError, AbilityError, FetchError) as error:
         return Rejection(number, str(error)[:MAX_REASON_CHARACTERS])
 
 
@@ -75,35 +94,39 @@ def _text(layout: Layout, piece: Piece) -> str:
         text = piece.content.decode(layout.encoding)
     except UnicodeDecodeError as error:
         raise EntryError(f"it is not {layout.encoding}") from error
-    return (text.removeprefix(BOM) if piece.end.number == 1 else text).strip()
+    text = text.removeprefix(BOM) if piece.end.number == 1 else text
+    # A tab at the start of a line may stand behind an empty cell.
+    return text.strip("\r\n ") if layout.delimiter == "\t" and text.strip() else text.strip()
 
 
-def _members(text: str) -> Fields:
+def _members(text: str) -> _Fields:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise EntryError(f"it is not JSON ({error}); it takes an object such as {EXAMPLE}") from error
     if not isinstance(document, dict):
         raise EntryError(f"it takes an object such as {EXAMPLE}")
-    if unknown := sorted(document.keys() - {*COLUMNS}):
-        raise EntryError(f"unknown member {unknown[0]!r}; it takes url and name")
-    url, name = document.get("url"), document.get("name")
+    if unknown := sorted(document.keys() - {*KNOWN_COLUMNS}):
+        raise EntryError(f"unknown member {unknown[0]!r}; it takes url, name and abilities")
+    url, name, abilities = document.get("url"), document.get("name"), document.get("abilities", [])
     if not isinstance(url, str) or not url.strip():
         raise EntryError(f"url is missing; it takes an object such as {EXAMPLE}")
     if name is not None and not isinstance(name, str):
         raise EntryError("name takes text")
-    return url.strip(), name
+    if not isinstance(abilities, list) or not all(isinstance(each, str) for each in abilities):
+        raise EntryError('abilities takes a list of names, such as ["text"]')
+    return _Fields(url.strip(), name, abilities)
 
 
 def _check_header(layout: Layout) -> None:
     """Reject the header's own line if it has a column that is not read. All other lines are read."""
-    if unknown := [column for column in layout.columns if column and column not in COLUMNS]:
-        raise EntryError(f"unknown column {unknown[0]!r}, which is not read; the columns are url and name")
+    if unknown := [column for column in layout.columns if column and column not in KNOWN_COLUMNS]:
+        raise EntryError(f"unknown column {unknown[0]!r}, which is not read; the columns are url, name and abilities")
 
 
-def _cells(layout: Layout, text: str) -> Fields:
+def _cells(layout: Layout, text: str) -> _Fields:
     delimiter = layout.delimiter
-    takes = "url,name".replace(",", "<tab>" if delimiter == "\t" else delimiter)
+    takes = ("<tab>" if delimiter == "\t" else delimiter).join(filter(None, layout.columns))
     try:
         row = next(csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=delimiter != "\t"))
     except csv.Error as error:
@@ -118,12 +141,16 @@ def _cells(layout: Layout, text: str) -> Fields:
     found = dict(zip(layout.columns, cells, strict=False))
     if not found.get("url"):
         raise EntryError(f"url is missing; it takes {takes}")
-    return found["url"], found.get("name") or None
+    return _Fields(found["url"], found.get("name") or None, found.get("abilities", "").split())
 
 
-def _entry(number: int, url: str, name: str | None) -> Entry:
+def _entry(number: int, fields: _Fields, asking: Asking) -> Entry:
+    url, name = fields.url, fields.name
+    abilities = check_asked([*fields.abilities, *asking.for_all], asking.enabled)
     if url.startswith(S3_SCHEME):
         source = S3Object.from_url(url)
-        return Entry(number, url, image_names.check(source.key.rpartition("/")[2] if name is None else name))
+        name = image_names.check(source.key.rpartition("/")[2] if name is None else name)
+        return Entry(number, url, name, abilities)
     check_url(url)
-    return Entry(number, url, image_names.from_url(url) if name is None else image_names.check(name))
+    name = image_names.from_url(url) if name is None else image_names.check(name)
+    return Entry(number, url, name, abilities)

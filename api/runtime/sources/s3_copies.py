@@ -13,6 +13,8 @@ from api.runtime.uploads import stored_content
 from api.runtime.uploads.image_store import REFUSED_CONDITION, SOURCE_URL, NameTakenError
 from api.runtime.uploads.stored_content import etag
 from common.imaging import pictures
+from common.runtime.abilities.asked import asked_by
+from common.runtime.abilities.enabled import as_metadata
 from common.runtime.correlation_ids import METADATA
 from common.runtime.safe_fetch.errors import SourceFailedError, SourceForbiddenError, TooLargeError
 
@@ -43,8 +45,10 @@ class Copier:
     source_buckets: Collection[str]
     max_bytes: int
 
-    def copy(self, source: S3Object, name: str, correlation_id: str) -> bool:
+    def copy(self, source: S3Object, name: str, correlation_id: str, abilities: Collection[str] = ()) -> bool:
         """Copy an object unless the name holds the same bytes. Returns whether anything changed.
+
+        The same bytes are copied again if `abilities` has some that the stored picture did not ask for.
 
         Raises:
             SourceForbiddenError: the bucket is not in `source_buckets`.
@@ -58,12 +62,14 @@ class Copier:
         for last in (False, True):
             # Look first: the second run over a list finds most of its pictures stored.
             held = stored_content.head(self.s3, self.bucket, name)
-            if held:
-                if self._is_same(source, picture, name, held):
-                    return False
+            known = asked_by(held["Metadata"]) if held else frozenset()
+            if held and not self._is_same(source, picture, name, held):
                 raise NameTakenError(name)
+            if held and known.issuperset(abilities):
+                return False
+            metadata = {METADATA: correlation_id, **as_metadata(known.union(abilities))}
             try:
-                self._copy(source, picture, name, correlation_id)
+                self._copy(source, picture, name, metadata, held)
             except ClientError as error:
                 if last or error.response["Error"]["Code"] not in REFUSED_CONDITION:
                     raise
@@ -71,22 +77,27 @@ class Copier:
                 return True
         raise AssertionError  # the loop returns or raises
 
-    def _copy(self, source: S3Object, picture: SourcePicture, name: str, correlation_id: str) -> None:
+    def _copy(
+        self,
+        source: S3Object,
+        picture: SourcePicture,
+        name: str,
+        metadata: Mapping[str, str],
+        held: Mapping[str, Any] | None,
+    ) -> None:
+        """Copy an object over the one that has its name (`held`), if nobody changed that."""
+        condition: Any = {"IfMatch": held["ETag"]} if held else {"IfNoneMatch": "*"}
         tag = etag(picture.described)
         self.s3.copy_object(
             Bucket=self.bucket,
             Key=name,
             CopySource={"Bucket": source.bucket, "Key": source.key},
             CopySourceIfMatch=tag,
-            IfNoneMatch="*",
+            **condition,
             ContentType=picture.content_type,
             MetadataDirective="REPLACE",
             TaggingDirective="REPLACE",  # copying tags needs more permissions
-            Metadata={
-                SOURCE_ETAG: tag,
-                METADATA: correlation_id,
-                **({SOURCE_URL: source.url} if source.url else {}),
-            },
+            Metadata={SOURCE_ETAG: tag, **metadata, **({SOURCE_URL: source.url} if source.url else {})},
         )
 
     def _look(self, source: S3Object) -> SourcePicture:

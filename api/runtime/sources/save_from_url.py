@@ -8,6 +8,7 @@ from api.runtime.uploads.image_names import ImageNameError
 from api.runtime.uploads.image_store import ImageStore, NameTakenError
 from common.imaging import decoder, pictures
 from common.imaging.pictures import Picture
+from common.runtime.abilities.asked import AbilityError
 from common.runtime.safe_fetch import errors
 from common.runtime.safe_fetch.rules import SourceRules
 from common.runtime.safe_fetch.transport import fetch
@@ -20,13 +21,14 @@ INSPECTION_SECONDS = 8.0
 
 @dataclass(frozen=True)
 class Upload:
-    """A requested picture and its future name."""
+    """A requested picture, its future name, and the abilities that the upload asks for."""
 
     url: str
     name: str
     correlation_id: str
     overwrite: bool = False
     refresh: bool = False
+    abilities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Saver:
             overwrite=upload.overwrite,
             refresh=upload.refresh,
             correlation_id=upload.correlation_id,
+            abilities=upload.abilities,
         )
         return Saved(picture, len(fetched.body), changed)
 
@@ -80,6 +83,7 @@ def _shown(coding: str) -> str:
 
 REFUSALS: dict[type[Exception], tuple[HTTPStatus, str]] = {
     ImageNameError: (HTTPStatus.BAD_REQUEST, "InvalidParameter"),
+    AbilityError: (HTTPStatus.BAD_REQUEST, "InvalidParameter"),
     errors.InvalidUrlError: (HTTPStatus.BAD_REQUEST, "InvalidParameter"),
     errors.SourceForbiddenError: (HTTPStatus.FORBIDDEN, "SourceForbidden"),
     errors.SourceFailedError: (HTTPStatus.BAD_GATEWAY, "SourceFailed"),
@@ -94,4 +98,4 @@ REFUSALS: dict[type[Exception], tuple[HTTPStatus, str]] = {
     decoder.DecoderStoppedError: (HTTPStatus.SERVICE_UNAVAILABLE, "Busy"),
     NameTakenError: (HTTPStatus.CONFLICT, "NameTaken"),
 }
-"""Errors of a URL, its source, the picture or its name -> status and code. All other errors are our fault."""
+"""Errors of a request, its source, the picture or its name -> status and code. All other errors are our fault."""

@@ -3,13 +3,15 @@
 import functools
 import hashlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from api.runtime.uploads import stored_content
+from common.runtime.abilities.asked import asked_by
+from common.runtime.abilities.enabled import as_metadata
 from common.runtime.correlation_ids import METADATA
 
 if TYPE_CHECKING:
@@ -32,6 +34,14 @@ class NameTakenError(Exception):
 
 
 @dataclass(frozen=True)
+class _Held:
+    """The object that has a name: whether it holds the same bytes, and the abilities that it asks for."""
+
+    is_same: bool
+    asked: frozenset[str]
+
+
+@dataclass(frozen=True)
 class ImageStore:
     """Stores pictures in one bucket."""
 
@@ -48,33 +58,35 @@ class ImageStore:
         overwrite: bool,
         refresh: bool,
         correlation_id: str,
+        abilities: Collection[str] = (),
     ) -> bool:
         """Store a picture unless the name holds the same bytes. Returns True if anything changed.
 
         `source_url` must be ASCII, because S3 keeps it as metadata. With `refresh` the picture is stored again even if
-        it is the same. A UUID in its metadata then asks for a new call of Rekognition.
+        it is the same. A UUID in its metadata then asks for a new call of Rekognition. The same picture is also stored
+        again if it asks for `abilities` that the stored one did not ask for. It keeps the others.
 
         Raises:
             NameTakenError: the name holds other bytes, and `overwrite` is false.
         """
         digest = hashlib.sha256(body).hexdigest()
-        metadata = {SHA256: digest, SOURCE_URL: source_url, METADATA: correlation_id}
+        metadata = {SHA256: digest, SOURCE_URL: source_url, METADATA: correlation_id, **as_metadata(abilities)}
         if refresh:
             metadata[REFRESH] = str(uuid.uuid4())
-        put = functools.partial(
-            self.s3.put_object, Bucket=self.bucket, Key=name, Body=body, ContentType=content_type, Metadata=metadata
-        )
-        same = self._put_new(put, name, body, digest)
-        if same is None:
+        put = functools.partial(self.s3.put_object, Bucket=self.bucket, Key=name, Body=body, ContentType=content_type)
+        held = self._put_new(functools.partial(put, Metadata=metadata), name, body, digest)
+        if held is None:
             return True
-        if not same and not overwrite:
+        if not held.is_same and not overwrite:
             raise NameTakenError(name)
-        if not same or refresh:
-            put()
-        return not same or refresh
+        if held.is_same and not refresh and held.asked.issuperset(abilities):
+            return False
+        kept = held.asked if held.is_same else frozenset()
+        put(Metadata={**metadata, **as_metadata(kept.union(abilities))})
+        return True
 
-    def _put_new(self, put: Callable[..., object], name: str, body: bytes, digest: str) -> bool | None:
-        """Store a picture under a free name. Returns None, or whether the taken name holds the same bytes."""
+    def _put_new(self, put: Callable[..., object], name: str, body: bytes, digest: str) -> _Held | None:
+        """Store a picture under a free name. Returns None, or the object that has the name."""
         for last in (False, True):
             try:
                 put(IfNoneMatch="*")
@@ -84,15 +96,15 @@ class ImageStore:
             else:
                 return None
             try:
-                return self._holds(name, body, digest)
+                head = self.s3.head_object(Bucket=self.bucket, Key=name)
+                return _Held(self._is_same(name, head, body, digest), asked_by(head["Metadata"]))
             except ClientError as error:
                 # The object was deleted between the two calls, or another write has not finished.
                 if last or not stored_content.is_missing(error):
                     raise
         raise AssertionError  # the loop returns or raises
 
-    def _holds(self, name: str, body: bytes, digest: str) -> bool:
-        head = self.s3.head_object(Bucket=self.bucket, Key=name)
+    def _is_same(self, name: str, head: Mapping[str, Any], body: bytes, digest: str) -> bool:
         if head["Metadata"].get(SHA256) == digest:
             return True
         if head["ContentLength"] != len(body):

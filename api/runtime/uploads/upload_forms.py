@@ -7,6 +7,8 @@ from typing import Any
 
 from api.runtime.uploads import stored_content
 from api.runtime.uploads.image_store import NameTakenError
+from common.runtime.abilities.asked import asked_by
+from common.runtime.abilities.enabled import as_metadata
 from common.runtime.correlation_ids import METADATA
 from common.runtime.safe_fetch.transport import MAX_BYTES
 
@@ -15,12 +17,16 @@ FORM_SECONDS = 900
 
 @dataclass(frozen=True)
 class File:
-    """A file that a caller wants to upload. `md5` has hexadecimal digits; without it, the form is signed anyway."""
+    """A file that a caller wants to upload. `md5` has hexadecimal digits; without it, the form is signed anyway.
+
+    `abilities` are those that the upload asks for.
+    """
 
     name: str
     content_type: str
     overwrite: bool
     md5: str | None
+    abilities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ class UploadForms:
     bucket: str
 
     def sign(self, file: File, correlation_id: str) -> tuple[HTTPStatus, dict[str, Any]]:
-        """Return 201 and a form, or 200 if the name holds the same bytes.
+        """Return 201 and a form, or 200 if the name holds the same bytes and asks for the same abilities.
 
         S3's form policies have no condition for existing objects. So a taken name is refused here, and of two forms
         that are used at once the last one wins.
@@ -39,12 +45,17 @@ class UploadForms:
         Raises:
             NameTakenError: the name holds another picture, and `overwrite` is false.
         """
+        asked = frozenset(file.abilities)
         held = stored_content.head(self.s3, self.bucket, file.name)
         if held and file.md5 and self._has_md5(file.name, held, file.md5):
-            return HTTPStatus.OK, {"image": file.name, "message": f"{file.name} was stored already"}
-        if held and not file.overwrite:
+            known = asked_by(held["Metadata"])
+            if known >= asked:
+                return HTTPStatus.OK, {"image": file.name, "message": f"{file.name} was stored already"}
+            asked |= known  # the picture is posted again, and keeps what it has
+        elif held and not file.overwrite:
             raise NameTakenError(file.name)
-        fields = {"Content-Type": file.content_type, f"x-amz-meta-{METADATA}": correlation_id}
+        metadata = {METADATA: correlation_id, **as_metadata(asked)}
+        fields = {"Content-Type": file.content_type} | {f"x-amz-meta-{name}": text for name, text in metadata.items()}
         form = self.s3.generate_presigned_post(
             self.bucket,
             file.name,

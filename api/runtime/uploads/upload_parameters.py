@@ -1,10 +1,12 @@
 """Declare the parameters of the Image Upload Service."""
 
+import json
 from dataclasses import replace
 
 from api.runtime.sources.source_urls import MAX_URL_CHARACTERS
 from api.runtime.uploads import image_names
 from common.imaging.pictures import CONTENT_TYPES
+from common.runtime import abilities
 from common.runtime.request_parameters import Body, Parameter, matching
 
 MD5 = "[0-9a-f]{32}"
@@ -56,6 +58,14 @@ OVERWRITE = Parameter(
     default=False,
 )
 REFRESH = replace(OVERWRITE, name="refresh", about="Ask Rekognition again, and pay again, for the same picture.")
+ABILITIES = Parameter(
+    name="abilities",
+    about="What Rekognition is asked about the picture besides its labels. The setting `abilities` must enable it.",
+    takes=f"a list of names, such as {json.dumps(list(abilities.ABILITIES)[:2])}",
+    schema={"type": "string", "enum": list(abilities.ABILITIES)},
+    read=str,
+    most=len(abilities.ABILITIES),
+)
 FILE_NAME = replace(
     NAME,
     about="The picture's name.",
@@ -80,9 +90,9 @@ FILE_MD5 = Parameter(
 )
 
 FILES = "Send a file with `sightline ingest FILE`, or with a form from POST /uploads"
-PICTURE = Body(members=(URL, NAME, OVERWRITE, REFRESH), example='{"url": "https://…"}', files=FILES)
+PICTURE = Body(members=(URL, NAME, OVERWRITE, REFRESH, ABILITIES), example='{"url": "https://…"}', files=FILES)
 FILE = Body(
-    members=(FILE_NAME, CONTENT_TYPE, OVERWRITE, FILE_MD5),
+    members=(FILE_NAME, CONTENT_TYPE, OVERWRITE, FILE_MD5, ABILITIES),
     example='{"name": "a.jpg", "content_type": "image/jpeg"}',
     files="The answer is a form. Post the file to the form's url, with its fields",
 )

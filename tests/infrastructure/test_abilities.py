@@ -1,0 +1,31 @@
+"""Abilities change the templates only where they are enabled."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.conftest import Templates
+from tests.infrastructure.conftest import placed
+
+ABILITIES = {"text": {"when": "always", "calls_per_second": 3}, "faces": {"when": "asked"}}
+
+
+@pytest.fixture(scope="module")
+def enabled(synthesize: Callable[..., Templates]) -> Templates:
+    return synthesize(abilities=json.dumps(ABILITIES))
+
+
+def variables(templates: Templates, name: str) -> dict[str, str]:
+    """Return the values of a variable by the handlers of the functions that have it."""
+    return {
+        function["Properties"]["Handler"]: environment[name]
+        for _, function in placed(templates, "AWS::Lambda::Function")
+        if name in (environment := function["Properties"].get("Environment", {}).get("Variables", {}))
+    }
+
+
+def test_the_functions_that_take_uploads_know_the_enabled_abilities(templates: Templates, enabled: Templates) -> None:
+    takers = ("api.runtime.get_save_image.handler", "api.runtime.read_manifest.handler")
+    assert variables(enabled, "ABILITY_NAMES") == dict.fromkeys(takers, "text,faces")
+    assert variables(templates, "ABILITY_NAMES") == {}
