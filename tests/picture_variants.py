@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from PIL import Image
 
+from tests.picture_containers import box, boxed_with, gif_with, jpeg_with, png_chunk, png_with, tiff_with_tags
 from tests.picture_files import FORMATS, encoded, scene
 
 MODES = {
@@ -16,6 +17,59 @@ MODES = {
 }
 WITH_FRAMES = ("MPO", "PNG", "WEBP", "GIF", "AVIF")
 TRAILERS = {"zeros": bytes(500_000), "the start of a JPEG": b"\xff\xd8junk" * 1_000, "text": b"end of file\n" * 1_000}
+
+
+PROPERTIES = [b"meta", b"iprp", b"ipco"]
+BEHIND_THE_FILE = 0x7FFFFFFF
+SHORT, ORIENTATION, PROFILE = 3, 274, 34675
+
+
+def with_flags(flags: int) -> bytes:
+    """A WebP with more flags in its header."""
+    buffer = io.BytesIO()
+    scene().save(buffer, "WEBP", exif=b"Exif\0\0junk")
+    webp = bytearray(buffer.getvalue())
+    webp[20] |= flags
+    return bytes(webp)
+
+
+def with_color_codes(kind: str, codes: bytes) -> bytes:
+    """A HEIC or AVIF with other codes of its colors, and of the same length."""
+    file = encoded(scene(), kind)
+    at = file.index(b"nclx") + 4
+    return file[:at] + codes + file[at + len(codes) :]
+
+
+METADATA: dict[str, Callable[[], bytes]] = {
+    "png-frames-junk.png": lambda: png_with(png_chunk(b"acTL", bytes(8)) + png_chunk(b"fcTL", b"junk")),
+    "png-unknown-chunk.png": lambda: png_with(png_chunk(b"ABCD", b"junk")),
+    "png-two-headers.png": lambda: png_with(encoded(scene(), "PNG")[8:33]),
+    "png-lengths-wrong.png": lambda: png_with(
+        b"".join(png_chunk(name, b"x") for name in (b"gAMA", b"cHRM", b"bKGD", b"hIST", b"sPLT", b"tIME", b"iTXt"))
+    ),
+    "jpeg-adobe-short.jpg": lambda: jpeg_with(b"\xff\xee\0\7Adobe" + b"\xff\xe0\0\7JFIF\0"),
+    "jpeg-segment-of-length-0.jpg": lambda: jpeg_with(b"\xff\xe5\0\0"),
+    "jpeg-two-beginnings.jpg": lambda: b"\xff\xd8" + encoded(scene()),
+    "webp-reserved-flags.webp": lambda: with_flags(0xC1),
+    "gif-zeros-between-blocks.gif": lambda: gif_with(bytes(9)),
+    "gif-unknown-extension.gif": lambda: gif_with(b"!\x99\3abc\0" + b"!\xff\x0bNETSCAPE2.0\0"),
+    "tiff-orientations-behind-file.tif": lambda: tiff_with_tags((ORIENTATION, SHORT, 99, BEHIND_THE_FILE)),
+    "tiff-profile-behind-file.tif": lambda: tiff_with_tags((PROFILE, 7, 500, BEHIND_THE_FILE)),
+    **{
+        f"{kind.lower()}-{name}.{suffix}": lambda kind=kind, make=make: make(kind)  # type: ignore[misc]
+        for kind, suffix in (("HEIF", "heic"), ("AVIF", "avif"))
+        for name, make in (
+            ("profile-junk", lambda kind: boxed_with(kind, PROPERTIES, box(b"colr", b"profjunk"))),
+            ("profile-cut", lambda kind: boxed_with(kind, PROPERTIES, box(b"colr", b"p"))),
+            ("profile-unknown", lambda kind: boxed_with(kind, PROPERTIES, box(b"colr", b"abcdjunk"))),
+            ("color-codes-junk", lambda kind: with_color_codes(kind, b"\xff" * 6)),
+            ("light-level-cut", lambda kind: boxed_with(kind, PROPERTIES, box(b"clli", b"x"))),
+            ("groups-junk", lambda kind: boxed_with(kind, [b"meta"], box(b"grpl", box(b"ster", b"junk")))),
+            ("trailing-boxes", lambda kind: encoded(scene(), kind) + box(b"uuid", b"x" * 20) + box(b"mpvd", b"video")),
+        )
+    },
+}
+"""Files with junk around their pixels."""
 
 
 def in_mode(kind: str, mode: str) -> bytes:
@@ -50,6 +104,7 @@ VARIANTS: dict[str, tuple[Callable[[], bytes], str]] = {
         )
         for kind in WITH_FRAMES
     },
+    **{name: (make, "junk is no pixel") for name, make in METADATA.items()},
     **{
         f"trailer-{name.replace(' ', '-')}.{_suffix(kind)}": (
             lambda kind=kind, trailer=trailer: encoded(scene(), kind) + trailer,  # type: ignore[misc]

@@ -3,6 +3,7 @@
 import itertools
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from common.imaging.pictures import TooLargePictureError
 
@@ -23,12 +24,28 @@ SEQUENCE, STILL_PICTURE = b"avis", b"avif"
 """A decoder of AVIF reads the track of a sequence, and fails at a damaged later frame, if this brand comes first."""
 
 METADATA_ITEMS = (b"Exif", b"mime")
-NO_ITEM = b"skip"
+METADATA_BOXES = {b"grpl", b"clli", b"mdcv", b"cclv", b"amve"}
+"""Groups of pictures, and notes for displays."""
+NOTHING = b"skip"
 LONG_IDS = 3  # the first version of `infe` in which ids have four bytes and not two
+
+COLORS, CODED_COLORS = b"colr", b"nclx"
+MAX_COLOR_CODES = (22, 18, 14)
+"""Primaries, transfer and matrix of https://www.itu.int/rec/T-REC-H.273; decoders need the matrix."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box: its name, and the places in the file of its head, its content and its end."""
+
+    name: bytes
+    start: int
+    content: int
+    end: int
 
 
 def strip(data: bytes, *, max_boxes: int) -> bytes:
-    """Cut the trailer off, and rename the items that hold EXIF or XMP, so that nobody reads them.
+    """Cut the trailer off, and rename what holds metadata, such as EXIF, XMP and color profiles: nobody reads it then.
 
     A sequence that also holds a still picture becomes that picture. All bytes stay where they are: positions in the
     file are absolute.
@@ -38,19 +55,16 @@ def strip(data: bytes, *, max_boxes: int) -> bytes:
         struct.error, IndexError: a box is shorter than it should be.
     """
     end, kept, seen = len(data), bytearray(data), itertools.count(1)
-    for name, content, box_end in _boxes(data, 0, len(data)):
-        if name not in TOP_BOXES:
+    for box in _boxes(data, 0, len(data)):
+        if box.name not in TOP_BOXES:
             break
         _check_number(next(seen), max_boxes)
-        if name == b"meta":
-            for inner, at in _inner_boxes(data, content + LISTS[name], box_end):
+        if box.name == b"meta":
+            for inner in _inner_boxes(data, box.content + LISTS[box.name], box.end):
                 _check_number(next(seen), max_boxes)
-                _check_number(_entries(data, inner, at), max_boxes)
-                if inner == b"pitm" and kept[MAJOR_BRAND] == SEQUENCE:  # there is a primary item
-                    kept[MAJOR_BRAND] = STILL_PICTURE
-                if inner == b"infe":
-                    _hide_metadata_item(kept, at)
-        end = box_end
+                _check_number(_entries(data, inner), max_boxes)
+                _hide_metadata(kept, inner)
+        end = box.end
     return bytes(kept[:end])
 
 
@@ -59,8 +73,8 @@ def _check_number(number: int, max_boxes: int) -> None:
         raise TooLargePictureError(f"the picture has more than {max_boxes:,} blocks of metadata")
 
 
-def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield the boxes in a part of the file, up to one without a valid length: name, start of content, end."""
+def _boxes(data: bytes, at: int, end: int) -> Iterator[Box]:
+    """Yield the boxes in a part of the file, up to one without a valid length."""
     while at + BOX_HEAD <= end:
         length, name = struct.unpack_from(">I4s", data, at)
         head = BOX_HEAD
@@ -69,32 +83,44 @@ def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
             [length] = struct.unpack_from(">Q", data, at + BOX_HEAD)
         if 0 < length < head:
             return
-        box_end = min(at + length, end) if length else end
-        yield name, at + head, box_end
-        at = box_end
+        box = Box(name, at, at + head, min(at + length, end) if length else end)
+        yield box
+        at = box.end
 
 
-def _inner_boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int]]:
-    """Yield the boxes in a part of the file, and those in them: name and start of content."""
+def _inner_boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
+    """Yield the boxes in a part of the file, and those in them."""
     waiting = [(start, end)]
     while waiting:
-        for name, content, box_end in _boxes(data, *waiting.pop()):
-            yield name, content
-            if name in LISTS and content < box_end:
-                is_long = name == b"iinf" and data[content] >= LONG_COUNTS[name]
-                waiting.append((content + LISTS[name] + 2 * is_long, box_end))
+        for box in _boxes(data, *waiting.pop()):
+            yield box
+            if box.name in LISTS and box.content < box.end:
+                is_long = box.name == b"iinf" and data[box.content] >= LONG_COUNTS[box.name]
+                waiting.append((box.content + LISTS[box.name] + 2 * is_long, box.end))
 
 
-def _entries(data: bytes, name: bytes, content: int) -> int:
-    if name not in COUNTS:
+def _entries(data: bytes, box: Box) -> int:
+    if box.name not in COUNTS:
         return 0
-    is_long = data[content] >= LONG_COUNTS[name]
-    [number] = struct.unpack_from(">I" if is_long else ">H", data, content + COUNTS[name])
+    is_long = data[box.content] >= LONG_COUNTS[box.name]
+    [number] = struct.unpack_from(">I" if is_long else ">H", data, box.content + COUNTS[box.name])
     return int(number)
 
 
-def _hide_metadata_item(kept: bytearray, content: int) -> None:
-    """Rename an item: an `infe` box holds its version, an id, two bytes, and the item's type."""
-    place = content + (8 if kept[content] < LONG_IDS else 10)
-    if kept[place : place + 4] in METADATA_ITEMS:
-        kept[place : place + 4] = NO_ITEM
+def _hide_metadata(kept: bytearray, box: Box) -> None:
+    if box.name == b"pitm" and kept[MAJOR_BRAND] == SEQUENCE:  # there is a primary item
+        kept[MAJOR_BRAND] = STILL_PICTURE
+    if box.name == b"infe":  # its version, an id, two bytes, and the item's type
+        place = box.content + (8 if kept[box.content] < LONG_IDS else 10)
+        if kept[place : place + 4] in METADATA_ITEMS:
+            kept[place : place + 4] = NOTHING
+    if box.name in METADATA_BOXES or (box.name == COLORS and not _has_codes(kept, box)):
+        kept[box.start + 4 : box.start + 8] = NOTHING
+
+
+def _has_codes(data: bytearray, box: Box) -> bool:
+    """Return true for color codes that exist, false for profiles and anything else."""
+    if data[box.content : box.content + 4] != CODED_COLORS or box.content + 11 > box.end:
+        return False
+    codes = struct.unpack_from(">3H", data, box.content + 4)
+    return all(code <= most for code, most in zip(codes, MAX_COLOR_CODES, strict=True))

@@ -61,6 +61,8 @@ def _tiff(data: bytes) -> StrippedPicture:
 
 
 PNG_START = 8
+PNG_CRITICAL = {b"PLTE", b"IDAT", b"IEND"}
+"""Decoders disagree about another chunk that claims to be critical, and about a second header."""
 TRANSPARENCY_BYTES = {0: {2}, 2: {6}, 3: set(range(1, 257))}
 """Lengths of a tRNS chunk by color type: https://www.w3.org/TR/png-3/#11tRNS"""
 
@@ -75,7 +77,7 @@ def _png(data: bytes) -> StrippedPicture:
                 raise DamagedPictureError("the picture's PNG header is damaged")
             critical.append(_png_chunk(name, content))
             continue
-        is_regular = is_regular and is_valid
+        is_regular = is_regular and is_valid and (name[:1].islower() or name in PNG_CRITICAL)
         if name == b"IDAT":
             pixels.append(content)
         elif name == b"PLTE" and not pixels:
@@ -127,8 +129,11 @@ def _gif(data: bytes) -> StrippedPicture:
         introducer, label = data[at : at + 2]
         if introducer == ord(","):
             return StrippedPicture(start + control + data[at:])
+        if introducer == ord(";"):
+            raise DamagedPictureError("the picture is truncated: its pixels are missing")
         if introducer != ord("!"):
-            raise DamagedPictureError("the picture's GIF header is damaged")
+            at += 1  # decoders skip what is between blocks
+            continue
         end = _gif_end_of_blocks(data, at + 2)
         if label == GIF_CONTROL:
             control = data[at:end]
@@ -151,7 +156,7 @@ def _gif_end_of_blocks(data: bytes, at: int) -> int:
 
 WEBP_KEPT = {b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"}
 WEBP_PIXELS = {b"VP8 ", b"VP8L", b"ANMF"}
-WEBP_METADATA_FLAGS = 0x20 | 0x08 | 0x04  # ICC, EXIF, XMP: https://developers.google.com/speed/webp/docs/riff_container
+WEBP_KEPT_FLAGS = 0x10 | 0x02  # alpha, animation: https://developers.google.com/speed/webp/docs/riff_container
 
 
 def _webp(data: bytes) -> StrippedPicture:
@@ -171,7 +176,7 @@ def _webp(data: bytes) -> StrippedPicture:
         _check_parts(metadata, parts)
         content = data[at + 8 : at + 8 + length]
         if name == b"VP8X" and content:
-            content = bytes([content[0] & ~WEBP_METADATA_FLAGS]) + content[1:]
+            content = bytes([content[0] & WEBP_KEPT_FLAGS]) + content[1:]
         if name in WEBP_KEPT and not has_pixels:
             kept.append(struct.pack("<4sI", name, length) + content + b"\0" * (len(content) % 2))
         if name == b"EXIF":

@@ -114,7 +114,7 @@ def _directory(data: bytes, layout: Layout) -> dict[int, Entry]:
     entries: dict[int, Entry] = {}
     for place in range(at, at + count * layout.entry.size, layout.entry.size):
         entry = Entry(*layout.entry.unpack_from(data, place))
-        if entry.tag in KEPT:
+        if entry.tag in KEPT and (entry.tag != ORIENTATION or entry.count == 1):
             entries.setdefault(entry.tag, entry)
     return entries
 
