@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 if TYPE_CHECKING:
@@ -35,9 +36,11 @@ def is_unlike_photos(rgb: Pixels) -> bool:
     if min(height, width) < MIN_SIDE:
         return True
     down, across = max(1, height // SAMPLES), max(1, width // SAMPLES)
-    pixels, right = (part[:, ::across].astype(np.int16) for part in (rgb[::down, :-1], rgb[::down, 1:]))
-    if (np.abs(right - pixels).max(axis=2) <= NOISE).mean() < EVEN:
+    pixels, right = (np.ascontiguousarray(part[:, ::across]) for part in (rgb[::down, :-1], rgb[::down, 1:]))
+    # By channel: numpy takes four times as long to reduce the last axis, of three.
+    even = [channel <= NOISE for channel in cv2.split(cv2.absdiff(pixels, right))]
+    if np.logical_and.reduce(even).mean() < EVEN:
         return False
-    red, green, blue = np.moveaxis(pixels >> 4, 2, 0)
+    red, green, blue = np.moveaxis(pixels.astype(np.int16) >> 4, 2, 0)
     counts = np.sort(np.bincount((red << 8 | green << 4 | blue).ravel()))
     return bool(counts[-MAIN_COLOURS:].sum() >= FEW_COLOURS * counts.sum())
