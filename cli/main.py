@@ -14,8 +14,8 @@ COMMANDS = {
     "Pictures": {
         "ingest": "Store pictures from files, folders, URLs, lists or a bucket.",
         "list": "List images, newest first.",
-        "search": "Find images by their labels, best first.",
-        "labels": "List labels, with the number of images of each.",
+        "search": "Find images by labels, texts and names, best first.",
+        "labels": "List labels or other names, with the number of images of each.",
         "show": "Show an image's record, its labels and a URL of the picture.",
         "delete": "Delete images.",
     },

@@ -26,13 +26,13 @@ class Entry(TypedDict):
 
 
 class Found(Entry):
-    """An image that fits a search. `confidence` is in per cent: the lowest of all labels, or the highest of any."""
+    """An image that fits a search. `confidence` is in per cent: the lowest of all terms, or the highest of any."""
 
     confidence: float
 
 
 class LabelCount(TypedDict):
-    """A label, parent or alias that finds images, and their number."""
+    """A label, parent or alias that finds images, or a name of another kind, and their number."""
 
     label: str
     images: int

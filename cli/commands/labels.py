@@ -1,5 +1,6 @@
-"""`sightline labels`: the labels that can be searched for."""
+"""`sightline labels`: the labels and names that can be searched for."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -9,22 +10,32 @@ from cli.options import JsonOption, LimitOption, TargetOption, open_target
 from cli.output import say
 
 
+class Kind(StrEnum):
+    """The kinds of names that images are found by."""
+
+    LABEL = "label"
+    TEXT = "text"
+    CELEBRITY = "celebrity"
+    MODERATION = "moderation"
+
+
 def command(
     prefix: Annotated[str | None, typer.Option(help="Only labels that begin with this; case does not matter.")] = None,
+    kind: Annotated[Kind, typer.Option(help="Labels, or words, celebrities or moderation labels.")] = Kind.LABEL,
     limit: LimitOption = 100,
     as_json: JsonOption = False,
     target: TargetOption = None,
 ) -> None:
-    """List labels, with the number of images of each. They are in alphabetical order."""
+    """List labels or other names, with the number of images of each. They are in alphabetical order."""
     found = open_target(target)
     print_list(
         found,
         f"{found.labels_url}/labels",
-        {"prefix": prefix},
+        {"kind": kind.value, "prefix": prefix},
         limit=limit,
         as_json=as_json,
         show=_show,
-        nothing="there are no such labels" if prefix else "there are no labels yet",
+        nothing="there are none that begin so" if prefix else "there are none yet",
     )
 
 

@@ -18,15 +18,20 @@ from common.runtime.pagination import CURSOR, LIMIT, is_key, next_link, read_key
 from recognition.runtime.index.index_entries import MAX_CONFIDENCE
 from recognition.runtime.index.index_reader import IndexReader
 from recognition.runtime.index.search_parameters import (
+    CELEBRITY,
     EXCLUDE,
     FROM,
+    KIND,
     LABEL,
     MATCH,
     MIN_CONFIDENCE,
+    MODERATION,
     NAME,
     PREFIX,
+    TEXT,
     THUMBNAILS,
     TO,
+    name_prefix,
     search_query,
 )
 from recognition.runtime.pictures.picture_urls import PictureUrls
@@ -133,19 +138,20 @@ def delete() -> Response[Any]:
 
 
 @app.get("/labels")
-@takes(app, PREFIX, LIMIT, CURSOR)
+@takes(app, KIND, PREFIX, LIMIT, CURSOR)
 def list_labels(asked: dict[str, Any]) -> Response[Any]:
-    """List the labels in alphabetical order, with the number of images of each."""
-    page = _index().labels(asked["prefix"], asked["cursor"], asked["limit"])
+    """List the labels, or the names of another kind, in alphabetical order, with the number of images of each."""
+    kind = asked["kind"]
+    page = _index().labels(kind, name_prefix(kind, asked["prefix"]), asked["cursor"], asked["limit"])
     logger.debug("listed labels", extra={"items_read": page.items_read})
     document = [{"label": label, "images": images} for label, images in page.labels]
     return _page(document, asked, page.cursor)
 
 
 @app.get("/search")
-@takes(app, LABEL, MATCH, EXCLUDE, MIN_CONFIDENCE, FROM, TO, LIMIT, CURSOR, THUMBNAILS)
+@takes(app, LABEL, TEXT, CELEBRITY, MODERATION, MATCH, EXCLUDE, MIN_CONFIDENCE, FROM, TO, LIMIT, CURSOR, THUMBNAILS)
 def search_images(asked: dict[str, Any]) -> Response[Any]:
-    """Find images by their labels, best first: by the lowest confidence for all labels, the highest for any."""
+    """Find images by labels, texts and names, best first: by the lowest confidence for all, the highest for any."""
     page = _index().page(search_query(asked), asked["cursor"], asked["limit"])
     logger.debug("searched", extra={"items_read": page.items_read})
     items = [{**hit.item, "status": "RECOGNIZED"} for hit in page.hits]

@@ -10,6 +10,7 @@ import pytest
 from common.runtime.pagination import read_cursor, write_cursor
 from common.runtime.recognition_event import Label
 from recognition.runtime import list_images
+from tests.findings import celebrities, moderation, words
 from tests.functional.conftest import Answer
 from tests.functional.test_list_images import records
 from tests.functional.test_projection import Derivation, record
@@ -19,6 +20,10 @@ __all__ = ["records"]  # a fixture
 DOG = Label(name="Dog", confidence=98.13, parents=("Animal",), aliases=("Hound",))
 BEACH = Label(name="Beach", confidence=91.5)
 CAT = Label(name="Cat", confidence=88)
+ABILITIES = {
+    "dog.jpg": {"text": words("INVOICE", "INV-2026", "Café,"), "celebrities": celebrities("Zoé Doe")},
+    "cat.jpg": {"text": words("invoice", "2026"), "moderation": moderation("Gore", "Violence")},
+}
 
 
 @pytest.fixture
@@ -27,7 +32,8 @@ def search(records: Any, tables: dict[str, str], call: Callable[..., Answer]) ->
     boto3.client("s3").create_bucket(Bucket="results")
     derivation = Derivation(tables)
     for day, (image, labels) in enumerate({"both.jpg": (DOG, BEACH), "dog.jpg": (DOG,), "cat.jpg": (CAT,)}.items(), 20):
-        stored = record(image, *labels, uploaded_at=f"2026-11-{day}T09:30:00.000Z")
+        abilities = ABILITIES.get(image, {})
+        stored = record(image, *labels, uploaded_at=f"2026-11-{day}T09:30:00.000Z", abilities=abilities)
         derivation.put(stored)
         derivation.project(stored)
 
@@ -71,6 +77,27 @@ QUERIES: list[tuple[list[tuple[str, str]], list[str] | None]] = [
     ([("label", "dog"), ("to", "2026-11-20T09:30:00Z")], ["both.jpg"]),
     ([("label", "dog"), ("to", "2026-11-20T10:29:59+01:00")], []),
     ([("label", "unicorn")], []),
+    ([("text", "Invoice")], ["cat.jpg", "dog.jpg"]),
+    ([("text", "cafe")], ["dog.jpg"]),
+    ([("text", "invoice"), ("text", "2026")], ["cat.jpg"]),
+    ([("text", "invoice & 2026.")], ["cat.jpg"]),
+    ([("text", "INV-20*")], ["dog.jpg"]),
+    ([("text", "inv*")], ["cat.jpg", "dog.jpg"]),
+    ([("text", "in* 20*")], ["cat.jpg"]),
+    ([("text", "invoice"), ("label", "dog")], ["dog.jpg"]),
+    ([("text", "inv*"), ("label", "cat"), ("celebrity", "zoe doe")], []),
+    ([("celebrity", "ZOE DOE")], ["dog.jpg"]),
+    ([("moderation", "violence")], ["cat.jpg"]),
+    ([("moderation", "gore"), ("label", "beach"), ("match", "any")], ["both.jpg", "cat.jpg"]),
+    ([("text", "inv-2* unicorn"), ("label", "beach"), ("match", "any")], ["both.jpg", "dog.jpg"]),
+    ([("text", "nothing*")], []),
+    ([("label", "invoice")], []),
+    ([("text", "dog")], []),
+    ([("text", "*")], None),
+    ([("text", "--")], None),
+    ([("celebrity", "")], None),
+    ([("moderation", "x" * 201)], None),
+    ([("label", "text\x1finvoice")], None),
     ([("label", "#x"), ("exclude", "")], None),
     ([("label", "")], None),
     ([("label", "x" * 201)], None),
@@ -99,6 +126,21 @@ def test_valid_queries_find_images_and_invalid_ones_are_named(
                 continue
             assert (answer.status, answer.document["error"]["code"]) == (400, "InvalidParameter")
             assert answer.document["error"]["message"].startswith(query[-1][0] if query else "label")
+
+
+def test_a_search_takes_ten_terms_of_all_kinds_together(search: Callable[..., Answer]) -> None:
+    answer = search("/search", ("text", "a b c d e"), ("label", "dog"), ("text", "f g h i j"))
+    assert answer.status == 400
+    assert "there are 11 labels, words and names" in answer.document["error"]["message"]
+
+
+def test_each_kind_has_a_list_with_counts(search: Callable[..., Answer]) -> None:
+    assert search("/labels", kind="celebrity").document == [{"label": "Zoé Doe", "images": 1}]
+    assert [each["label"] for each in search("/labels", kind="moderation").document] == ["Gore", "Violence"]
+    [word] = search("/labels", kind="text", prefix="INVO").document
+    assert (word["label"].lower(), word["images"]) == ("invoice", 2)
+    for kind, prefix in (("words", "a"), ("text", "--")):
+        assert search("/labels", kind=kind, prefix=prefix).status == 400
 
 
 def test_pages_are_followed_by_their_links_and_cursors_belong_to_one_search(search: Callable[..., Answer]) -> None:

@@ -22,8 +22,17 @@ KIND = "text"
 
 def folded_word(text: str) -> str:
     """Return the form in which words are compared: no case, no accents, no punctuation at the ends. May be empty."""
-    plain = "".join(each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
-    return _trimmed(plain.casefold())
+    return _trimmed(_folded(text))
+
+
+def folded_prefix(text: str) -> str:
+    """Return the beginning of a word in that form. Punctuation at its end stays, because it is inside the word."""
+    folded = _folded(text)
+    return folded[folded.index(_trimmed(folded)[:1]) :] if _trimmed(folded) else ""
+
+
+def _folded(text: str) -> str:
+    return "".join(each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each)).casefold()
 
 
 def _trimmed(text: str) -> str:

@@ -131,3 +131,9 @@ def count_key(key: str, shard: str) -> dict[str, Any]:
 def count_partition(kind: str, shard: str) -> str:
     """Return the partition that counts the terms of a kind in a shard."""
     return shard if kind == LABEL_KIND else f"{kind}#{shard}"
+
+
+def counted_key(partition: str, name: str) -> str:
+    """Return the key of the term that a counter counts."""
+    kind, separator, _ = partition.partition("#")
+    return term_key(kind if separator else LABEL_KIND, name)

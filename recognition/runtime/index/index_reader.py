@@ -1,12 +1,21 @@
-"""Search the label index and list its labels. The cost of a page does not grow with the table."""
+"""Search the label index and list its terms. The cost of a page does not grow with the table."""
 
+import dataclasses
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from common.runtime.api_errors import ApiError, bad_request
 from common.runtime.dynamodb_items import from_attributes, get_items, to_attributes
-from recognition.runtime.index.index_entries import SHARDS, count_key
+from recognition.runtime.index.index_entries import (
+    SHARDS,
+    count_key,
+    count_partition,
+    counted_key,
+    kind_and_name,
+    term_key,
+)
 from recognition.runtime.index.search_cursors import (
     SearchPosition,
     label_cursor,
@@ -21,6 +30,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 MAX_PARALLEL_SHARDS = 8
+
+MAX_DRIVERS = 100
+"""The largest number of terms that a search reads the entries of. More words that begin with a prefix are refused."""
+
+MAX_SHARD_WORDS = 125
+"""The number of counters that are read of each shard to find these words. Some may count no image any more."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +57,19 @@ class LabelPage:
 
 
 @dataclass(frozen=True)
+class Driver:
+    """A clause with its terms, and the number of images of those that a prefix begins.
+
+    If there are too many terms to read their entries, `is_complete` is False.
+    """
+
+    clause: int
+    images: dict[str, int]
+    is_complete: bool
+    items_read: int
+
+
+@dataclass(frozen=True)
 class IndexReader:
     """Reads the tables `LabelIndex` and `LabelCounts`."""
 
@@ -53,51 +81,76 @@ class IndexReader:
     def page(self, query: SearchQuery, cursor: str | None, limit: int) -> SearchPage:
         """Find the next `limit` images, best first.
 
-        Their rank is the lowest confidence of the labels for `all`, and the highest for `any`.
+        Their rank is the lowest confidence of the clauses, of which each has the confidence of its surest term.
 
         Raises:
-            ApiError: 400, the cursor is not one of ours, or belongs to another search.
+            ApiError: 400, the cursor is not one of ours, or belongs to another search, or a prefix begins too many
+                words.
         """
-        items_read = 0
         if cursor is None:
-            position, items_read = self._begin(query)
+            driver = self._begin(query)
+            position = SearchPosition(clause=driver.clause)
         else:
             position = search_position(cursor, query)
-        scan = SearchScan.begin(self.dynamodb, self.index, query, position)
+            driver = self._driver(query, position.clause)
+        if not driver.is_complete:
+            raise _too_many_words(query)
+        if not driver.images:
+            return SearchPage([], None, driver.items_read)
+        scan = SearchScan.begin(self.dynamodb, self.index, query, position, list(driver.images))
         scan.run(limit)
         hits = scan.certain()[:limit]
-        return SearchPage(hits, search_cursor(query, scan.next_position(hits)), items_read + scan.items_read)
+        return SearchPage(hits, search_cursor(query, scan.next_position(hits)), driver.items_read + scan.items_read)
 
-    def _begin(self, query: SearchQuery) -> tuple[SearchPosition, int]:
-        """Return the first position of a search, and the number of items that were read to choose it.
+    def _begin(self, query: SearchQuery) -> "Driver":
+        """Choose the clause with the fewest images. Clauses with prefixes are chosen only if there are no others."""
+        exact = [number for number, clause in enumerate(query.clauses) if not clause.prefixes]
+        if len(exact) == 1 or len(query.clauses) == 1:
+            return self._driver(query, exact[0] if exact else 0)
+        if exact:
+            images = self.count_images([key for number in exact for key in query.clauses[number].keys])
+            fewest = min(exact, key=lambda number: sum(images.get(key, 0) for key in query.clauses[number].keys))
+            read = SHARDS * sum(len(query.clauses[number].keys) for number in exact)
+            return dataclasses.replace(self._driver(query, fewest), items_read=read)
+        drivers = [self._driver(query, number) for number in range(len(query.clauses))]
+        best = min(drivers, key=lambda driver: (not driver.is_complete, sum(driver.images.values())))
+        return dataclasses.replace(best, items_read=sum(driver.items_read for driver in drivers))
 
-        A search for any label reads the entries of all labels. A search for all labels reads those of the rarest one.
-        """
-        labels = tuple(dict.fromkeys(query.labels))
-        if query.match == "any" or len(labels) == 1:
-            return SearchPosition(drivers=labels), 0
-        images = self.count_images(labels)
-        rarest = min(labels, key=lambda label: images.get(label, 0))
-        return SearchPosition(drivers=(rarest,)), SHARDS * len(labels)
+    def _driver(self, query: SearchQuery, number: int) -> "Driver":
+        """Find the terms of a clause: those that it names, and those that begin with its prefixes."""
+        clause = query.clauses[number]
+        found = dict.fromkeys(clause.keys, 0)
+        is_complete, items_read = True, 0
+        for prefix in clause.prefixes:
+            kind, beginning = kind_and_name(prefix)
+            for items, has_more in self._shards(kind, beginning, None, MAX_SHARD_WORDS):
+                items_read += len(items)
+                is_complete = is_complete and not has_more
+                for item in items:
+                    if item["images"] > 0:
+                        key = term_key(kind, item["label"])
+                        found[key] = found.get(key, 0) + item["images"]
+        return Driver(number, found, is_complete and len(found) <= MAX_DRIVERS, items_read)
 
-    def count_images(self, labels: Sequence[str]) -> dict[str, int]:
-        """Count the images of each folded label."""
-        keys = [count_key(label, str(shard)) for label in labels for shard in range(SHARDS)]
+    def count_images(self, keys: Sequence[str]) -> dict[str, int]:
+        """Count the images of each term."""
+        counters = [count_key(key, str(shard)) for key in keys for shard in range(SHARDS)]
         images: dict[str, int] = {}
-        for item in get_items(self.dynamodb, self.counts, keys):
-            images[item["label"]["S"]] = images.get(item["label"]["S"], 0) + int(item["images"]["N"])
+        for item in get_items(self.dynamodb, self.counts, counters):
+            key = counted_key(item["shard"]["S"], item["label"]["S"])
+            images[key] = images.get(key, 0) + int(item["images"]["N"])
         return images
 
-    def labels(self, prefix: str, cursor: str | None, limit: int) -> LabelPage:
-        """List the next `limit` labels that begin with a prefix.
+    def labels(self, kind: str, prefix: str, cursor: str | None, limit: int) -> LabelPage:
+        """List the next `limit` labels that begin with a prefix, or the names of another kind.
 
         A label without images is left out, so a page may be short.
 
         Raises:
-            ApiError: 400, the cursor is not one of ours, or belongs to another prefix.
+            ApiError: 400, the cursor is not one of ours, or belongs to another kind or prefix.
         """
-        after = last_label(cursor, prefix)
-        shards = list(self._pool.map(lambda shard: self._shard(shard, prefix, after, limit), map(str, range(SHARDS))))
+        after = last_label(cursor, kind, prefix)
+        shards = self._shards(kind, prefix, after, limit)
         found: dict[str, tuple[str, int]] = {}
         for items, _ in shards:
             for item in items:
@@ -108,17 +161,34 @@ class IndexReader:
         names = sorted(name for name in found if not ends or name <= min(ends))
         last = names[limit - 1] if len(names) > limit else min(ends, default=None)
         page = [found[name] for name in names[:limit] if found[name][1] > 0]
-        return LabelPage(page, label_cursor(prefix, last), sum(len(items) for items, _ in shards))
+        return LabelPage(page, label_cursor(kind, prefix, last), sum(len(items) for items, _ in shards))
 
-    def _shard(self, shard: str, prefix: str, after: str | None, limit: int) -> tuple[list[dict[str, Any]], bool]:
-        """Read the next labels of one shard. Returns its items, and True if it has more."""
-        values = {":shard": shard, **({":prefix": prefix} if prefix else {})}
+    def _shards(self, kind: str, prefix: str, after: str | None, limit: int) -> list[tuple[list[dict[str, Any]], bool]]:
+        """Read the next counters of a kind in each shard, at most `limit` of each."""
+        shards = map(str, range(SHARDS))
+        return list(self._pool.map(lambda shard: self._shard(kind, shard, prefix, after, limit), shards))
+
+    def _shard(
+        self, kind: str, shard: str, prefix: str, after: str | None, limit: int
+    ) -> tuple[list[dict[str, Any]], bool]:
+        """Read the next counters of one shard. Returns its items, and True if it has more."""
+        values = {":shard": count_partition(kind, shard), **({":prefix": prefix} if prefix else {})}
+        start = {"ExclusiveStartKey": count_key(term_key(kind, after), shard)} if after else {}
         answer = self.dynamodb.query(
             TableName=self.counts,
             KeyConditionExpression="#shard = :shard" + (" AND begins_with(#label, :prefix)" if prefix else ""),
             ExpressionAttributeNames={"#shard": "shard", **({"#label": "label"} if prefix else {})},
             ExpressionAttributeValues=to_attributes(values),
             Limit=limit,
-            **({"ExclusiveStartKey": count_key(after, shard)} if after else {}),  # type: ignore[arg-type]
+            **start,  # type: ignore[arg-type]
         )
         return [from_attributes(item) for item in answer["Items"]], "LastEvaluatedKey" in answer
+
+
+def _too_many_words(query: SearchQuery) -> ApiError:
+    prefixes = [kind_and_name(prefix)[1] for clause in query.clauses for prefix in clause.prefixes]
+    beginnings = " and ".join(f"{prefix}*" for prefix in prefixes)
+    return bad_request(
+        f"text has {beginnings}, which more than {MAX_DRIVERS} words fit; write more of a word, or search for a label "
+        "or a whole word besides"
+    )

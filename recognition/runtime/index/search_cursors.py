@@ -1,4 +1,4 @@
-"""Write and read the cursors of searches and of the list of labels."""
+"""Write and read the cursors of searches and of the lists of terms."""
 
 import hashlib
 import re
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.runtime.pagination import is_key, made_up, read_cursor, write_cursor
-from recognition.runtime.index.index_entries import last_rank
+from recognition.runtime.index.index_entries import LABEL_KIND, last_rank
 from recognition.runtime.index.search_query import SearchQuery
 
 RANK = re.compile(r"\d{7}#[0-9a-f-]{36}")
@@ -16,11 +16,11 @@ RANK = re.compile(r"\d{7}#[0-9a-f-]{36}")
 class SearchPosition:
     """The position at which a search continues.
 
-    `drivers` are the terms whose entries are read, behind the entry at `start`. If `end` is set, a block of entries
-    up to `end` was shown as far as the rank `after`.
+    `clause` is the number of the clause that drives the search: the entries of its terms are read, behind the entry at
+    `start`. If `end` is set, a block of entries up to `end` was shown as far as the rank `after`.
     """
 
-    drivers: tuple[str, ...]
+    clause: int
     start: str | None = None
     after: str | None = None
     end: str | None = None
@@ -30,8 +30,7 @@ def search_cursor(query: SearchQuery, position: SearchPosition | None) -> str | 
     """Write the cursor of a search. Returns None if the search is complete."""
     if position is None:
         return None
-    driver = query.labels.index(position.drivers[0])
-    return write_cursor(_digest(query), driver, position.start, position.after, position.end)
+    return write_cursor(_digest(query), position.clause, position.start, position.after, position.end)
 
 
 def search_position(cursor: str, query: SearchQuery) -> SearchPosition:
@@ -40,35 +39,38 @@ def search_position(cursor: str, query: SearchQuery) -> SearchPosition:
     Raises:
         ApiError: 400, the cursor is not one of ours, or belongs to another search.
     """
-    digest, driver, *ranks = read_cursor(cursor, 5)
-    if digest != _digest(query) or type(driver) is not int or driver not in range(len(query.labels)):
+    digest, clause, *ranks = read_cursor(cursor, 5)
+    if digest != _digest(query) or type(clause) is not int or clause not in range(len(query.clauses)):
         raise made_up()
     if any(each is not None and not (isinstance(each, str) and RANK.fullmatch(each)) for each in ranks):
         raise made_up()
     start, after, end = ranks
     if start and start > min(filter(None, (last_rank(query.min_confidence), end))):
         raise made_up()  # DynamoDB refuses a start behind the end
-    drivers = query.labels if query.match == "any" else (query.labels[driver],)
-    return SearchPosition(drivers=drivers, start=start, after=after, end=end)
+    return SearchPosition(clause=clause, start=start, after=after, end=end)
 
 
-def label_cursor(prefix: str, after: str | None) -> str | None:
-    """Write the cursor of the list of labels. Returns None if the list is complete."""
-    return write_cursor(_digest(prefix), after) if after else None
+def label_cursor(kind: str, prefix: str, after: str | None) -> str | None:
+    """Write the cursor of the list of a kind's terms. Returns None if the list is complete."""
+    return write_cursor(_list_digest(kind, prefix), after) if after else None
 
 
-def last_label(cursor: str | None, prefix: str) -> str | None:
-    """Read the last label of the previous page.
+def last_label(cursor: str | None, kind: str, prefix: str) -> str | None:
+    """Read the last name of the previous page.
 
     Raises:
-        ApiError: 400, the cursor is not one of ours, or belongs to another prefix.
+        ApiError: 400, the cursor is not one of ours, or belongs to another kind or prefix.
     """
     if cursor is None:
         return None
     digest, after = read_cursor(cursor, 2)
-    if digest != _digest(prefix) or not is_key(after) or not after.startswith(prefix):
+    if digest != _list_digest(kind, prefix) or not is_key(after) or not after.startswith(prefix):
         raise made_up()
     return str(after)
+
+
+def _list_digest(kind: str, prefix: str) -> str:
+    return _digest(prefix if kind == LABEL_KIND else (kind, prefix))
 
 
 def _digest(asked: Any) -> str:

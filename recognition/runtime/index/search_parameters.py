@@ -1,30 +1,68 @@
 """Declare the parameters of lists and searches."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from common.runtime.abilities import celebrities, moderation, text
+from common.runtime.abilities.text import folded_prefix, folded_word
 from common.runtime.api_errors import bad_request
 from common.runtime.pagination import is_key
 from common.runtime.request_parameters import Parameter
 from common.runtime.timestamps import timestamp
-from recognition.runtime.index.index_entries import MAX_CONFIDENCE, fold
-from recognition.runtime.index.search_query import SearchQuery
+from recognition.runtime.index.index_entries import (
+    LABEL_KIND,
+    MAX_CONFIDENCE,
+    MAX_NAME_CHARACTERS,
+    SEPARATOR,
+    fold,
+    term_key,
+)
+from recognition.runtime.index.search_query import Clause, SearchQuery
 
-MAX_LABELS = 10
-MAX_LABEL_CHARACTERS = 200
+MAX_TERMS = 10
+WILDCARD = "*"
 MOMENT = "a date such as 2026-11-20, or a time such as 2026-11-20T09:30:00Z, with %2B for a +"
 
 
 def _label(text: str) -> str:
-    if not 0 < len(text) <= MAX_LABEL_CHARACTERS or not is_key(fold(text)):
+    if not 0 < len(text) <= MAX_NAME_CHARACTERS or not is_key(fold(text)) or SEPARATOR in text:
         raise ValueError(text)
     return fold(text)
 
 
 def _prefix(text: str) -> str:
-    return _label(text) if text else text
+    if text:
+        _label(text)
+    return text
+
+
+def _name(kind: str) -> Callable[[str], Clause]:
+    """Return a reader of names of a kind."""
+
+    def read(text: str) -> Clause:
+        name = folded_word(text)
+        if not name or not is_key(_label(text)):
+            raise ValueError(text)
+        return Clause(keys=(term_key(kind, name),))
+
+    return read
+
+
+def _words(given: str) -> tuple[Clause, ...]:
+    """Read words. A word without a letter or digit is left out, as in the index, if there are others."""
+    _label(given)
+    clauses = []
+    for word in given.split():
+        if word.endswith(WILDCARD):
+            if prefix := folded_prefix(word.removesuffix(WILDCARD)):
+                clauses.append(Clause(prefixes=(term_key(text.KIND, prefix),)))
+        elif name := folded_word(word):
+            clauses.append(Clause(keys=(term_key(text.KIND, name),)))
+    if not clauses:
+        raise ValueError(given)
+    return tuple(clauses)
 
 
 def _one_of(*choices: str) -> Callable[[str], str]:
@@ -78,24 +116,56 @@ NAME = Parameter(
 )
 PREFIX = Parameter(
     name="prefix",
-    about="The beginning of the labels. Case does not matter.",
-    takes=f"the beginning of a label, at most {MAX_LABEL_CHARACTERS} characters",
-    schema={"type": "string", "maxLength": MAX_LABEL_CHARACTERS},
+    about="The beginning of the labels, or of the names of another kind. Case does not matter.",
+    takes=f"the beginning of a label, at most {MAX_NAME_CHARACTERS} characters",
+    schema={"type": "string", "maxLength": MAX_NAME_CHARACTERS},
     read=_prefix,
     default="",
 )
 LABEL = Parameter(
     name="label",
     about="A label, or one of its parents or aliases. Case does not matter.",
-    takes=f"a label, 1 to {MAX_LABEL_CHARACTERS} characters",
-    schema={"type": "string", "minLength": 1, "maxLength": MAX_LABEL_CHARACTERS},
+    takes=f"a label, 1 to {MAX_NAME_CHARACTERS} characters",
+    schema={"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARACTERS},
     read=_label,
-    required=True,
-    most=MAX_LABELS,
+    most=MAX_TERMS,
+)
+TEXT = Parameter(
+    name="text",
+    about="A word in the picture, or several words separated by blanks. Case, accents and punctuation at a word's ends "
+    "do not matter. A word with * at its end stands for all words that begin so.",
+    takes=f"words with a letter or digit, such as invoice or INV-20*, at most {MAX_NAME_CHARACTERS} characters",
+    schema=LABEL.schema,
+    read=_words,
+    most=MAX_TERMS,
+)
+CELEBRITY = Parameter(
+    name="celebrity",
+    about="The whole name of a well-known person in the picture. Case and accents do not matter.",
+    takes=f"a name, 1 to {MAX_NAME_CHARACTERS} characters",
+    schema=LABEL.schema,
+    read=_name(celebrities.KIND),
+    most=MAX_TERMS,
+)
+MODERATION = Parameter(
+    name="moderation",
+    about="A moderation label, or its parent. Case does not matter.",
+    takes=f"a moderation label, 1 to {MAX_NAME_CHARACTERS} characters",
+    schema=LABEL.schema,
+    read=_name(moderation.KIND),
+    most=MAX_TERMS,
+)
+KIND = Parameter(
+    name="kind",
+    about="List labels, or what the abilities found: words of texts, celebrities, moderation labels.",
+    takes="label, text, celebrity or moderation",
+    schema={"enum": [LABEL_KIND, text.KIND, celebrities.KIND, moderation.KIND], "default": LABEL_KIND},
+    read=_one_of(LABEL_KIND, text.KIND, celebrities.KIND, moderation.KIND),
+    default=LABEL_KIND,
 )
 MATCH = Parameter(
     name="match",
-    about="Find images with all of the labels, or with any of them.",
+    about="Find images that fit all of the terms, or any of them. Terms are the labels, words and names.",
     takes="all or any",
     schema={"enum": ["all", "any"], "default": "all"},
     read=_one_of("all", "any"),
@@ -107,11 +177,11 @@ EXCLUDE = Parameter(
     takes=LABEL.takes,
     schema=LABEL.schema,
     read=_label,
-    most=MAX_LABELS,
+    most=MAX_TERMS,
 )
 MIN_CONFIDENCE = Parameter(
     name="min_confidence",
-    about="The lowest confidence at which a label counts, in per cent.",
+    about="The lowest confidence at which a label, a word or a name counts, in per cent.",
     takes="a number from 0 to 100 with at most four decimals",
     schema={"type": "number", "minimum": 0, "maximum": 100, "multipleOf": 0.0001, "default": 0},
     read=_per_cent,
@@ -145,15 +215,42 @@ def search_query(values: dict[str, Any]) -> SearchQuery:
     """Build the search from the values of its parameters.
 
     Raises:
-        ApiError: 400, `to` is before `from`.
+        ApiError: 400, there is no term, there are too many terms, or `to` is before `from`.
     """
     if values["from"] and values["to"] and values["to"] <= values["from"]:
         raise bad_request("to is before from; it takes a later time")
+    terms = [Clause(keys=(name,)) for name in values[LABEL.name]]
+    terms += [clause for words in values[TEXT.name] for clause in words]
+    terms += [*values[CELEBRITY.name], *values[MODERATION.name]]
+    if not terms:
+        raise bad_request(f"label, text, celebrity or moderation is missing; label takes {LABEL.takes}")
+    if len(terms) > MAX_TERMS:
+        raise bad_request(
+            f"there are {len(terms)} labels, words and names; a search takes at most {MAX_TERMS} together"
+        )
     return SearchQuery(
-        labels=tuple(dict.fromkeys(values["label"])),
-        match=values["match"],
+        clauses=tuple(dict.fromkeys(terms)) if values["match"] == "all" else (_any(terms),),
         exclude=values["exclude"],
         min_confidence=values["min_confidence"],
         since=values["from"],
         until=values["to"],
     )
+
+
+def _any(terms: Sequence[Clause]) -> Clause:
+    return Clause(
+        keys=tuple(dict.fromkeys(key for term in terms for key in term.keys)),
+        prefixes=tuple(dict.fromkeys(prefix for term in terms for prefix in term.prefixes)),
+    )
+
+
+def name_prefix(kind: str, given: str) -> str:
+    """Return the beginning of a kind's names in the form in which they are compared.
+
+    Raises:
+        ApiError: 400, the prefix has no letter or digit, and names of this kind begin with one.
+    """
+    prefix = fold(given) if kind == LABEL_KIND else folded_prefix(given)
+    if given and not prefix:
+        raise bad_request(f"prefix takes a beginning with a letter or digit for {kind}")
+    return prefix

@@ -1,6 +1,6 @@
 """Read index entries until the next page of a search is certain."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +37,8 @@ class EntryReader:
 
     dynamodb: "DynamoDBClient"
     table: str
-    name: str
-    query: SearchQuery
+    key: str
+    filter: tuple[str, dict[str, str], dict[str, Any]]
     reached: str | None
     """The rank of the last entry that was read."""
     end: str
@@ -47,15 +47,15 @@ class EntryReader:
 
     def read(self, limit: int) -> list[dict[str, Any]]:
         """Read the next `limit` entries. Returns those that fit the query."""
-        condition, names, values = filter_expression(self.query, self.name)
+        condition, names, values = self.filter
         more: dict[str, Any] = {"FilterExpression": condition} if condition else {}
         if self.reached:
-            more["ExclusiveStartKey"] = to_attributes({"label": self.name, "rank": self.reached})
+            more["ExclusiveStartKey"] = to_attributes({"label": self.key, "rank": self.reached})
         answer = self.dynamodb.query(
             TableName=self.table,
             KeyConditionExpression="#label = :label AND #rank <= :end",
             ExpressionAttributeNames={"#label": "label", "#rank": "rank", **names},
-            ExpressionAttributeValues=to_attributes({":label": self.name, ":end": self.end, **values}),
+            ExpressionAttributeValues=to_attributes({":label": self.key, ":end": self.end, **values}),
             Limit=limit,
             **more,
         )
@@ -69,12 +69,12 @@ class EntryReader:
 
 @dataclass
 class SearchScan:
-    """Reads the entries of one or several terms for one page.
+    """Reads the entries of one or several terms, those of the clause that drives the search, for one page.
 
     The entries of a term are sorted by its own confidence. A hit is certain once its rank is not behind the last entry
-    that was read, because all unread entries rank behind that. A search for all of several labels may need more than
-    BLOCK entries for a certain hit. Then the scan ends with this block, the block is shown in its order, and the next
-    block begins behind it.
+    that was read, because all unread entries rank behind that. A search with several clauses may need more than BLOCK
+    entries for a certain hit. Then the scan ends with this block, the block is shown in its order, and the next block
+    begins behind it.
     """
 
     query: SearchQuery
@@ -84,13 +84,19 @@ class SearchScan:
 
     @classmethod
     def begin(
-        cls, dynamodb: "DynamoDBClient", table: str, query: SearchQuery, position: SearchPosition
+        cls,
+        dynamodb: "DynamoDBClient",
+        table: str,
+        query: SearchQuery,
+        position: SearchPosition,
+        drivers: Sequence[str],
     ) -> "SearchScan":
-        """Make a scan that has read nothing yet."""
+        """Make a scan of the terms `drivers` that has read nothing yet."""
         end = last_rank(query.min_confidence)
         if position.end:
             end = min(end, position.end)
-        readers = [EntryReader(dynamodb, table, name, query, position.start, end) for name in position.drivers]
+        condition = filter_expression(query, position.clause)
+        readers = [EntryReader(dynamodb, table, key, condition, position.start, end) for key in drivers]
         return cls(query, position, readers)
 
     @property
@@ -110,15 +116,17 @@ class SearchScan:
 
     @property
     def is_block(self) -> bool:
-        """True if the scan ended with a full block."""
-        return self.left <= 0 and len(self.readers) == 1
+        """True if the scan ended with a full block: the entries up to the frontier."""
+        return self.left <= 0 and (len(self.readers) == 1 or len(self.query.clauses) > 1)
 
     def certain(self) -> list[SearchHit]:
         """Return the hits that no unread entry can precede, best first."""
         frontier = self.frontier
-        if frontier is None or self.is_block:
-            return sorted(self.hits, key=lambda hit: hit.rank)
-        return sorted((hit for hit in self.hits if hit.rank <= frontier), key=lambda hit: hit.rank)
+        certain = self.hits
+        if frontier is not None:
+            is_block = self.is_block
+            certain = [hit for hit in self.hits if (hit.entry_rank if is_block else hit.rank) <= frontier]
+        return sorted(certain, key=lambda hit: hit.rank)
 
     def run(self, limit: int) -> None:
         """Read until `limit` hits are certain, the scan may read no more, or there are no more entries."""
@@ -130,18 +138,18 @@ class SearchScan:
             # With several terms a larger part would read the other lists further than necessary.
             if len(self.readers) == 1 or 2 * len(items) < part:
                 size = min(2 * size, largest)
-            self.hits += self._hits(reader.name, items)
+            self.hits += self._hits(reader.key, items)
 
     def next_position(self, page: list[SearchHit]) -> SearchPosition | None:
         """Return the position behind a page of certain hits. None if the search is complete."""
         shown = {hit.rank for hit in page}
         first = min((hit.entry_rank for hit in self.hits if hit.rank not in shown), default=None)
         frontier = self.frontier
-        if first is None or (frontier is not None and not self.is_block and first > frontier):
+        if first is None or (frontier is not None and first > frontier):
             start = frontier or self.position.end
-            return SearchPosition(drivers=self.position.drivers, start=start) if start else None
+            return SearchPosition(clause=self.position.clause, start=start) if start else None
         return SearchPosition(
-            drivers=self.position.drivers,
+            clause=self.position.clause,
             start=max((hit.entry_rank for hit in page if hit.entry_rank < first), default=self.position.start),
             after=page[-1].rank if page else self.position.after,
             end=self.position.end or (frontier if self.is_block else None),
@@ -150,18 +158,23 @@ class SearchScan:
     def _open_readers(self) -> list[EntryReader]:
         return [reader for reader in self.readers if not reader.exhausted]
 
-    def _hits(self, name: str, items: list[dict[str, Any]]) -> Iterator[SearchHit]:
+    def _hits(self, key: str, items: list[dict[str, Any]]) -> Iterator[SearchHit]:
         for item in items:
-            confidence = self._confidence(name, item["confidences"])
+            confidence = self._confidence(key, item["confidences"])
             if confidence is None:
                 continue
             hit = SearchHit(item, item["rank"], rank(confidence, item["image_id"]), confidence)
             if self.position.after is None or hit.rank > self.position.after:
                 yield hit
 
-    def _confidence(self, name: str, confidences: dict[str, int]) -> int | None:
-        """Return the confidence of an entry of `name` in the search. None if another entry stands for the image."""
-        if self.query.match == "all":
-            return min(confidences[label] for label in self.query.labels)
-        surest = max(self.position.drivers, key=lambda label: confidences.get(label, -1))
-        return confidences[name] if name == surest else None
+    def _confidence(self, key: str, confidences: dict[str, int]) -> int | None:
+        """Return an image's confidence in the search, from its entry of the term `key`.
+
+        Returns None if the image does not fit, or if another entry stands for it.
+        """
+        surest = max((reader.key for reader in self.readers), key=lambda each: confidences.get(each, -1))
+        if key != surest:
+            return None
+        others = [clause for number, clause in enumerate(self.query.clauses) if number != self.position.clause]
+        lowest = min([confidences[key], *(clause.confidence(confidences) for clause in others)])
+        return lowest if lowest >= self.query.min_confidence else None
