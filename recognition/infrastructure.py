@@ -13,6 +13,7 @@ from common.infrastructure.apis import base_url
 from common.infrastructure.layers import IMAGING, RUNTIME, python_layer
 from common.infrastructure.queues import WorkQueue
 from common.settings import Settings
+from recognition.features.abilities import show_abilities
 from recognition.features.alarms import Alarms
 from recognition.features.label_index import LabelIndex
 from recognition.features.list_api import ListApi
@@ -64,6 +65,7 @@ class RekognitionStack(Stack):
             settings=settings,
         )
         spending.enforce_budget(worker.source)
+        show_abilities(self, settings)
         label_index = LabelIndex(
             self, records=records, labels_topic=labels_topic, common_layer=common_layer, settings=settings
         )

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from api.runtime.sources.source_urls import S3_SCHEME
+from cli.abilities import asked_of
 from cli.ingest.buckets import BucketError, ingest_bucket
 from cli.ingest.manifest_files import ManifestError, ingest_manifests
 from cli.ingest.picture_names import MANIFEST_SUFFIXES, Kind, kind_by_name
@@ -18,9 +20,14 @@ from cli.ingest.uploads import Uploads
 from cli.options import TargetOption, open_target
 from cli.output import err, fail, failing_on, out, progress_bar, say
 from cli.target import Target
+from common.runtime.abilities.asked import AbilityError
 
 GOOD_OUTCOMES = {Outcome.STORED, Outcome.UNCHANGED, Outcome.SKIPPED}
 """Outcomes without an error: any other makes the exit code 1."""
+
+AbilityOption = Annotated[
+    list[str] | None, typer.Option(help="Ask for this ability too, such as text. May be repeated.")
+]
 
 Item = TypeVar("Item")
 
@@ -37,6 +44,7 @@ def command(
     prefix: Annotated[str, typer.Option(help="Beginning of the images' names, such as holiday/.")] = "",
     workers: Annotated[int, typer.Option(min=1, max=64, help="Number of files at once.")] = 8,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace other pictures of these names.")] = False,
+    ability: AbilityOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Copy a bucket, or on AWS a manifest, without asking.")] = False,
     wait: Annotated[
@@ -50,17 +58,19 @@ def command(
     their reasons. The same command again sends what is missing.
     """
     found = open_target(target)
-    with failing_on(BucketError, ManifestError):
+    with failing_on(AbilityError, BucketError, ManifestError, BotoCoreError, ClientError):
+        asked = asked_of(found, ability or ())
         if any(source.startswith(S3_SCHEME) for source in sources):
             if len(sources) > 1 or overwrite:
                 fail("give a bucket alone and without --overwrite, as in sightline ingest s3://bucket/prefix")
-            ingest_bucket(found, sources[0], prefix, yes=yes, wait=wait, as_json=as_json)
+            ingest_bucket(found, sources[0], prefix, asked, yes=yes, wait=wait, as_json=as_json)
         elif manifests := manifests_of(sources):
             if prefix or overwrite:
                 fail("a manifest names its pictures itself and replaces none: leave out --prefix and --overwrite")
-            ingest_manifests(found, manifests, yes=yes, wait=wait, as_json=as_json)
+            ingest_manifests(found, manifests, asked, yes=yes, wait=wait, as_json=as_json)
         else:
-            _ingest_files(found, _entries(sources, prefix), workers, overwrite=overwrite, wait=wait, as_json=as_json)
+            uploads = Uploads(found, workers, overwrite=overwrite, abilities=asked)
+            _ingest_files(found, uploads, _entries(sources, prefix), workers, wait=wait, as_json=as_json)
 
 
 def manifests_of(sources: Sequence[str]) -> list[Path]:
@@ -79,14 +89,14 @@ def _entries(sources: Sequence[str], prefix: str) -> list[Source | Result]:
 
 
 def _ingest_files(
-    target: Target, entries: Sequence[Source | Result], workers: int, *, overwrite: bool, wait: bool, as_json: bool
+    target: Target, uploads: Uploads, entries: Sequence[Source | Result], workers: int, *, wait: bool, as_json: bool
 ) -> None:
     """Send files and URLs, wait for their recognition, and print the results.
 
     Raises:
         typer.Exit: it was interrupted, or not all became images.
     """
-    results = send_all(target, entries, workers, overwrite=overwrite)
+    results = send_all(uploads, entries, workers)
     if wait:
         results = _wait_for_all(target, results, workers)
     results.sort(key=lambda result: result.source)
@@ -97,13 +107,12 @@ def _ingest_files(
         raise typer.Exit(1)
 
 
-def send_all(target: Target, entries: Sequence[Source | Result], workers: int, *, overwrite: bool) -> list[Result]:
+def send_all(uploads: Uploads, entries: Sequence[Source | Result], workers: int) -> list[Result]:
     """Send all sources, several at once.
 
     Raises:
         typer.Exit: it was interrupted.
     """
-    uploads = Uploads(target, workers, overwrite=overwrite)
     sources = [entry for entry in entries if not isinstance(entry, Result)]
     sent: list[Result] = []
     try:

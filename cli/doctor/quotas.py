@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from cli.abilities import deployed_abilities
 from cli.doctor.deployment import Deployment
 from cli.doctor.finding import Finding, good, problem, unchecked
 
@@ -13,33 +14,41 @@ API_EXECUTIONS = 10
 
 
 def check_rekognition_quota(deployment: Deployment) -> Iterator[Finding]:
-    """Report whether the account may make as many calls as the settings assume."""
+    """Report for each operation whether the account may make as many calls as the settings assume."""
     if not deployment.is_on_aws:
         yield unchecked("the local Rekognition has no quota")
         return
-    used = float(deployment.target.output("CallsPerSecond"))
-    allowed = _allowed_calls(deployment.client("service-quotas"))
+    target, quotas = deployment.target, deployment.client("service-quotas")
+    labels = float(target.output("CallsPerSecond"))
+    yield _examine(quotas, "DetectLabels", labels, '`"rekognition_tps": {}` into the context of cdk.json')
+    for ability in deployed_abilities(target):
+        place = f'`"calls_per_second": {{}}` into the options of {ability.name} in the setting abilities'
+        yield _examine(quotas, ability.operation, ability.calls_per_second, place)
+
+
+def _examine(quotas: Any, operation: str, used: float, place: str) -> Finding:
+    """Compare the quota of an operation with its rate. `place` is the setting for a lower rate, with a `{}` for it."""
+    allowed = _allowed_calls(quotas, operation)
     if allowed is None:
-        yield problem(
-            "Service Quotas has no quota of DetectLabels in this Region",
+        return problem(
+            f"Service Quotas has no quota of {operation} in this Region",
             "check that Rekognition is available in this Region; it must be the bucket's Region",
         )
-    elif allowed < used:
-        yield problem(
-            f"{allowed:g} calls of DetectLabels a second are allowed, but the settings assume {used:g}",
-            f'ask for more in Service Quotas, or put `"rekognition_tps": {allowed:g}` into the context of cdk.json and '
-            "`make deploy`; throttled pictures wait",
+    if allowed < used:
+        return problem(
+            f"{allowed:g} calls of {operation} a second are allowed, but the settings assume {used:g}",
+            f"ask for more in Service Quotas, or put {place.format(f'{allowed:g}')} and `make deploy`; throttled "
+            "pictures wait",
         )
-    else:
-        yield good(f"{allowed:g} calls of DetectLabels a second are allowed, and the settings assume {used:g}")
+    return good(f"{allowed:g} calls of {operation} a second are allowed, and the settings assume {used:g}")
 
 
-def _allowed_calls(quotas: Any) -> float | None:
-    """Return the account's own quota of calls a second, else AWS's default."""
-    for operation in ("list_service_quotas", "list_aws_default_service_quotas"):
-        for page in quotas.get_paginator(operation).paginate(ServiceCode="rekognition"):
+def _allowed_calls(quotas: Any, operation: str) -> float | None:
+    """Return the account's own quota of an operation's calls a second, else AWS's default."""
+    for request in ("list_service_quotas", "list_aws_default_service_quotas"):
+        for page in quotas.get_paginator(request).paginate(ServiceCode="rekognition"):
             for quota in page["Quotas"]:
-                if re.search(r"\bDetectLabels\b", quota["QuotaName"]):
+                if re.search(rf"\b{operation}\b", quota["QuotaName"]):
                     return float(quota["Value"])
     return None
 

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from cli.ingest.manifests import ManifestSystem, SentManifest
 from cli.ingest.picture_names import START_BYTES, Kind, content_type, kind_by_name, metadata_owner
 from cli.output import confirmed, err, plural
 from cli.target import MissingOutputError, Target
+from common.runtime.abilities.enabled import as_metadata
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -41,8 +43,12 @@ class Listing:
     files: list[IO[bytes]] = field(default_factory=list)
 
 
-def ingest_bucket(target: Target, url: str, prefix: str, *, yes: bool, wait: bool, as_json: bool) -> None:
+def ingest_bucket(
+    target: Target, url: str, prefix: str, asked: Collection[str], *, yes: bool, wait: bool, as_json: bool
+) -> None:
     """List a bucket, print the cost, ask, and write manifests. Follow them with `wait`.
+
+    The pictures ask for the abilities in `asked`.
 
     Raises:
         BucketError: the bucket is not one of `source_buckets`, or AWS refused a call.
@@ -63,10 +69,10 @@ def ingest_bucket(target: Target, url: str, prefix: str, *, yes: bool, wait: boo
             err.print(f"{plural(listing.pictures, 'picture')} in {url}{other}", markup=False)
             if not listing.pictures:
                 return
-            manifests.print_cost(listing.pictures, system)
+            manifests.print_cost(listing.pictures, system, asked)
             if not (yes or confirmed(f"Copy and recognise them ({target.description})?")):
                 raise typer.Exit(1)
-            sent = _write(system, bucket, listing)
+            sent = write_manifests(system, bucket, listing, asked)
         manifests.finish(system, sent, wait=wait, as_json=as_json)
     except (BotoCoreError, ClientError, MissingOutputError) as error:
         raise BucketError(str(error)) from error
@@ -109,14 +115,16 @@ def _is_picture(s3: "S3Client", bucket: str, key: str) -> bool:
     return content_type(key, start) is not None
 
 
-def _write(system: ManifestSystem, bucket: str, listing: Listing) -> list[SentManifest]:
-    """Put the manifests into their bucket."""
+def write_manifests(
+    system: ManifestSystem, bucket: str, listing: Listing, asked: Collection[str]
+) -> list[SentManifest]:
+    """Put the manifests into their bucket. Their metadata ask for the abilities of all lines."""
     s3, sent = system.target.client("s3"), []
     moment = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
     for number, file in enumerate(listing.files, 1):
         key = f"ingest/{bucket}/{moment}-{number:04}.jsonl"
         file.seek(0)
-        version = s3.put_object(Bucket=system.bucket, Key=key, Body=file)["VersionId"]
+        version = s3.put_object(Bucket=system.bucket, Key=key, Body=file, Metadata=as_metadata(asked))["VersionId"]
         lines = min(MAX_LINES, listing.pictures - (number - 1) * MAX_LINES)
         sent.append(SentManifest(f"{S3_SCHEME}{bucket}", Manifest(key, version), lines))
     return sent

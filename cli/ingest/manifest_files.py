@@ -2,7 +2,7 @@
 
 import hashlib
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from cli.ingest.manifests import ManifestSystem, SentManifest
 from cli.ingest.sources import reason_of
 from cli.output import confirmed, err, plural
 from cli.target import MissingOutputError, Target, TargetName
+from common.runtime.abilities.enabled import as_metadata
 
 CHUNK_BYTES = 1024 * 1024
 
@@ -25,10 +26,13 @@ class ManifestError(RuntimeError):
     """A manifest cannot be ingested. The message says why."""
 
 
-def ingest_manifests(target: Target, paths: Sequence[Path], *, yes: bool, wait: bool, as_json: bool) -> None:
+def ingest_manifests(
+    target: Target, paths: Sequence[Path], asked: Collection[str], *, yes: bool, wait: bool, as_json: bool
+) -> None:
     """Put manifests into their bucket, on AWS after a confirmation, and follow them with `wait`.
 
-    The same manifest again is only followed until its report is final. After that it is read again.
+    All of their lines ask for the abilities in `asked`. The same manifest again is only followed until its report is
+    final. After that it is read again.
 
     Raises:
         ManifestError: a file cannot be read or is empty, or AWS refused a call.
@@ -41,9 +45,10 @@ def ingest_manifests(target: Target, paths: Sequence[Path], *, yes: bool, wait: 
                 raise ManifestError(f"{path} is empty")
         system = ManifestSystem.of(target)
         if target.name is TargetName.AWS and not yes:
-            _confirm(found, system)
-        sent = [_put(system, path, body) for path, body in found]
-        again = [shlex.join([".venv/bin/sightline", "ingest", *map(str, paths)])]
+            _confirm(found, system, asked)
+        sent = [_put(system, path, body, asked) for path, body in found]
+        options = [f"--ability={name}" for name in asked]
+        again = [shlex.join([".venv/bin/sightline", "ingest", *options, *map(str, paths)])]
         manifests.finish(system, sent, again=again, wait=wait, as_json=as_json)
     except OSError as error:
         raise ManifestError(f"{error.filename}: {reason_of(error)}") from error
@@ -51,10 +56,10 @@ def ingest_manifests(target: Target, paths: Sequence[Path], *, yes: bool, wait: 
         raise ManifestError(str(error)) from error
 
 
-def _confirm(found: Sequence[tuple[Path, bytes]], system: ManifestSystem) -> None:
+def _confirm(found: Sequence[tuple[Path, bytes]], system: ManifestSystem, asked: Collection[str]) -> None:
     pictures = sum(count_lines(path, body) for path, body in found)
     err.print(f"at most {plural(pictures, 'picture')} in {', '.join(str(path) for path, _ in found)}", markup=False)
-    manifests.print_cost(pictures, system)
+    manifests.print_cost(pictures, system, asked)
     if not confirmed(f"Fetch and recognise them ({system.target.description})?"):
         raise typer.Exit(1)
 
@@ -73,13 +78,15 @@ def count_lines(path: Path, body: bytes) -> int:
     return count
 
 
-def _put(system: ManifestSystem, path: Path, body: bytes) -> SentManifest:
-    """Put a manifest under a key of its own content, unless the same content is being read."""
+def _put(system: ManifestSystem, path: Path, body: bytes, asked: Collection[str]) -> SentManifest:
+    """Put a manifest under a key of its own content and abilities, unless the same is being read."""
     s3 = system.target.client("s3")
-    key = f"ingest/{hashlib.sha256(body).hexdigest()[:16]}/{path.name}"
+    metadata = as_metadata(asked)
+    identity = body + "".join(metadata.values()).encode()
+    key = f"ingest/{hashlib.sha256(identity).hexdigest()[:16]}/{path.name}"
     version_id = manifests.current_version(s3, system.bucket, key)
     if version_id is None or manifests.final_report(s3, system.bucket, Manifest(key, version_id)):
-        version_id = s3.put_object(Bucket=system.bucket, Key=key, Body=body)["VersionId"]
+        version_id = s3.put_object(Bucket=system.bucket, Key=key, Body=body, Metadata=metadata)["VersionId"]
     else:
         err.print(f"{path} is being read already", markup=False)
     return SentManifest(str(path), Manifest(key, version_id), count_lines(path, body))

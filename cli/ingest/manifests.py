@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from api.runtime.manifests.manifest_reports import report_key
 from api.runtime.manifests.manifest_table import Manifest, Manifests
+from cli.abilities import DeployedAbility, deployed_abilities
 from cli.output import err, out, plural, progress_bar, say
 from cli.target import Target, TargetName
 from common.prices import REGION, cost_of
@@ -25,13 +26,14 @@ MAX_PROBLEMS_SHOWN = 20
 
 @dataclass(frozen=True)
 class ManifestSystem:
-    """A system's bucket and table of manifests, its source buckets, and its speed."""
+    """A system's bucket and table of manifests, its source buckets, its rate of labels and its abilities."""
 
     target: Target
     bucket: str
     table: str
     source_buckets: frozenset[str]
     calls_per_second: float
+    abilities: Sequence[DeployedAbility] = ()
 
     @classmethod
     def of(cls, target: Target) -> "ManifestSystem":
@@ -42,6 +44,7 @@ class ManifestSystem:
             target.output("ManifestsTableName"),
             frozenset(json.loads(target.output("SourceBuckets"))),
             float(target.output("CallsPerSecond")),
+            deployed_abilities(target),
         )
 
     def report_url(self, sent: "SentManifest") -> str:
@@ -58,13 +61,16 @@ class SentManifest:
     lines: int
 
 
-def print_cost(pictures: int, system: ManifestSystem) -> None:
-    """Print how many calls, how much money and how much time the pictures take."""
+def print_cost(pictures: int, system: ManifestSystem, asked: Collection[str]) -> None:
+    """Print how many calls, how much money and how much time the pictures take, if they ask for these abilities."""
+    abilities = [each for each in system.abilities if each.may_be_asked(asked)]
+    calls = pictures * (1 + len(abilities))
+    rate = min([system.calls_per_second, *(each.calls_per_second for each in abilities)])
+    operations = " and of ".join(["DetectLabels", *(each.operation for each in abilities)])
     free = " on AWS, nothing on this machine" if system.target.name is TargetName.LOCAL else ""
-    seconds = pictures / system.calls_per_second
-    err.print(f"  calls  at most {pictures:,} of DetectLabels: one for each content")
-    err.print(f"  cost   at most ${cost_of(pictures):,.2f}{free} (list price of {REGION})")
-    err.print(f"  time   at least {duration(seconds)}, at {system.calls_per_second:g} calls a second")
+    err.print(f"  calls  at most {pictures:,} of {operations}: one for each content")
+    err.print(f"  cost   at most ${cost_of(calls):,.2f}{free} (list price of {REGION})")
+    err.print(f"  time   at least {duration(pictures / rate)}, at {rate:g} calls a second")
 
 
 def duration(seconds: float) -> str:

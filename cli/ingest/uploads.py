@@ -2,7 +2,7 @@
 
 import hashlib
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -18,11 +18,12 @@ TO_THE_BUCKET = 'put larger ones into the bucket with aws s3 cp … "s3://$IMAGE
 class Uploads:
     """Sends files and URLs. Threads may share it."""
 
-    def __init__(self, target: Target, workers: int, *, overwrite: bool) -> None:
+    def __init__(self, target: Target, workers: int, *, overwrite: bool, abilities: Sequence[str] = ()) -> None:
         from cli.http_sessions import retrying_session
 
         self._target = target
         self._overwrite = overwrite
+        self._asked = {"abilities": list(abilities)} if abilities else {}
         self._session = retrying_session(workers)
 
     def send(self, source: Source) -> Result:
@@ -40,7 +41,13 @@ class Uploads:
         """Ask for an upload form, and post the file to S3 with it."""
         media_type = content_type(file.path.name, body)
         md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
-        wanted = {"name": file.name, "content_type": media_type, "md5": md5, "overwrite": self._overwrite}
+        wanted = {
+            "name": file.name,
+            "content_type": media_type,
+            "md5": md5,
+            "overwrite": self._overwrite,
+            **self._asked,
+        }
         form = self._form(wanted)
         if form is None:
             return Result.of(file, Outcome.UNCHANGED)
@@ -75,7 +82,7 @@ class Uploads:
         if not address.name.rpartition("/")[2]:
             reason = "the URL has no file name; add one with --prefix, such as --prefix a.jpg"
             return Result.of(address, Outcome.REFUSED, reason)
-        wanted = {"url": address.url, "name": address.name, "overwrite": self._overwrite}
+        wanted = {"url": address.url, "name": address.name, "overwrite": self._overwrite, **self._asked}
         # Without the retrying session: a source that does not answer takes 20 s each time.
         answer = call(self._target, "POST", f"{self._target.upload_url}/images", body=wanted)
         if answer.status_code != HTTPStatus.CREATED:

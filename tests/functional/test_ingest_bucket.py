@@ -11,6 +11,8 @@ from api.runtime.manifests.manifest_lines import Asking, Entry, entries
 from api.runtime.manifests.manifest_pieces import Position
 from cli.ingest import buckets
 from cli.ingest.buckets import Listing
+from cli.ingest.manifests import ManifestSystem
+from cli.target import Target, TargetName
 from tests.picture_files import encoded
 
 BUCKET = "archive"
@@ -67,3 +69,17 @@ def test_the_bytes_decide_about_objects_without_a_name_of_pictures(aws: None) ->
     s3.put_object(Bucket=BUCKET, Key="photo.txt", Body=encoded(Image.new("RGB", (90, 90))))
     listing, found = listed("", "")
     assert ([name for _, name in found], listing.others) == (["photo.txt", "scan"], 3)
+
+
+def test_the_manifests_of_a_bucket_ask_for_abilities(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill("a.jpg")
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="manifests")
+    s3.put_bucket_versioning(Bucket="manifests", VersioningConfiguration={"Status": "Enabled"})
+    target = Target(TargetName.AWS, upload_url="", labels_url="", deliveries_url="", api_key=None)
+    monkeypatch.setattr(Target, "client", lambda _, service: boto3.client(service))
+    system = ManifestSystem(target, "manifests", "lines", frozenset(), 5)
+    with ExitStack() as files:
+        listing = buckets.list_pictures(s3, BUCKET, "", "", files)
+        [sent] = buckets.write_manifests(system, BUCKET, listing, ("text",))
+    assert s3.head_object(Bucket="manifests", Key=sent.manifest.key)["Metadata"] == {"abilities": "text"}

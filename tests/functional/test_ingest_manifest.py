@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,11 +35,17 @@ class Desk:
     stderr: io.StringIO = field(default_factory=io.StringIO)
 
     def ingest(
-        self, name: TargetName = TargetName.LOCAL, *, wait: bool = True, as_json: bool = False, yes: bool = False
+        self,
+        name: TargetName = TargetName.LOCAL,
+        asked: Sequence[str] = (),
+        *,
+        wait: bool = True,
+        as_json: bool = False,
+        yes: bool = False,
     ) -> int:
         """Ingest the manifest. Returns the exit code."""
         try:
-            manifest_files.ingest_manifests(target(name), [self.path], yes=yes, wait=wait, as_json=as_json)
+            manifest_files.ingest_manifests(target(name), [self.path], asked, yes=yes, wait=wait, as_json=as_json)
         except typer.Exit as ended:
             return ended.exit_code
         return 0
@@ -149,6 +156,17 @@ def test_a_finished_manifest_is_read_again(desk: Desk, monkeypatch: pytest.Monke
     assert desk.ingest() == 0
     assert desk.ingest() == 0
     assert len(desk.manifests()) == 2
+
+
+def test_the_metadata_of_a_manifest_ask_for_abilities(desk: Desk) -> None:
+    """With other abilities it is another manifest, even while the first one is being read."""
+    for asked in ((), ["faces", "text"], ["faces", "text"]):
+        assert desk.ingest(asked=asked, wait=False) == 0
+    second, first = desk.manifests()
+    assert first["Key"] != second["Key"]
+    s3 = boto3.client("s3")
+    found = [s3.head_object(Bucket=BUCKET, Key=each["Key"])["Metadata"] for each in (first, second)]
+    assert sorted(found, key=len) == [{}, {"abilities": "faces,text"}]
 
 
 def test_on_aws_it_shows_the_cost_and_asks(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,13 @@ def enabled(synthesize: Callable[..., Templates]) -> Templates:
     return synthesize(abilities=json.dumps(ABILITIES))
 
 
+def test_an_output_says_what_is_enabled(templates: Templates, enabled: Templates) -> None:
+    output = json.loads(enabled["RekognitionStack"]["Outputs"]["Abilities"]["Value"])
+    assert output["text"] == {"when": "always", "calls_per_second": 3}
+    assert output["faces"]["when"] == "asked"
+    assert all("Abilities" not in template.get("Outputs", {}) for template in templates.values())
+
+
 def variables(templates: Templates, name: str) -> dict[str, str]:
     """Return the values of a variable by the handlers of the functions that have it."""
     return {

@@ -102,6 +102,21 @@ def test_an_account_without_its_own_quota_has_the_default_of_aws() -> None:
     assert found.text.startswith("25 calls")
 
 
+def test_the_quota_of_each_enabled_ability_is_examined() -> None:
+    rates = {"text": {"when": "always", "calls_per_second": 5}, "faces": {"when": "asked", "calls_per_second": 25}}
+    cloudformation = {"describe_stacks": stacks("UPDATE_COMPLETE", Abilities=json.dumps(rates))}
+    services = {"cloudformation": cloudformation, "service-quotas": quota(50) | {"list_aws_default_service_quotas": no}}
+    labels, text, faces = findings(deployment(services=services), "Rekognition's quota")
+    assert labels.state is State.GOOD
+    assert text.text == "1 calls of DetectText a second are allowed, but the settings assume 5"
+    assert '`"calls_per_second": 1` into the options of text in the setting abilities' in text.fix
+    assert faces.text == "Service Quotas has no quota of DetectFaces in this Region"
+
+
+def no(**_: Any) -> Any:
+    return {"Quotas": []}
+
+
 def executions(allowed: int, *workers: int) -> Finding:
     """Examine an account that allows so many executions, and queues with so many workers."""
     listed = [

@@ -13,13 +13,16 @@ from PIL import Image
 from rich.console import Console
 
 from cli import output
+from cli.abilities import asked_of, deployed_abilities
 from cli.api_client import CallError
 from cli.commands import ingest
 from cli.ingest import manifest_files, manifests, recognitions, uploads
+from cli.ingest.manifests import ManifestSystem
 from cli.ingest.recognitions import Recognitions
 from cli.ingest.sources import Address, File, Outcome, Result, Source, find_sources
 from cli.ingest.uploads import Uploads
 from cli.target import Target, TargetName
+from common.runtime.abilities.asked import AbilityError
 from tests.picture_files import encoded
 
 TARGET = Target(
@@ -112,6 +115,72 @@ def test_a_file_is_sent_as_what_its_bytes_are(tmp_path: Path, name: str) -> None
     sender._session = api  # type: ignore[assignment]
     assert sender.send(File(tmp_path / name, name)).outcome is Outcome.UNCHANGED
     assert api.asked[0][1]["json"]["content_type"] == "image/png"
+
+
+@pytest.mark.parametrize("source", [None, Address("https://host/a.jpg", "a.jpg")])
+def test_each_file_and_url_asks_for_the_abilities(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: Address | None
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"some")
+    sender, api = Uploads(TARGET, 1, overwrite=False, abilities=["faces", "text"]), Api((200, {}, {}))
+    sender._session = api  # type: ignore[assignment]
+    monkeypatch.setattr("cli.http_sessions.Session", lambda: api)
+    assert sender.send(source or File(tmp_path / "a.jpg", "a.jpg")).outcome is Outcome.UNCHANGED
+    assert api.asked[0][1]["json"]["abilities"] == ["faces", "text"]
+
+
+ENABLED = {"text": {"when": "always", "calls_per_second": 2}, "faces": {"when": "asked", "calls_per_second": 25}}
+
+
+def with_abilities(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Target, "outputs", {"Abilities": json.dumps(ENABLED)})
+
+
+def test_only_abilities_of_the_system_may_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asked_of(TARGET, ()) == ()
+    with_abilities(monkeypatch)
+    assert asked_of(TARGET, ["text", "faces", "text"]) == ("faces", "text")
+    with pytest.raises(AbilityError, match="celebrities is not enabled; enabled are text, faces"):
+        asked_of(TARGET, ["text", "celebrities"])
+    monkeypatch.setattr(Target, "outputs", {})
+    with pytest.raises(AbilityError, match="the setting abilities enables none"):
+        asked_of(TARGET, ["text"])
+
+
+def test_an_ability_that_is_not_enabled_is_refused_before_anything_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_abilities(monkeypatch)
+    monkeypatch.setattr(ingest, "open_target", lambda _: TARGET)
+    monkeypatch.setattr("cli.http_sessions.retrying_session", lambda _: pytest.fail("something is sent"))
+    (tmp_path / "a.jpg").write_bytes(b"some")
+    with pytest.raises(typer.Exit):
+        ingest.command([str(tmp_path / "a.jpg")], ability=["moderation"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "calls", "cost", "time"),
+    [
+        ([], "at most 500,000 of DetectLabels and of DetectText", "at most $1,000.00 on AWS", "at 2 calls a second"),
+        (["faces"], "DetectLabels and of DetectText and of DetectFaces", "at most $1,400.00 on AWS", "at 2 calls"),
+    ],
+)
+def test_the_cost_of_a_manifest_counts_its_abilities(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    asked: list[str],
+    calls: str,
+    cost: str,
+    time: str,
+) -> None:
+    with_abilities(monkeypatch)
+    monkeypatch.setattr(manifests, "err", Console(soft_wrap=True))
+    system = ManifestSystem(TARGET, "bucket", "table", frozenset(), 5, deployed_abilities(TARGET))
+    manifests.print_cost(500_000, system, asked)
+    text = capsys.readouterr().out
+    assert calls in text
+    assert cost in text
+    assert time in text
 
 
 def test_files_that_are_no_pictures_are_skipped_with_a_reason(tmp_path: Path) -> None:
@@ -232,11 +301,8 @@ def test_waiting_ends_if_nothing_is_recognised(monkeypatch: pytest.MonkeyPatch, 
     assert (result.outcome, result.reason[: len(reason)]) == (Outcome.PENDING, reason)
 
 
-class Interrupted:
+class Interrupted(Uploads):
     """Uploads that are interrupted at the third file."""
-
-    def __init__(self, *_: Any, **__: Any) -> None:
-        pass
 
     def send(self, source: Source) -> Result:
         if source.name == "2":
@@ -248,10 +314,9 @@ def test_an_interrupt_shows_the_progress_and_how_to_continue(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ingest, "err", Console(soft_wrap=True))
-    monkeypatch.setattr(ingest, "Uploads", Interrupted)
     files = [File(Path(str(number)), str(number)) for number in range(5)]
     with pytest.raises(typer.Exit) as ended:
-        ingest.send_all(TARGET, files, 1, overwrite=False)
+        ingest.send_all(Interrupted(TARGET, 1, overwrite=False), files, 1)
     assert ended.value.exit_code == 130
     assert "of 5 files; the same command continues" in capsys.readouterr().out
 
