@@ -106,7 +106,7 @@ def test_blank_lines_are_no_lines_but_count_for_the_numbers() -> None:
     ("kind", "line", "complaint"),
     [
         ("jsonl", b"url", "not JSON"),
-        ("jsonl", b'"https://host/a.jpg"', "it takes an object"),
+        ("jsonl", b'["https://host/a.jpg"]', "it takes an object"),
         ("jsonl", b'{"name": "a.jpg"}', "url is missing"),
         ("jsonl", b'{"url": ["https://host/a.jpg"]}', "url is missing"),
         ("jsonl", b'{"url": "https://host/a.jpg", "name": 7}', "name takes text"),
@@ -207,6 +207,44 @@ def test_a_column_that_is_not_read_is_named_once() -> None:
     found = read("csv", f"id;url;name\n7;{URL};b.jpg\n".encode())
     assert accepted(found) == [(2, URL, "b.jpg")]
     assert rejected(found) == {1: "unknown column 'id', which is not read; the columns are url, name and abilities"}
+
+
+@pytest.mark.parametrize(
+    ("key", "content"),
+    [
+        ("a.csv", "sep=;\r\nurl;name\r\nhttps://host/a.jpg;b.jpg\r\n"),
+        ("a.csv", "SEP=;\nhttps://host/a.jpg;b.jpg"),
+        ("a.csv", "url|name\nhttps://host/a.jpg|b.jpg"),
+        ("a.csv", "https://host/a.jpg|b.jpg"),
+        ("a.csv", "\n\ufeffhttps://host/a.jpg,\u200bb.jpg\n"),
+        ("a.csv", "\ufeff\ufeffName;URL;\nb.jpg;\u200bhttps://host/a.jpg\u00a0;"),
+        ("a.txt", '[\n{"url": "https://host/a.jpg", "name": "b.jpg"}\n]\n'),
+        ("a.jsonl", '[\n {"url": "https://host/a.jpg", "name": "b.jpg"},\n]'),
+        ("a.jsonl", '{"url": "https://host/a.jpg", "name": "b.jpg"},\n'),
+        ("a.json", '{"url": "https://host/a.jpg", "name": "b.jpg"}\n{"url": "https://host/a.jpg", "name": "b.jpg"}\n'),
+        ("a.json", '{\n"url": "https://host/a.jpg",\n"name": "b.jpg"\n}\n'),
+        ("a.json", '[{" URL": " https://host/a.jpg", "Name": "b.jpg"}]'),
+    ],
+)
+def test_more_lists_as_people_have_them(key: str, content: str) -> None:
+    for encoding in ("utf-8", "utf-16"):
+        found = [entry for _, entry in read_positions(key, content.encode(encoding)) if entry]
+        assert {entry[1:] for entry in accepted(found)} == {(URL, "b.jpg")}
+        assert rejected(found) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"), [("json", '["https://host/a.jpg", " "]'), ("jsonl", '"https://host/a.jpg"\n" "')]
+)
+def test_a_text_in_json_is_an_address(kind: str, content: str) -> None:
+    found = read(kind, content.encode())
+    assert accepted(found) == [(1, URL, "a.jpg")]
+    assert "url is missing" in rejected(found)[2]
+
+
+def test_a_member_may_be_there_once() -> None:
+    found = read("jsonl", b'{"url": "https://host/a.jpg", "URL": "https://host/b.jpg"}')
+    assert "a member is there twice" in rejected(found)[1]
 
 
 @pytest.mark.parametrize("case", sorted(path.name for path in CASES.iterdir()))

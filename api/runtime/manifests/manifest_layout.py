@@ -1,5 +1,6 @@
-"""Recognise how a manifest is written: its format by its name; encoding, delimiter and header by its first bytes."""
+"""Recognise how a manifest is written, by its name and its first bytes."""
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -25,22 +26,30 @@ COLUMNS = ("url", "name")
 """The columns of a manifest without a header."""
 KNOWN_COLUMNS = (*COLUMNS, "abilities")
 """The columns of a header, and the members of a JSON object."""
-BOM = "\ufeff"  # Excel writes it
+INVISIBLE = "\ufeff\u200b"
+"""The byte order mark, which Excel writes, and a blank without a width, which comes with copied text."""
 
 _LINE_END = re.compile(r"\r\n?|\n")
-_URL_AND_NAME = re.compile(r"[^;]+;[^;?&=]+\.\w{1,5}\s*;?")
-"""A URL, a semicolon and a file name. URLs may hold semicolons too, but then `name=value` follows in most cases."""
+_URL_AND_NAME = {
+    sign: re.compile(rf"[^{sign}]+{re.escape(sign)}[^{sign}?&=]+\.\w{{1,5}}\s*{re.escape(sign)}?") for sign in ";|"
+}
+"""A URL, a sign and a file name. URLs may hold these signs too, but then `name=value` follows in most cases."""
+_SEPARATOR = re.compile(r"sep=([,;|\t])", re.IGNORECASE)  # Excel's own first line
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a manifest is written. `header` is the number of the header's line, or 0; `columns` are its cells."""
+    """How a manifest is written. `header` is the number of the header's line, or 0; `columns` are its cells.
+
+    Lines up to `skipped` are not read: they tell the delimiter.
+    """
 
     format: Format
     encoding: Encoding = "UTF-8"
     delimiter: str = ","
     header: int = 0
     columns: tuple[str, ...] = COLUMNS
+    skipped: int = 0
 
     @property
     def unit(self) -> int:
@@ -54,23 +63,47 @@ def format_of(key: str) -> Format | None:
     return FORMATS.get(ending.lower()) if name else None
 
 
+def trimmed(text: str) -> str:
+    """Return the text without blanks and invisible characters around it."""
+    return text.strip().strip(INVISIBLE).strip()
+
+
 def layout_of(form: Format, head: bytes) -> Layout:
     """Recognise the layout from the manifest's first bytes."""
     encoding = _encoding(head)
-    lines = _LINE_END.split(head.decode(encoding, errors="replace").removeprefix(BOM))
-    number, first = next(((n, line) for n, line in enumerate(lines, 1) if line.strip()), (0, ""))
-    if form == "delimited" and first.lstrip().startswith("{"):
+    lines = _numbered_lines(head.decode(encoding, errors="replace"))
+    first = trimmed(lines[0][1]) if lines else ""
+    if first.startswith("["):
+        return Layout("JSON list", encoding)
+    if first.startswith("{") and (form == "delimited" or _is_json(first)):
         return Layout("JSON lines", encoding)
     if form != "delimited":
         return Layout(form, encoding)
-    for delimiter in "\t;,":
-        columns = tuple(cell.strip().strip('"').strip().lower() for cell in first.split(delimiter))
+    skipped, delimiters = 0, "\t;,|"
+    if separator := _SEPARATOR.fullmatch(first):
+        skipped, delimiters = lines[0][0], separator[1]
+        lines = lines[1:]
+    number, first = lines[0] if lines else (0, "")
+    for delimiter in delimiters:
+        columns = tuple(trimmed(cell).strip('"').strip().lower() for cell in first.split(delimiter))
         if "url" in columns and len(columns) > 1:
-            return Layout(form, encoding, delimiter, number, columns)
-    header = number if first.strip().strip('"').strip().lower() == "url" else 0
-    return Layout(
-        form, encoding, _delimiter([line for line in lines[number - 1 + (header > 0) :] if line.strip()]), header
-    )
+            return Layout(form, encoding, delimiter, number, columns, skipped)
+    header = number if trimmed(first).strip('"').strip().lower() == "url" else 0
+    delimiter = delimiters if skipped else _delimiter([trimmed(line) for _, line in lines[header > 0 :]])
+    return Layout(form, encoding, delimiter, header, skipped=skipped)
+
+
+def _numbered_lines(text: str) -> list[tuple[int, str]]:
+    """Return the lines that are not blank. A tab at the start of a line may stand behind an empty cell."""
+    return [(number, line) for number, line in enumerate(_LINE_END.split(text), 1) if trimmed(line)]
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _encoding(head: bytes) -> Encoding:
@@ -85,9 +118,10 @@ def _encoding(head: bytes) -> Encoding:
 
 def _delimiter(lines: list[str]) -> str:
     """Recognise the delimiter of lines without a header."""
-    if lines and "\t" in lines[0].strip():
+    if lines and "\t" in lines[0]:
         return "\t"
     complete = lines[:-1] or lines  # the head may end within a line
-    if complete and all(_URL_AND_NAME.fullmatch(line.strip()) for line in complete):
-        return ";"
+    for sign, url_and_name in _URL_AND_NAME.items():
+        if complete and all(url_and_name.fullmatch(line) for line in complete):
+            return sign
     return ","

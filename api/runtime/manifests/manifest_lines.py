@@ -5,7 +5,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from api.runtime.manifests.manifest_layout import BOM, KNOWN_COLUMNS, Layout
+from api.runtime.manifests.manifest_layout import INVISIBLE, KNOWN_COLUMNS, Layout, trimmed
 from api.runtime.manifests.manifest_pieces import MAX_PIECE_BYTES, EndlessPieceError, Piece, Position, pieces
 from api.runtime.sources.source_urls import S3_SCHEME, S3Object, check_url
 from api.runtime.uploads import image_names
@@ -75,7 +75,7 @@ def _read(layout: Layout, piece: Piece, asking: Asking) -> Entry | Rejection | N
     number = piece.end.number
     try:
         text = _text(layout, piece)
-        if not text:
+        if not text or number <= layout.skipped:
             return None
         if layout.format != "delimited":
             return _entry(number, _members(text), asking)
@@ -94,28 +94,32 @@ def _text(layout: Layout, piece: Piece) -> str:
         text = piece.content.decode(layout.encoding)
     except UnicodeDecodeError as error:
         raise EntryError(f"it is not {layout.encoding}") from error
-    text = text.removeprefix(BOM) if piece.end.number == 1 else text
     # A tab at the start of a line may stand behind an empty cell.
-    return text.strip("\r\n ") if layout.delimiter == "\t" and text.strip() else text.strip()
+    return text.strip(INVISIBLE + "\r\n ") if layout.delimiter == "\t" and trimmed(text) else trimmed(text)
 
 
 def _members(text: str) -> _Fields:
     try:
-        document = json.loads(text)
+        document = json.loads(text.removesuffix(","))
     except (ValueError, RecursionError) as error:
         raise EntryError(f"it is not JSON ({error}); it takes an object such as {EXAMPLE}") from error
+    if isinstance(document, str):
+        document = {"url": document}
     if not isinstance(document, dict):
         raise EntryError(f"it takes an object such as {EXAMPLE}")
-    if unknown := sorted(document.keys() - {*KNOWN_COLUMNS}):
+    members = {name.strip().lower(): value for name, value in document.items()}
+    if len(members) < len(document):
+        raise EntryError("a member is there twice")
+    if unknown := sorted(members.keys() - {*KNOWN_COLUMNS}):
         raise EntryError(f"unknown member {unknown[0]!r}; it takes url, name and abilities")
-    url, name, abilities = document.get("url"), document.get("name"), document.get("abilities", [])
-    if not isinstance(url, str) or not url.strip():
+    url, name, abilities = members.get("url"), members.get("name"), members.get("abilities", [])
+    if not isinstance(url, str) or not trimmed(url):
         raise EntryError(f"url is missing; it takes an object such as {EXAMPLE}")
     if name is not None and not isinstance(name, str):
         raise EntryError("name takes text")
     if not isinstance(abilities, list) or not all(isinstance(each, str) for each in abilities):
         raise EntryError('abilities takes a list of names, such as ["text"]')
-    return _Fields(url.strip(), name, abilities)
+    return _Fields(trimmed(url), name, abilities)
 
 
 def _check_header(layout: Layout) -> None:
@@ -131,7 +135,7 @@ def _cells(layout: Layout, text: str) -> _Fields:
         row = next(csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=delimiter != "\t"))
     except csv.Error as error:
         raise EntryError(f"it is not CSV ({error}); it takes {takes}") from error
-    cells = [cell.strip() for cell in row]
+    cells = [trimmed(cell) for cell in row]
     while len(cells) > len(layout.columns) and not cells[-1]:
         cells.pop()  # a delimiter at the end of the line
     if len(cells) > len(layout.columns):
