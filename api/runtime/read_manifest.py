@@ -181,7 +181,7 @@ class Reader:
         ]
         answer = self.sqs.send_message_batch(QueueUrl=self.fetch_queue_url, Entries=messages)
         if failed := answer.get("Failed"):
-            raise ManifestError(f"SQS did not take {len(failed)} of {len(batch)} messages: {failed[0]}")
+            raise ManifestError(f"SQS refused {len(failed)} of {len(batch)} messages: {failed[0]}")
 
     def _send(self, task: Task, manifest: Manifest, *, not_before: float = 0, delay: float = 0) -> None:
         body = json.dumps({"task": task, **vars(manifest), "not_before": not_before})

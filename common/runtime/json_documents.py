@@ -47,7 +47,7 @@ def text_of(value: object) -> str:
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise JsonDocumentError("a member is there twice")
+        raise JsonDocumentError("a member is given twice")
     return members
 
 

@@ -131,7 +131,7 @@ class RecognitionEvent:
             document = read_object(text)
             schema = document["schema"]
             if schema != SCHEMA:
-                raise EventError(f"the schema is {schema!r}; {SCHEMA!r} is understood")
+                raise EventError(f"the schema is {schema!r}, but must be {SCHEMA!r}")
             members = {f.name for f in dataclasses.fields(cls)} - {*LATER, "abilities"}
             values = {name: document[name] for name in members}
             values |= {name: document.get(name) for name in LATER}

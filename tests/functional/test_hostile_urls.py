@@ -230,7 +230,7 @@ def test_every_redirect_is_checked(ask: Callable[[str], Answer], status: int) ->
         ("http://[fe80::1%25eth0]/", HOST),
         ("http://127%2e0%2e0%2e1:{port}/", HOST),
         ("http://１２７.0.0.1:{port}/", HOST),  # noqa: RUF001 - full-width digits, as UTF-8 in the header
-        ("http://[", "redirects to what may not be fetched"),
+        ("http://[", "redirects to a URL that must not be fetched"),
         ("file:///etc/passwd", SCHEME),
         ("ftp://127.0.0.1/", SCHEME),
         ("data:image/png;base64,AAAA", SCHEME),

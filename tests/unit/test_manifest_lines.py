@@ -120,7 +120,7 @@ def test_blank_lines_are_no_lines_but_count_for_the_numbers() -> None:
         ("jsonl", b'{"url": "https://host/a.jpg", "name": "../a.jpg"}', "'..' part"),
         ("jsonl", b'{"url": "https://host/a.jpg", "name": "\\ud83d"}', "control character"),
         ("jsonl", b'{"url": "s3://bucket"}', "s3://bucket/key"),
-        ("jsonl", b'{"url": "s3://bucket/\\ud83d", "name": "a"}', "half a character"),
+        ("jsonl", b'{"url": "s3://bucket/\\ud83d", "name": "a"}', "half of a surrogate pair"),
         ("jsonl", b'{"url": "https://host/\xff.jpg"}', "not UTF-8"),
         ("jsonl", b"[" * 10_000, "not JSON"),
         ("jsonl", b'{"url": %s}' % (b"9" * 5_000), "not JSON"),

@@ -57,7 +57,7 @@ class Copier:
             ClientError: a temporary failure. The copy may be tried again.
         """
         if source.bucket not in self.source_buckets:
-            raise SourceForbiddenError(f"the bucket {source.bucket} is none of source_buckets")
+            raise SourceForbiddenError(f"the bucket {source.bucket} is not in source_buckets")
         picture = self._look(source)
         for last in (False, True):
             # Look first: the second run over a list finds most of its pictures stored.
@@ -112,7 +112,7 @@ class Copier:
             if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise
             raise SourceFailedError(
-                f"S3 answered {status} ({code}): no such object, or none we may read", status
+                f"S3 answered {status} ({code}): the object does not exist, or must not be read", status
             ) from error
         size = int(answer["ContentRange"].rpartition("/")[2])
         if size > self.max_bytes:

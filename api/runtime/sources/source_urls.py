@@ -44,7 +44,7 @@ class S3Object:
         try:
             size = len(key.encode())
         except UnicodeEncodeError as error:
-            raise InvalidUrlError("url has half a character") from error
+            raise InvalidUrlError("url has half of a surrogate pair; it takes whole characters") from error
         if size > MAX_KEY_BYTES:
             raise InvalidUrlError(f"url has a key of {size:,} bytes; it takes at most {MAX_KEY_BYTES:,}")
         return cls(bucket, key)

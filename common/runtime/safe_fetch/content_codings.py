@@ -38,7 +38,7 @@ def decode(body: bytes, headers: Iterable[str], *, max_bytes: int) -> tuple[byte
     try:
         return bytes((_gunzip if is_gzip else _inflate)(body, max_bytes)), None
     except zlib.error as error:
-        raise SourceFailedError("the source sends something else than its Content-Encoding says") from error
+        raise SourceFailedError("the source's answer is not in the coding that its Content-Encoding names") from error
 
 
 def _inflate(body: bytes, max_bytes: int) -> bytearray:

@@ -184,7 +184,7 @@ def _only(locations: set[str]) -> str:
     """Return the location. Browsers refuse an answer with two of them as well."""
     location, *others = locations
     if others:
-        raise SourceFailedError("the source redirects to two places at once")
+        raise SourceFailedError("the source sends two different locations of a redirect")
     return location
 
 
@@ -192,7 +192,7 @@ def _redirected(url: ParsedUrl, location: str) -> ParsedUrl:
     try:
         found = url.follow(location)
     except InvalidUrlError as error:
-        raise SourceForbiddenError(f"the source redirects to what may not be fetched: {error}") from error
+        raise SourceForbiddenError(f"the source redirects to a URL that must not be fetched: {error}") from error
     if (url.scheme, found.scheme) == ("https", "http"):
         raise SourceForbiddenError("the source redirects from https to http")
     return found

@@ -57,7 +57,7 @@ class ParsedUrl:
         if parts.scheme not in PORTS:
             raise InvalidUrlError("url must begin with http:// or https://")
         if "@" in parts.netloc:
-            raise InvalidUrlError("url must not contain a user name or password: we keep it, and send it on")
+            raise InvalidUrlError("url must not contain a user name or password: it is stored, and sent to receivers")
         if not host or not spelling:
             raise InvalidUrlError("url has no host that can be looked up; it takes a name or an address without a zone")
         return cls(
@@ -88,7 +88,7 @@ class ParsedUrl:
         """
         location = location.replace("\t", "")  # as browsers do
         if CONTROL.search(location):
-            raise InvalidUrlError("url has a control character")
+            raise InvalidUrlError("url has a control character; percent-encode it")
         reference = quote(location.encode("latin-1"), safe=string.punctuation)
         path = self.target.partition("?")[0]
         if SCHEME.match(reference):

@@ -39,7 +39,7 @@ def key(secret: str) -> bytes:
     try:
         found = base64.b64decode(secret.strip().removeprefix(PREFIX), validate=True)
     except binascii.Error as error:
-        raise SecretError(f"a signing secret is base64, with or without {PREFIX} before it") from error
+        raise SecretError(f"the signing secret is not base64, with or without {PREFIX} before it") from error
     if len(found) < LEAST_BYTES:
         raise SecretError(f"a signing secret has {len(found)} bytes; it needs at least {LEAST_BYTES}")
     return found
