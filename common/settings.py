@@ -119,8 +119,8 @@ class Settings(BaseModel):
     0 uses the fewest workers, which leaves room for the APIs among the ten executions of a new account."""
 
     abilities: Abilities = AbilitySettings()
-    """What Rekognition is asked about pictures besides labels: `text`, `moderation`, `faces`, `celebrities`. Each is a
-    further paid call for each picture ([abilities.md](abilities.md))."""
+    """Further calls of Rekognition for each picture, in addition to labels: `text`, `moderation`, `faces`,
+    `celebrities`. AWS bills each call ([abilities.md](abilities.md))."""
 
     monthly_budget_usd: Annotated[
         float,
