@@ -7,8 +7,10 @@ import typer
 from rich.table import Table
 
 from cli.checkout import CDK_JSON
+from cli.cost import abilities
 from cli.cost.amounts import AmountError, read_count, read_size
-from cli.cost.bill import GROWING, Line, bill, idle_bill
+from cli.cost.bill import bill, idle_bill
+from cli.cost.line import GROWING, Line
 from cli.cost.list_prices import FREE_TIER
 from cli.output import failing_on, out, plural
 from common.prices import REGION
@@ -48,9 +50,9 @@ def show(images: int, image_bytes: int, settings: "Settings") -> None:
     out.print(f"\nTotal: ${total:,.2f} a month, ${total / images:.6f} a picture")
     growing = sum(line.cost for line in lines if line.item in GROWING)
     out.print(f"Stored data add up: after a year, they cost ${12 * growing:,.2f} a month")
-    hours, rate = _number(images / settings.calls_per_second / 3600), f"{settings.calls_per_second:g} calls a second"
+    rate = abilities.calls_per_second(settings)
     default = "" if settings.region else ", the default without a Region"
-    out.print(f"Recognition takes {hours} hours at {rate}{default}")
+    out.print(f"Recognition takes {_number(images / rate / 3600)} hours at {rate:g} calls a second{default}")
     _show_idle(settings)
     if settings.region not in {None, REGION}:
         out.print(f"\nThese are the prices of {REGION}; {settings.region} has others")

@@ -5,11 +5,12 @@ settings allow. Every receiver accepts it at the first attempt. Reading is not i
 page.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cli.cost import abilities
+from cli.cost.line import BACKUPS, GB, STORAGE, Line, write_units
 from cli.cost.list_prices import (
     ALARM_MONTH,
     API_REQUEST,
@@ -18,7 +19,6 @@ from cli.cost.list_prices import (
     DYNAMODB_GB_MONTH,
     DYNAMODB_READ_UNIT,
     DYNAMODB_WRITE_UNIT,
-    FREE_TIER,
     LAMBDA_GB_SECOND,
     LAMBDA_INVOCATION,
     LOG_GB_INGESTED,
@@ -34,12 +34,10 @@ from cli.cost.list_prices import (
     SQS_REQUEST,
     XRAY_TRACE,
 )
-from common.prices import cost_of
 
 if TYPE_CHECKING:
     from common.settings import Settings
 
-GB = 1_000_000_000
 HOURS_PER_MONTH = 730  # AWS's own figure
 DAYS_PER_MONTH = 30
 
@@ -83,11 +81,6 @@ THUMBNAIL_BYTES = 39_000
 DELIVERY_BYTES = 1800
 """A log entry with its compressed event, and its copies in two indexes."""
 
-STORAGE = "storage, from then on"
-BACKUPS = "backups, from then on"
-GROWING = {STORAGE, BACKUPS}
-"""Lines that cost the same again in each later month."""
-
 TRACED_SHARE = 0.05
 """X-Ray's default rule traces the first request of each second and this share of the others."""
 
@@ -105,28 +98,11 @@ NOTIFICATION_BYTES = 1000
 """A notification of S3, rounded up."""
 
 
-@dataclass(frozen=True)
-class Line:
-    """A line of the monthly bill; `cost` is in US dollars."""
-
-    service: str
-    item: str
-    count: float
-    unit: str
-    cost: float
-
-    @property
-    def free_tier_cost(self) -> float:
-        """The cost if nothing else in the account uses the free tier."""
-        free = min(self.count, FREE_TIER.get((self.service, self.unit), 0))
-        return self.cost * (1 - free / self.count)
-
-
 def bill(images: int, image_bytes: int, settings: "Settings") -> list[Line]:
     """Return the lines of one month with so many pictures, the idle deployment's included."""
-    lines = [*_rekognition(images), *_lambda(images, settings), *_s3(images, image_bytes, settings),
+    lines = [*abilities.rekognition(images, settings), *_lambda(images, settings), *_s3(images, image_bytes, settings),
              *_dynamodb(images, settings), *_messages(images, settings), *_other_services(images, settings),
-             *idle_bill(settings)]  # fmt: skip
+             *abilities.other_services(images, settings), *idle_bill(settings)]  # fmt: skip
     return sorted(lines, key=lambda line: SERVICES.index(line.service))
 
 
@@ -176,10 +152,6 @@ def _alarm_count(settings: "Settings") -> int:
     return essential + (2 * functions + workers + 2 * apis + 2) * (settings.monitoring == "full")
 
 
-def _rekognition(images: int) -> Iterator[Line]:
-    yield Line("Rekognition", "DetectLabels, new contents", images, "calls", float(cost_of(images)))
-
-
 def _functions(settings: "Settings") -> dict[str, tuple[Function, int]]:
     """Return each function's work for a picture, and the number of such functions."""
     found = {
@@ -200,10 +172,6 @@ def _lambda(images: int, settings: "Settings") -> Iterator[Line]:
         invocations += images * number * function.invocations
         yield Line("Lambda", f"{item}, {function.memory_mb} MB", seconds, "GB s", seconds * price)
     yield Line("Lambda", "invocations", invocations, "requests", invocations * LAMBDA_INVOCATION)
-
-
-def _write_units(size_bytes: float) -> int:
-    return math.ceil(size_bytes / 1024)
 
 
 def _label_bytes(settings: "Settings") -> int:
@@ -227,8 +195,8 @@ def _dynamodb(images: int, settings: "Settings") -> Iterator[Line]:
     names = round(NAMES_PER_LABEL * settings.max_labels)
     receivers = len(settings.third_parties)
     writes = {
-        "record": _write_units(record) + 1,  # and its entry in the list
-        "paid answer, usage": 2 + _write_units(labels),  # claimed, counted, stored
+        "record": write_units(record) + 1,  # and its entry in the list
+        "paid answer, usage": 2 + write_units(labels),  # claimed, counted, stored
         f"index: {names} entries, {names} counts": 2 * (2 * names + 1),  # in a transaction
         "rendition index": 2,  # removed and written
         "deliveries": 3 * receivers,  # the log and its two lists
@@ -268,5 +236,5 @@ def _other_services(images: int, settings: "Settings") -> Iterator[Line]:
     # Some metrics exist for each receiver, outcome or code.
     metrics = 13 + 4 * len(settings.third_parties) + bool(settings.notify_email)
     yield Line("CloudWatch", "custom metrics", metrics, "metrics", metrics * METRIC_MONTH)
-    traces = TRACED_SHARE * images + min(images, images / settings.calls_per_second)
+    traces = TRACED_SHARE * images + min(images, images / abilities.calls_per_second(settings))
     yield Line("X-Ray", "traces", traces, "traces", traces * XRAY_TRACE)

@@ -1,6 +1,7 @@
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -9,6 +10,7 @@ from cli.commands import cost as command
 from cli.cost.amounts import MAX_IMAGE_BYTES, AmountError, read_count, read_size
 from cli.cost.bill import bill, idle_bill
 from cli.deployed_settings import settings_in_force
+from common.prices import cost_of
 from common.receiver_settings import Receiver
 from common.runtime.recognition_event import Box, Instance, Label
 from common.setting_types import SettingsError
@@ -69,6 +71,32 @@ def test_rekognition_is_most_of_the_bill_and_has_tiers() -> None:
     assert cost("Rekognition") == 1000
     assert 1000 < total < 1150
     assert cost("Rekognition", 2_000_000) == 1800
+
+
+def with_abilities(abilities: Any) -> Settings:
+    return Settings.from_context({"region": "us-east-1", "abilities": abilities})
+
+
+def test_each_ability_is_one_more_call_for_each_picture_and_shares_the_tiers() -> None:
+    enabled = with_abilities({"text": {"when": "always"}, "faces": {"when": "asked"}})
+    lines = [line for line in bill(1_000_000, 300_000, enabled) if line.service == "Rekognition"]
+    assert [line.item for line in lines] == [
+        "DetectLabels, new contents",
+        "DetectText, new contents",
+        "DetectFaces, at most",
+    ]
+    assert [line.count for line in lines] == [1_000_000] * 3
+    assert sum(line.cost for line in lines) == pytest.approx(float(cost_of(3_000_000)))
+    assert len({line.cost for line in lines}) == 1
+    assert cost("DynamoDB", settings=enabled) > cost("DynamoDB")
+    slow = with_abilities({"text": {"when": "always", "calls_per_second": 2}})
+    assert "takes 139 hours at 2 calls a second" in shown(1_000_000, 300_000, slow)
+    assert max(map(len, shown(1_000_000, 300_000, enabled).splitlines())) <= 80
+
+
+def test_abilities_are_read_from_the_command_line() -> None:
+    found = settings_in_force(ROOT / "cdk.json", ['abilities={"text": {"when": "always"}}'])
+    assert [line.item for line in bill(1, 1, found)][:2] == ["DetectLabels, new contents", "DetectText, new contents"]
 
 
 def test_settings_change_the_bill() -> None:
