@@ -1,10 +1,10 @@
 /** Keeps the search in the query of the page's address, and the open picture in its fragment. */
 
 import { signal } from "@preact/signals";
-import type { SearchQuery } from "./api/documents";
+import { KINDS, type Kind, type SearchQuery, type Term } from "./api/documents";
 import { imagePath } from "./api/image_path";
 
-export const EMPTY_SEARCH: SearchQuery = { labels: [], match: "all", exclude: [], confidence: 0 };
+export const EMPTY_SEARCH: SearchQuery = { terms: [], match: "all", exclude: [], confidence: 0 };
 
 /** Marks a history entry that this page added when it opened a picture. */
 const OPENED_HERE = "opened here";
@@ -15,7 +15,7 @@ export const openImage = signal(parseFragment(location.hash));
 
 export const imageAddress = (image: string) => `#${imagePath(image)}`;
 
-/** Show the results of a search. A search without labels shows all pictures. */
+/** Show the results of a search. A search without terms shows all pictures. */
 export function showSearch(query: SearchQuery) {
   pushAddress(location.pathname + formatSearch(query));
 }
@@ -52,17 +52,21 @@ function parseSearch(query: string): SearchQuery {
   const parameters = new URLSearchParams(query);
   const confidence = Number(parameters.get("min_confidence"));
   return {
-    labels: distinct(parameters.getAll("label")),
+    terms: distinct([...parameters].filter(isTerm).map(([kind, name]) => ({ kind, name }))),
     match: parameters.get("match") === "any" ? "any" : "all",
-    exclude: distinct(parameters.getAll("exclude")),
+    exclude: distinct(parameters.getAll("exclude").map(labelTerm)).map(({ name }) => name),
     confidence: confidence > 0 && confidence <= 100 ? confidence : 0,
   };
 }
 
-function formatSearch({ labels, match, exclude, confidence }: SearchQuery): string {
-  if (!labels.length) return "";
+function isTerm(parameter: [string, string]): parameter is [Kind, string] {
+  return KINDS.includes(parameter[0] as Kind);
+}
+
+function formatSearch({ terms, match, exclude, confidence }: SearchQuery): string {
+  if (!terms.length) return "";
   const parameters = new URLSearchParams();
-  for (const label of labels) parameters.append("label", label);
+  for (const { kind, name } of terms) parameters.append(kind, name);
   if (match === "any") parameters.set("match", match);
   for (const label of exclude) parameters.append("exclude", label);
   if (confidence) parameters.set("min_confidence", `${confidence}`);
@@ -77,9 +81,18 @@ function parseFragment(fragment: string): string | null {
   }
 }
 
-/** Return each label once. Upper and lower case do not count. */
-function distinct(labels: string[]): string[] {
-  return [...new Map(labels.filter(Boolean).map((label) => [label.toLowerCase(), label])).values()];
+/** Return each term once. Upper and lower case do not count. */
+function distinct(terms: Term[]): Term[] {
+  return [...new Map(terms.filter(({ name }) => name).map((term) => [termKey(term), term])).values()];
+}
+
+/** Return a text that is the same for the same names of a kind. */
+export function termKey({ kind, name }: Term): string {
+  return `${kind} ${name.toLowerCase()}`;
+}
+
+export function labelTerm(name: string): Term {
+  return { kind: "label", name };
 }
 
 addEventListener("popstate", readAddress);

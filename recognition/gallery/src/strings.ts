@@ -47,6 +47,7 @@ export const strings = {
   copy: "Copy",
   copyNamed: (text: string) => `Copy ${text}`,
   copied: "Copied",
+  notCopied: "Not copied: this page may not use the clipboard. Select the text instead.",
   selected: "Selected. Press Ctrl+C to copy.",
   signOut: "Sign out",
   signOutAbout: "Sign out and forget the key on this device",
@@ -77,6 +78,9 @@ export const strings = {
   problem: (reason: string) => `That did not work: ${reason}`,
 
   // the search
+  kinds: { label: "label", text: "text", celebrity: "celebrity", moderation: "moderation" },
+  term: (kind: "label" | "text" | "celebrity" | "moderation", name: string) =>
+    kind === "label" ? name : `${kind}: ${name}`,
   search: "Search for labels",
   searchHint: "Search for labels, such as Dog",
   searchMore: "and …",
@@ -116,6 +120,16 @@ export const strings = {
   parents: (parents: string[]) => parents.map(quoted).join(" › "),
   searchFor: (label: string) => `Search for ${quoted(label)}`,
   truncated: "The picture has too many boxes. Some are missing here.",
+  abilities: { text: "Text", moderation: "Moderation", faces: "Faces", celebrities: "Celebrities" },
+  nothingOfKind: "Nothing found",
+  findingsTruncated: "There are too many findings. Some are missing here.",
+  face: (number: number) => `Face ${integers.format(number)}`,
+  attribute: (name: string, value: unknown) =>
+    `${visible(name).replaceAll("_", " ")}: ${value === true ? "yes" : value === false ? "no" : visible(String(value))}`,
+  copyText: "Copy all text",
+  hiddenPicture: "This picture may show unsafe content.",
+  show: "Show",
+  showNamed: (image: string) => `Show ${quoted(image)}`,
   uploaded: "Uploaded",
   recognizedAt: "Recognised",
   fileSize: "Size",

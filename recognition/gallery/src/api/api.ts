@@ -1,16 +1,18 @@
 import { signal } from "@preact/signals";
 import { pause } from "../shared/pause";
 import { strings } from "../strings";
-import type {
-  Delivery,
-  Endpoints,
-  FileToUpload,
-  LabelCount,
-  Page,
-  Picture,
-  SearchQuery,
-  StoredPicture,
-  UploadForm,
+import {
+  type Delivery,
+  type Endpoints,
+  type FileToUpload,
+  KINDS,
+  type Kind,
+  type LabelCount,
+  type Page,
+  type Picture,
+  type SearchQuery,
+  type StoredPicture,
+  type UploadForm,
 } from "./documents";
 import { ApiError, request } from "./http";
 import { imagePath } from "./image_path";
@@ -18,6 +20,7 @@ import { forgetEveryKey, forgetKey, keepKey, onKeyForgotten, readKey } from "./k
 
 const MAX_ATTEMPTS = 4;
 const FIRST_RETRY_MS = 300;
+const KINDS_SECONDS = 60;
 
 /** Calls the three services with the API key. */
 export class Api {
@@ -26,6 +29,8 @@ export class Api {
   /** False if the services accept calls without a key. */
   readonly usesKeys: boolean;
   private key: string | null;
+  private kinds: Promise<Kind[]> = Promise.resolve([]);
+  private kindsReadAt = 0;
 
   constructor(private readonly endpoints: Endpoints) {
     this.usesKeys = endpoints.auth === "api_key";
@@ -58,7 +63,7 @@ export class Api {
 
   search(query: SearchQuery, limit: number): Promise<Page> {
     const parameters = new URLSearchParams({ limit: `${limit}`, thumbnails: "true", match: query.match });
-    for (const label of query.labels) parameters.append("label", label);
+    for (const { kind, name } of query.terms) parameters.append(kind, name);
     for (const label of query.exclude) parameters.append("exclude", label);
     if (query.confidence > 0) parameters.set("min_confidence", `${query.confidence}`);
     return this.page(`${this.endpoints.labels}/search?${parameters}`);
@@ -86,10 +91,23 @@ export class Api {
     await this.call("DELETE", `${this.endpoints.labels}/images/${imagePath(image)}`, { keepalive });
   }
 
-  /** Return the first labels, in alphabetical order, that begin with `prefix`. */
-  async labelsWithPrefix(prefix: string, limit: number): Promise<LabelCount[]> {
-    const parameters = new URLSearchParams({ prefix, limit: `${limit}` });
+  /** Return the first names of a kind, in alphabetical order, that begin with `prefix`. */
+  async namesWithPrefix(kind: Kind, prefix: string, limit: number): Promise<LabelCount[]> {
+    const parameters = new URLSearchParams({ ...(kind === "label" ? {} : { kind }), prefix, limit: `${limit}` });
     return (await this.page<LabelCount>(`${this.endpoints.labels}/labels?${parameters}`)).entries;
+  }
+
+  /** Return the kinds that have names, besides labels. The answer is up to a minute old. */
+  async otherKinds(): Promise<Kind[]> {
+    if (Date.now() - this.kindsReadAt > KINDS_SECONDS * 1000) {
+      this.kindsReadAt = Date.now();
+      const others = KINDS.filter((kind) => kind !== "label");
+      this.kinds = Promise.all(others.map((kind) => this.namesWithPrefix(kind, "", 1))).then(
+        (names) => others.filter((_, index) => names[index]!.length > 0),
+        () => [], // the search for labels works without them
+      );
+    }
+    return this.kinds;
   }
 
   async allLabels(): Promise<LabelCount[]> {

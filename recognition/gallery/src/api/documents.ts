@@ -23,6 +23,8 @@ export interface ListEntry {
   thumbnail_url?: string;
   /** Present only in the results of a search. */
   confidence?: number;
+  /** Present, and true, if the setting `hide_moderated` names one of the picture's moderation labels. */
+  hidden?: boolean;
 }
 
 /** A rectangle in fractions of the upright picture's width and height. */
@@ -41,6 +43,57 @@ export interface Label {
   instances: { confidence: number; box: Box }[];
 }
 
+/** A point in fractions of the upright picture's width and height. */
+export interface Point {
+  x: number;
+  y: number;
+}
+
+/** The answer of one ability: what it found, or why it can never answer. */
+export interface AbilityResult<Finding> {
+  status: "done" | "failed";
+  failure: Failure | null;
+  found: Finding[];
+  truncated: boolean;
+}
+
+export interface FoundText {
+  text: string;
+  type: "line" | "word";
+  id: number;
+  confidence: number;
+  box: Box;
+  /** Missing if the record was too large. */
+  polygon?: Point[];
+}
+
+export interface ModerationLabel {
+  name: string;
+  parent: string | null;
+  confidence: number;
+}
+
+export interface Face {
+  confidence: number;
+  box: Box;
+  /** Only the attributes that the setting names. */
+  attributes: Record<string, unknown>;
+}
+
+export interface Celebrity {
+  name: string;
+  confidence: number;
+  box: Box;
+}
+
+/** The results of the abilities that were asked about a picture. */
+export interface AbilityResults {
+  text?: AbilityResult<FoundText>;
+  moderation?: AbilityResult<ModerationLabel>;
+  faces?: AbilityResult<Face>;
+  celebrities?: AbilityResult<Celebrity>;
+}
+
 /** The complete record of a picture. Its URLs expire after some minutes. */
 export interface Picture {
   image: string;
@@ -56,6 +109,9 @@ export interface Picture {
   correlation_id: string | null;
   labels: Label[];
   truncated: boolean;
+  /** Present only if abilities were asked about the picture. */
+  abilities?: AbilityResults;
+  hidden?: boolean;
   picture_url: string;
   thumbnail_url?: string;
   /** Present once the converted copy exists. Only formats that browsers cannot show get one. */
@@ -77,8 +133,18 @@ export interface LabelCount {
   images: number;
 }
 
+/** The kinds of names under which pictures are found. The API has a search parameter for each. */
+export const KINDS = ["label", "text", "celebrity", "moderation"] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** A name to search for. A text may end with `*`. */
+export interface Term {
+  kind: Kind;
+  name: string;
+}
+
 export interface SearchQuery {
-  labels: string[];
+  terms: Term[];
   match: "all" | "any";
   exclude: string[];
   /** The minimum confidence in percent. */

@@ -50,10 +50,10 @@ export class PictureList {
     });
   }
 
-  /** Load the first results of a search, or the newest pictures if the search has no labels. */
+  /** Load the first results of a search, or the newest pictures if the search has no terms. */
   async show(query: SearchQuery): Promise<void> {
     this.generation++;
-    this.query = query.labels.length ? query : null;
+    this.query = query.terms.length ? query : null;
     this.newestPage = null;
     batch(() => {
       this.newCount.value = 0;

@@ -2,6 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Api } from "../api/api";
 import type { ListEntry, Page } from "../api/documents";
 import { pauseBeforeRetry } from "../shared/pause";
+import { isBlurred } from "../shared/revealed";
 import { Preview } from "../shared/preview";
 import { strings } from "../strings";
 import { type GridEntry, isUrlExpired } from "./picture_list";
@@ -31,7 +32,7 @@ export function Thumbnail({ api, entry, preview }: Properties) {
   const isLate = failures > SILENT_FAILURES || isMissing(entry, url);
   const reason = isLate ? (url ? strings.thumbnailFails : strings.noThumbnail) : strings.noPreview;
   return (
-    <span class="thumbnail">
+    <span class={isBlurred(entry) ? "thumbnail blurred" : "thumbnail"}>
       {!isLoaded && (preview || entry.failure || isLate) && (
         <Preview url={preview} reason={entry.failure?.message ?? reason} isFailure={entry.failure !== null} />
       )}

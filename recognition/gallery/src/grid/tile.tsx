@@ -3,6 +3,7 @@ import type { Api } from "../api/api";
 import { visible } from "../shared/hidden_characters";
 import { EmptyViewfinder, TrashCan, Warning } from "../shared/icons";
 import { Preview } from "../shared/preview";
+import { isBlurred, reveal } from "../shared/revealed";
 import { ShortName } from "../shared/short_name";
 import { VisibleText } from "../shared/visible_text";
 import { strings } from "../strings";
@@ -39,6 +40,17 @@ export function Tile({ api, entry, preview, isTabStop, nameEnd, onDelete }: Tile
         <LabelsLine entry={entry} />
         <Badge entry={entry} />
       </a>
+      {isBlurred(entry) && (
+        <button
+          class="reveal-button"
+          tabIndex={-1} // from the keyboard, the picture opens, and can be shown there
+          aria-label={strings.showNamed(image)}
+          title={strings.hiddenPicture}
+          onClick={() => reveal(entry)}
+        >
+          <Warning /> {strings.show}
+        </button>
+      )}
       <button
         class="delete-button"
         tabIndex={-1} // the Delete key works on the focused tile

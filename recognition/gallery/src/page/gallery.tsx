@@ -74,7 +74,7 @@ function Page(services: Services) {
 function Pictures(services: Services) {
   const { api, pictures } = services;
   const [polls, setPolls] = useState(0); // the polls that found new pictures
-  const isSearch = currentSearch.value.labels.length > 0;
+  const isSearch = currentSearch.value.terms.length > 0;
   useEffect(() => pollNewPictures(pictures, () => setPolls((count) => count + 1)), []);
   return (
     <main>
@@ -108,7 +108,7 @@ function usePageEffects(pictures: PictureList) {
     void pictures.show(query);
   }, [query]);
   useEffect(() => {
-    const content = image ?? query.labels.join(", ");
+    const content = image ?? query.terms.map(({ kind, name }) => strings.term(kind, name)).join(", ");
     document.title = content ? strings.titleOf(content) : strings.title;
   }, [query, image]);
   useEffect(() => {

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
-import { currentSearch, showSearch } from "../address";
+import { currentSearch, labelTerm, showSearch } from "../address";
 import type { Api } from "../api/api";
-import type { LabelCount, SearchQuery } from "../api/documents";
+import type { LabelCount, SearchQuery, Term } from "../api/documents";
 import type { PictureList } from "../grid/picture_list";
 import { nearestLabels } from "../search/nearest_labels";
 import { announce } from "../shared/announcements";
@@ -66,7 +66,8 @@ function NothingFound({ api, query }: { api: Api; query: SearchQuery }) {
     };
   }, [query]);
   const known = counts && new Set(counts.map(({ label }) => label.toLowerCase()));
-  const unknown = query.labels.filter((label) => known && !known.has(label.toLowerCase()));
+  const labels = query.terms.filter(({ kind }) => kind === "label").map(({ name }) => name);
+  const unknown = labels.filter((label) => known && !known.has(label.toLowerCase()));
   if (!unknown.length) return <p>{strings.nothingFoundHint}</p>;
   return (
     <>
@@ -82,8 +83,9 @@ function UnknownLabel({ label, counts, query }: { label: string; counts: LabelCo
   const frequent = counts.toSorted((a, b) => b.images - a.images).slice(0, MAX_OFFERS).map((count) => count.label);
   const text = strings.unknownLabel(label);
   useEffect(() => announce(text), [text]);
+  const isSame = ({ kind, name }: Term) => kind === "label" && name === label;
   const searchInstead = (offer: string) =>
-    showSearch({ ...query, labels: query.labels.map((other) => (other === label ? offer : other)) });
+    showSearch({ ...query, terms: query.terms.map((term) => (isSame(term) ? labelTerm(offer) : term)) });
   return (
     <div class="unknown-label">
       <p>{text}</p>

@@ -1,48 +1,50 @@
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useId, useRef, useState } from "preact/hooks";
 import type { Api } from "../api/api";
-import type { LabelCount } from "../api/documents";
+import type { Term } from "../api/documents";
 import { VisibleText } from "../shared/visible_text";
 import { strings } from "../strings";
+import { readTerm, type Suggestion, useSuggestions } from "./suggestions";
 import "./combobox.css";
-
-const TYPING_DELAY_MS = 120;
-const MAX_SUGGESTIONS = 8;
 
 interface Properties {
   api: Api;
   name: string;
   hint: string;
-  onChoose: (label: string) => void;
+  /** True if the field takes no terms of other kinds. */
+  isOnlyLabels?: boolean | undefined;
+  onChoose: (term: Term) => void;
   /** Called for Backspace in the empty field. */
   onErase: () => void;
 }
 
 /**
- * A field that suggests known labels and selects the first: Enter accepts it. After Escape, Enter accepts the typed
- * text. https://www.w3.org/WAI/ARIA/apg/patterns/combobox/
+ * A field that suggests known names and selects the first: Enter accepts it. After Escape, Enter accepts the typed
+ * text, and always if it ends with `*`. https://www.w3.org/WAI/ARIA/apg/patterns/combobox/
  */
-export function Combobox({ api, name, hint, onChoose, onErase }: Properties) {
+export function Combobox({ api, name, hint, isOnlyLabels = false, onChoose, onErase }: Properties) {
   const id = useId();
   const field = useRef<HTMLInputElement>(null);
   const [text, setText] = useState("");
   const [isOpen, setOpen] = useState(false);
-  const { suggestions, setSuggestions, active, setActive, read } = useSuggestions(api, text, isOpen);
+  const { suggestions, setSuggestions, active, setActive, read } = useSuggestions(api, text, isOpen, isOnlyLabels);
+  const typed = (): Term => (isOnlyLabels ? { kind: "label", name: text.trim() } : readTerm(text));
 
-  function choose(label: string) {
-    if (!label.trim()) return;
+  function choose({ kind, name }: Term) {
+    if (!name) return;
     setText("");
     setOpen(false);
     setSuggestions(null);
-    onChoose(label.trim());
+    onChoose({ kind, name });
     field.current?.focus();
   }
 
   /** Accept the selected suggestion. After fast typing, read the suggestions first. */
   async function accept() {
-    const selected = isOpen && active >= 0 ? suggestions?.[active] : undefined;
-    if (selected || !isOpen || !text.trim()) return choose(selected?.label ?? text);
-    const found = await read(text.trim());
-    if (field.current?.value === text) choose(found?.[0]?.label ?? text);
+    const isComplete = !isOpen || text.trim().endsWith("*");
+    const selected = !isComplete && active >= 0 ? suggestions?.[active] : undefined;
+    if (selected || isComplete || !text.trim()) return choose(selected ?? typed());
+    const found = await read(text);
+    if (field.current?.value === text) choose(found?.[0] ?? typed());
   }
 
   function moveActive(step: number) {
@@ -98,52 +100,29 @@ export function Combobox({ api, name, hint, onChoose, onErase }: Properties) {
   );
 }
 
-/** Read the suggestions for a text while the list is open. They are null until known. */
-function useSuggestions(api: Api, text: string, isOpen: boolean) {
-  const [suggestions, setSuggestions] = useState<LabelCount[] | null>(null);
-  const [active, setActive] = useState(-1);
-  const read = (prefix: string) => api.labelsWithPrefix(prefix, MAX_SUGGESTIONS).catch(() => null);
-
-  useEffect(() => {
-    if (!isOpen) return;
-    let isCurrent = true;
-    const timer = setTimeout(async () => {
-      const found = await read(text.trim());
-      if (!isCurrent) return;
-      setSuggestions(found);
-      setActive(text.trim() && found?.length ? 0 : -1);
-    }, text ? TYPING_DELAY_MS : 0);
-    return () => {
-      isCurrent = false;
-      clearTimeout(timer);
-    };
-  }, [text, isOpen]);
-
-  return { suggestions, setSuggestions, active, setActive, read };
-}
-
 interface SuggestionListProperties {
   id: string;
-  suggestions: LabelCount[] | null;
+  suggestions: Suggestion[] | null;
   active: number;
   isShown: boolean;
-  onChoose: (label: string) => void;
+  onChoose: (term: Term) => void;
 }
 
 function SuggestionList({ id, suggestions, active, isShown, onChoose }: SuggestionListProperties) {
   return (
     <ul id={`${id}-list`} class="suggestions" role="listbox" aria-label={strings.suggestions} hidden={!isShown}>
-      {suggestions?.map(({ label, images }, index) => (
+      {suggestions?.map(({ kind, name, images }, index) => (
         <li
-          key={label}
+          key={`${kind} ${name}`}
           id={`${id}-${index}`}
           role="option"
           aria-selected={index === active}
           onMouseDown={(event) => event.preventDefault()} // the field keeps the focus, so the list stays open
-          onClick={() => onChoose(label)}
+          onClick={() => onChoose({ kind, name })}
         >
           <span>
-            <VisibleText text={label} />
+            {kind !== "label" && <small class="kind">{strings.kinds[kind]}: </small>}
+            <VisibleText text={name} />
           </span>{" "}
           <small>{strings.pictureCount(images)}</small>
         </li>

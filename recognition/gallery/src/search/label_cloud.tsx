@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { EMPTY_SEARCH, showSearch } from "../address";
+import { EMPTY_SEARCH, labelTerm, showSearch } from "../address";
 import type { Api } from "../api/api";
 import type { LabelCount } from "../api/documents";
 import { VisibleText } from "../shared/visible_text";
@@ -43,7 +43,7 @@ function LabelLink({ label, images }: LabelCount) {
   function onClick(event: MouseEvent) {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return; // the browser opens another tab
     event.preventDefault();
-    showSearch({ ...EMPTY_SEARCH, labels: [label] });
+    showSearch({ ...EMPTY_SEARCH, terms: [labelTerm(label)] });
   }
   return (
     <a href={`?label=${encodeURIComponent(label)}`} aria-label={strings.cloudEntry(label, images)} onClick={onClick}>

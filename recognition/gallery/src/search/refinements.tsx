@@ -1,14 +1,14 @@
 import { useEffect, useState } from "preact/hooks";
-import { currentSearch, EMPTY_SEARCH, showSearch } from "../address";
+import { currentSearch, EMPTY_SEARCH, labelTerm, showSearch } from "../address";
 import type { Api } from "../api/api";
 import type { SearchQuery } from "../api/documents";
 import { strings } from "../strings";
-import { LabelField } from "./label_field";
+import { TermField } from "./term_field";
 import "./refinements.css";
 
 const SLIDER_DELAY_MS = 300;
 
-/** Narrows a search that has labels. Each change becomes a new address. */
+/** Narrows a search that has terms. Each change becomes a new address. */
 export function Refinements({ api }: { api: Api }) {
   const { match, confidence, exclude } = currentSearch.value;
   const change = (part: Partial<SearchQuery>) => showSearch({ ...currentSearch.peek(), ...part });
@@ -16,14 +16,14 @@ export function Refinements({ api }: { api: Api }) {
     <div class="refinements">
       <MatchSwitch value={match} onChange={(match) => change({ match })} />
       <ConfidenceSlider value={confidence} onChange={(confidence) => change({ confidence })} />
-      <LabelField
+      <TermField
         api={api}
         isExcluding
         name={strings.exclude}
         hint={strings.excludeHint}
-        labels={exclude}
+        terms={exclude.map(labelTerm)}
         removeTitle={strings.removeExcluded}
-        onChange={(exclude) => change({ exclude })}
+        onChange={(terms) => change({ exclude: terms.map(({ name }) => name) })}
       />
       <button class="text-button" onClick={() => showSearch(EMPTY_SEARCH)}>
         {strings.clear}

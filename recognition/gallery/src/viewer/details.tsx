@@ -4,7 +4,10 @@ import { EmptyViewfinder, TrashCan, Warning } from "../shared/icons";
 import { VisibleText } from "../shared/visible_text";
 import { strings } from "../strings";
 import { Deliveries } from "./deliveries";
-import { type Highlight, LabelList } from "./label_list";
+import { type FoundGroup, foundGroups, labelItems } from "./found_items";
+import type { Highlight } from "./highlight";
+import { ItemList } from "./item_list";
+import { TextList } from "./text_list";
 import "./details.css";
 
 interface Properties {
@@ -19,13 +22,35 @@ export function Details({ api, picture, highlight, onDelete }: Properties) {
   return (
     <>
       <Status picture={picture} />
-      <LabelList labels={picture.labels} highlight={highlight} />
+      <ItemList name={strings.labels} items={labelItems(picture.labels)} highlight={highlight} />
       {picture.truncated && <p class="note">{strings.truncated}</p>}
+      {foundGroups(picture).map((group) => (
+        <Findings key={group.name} group={group} highlight={highlight} />
+      ))}
       <PropertyList api={api} picture={picture} />
       <button class="danger-button" onClick={onDelete}>
         <TrashCan /> {strings.delete}
       </button>
     </>
+  );
+}
+
+/** Shows what one ability found, or why it can never answer. */
+function Findings({ group: { name, items, result }, highlight }: { group: FoundGroup; highlight: Highlight }) {
+  const { failure, truncated } = result;
+  const title = strings.abilities[name];
+  return (
+    <section class={`findings ${name}`}>
+      <h3>{title}</h3>
+      {failure && <p class="problem">{strings.failure(failure.message, failure.code)}</p>}
+      {!failure && !items.length && !truncated && <p class="note">{strings.nothingOfKind}</p>}
+      {name === "text" ? (
+        <TextList items={items} highlight={highlight} />
+      ) : (
+        <ItemList name={title} items={items} highlight={highlight} />
+      )}
+      {truncated && <p class="note">{strings.findingsTruncated}</p>}
+    </section>
   );
 }
 

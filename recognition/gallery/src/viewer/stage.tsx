@@ -1,11 +1,14 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Api } from "../api/api";
-import type { Box, Picture } from "../api/documents";
+import type { Box, Picture, Point } from "../api/documents";
+import { visible } from "../shared/hidden_characters";
 import { PictureFrame, Warning } from "../shared/icons";
 import { pauseBeforeRetry } from "../shared/pause";
+import { isBlurred, reveal } from "../shared/revealed";
 import { VisibleText } from "../shared/visible_text";
 import { strings } from "../strings";
-import { labelHue } from "./label_hue";
+import { type FoundItem, foundGroups, labelItems } from "./found_items";
+import type { Highlight } from "./highlight";
 import "./stage.css";
 
 const RENDITION_ATTEMPTS = 9; // within two minutes
@@ -15,18 +18,18 @@ const SILENT_ATTEMPTS = 2;
 interface Properties {
   api: Api;
   picture: Picture;
-  /** The label whose boxes stand out, or null. */
-  highlighted: string | null;
+  highlight: Highlight;
 }
 
-/** Shows the picture with its boxes. Without a picture, shows the reason. */
-export function Stage({ api, picture, highlighted }: Properties) {
+/** Shows the picture with the places of what was found. Without a picture, shows the reason. */
+export function Stage({ api, picture, highlight }: Properties) {
   const { url, attempt, tryAgain } = useDisplayableUrl(api, picture);
   const [ratio, setRatio] = useState(0);
+  const isHidden = isBlurred(picture);
   return (
     <>
       {attempt > 0 && !ratio && <NoPicture picture={picture} isLate={attempt > SILENT_ATTEMPTS} />}
-      <div class={ratio ? "frame" : "frame loading"} style={ratio ? { "--ratio": `${ratio}` } : {}}>
+      <div class={["frame", !ratio && "loading", isHidden && "blurred"].filter(Boolean).join(" ")} style={ratio ? { "--ratio": `${ratio}` } : {}}>
         <img
           key={attempt}
           src={url}
@@ -35,8 +38,9 @@ export function Stage({ api, picture, highlighted }: Properties) {
           onLoad={({ currentTarget: { naturalWidth, naturalHeight } }) => setRatio(naturalWidth / naturalHeight)}
           onError={() => void tryAgain()}
         />
-        {ratio > 0 && <Boxes picture={picture} highlighted={highlighted} />}
+        {ratio > 0 && !isHidden && <Places picture={picture} highlight={highlight} />}
       </div>
+      {ratio > 0 && isHidden && <HiddenNote picture={picture} />}
     </>
   );
 }
@@ -77,22 +81,57 @@ function NoPicture({ picture: { failure }, isLate }: { picture: Picture; isLate:
   );
 }
 
-function Boxes({ picture, highlighted }: { picture: Picture; highlighted: string | null }) {
-  return picture.labels.map(({ name, instances }, labelIndex) =>
-    instances.map(({ box }, index) => (
-      <div
-        key={`${name} ${index}`}
-        class={highlighted === null ? "box" : highlighted === name ? "box highlighted" : "box dimmed"}
-        data-label={name}
-        style={{ "--hue": labelHue(labelIndex), ...rectangle(box) }}
-      >
-        <span>
-          <VisibleText text={name} />
-        </span>
-      </div>
-    )),
+function HiddenNote({ picture }: { picture: Picture }) {
+  return (
+    <p class="hidden-note">
+      <Warning /> {strings.hiddenPicture}
+      <button class="primary-button" onClick={() => reveal(picture)}>
+        {strings.show}
+      </button>
+    </p>
   );
 }
+
+/** Shows the boxes and outlines of all items. Those of the highlighted item stand out. */
+function Places({ picture, highlight }: { picture: Picture; highlight: Highlight }) {
+  const items = [...labelItems(picture.labels), ...foundGroups(picture).flatMap((group) => group.items)];
+  const state = ({ key }: FoundItem) =>
+    highlight.key === null ? "" : highlight.key === key ? "highlighted" : "dimmed";
+  return (
+    <>
+      <svg class="outlines" viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">
+        {items.map((item) => item.outline && (
+          <polygon
+            key={item.key}
+            class={state(item)}
+            style={{ "--hue": item.hue }}
+            points={pointList(item.outline)}
+            onMouseEnter={() => highlight.setPointed(item.key)}
+            onMouseLeave={() => highlight.setPointed(null)}
+          >
+            <title>{visible(item.name)}</title>
+          </polygon>
+        ))}
+      </svg>
+      {items.flatMap((item) =>
+        item.boxes.map((box, index) => (
+          <div
+            key={`${item.key} ${index}`}
+            class={`box ${state(item)} ${item.isNamed ? "named" : ""}`}
+            data-label={item.name}
+            style={{ "--hue": item.hue, ...rectangle(box) }}
+          >
+            <span>
+              <VisibleText text={item.name} />
+            </span>
+          </div>
+        )),
+      )}
+    </>
+  );
+}
+
+const pointList = (points: Point[]) => points.map(({ x, y }) => `${x},${y}`).join(" ");
 
 const rectangle = ({ left, top, width, height }: Box) => ({
   left: `${left * 100}%`,

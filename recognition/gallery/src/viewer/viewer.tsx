@@ -10,7 +10,7 @@ import { DialogHeading } from "../shared/dialog_heading";
 import { ChevronLeft, ChevronRight } from "../shared/icons";
 import { strings } from "../strings";
 import { Details } from "./details";
-import { useHighlight } from "./label_list";
+import { useHighlight } from "./highlight";
 import { Stage } from "./stage";
 import "./viewer.css";
 
@@ -64,7 +64,7 @@ export function Viewer({ api, pictures, deletions, image, children }: Properties
       onClose={() => dialog.current && closeImage()} // the Escape key closed the dialog
     >
       <div class="stage">
-        {picture && <Stage key={image} api={api} picture={picture} highlighted={highlight.label} />}
+        {picture && <Stage key={image} api={api} picture={picture} highlight={highlight} />}
         {!picture && !problem && <p class="note">{strings.loading}</p>}
         <StepButton name={strings.previous} image={previous} isBack />
         <StepButton name={strings.next} image={next} />
