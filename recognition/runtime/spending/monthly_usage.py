@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from common.prices import calls_for, cost_of
+from common.runtime.abilities import ABILITIES
 from common.runtime.aws_clients import client
 from common.runtime.dynamodb_items import from_attributes, to_attributes
 from common.runtime.message_batch import RetryLaterError
@@ -44,19 +45,31 @@ class OverBudgetError(RetryLaterError):
 
 
 @dataclass(frozen=True)
+class AbilityUsage:
+    """One ability's share of the counts."""
+
+    calls: int
+    cache_hits: int
+
+
+@dataclass(frozen=True)
 class Day:
-    """Counts of one day, such as 2026-11-21: calls, cached answers, US dollars spent and saved."""
+    """Counts of one day, such as 2026-11-21: calls, cached answers, US dollars spent and saved.
+
+    They are about labels and all abilities together. `abilities` has the shares of abilities that were counted.
+    """
 
     day: str
     calls: int
     cache_hits: int
     cost_usd: float
     saved_usd: float
+    abilities: dict[str, AbilityUsage] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Month:
-    """Counts of one month, such as 2026-11, and of each of its days up to today."""
+    """Counts of one month, such as 2026-11, and of each of its days up to today. `abilities` as in Day."""
 
     month: str
     calls: int
@@ -64,6 +77,7 @@ class Month:
     cost_usd: float
     saved_usd: float
     days: tuple[Day, ...]
+    abilities: dict[str, AbilityUsage] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,8 +96,10 @@ class UsageTable:
         return calls_for(self.budget) if self.budget else None
 
     @contextmanager
-    def count_call(self) -> Iterator[None]:
+    def count_call(self, ability: str | None = None) -> Iterator[None]:
         """Count a call before the block makes it. If the block raises an AWS error, the count is reduced again.
+
+        Calls for an ability count towards all calls, and towards the ability's share.
 
         Raises:
             OverBudgetError: the budget is used up. The call is not counted, and the block does not run. ClientError,
@@ -91,7 +107,7 @@ class UsageTable:
         """
         moment = _now()
         try:
-            self._add(self.dynamodb, moment, "calls", 1, limit=self.max_calls)
+            self._add(self.dynamodb, moment, "calls", 1, ability=ability, limit=self.max_calls)
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
@@ -99,22 +115,24 @@ class UsageTable:
         try:
             yield
         except (BotoCoreError, ClientError):
-            self._add_once(moment, "calls", -1)
+            self._add_once(moment, "calls", -1, ability=ability)
             raise
 
-    def count_unanswered(self, rekognition: "RekognitionClient") -> "RekognitionClient":
-        """Count each request of this client that gets no answer, because AWS may bill it. Returns the client."""
-        rekognition.meta.events.register("needs-retry.rekognition.DetectLabels", self._unanswered)
+    def count_unanswered(
+        self, rekognition: "RekognitionClient", operation: str = "DetectLabels", ability: str | None = None
+    ) -> "RekognitionClient":
+        """Count each request of an operation that gets no answer, because AWS may bill it. Returns the client."""
+
+        def after_a_request(caught_exception: Exception | None = None, **_: Any) -> None:
+            if isinstance(caught_exception, HTTPClientError):  # other errors, such as ConnectTimeoutError, send nothing
+                self._add_once(_now(), "calls", 1, ability=ability)
+
+        rekognition.meta.events.register(f"needs-retry.rekognition.{operation}", after_a_request)
         return rekognition
 
-    def _unanswered(self, caught_exception: Exception | None = None, **_: Any) -> None:
-        """Called by botocore after every request."""
-        if isinstance(caught_exception, HTTPClientError):  # other errors, such as ConnectTimeoutError, send nothing
-            self._add_once(_now(), "calls", 1)
-
-    def count_cache_hit(self) -> None:
+    def count_cache_hit(self, ability: str | None = None) -> None:
         """Count an answer that cost nothing."""
-        self._add_once(_now(), "hits", 1)
+        self._add_once(_now(), "hits", 1, ability=ability)
 
     def month(self, month: str) -> Month:
         """Read the counts of a month, such as 2026-11."""
@@ -145,22 +163,31 @@ class UsageTable:
         return from_attributes(answer.get("Item", {}))
 
     def _add(
-        self, dynamodb: "DynamoDBClient", moment: datetime, counter: str, number: int, *, limit: int | None = None
+        self,
+        dynamodb: "DynamoDBClient",
+        moment: datetime,
+        counter: str,
+        number: int,
+        *,
+        ability: str | None,
+        limit: int | None = None,
     ) -> None:
-        condition: Any = {"ConditionExpression": "attribute_not_exists(#month) OR #month < :limit"}
+        names = [counter, f"{counter}_{ability}"] if ability else [counter]
+        names += [f"{name}_{moment:%d}" for name in names]
+        condition: Any = {"ConditionExpression": "attribute_not_exists(#0) OR #0 < :limit"}
         dynamodb.update_item(
             TableName=self.table,
             Key={"period": {"S": f"{moment:%Y-%m}"}},
-            UpdateExpression="ADD #month :number, #day :number",
-            ExpressionAttributeNames={"#month": counter, "#day": f"{counter}_{moment:%d}"},
+            UpdateExpression="ADD " + ", ".join(f"#{index} :number" for index in range(len(names))),
+            ExpressionAttributeNames={f"#{index}": name for index, name in enumerate(names)},
             ExpressionAttributeValues=to_attributes({":number": number, ":limit": limit}),
             **(condition if limit is not None else {}),
         )
 
-    def _add_once(self, moment: datetime, counter: str, number: int) -> None:
+    def _add_once(self, moment: datetime, counter: str, number: int, *, ability: str | None) -> None:
         """Add to a counter. A failure is logged and does not disturb the caller."""
         try:
-            self._add(self.without_retries, moment, counter, number)
+            self._add(self.without_retries, moment, counter, number, ability=ability)
         except (BotoCoreError, ClientError):
             logger.warning("usage was not counted", extra={"counter": counter, "number": number}, exc_info=True)
 
@@ -176,9 +203,19 @@ def month_from_item(month: str, item: Mapping[str, int], *, today: str) -> Month
         calls, hits = calls + day_calls, hits + day_hits
         cost_before, cost = cost, cost_of(calls)
         saved_before, saved = saved, cost_of(calls + hits) - cost
-        days.append(Day(day, day_calls, day_hits, float(cost - cost_before), float(saved - saved_before)))
+        shares = _shares(item, f"_{moment:%d}")
+        days.append(Day(day, day_calls, day_hits, float(cost - cost_before), float(saved - saved_before), shares))
         moment += timedelta(days=1)
-    return Month(month, calls, hits, float(cost), float(saved), tuple(days))
+    return Month(month, calls, hits, float(cost), float(saved), tuple(days), _shares(item, ""))
+
+
+def _shares(item: Mapping[str, int], day: str) -> dict[str, AbilityUsage]:
+    """Return the shares of abilities that the month's item counts, on a day such as `_21` or, without one, in all."""
+    return {
+        name: AbilityUsage(item.get(f"calls_{name}{day}", 0), item.get(f"hits_{name}{day}", 0))
+        for name in ABILITIES
+        if f"calls_{name}{day}" in item or f"hits_{name}{day}" in item
+    }
 
 
 def _now() -> datetime:
