@@ -25,7 +25,8 @@ class Change:
     `sequencer` orders the changes of one key. It is S3's hexadecimal one, right-padded with zeros to one length, so
     that it compares as text, or zero if S3 sent none
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html). `request_id` is the id
-    of the request to S3.
+    of the request to S3. `abilities` are those that the record is to have besides. S3 asks for none; `sightline
+    reproject` does.
     """
 
     key: str
@@ -35,6 +36,7 @@ class Change:
     occurred_at: str
     deleted: bool
     request_id: str | None
+    abilities: tuple[str, ...] = ()
 
 
 def changes(body: str) -> Iterator[Change]:
@@ -73,4 +75,5 @@ def _change(record: dict[str, Any], *, deleted: bool) -> Change:
         occurred_at=text_of(record["eventTime"]),
         deleted=deleted,
         request_id=well_formed(record.get("responseElements", {}).get("x-amz-request-id")),
+        abilities=tuple(map(text_of, entity.get("abilities", ()))),
     )

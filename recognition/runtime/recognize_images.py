@@ -8,16 +8,20 @@ from decimal import Decimal
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 
+from common.runtime.abilities.enabled import enabled_abilities
 from common.runtime.aws_clients import client
 from common.runtime.caches import cached
 from common.runtime.environment import from_environment
 from common.runtime.queue_consumer import Message, queue_consumer
 from common.runtime.s3_events import changes
-from recognition.runtime.detection.recognizer import CallNeededError, Recognizer
+from recognition.runtime.detection.ability_recognizer import AbilityOperation, AbilityRecognizer, fingerprint
+from recognition.runtime.detection.paid_operation import CallNeededError, PaidOperation
+from recognition.runtime.detection.recognizer import Recognizer
 from recognition.runtime.pictures.stored_pictures import StoredPictures
 from recognition.runtime.records.image_records import ImageRecords
 from recognition.runtime.records.labels_topic import LabelsTopic
 from recognition.runtime.records.record_updater import RecordUpdater
+from recognition.runtime.spending.answer_forms import ABILITY_ANSWERS, DETECTIONS
 from recognition.runtime.spending.monthly_usage import OverBudgetError, UsageTable
 from recognition.runtime.spending.paid_answers import ClaimedError, PaidAnswers
 from recognition.runtime.spending.token_bucket import TokenBucket
@@ -32,7 +36,8 @@ REKOGNITION_RETRIES = Config(retries={"mode": "adaptive", "max_attempts": 3})
 class Environment:
     """The function's environment variables.
 
-    `queue_url` is the queue of uploads. `detect_labels` holds the parameters of DetectLabels as JSON.
+    `queue_url` is the queue of uploads. `detect_labels` holds the parameters of DetectLabels as JSON. `abilities` holds
+    the enabled abilities as JSON. There, as in `calls_per_second`, rates are those of this worker.
     """
 
     classifications_table: str
@@ -47,6 +52,7 @@ class Environment:
     detect_labels: str
     max_image_bytes: str
     max_image_pixels: str
+    abilities: str = ""
 
 
 @cached
@@ -63,22 +69,50 @@ def record_updater() -> RecordUpdater:
         client("s3"), max_bytes=int(environment.max_image_bytes), max_pixels=int(environment.max_image_pixels)
     )
     usage = UsageTable(environment.usage_table, Decimal(environment.monthly_budget_usd), dynamodb)
-    recognizer = Recognizer(
-        pictures=pictures,
-        rekognition=usage.count_unanswered(client("rekognition", REKOGNITION_RETRIES)),
-        paid_answers=PaidAnswers(dynamodb, environment.recognitions_table),
-        usage=usage,
-        rate=TokenBucket(float(environment.calls_per_second)),
-        parameters=json.loads(environment.detect_labels),
-        fingerprint=hashlib.sha256(environment.detect_labels.encode()).hexdigest()[:16],
-        may_call=True,
-    )
     return RecordUpdater(
         pictures=pictures,
-        recognizer=recognizer,
+        recognizer=_recognizer(environment, usage),
+        abilities=_ability_recognizer(environment, usage),
         records=ImageRecords(dynamodb, environment.classifications_table),
         topic=LabelsTopic(client("sns"), environment.labels_topic_arn),
     )
+
+
+def _recognizer(environment: Environment, usage: UsageTable) -> Recognizer:
+    return Recognizer(
+        rekognition=usage.count_unanswered(client("rekognition", REKOGNITION_RETRIES)),
+        parameters=json.loads(environment.detect_labels),
+        operation=PaidOperation(
+            fingerprint=hashlib.sha256(environment.detect_labels.encode()).hexdigest()[:16],
+            ability=None,
+            paid_answers=PaidAnswers(usage.dynamodb, environment.recognitions_table, DETECTIONS),
+            usage=usage,
+            rate=TokenBucket(float(environment.calls_per_second)),
+        ),
+    )
+
+
+def _ability_recognizer(environment: Environment, usage: UsageTable) -> AbilityRecognizer:
+    """Make the recogniser of the enabled abilities.
+
+    Each operation has its own client, because a client slows all its calls down after it was throttled.
+    """
+    paid_answers = PaidAnswers(usage.dynamodb, environment.recognitions_table, ABILITY_ANSWERS)
+    operations = {}
+    for name, enabled in enabled_abilities(environment.abilities).items():
+        rekognition = client("rekognition", REKOGNITION_RETRIES)
+        operations[name] = AbilityOperation(
+            enabled=enabled,
+            rekognition=usage.count_unanswered(rekognition, enabled.ability.operation, name),
+            operation=PaidOperation(
+                fingerprint=fingerprint(enabled.ability, enabled.options),
+                ability=name,
+                paid_answers=paid_answers,
+                usage=usage,
+                rate=TokenBucket(enabled.options["calls_per_second"]),
+            ),
+        )
+    return AbilityRecognizer(operations)
 
 
 def _queue_url(arn: str) -> str:

@@ -18,6 +18,7 @@ from botocore.loaders import create_loader
 from moto import mock_aws
 
 from recognition.runtime import recognize_images
+from recognition.runtime.detection.ability_recognizer import AbilityRecognizer
 from recognition.runtime.records.image_records import ImageRecord, ImageRecords
 from recognition.runtime.records.record_updater import RecordUpdater
 from tests.conftest import ROOT, Templates, captured
@@ -315,16 +316,44 @@ PARAMETERS = {"MaxLabels": 10, "MinConfidence": 70.0}
 
 @dataclass
 class FakeRekognition:
-    """Answers every call with the captured answer, or with the error that a test sets for a key."""
+    """Answers every call with a small answer, or with the error that a test sets.
+
+    `calls` are those of DetectLabels, and `asked` the names of all operations. `errors` has the errors of DetectLabels
+    by the object's name, `refusals` those of the other operations by the operation's name.
+    """
 
     calls: list[dict[str, Any]] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    images: list[Any] = field(default_factory=list)
+    refusals: dict[str, str] = field(default_factory=dict)
 
     def detect_labels(self, **request: Any) -> Any:
         self.calls.append(request)
-        if code := self.errors.get(request["Image"].get("S3Object", {}).get("Name", "")):
-            raise ClientError({"Error": {"Code": code, "Message": "in its own words"}}, "DetectLabels")
+        self._ask("DetectLabels", request, self.errors.get(request["Image"].get("S3Object", {}).get("Name", "")))
         return captured("detect-labels")
+
+    def detect_text(self, **request: Any) -> Any:
+        self._ask("DetectText", request, self.refusals.get("DetectText"))
+        return captured("detect-text")
+
+    def detect_moderation_labels(self, **request: Any) -> Any:
+        self._ask("DetectModerationLabels", request, self.refusals.get("DetectModerationLabels"))
+        return captured("detect-moderation-labels")
+
+    def detect_faces(self, **request: Any) -> Any:
+        self._ask("DetectFaces", request, self.refusals.get("DetectFaces"))
+        return {"FaceDetails": []}
+
+    def recognize_celebrities(self, **request: Any) -> Any:
+        self._ask("RecognizeCelebrities", request, self.refusals.get("RecognizeCelebrities"))
+        return {"CelebrityFaces": [], "UnrecognizedFaces": []}
+
+    def _ask(self, operation: str, request: dict[str, Any], code: str | None) -> None:
+        self.asked.append(operation)
+        self.images.append(request["Image"])
+        if code:
+            raise ClientError({"Error": {"Code": code, "Message": "in its own words"}}, operation)
 
 
 @pytest.fixture
@@ -332,9 +361,29 @@ def rekognition() -> FakeRekognition:
     return FakeRekognition()
 
 
-def with_recognizer(worker: RecordUpdater, **changes: Any) -> RecordUpdater:
-    """Return the worker with another recogniser."""
-    return dataclasses.replace(worker, recognizer=dataclasses.replace(worker.recognizer, **changes))
+def with_operation(worker: RecordUpdater, **changes: Any) -> RecordUpdater:
+    """Return the worker with another operation for labels."""
+    recognizer = worker.recognizer
+    operation = dataclasses.replace(recognizer.operation, **changes)
+    return dataclasses.replace(worker, recognizer=dataclasses.replace(recognizer, operation=operation))
+
+
+def with_rekognition(worker: RecordUpdater, rekognition: Any) -> RecordUpdater:
+    """Return the worker with another Rekognition."""
+    operations = worker.abilities.operations.items()
+    return dataclasses.replace(
+        worker,
+        recognizer=dataclasses.replace(worker.recognizer, rekognition=rekognition),
+        abilities=AbilityRecognizer(
+            {name: dataclasses.replace(each, rekognition=rekognition) for name, each in operations}
+        ),
+    )
+
+
+@pytest.fixture
+def abilities() -> dict[str, Any]:
+    """The enabled abilities with their options: none. Tests of abilities override this."""
+    return {}
 
 
 @pytest.fixture
@@ -352,6 +401,7 @@ def worker(
     removals_queue_url: str,
     rekognition: FakeRekognition,
     limits: tuple[int, int],
+    abilities: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> RecordUpdater:
     monkeypatch.setenv("CLASSIFICATIONS_TABLE", tables["classifications"])
@@ -366,7 +416,9 @@ def worker(
     monkeypatch.setenv("DETECT_LABELS", json.dumps(PARAMETERS))
     monkeypatch.setenv("MAX_IMAGE_BYTES", str(limits[0]))
     monkeypatch.setenv("MAX_IMAGE_PIXELS", str(limits[1]))
-    made = with_recognizer(recognize_images.record_updater(), rekognition=rekognition)
+    if abilities:
+        monkeypatch.setenv("ABILITIES", json.dumps(abilities))
+    made = with_rekognition(recognize_images.record_updater(), rekognition)
     monkeypatch.setattr(recognize_images, "record_updater", lambda: made)
     return made
 

@@ -18,21 +18,22 @@ from recognition.runtime import recognize_images
 from recognition.runtime.detection.detect_labels import Detection
 from recognition.runtime.records.image_records import ImageRecord
 from recognition.runtime.records.record_updater import RecordUpdater
+from recognition.runtime.spending.answer_forms import DETECTIONS
 from recognition.runtime.spending.paid_answers import ClaimedError, PaidAnswers
-from tests.functional.conftest import Context, FakeRekognition, Topic, sqs_event, with_recognizer
+from tests.functional.conftest import Context, FakeRekognition, Topic, sqs_event, with_operation
 from tests.functional.s3_bucket import S3
 
 ANSWER = Detection(labels=(Label(name="Dog", confidence=98.13),), model="3.0", failure=None)
 
 
 @pytest.fixture
-def answers(tables: dict[str, str]) -> PaidAnswers:
-    return PaidAnswers(boto3.client("dynamodb"), tables["recognitions"])
+def answers(tables: dict[str, str]) -> PaidAnswers[Detection]:
+    return PaidAnswers(boto3.client("dynamodb"), tables["recognitions"], DETECTIONS)
 
 
-def another(answers: PaidAnswers) -> PaidAnswers:
+def another(answers: PaidAnswers[Detection]) -> PaidAnswers[Detection]:
     """Return another worker's view of the table."""
-    return PaidAnswers(answers.dynamodb, answers.table)
+    return PaidAnswers(answers.dynamodb, answers.table, DETECTIONS)
 
 
 class CountingRekognition:
@@ -49,14 +50,14 @@ class CountingRekognition:
         return self.answer
 
 
-def test_a_stored_answer_is_given_to_everybody(answers: PaidAnswers) -> None:
+def test_a_stored_answer_is_given_to_everybody(answers: PaidAnswers[Detection]) -> None:
     rekognition = CountingRekognition()
     for reader in (answers, answers, another(answers)):
         assert reader.answer("c", refresh=None, lease_seconds=60, ask=rekognition) == ANSWER
     assert rekognition.times == 1
 
 
-def test_a_refusal_is_an_answer_too(answers: PaidAnswers) -> None:
+def test_a_refusal_is_an_answer_too(answers: PaidAnswers[Detection]) -> None:
     refusal = Detection((), None, Failure(code="InvalidImageFormatException", message="m"))
     rekognition = CountingRekognition(refusal)
     for _ in range(2):
@@ -64,7 +65,7 @@ def test_a_refusal_is_an_answer_too(answers: PaidAnswers) -> None:
     assert rekognition.times == 1
 
 
-def test_while_one_worker_asks_another_is_told_how_long_to_wait(answers: PaidAnswers) -> None:
+def test_while_one_worker_asks_another_is_told_how_long_to_wait(answers: PaidAnswers[Detection]) -> None:
     other = CountingRekognition()
 
     def meanwhile() -> Detection:
@@ -81,7 +82,7 @@ def test_while_one_worker_asks_another_is_told_how_long_to_wait(answers: PaidAns
 
 @pytest.mark.parametrize("lease", [0.2, 8.0, 60.0, 66.5])
 def test_few_receives_are_spent_on_a_claim_that_is_never_given_back(
-    answers: PaidAnswers, lease: float, monkeypatch: pytest.MonkeyPatch
+    answers: PaidAnswers[Detection], lease: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = 1_000.0
     monkeypatch.setattr("recognition.runtime.spending.paid_answers.time.time", lambda: clock)
@@ -96,7 +97,7 @@ def test_few_receives_are_spent_on_a_claim_that_is_never_given_back(
     assert lease < clock - 1_000 <= lease + 2
 
 
-def test_the_claim_of_a_dead_worker_ends_with_its_lease(answers: PaidAnswers) -> None:
+def test_the_claim_of_a_dead_worker_ends_with_its_lease(answers: PaidAnswers[Detection]) -> None:
     class DeadError(BaseException):
         """The worker is gone: nothing after it is run."""
 
@@ -114,14 +115,14 @@ def test_the_claim_of_a_dead_worker_ends_with_its_lease(answers: PaidAnswers) ->
     assert rekognition.times == 1
 
 
-def test_a_transient_failure_gives_the_claim_back(answers: PaidAnswers) -> None:
+def test_a_transient_failure_gives_the_claim_back(answers: PaidAnswers[Detection]) -> None:
     with pytest.raises(ConnectionError):
         answers.answer("c", refresh=None, lease_seconds=60, ask=CountingRekognition(ConnectionError()))
     assert another(answers).answer("c", refresh=None, lease_seconds=60, ask=CountingRekognition()) == ANSWER
 
 
 def test_an_answer_that_cannot_be_stored_is_used_all_the_same(
-    answers: PaidAnswers, monkeypatch: pytest.MonkeyPatch
+    answers: PaidAnswers[Detection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer is paid for. An error would cost a second call."""
     update, rekognition = answers.dynamodb.update_item, CountingRekognition()
@@ -136,14 +137,14 @@ def test_an_answer_that_cannot_be_stored_is_used_all_the_same(
     assert rekognition.times == 1
 
 
-def test_a_request_for_a_new_answer_makes_one_call(answers: PaidAnswers) -> None:
+def test_a_request_for_a_new_answer_makes_one_call(answers: PaidAnswers[Detection]) -> None:
     rekognition = CountingRekognition()
     for refresh in (None, "wish 1", "wish 1", None, "wish 2", "wish 2"):
         answers.answer("c", refresh=refresh, lease_seconds=60, ask=rekognition)
     assert rekognition.times == 3
 
 
-def test_threads_of_one_worker_that_meet_at_one_content_ask_once(answers: PaidAnswers) -> None:
+def test_threads_of_one_worker_that_meet_at_one_content_ask_once(answers: PaidAnswers[Detection]) -> None:
     together, rekognition = threading.Barrier(8), CountingRekognition()
 
     def look(_: int) -> Detection:
@@ -178,7 +179,7 @@ def test_a_settings_change_alone_calls_nothing_and_the_same_bytes_after_it_call_
 ) -> None:
     before = s3.put("a.jpg", body="the same")
     assert deliver(before) == []
-    changed = with_recognizer(worker, fingerprint="other settings")
+    changed = with_operation(worker, fingerprint="other settings")
     monkeypatch.setattr(recognize_images, "record_updater", lambda: changed)
     assert deliver(before) == []
     assert len(rekognition.calls) == 1
@@ -214,8 +215,8 @@ def claim(worker: RecordUpdater, message: str, seconds: float) -> None:
     """Claim a message's content as another worker would, which then dies."""
     content = json.loads(message)["Records"][0]["s3"]["object"]
     body = boto3.client("s3").get_object(Bucket="images", Key=content["key"])["Body"].read()
-    another(worker.recognizer.paid_answers)._claim(
-        f"{hashlib.sha256(body).hexdigest()}#{worker.recognizer.fingerprint}", None, seconds
+    another(worker.recognizer.operation.paid_answers)._claim(
+        f"{hashlib.sha256(body).hexdigest()}#{worker.recognizer.operation.fingerprint}", None, seconds
     )
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -21,7 +22,7 @@ from recognition.runtime import enforce_budget, list_images, recognize_images
 from recognition.runtime.records.image_records import ImageRecord
 from recognition.runtime.records.record_updater import RecordUpdater
 from recognition.runtime.spending import monthly_usage
-from recognition.runtime.spending.monthly_usage import OverBudgetError, UsageTable
+from recognition.runtime.spending.monthly_usage import AbilityUsage, OverBudgetError, UsageTable
 from tests.counted import COUNTED
 from tests.functional.conftest import (
     Answer,
@@ -31,7 +32,7 @@ from tests.functional.conftest import (
     failed,
     kinds,
     sqs_event,
-    with_recognizer,
+    with_operation,
 )
 from tests.functional.s3_bucket import S3
 
@@ -100,6 +101,30 @@ def test_many_workers_at_once_make_exactly_the_calls_that_the_budget_pays_for(
     assert (len(made), refused, counted(spending("0"))) == (25, 39, (25, 0))
 
 
+def test_fifty_workers_with_several_abilities_make_exactly_the_calls_that_the_budget_pays_for(
+    spending: Callable[[str], UsageTable],
+) -> None:
+    table: Any = Atomic()
+    workers = [dataclasses.replace(spending("0.12"), dynamodb=table, without_retries=table) for _ in range(50)]
+    together, made = threading.Barrier(50), Counter[str | None]()
+    guard = threading.Lock()
+
+    def work(worker: UsageTable) -> None:
+        together.wait(30)
+        for operation in (None, "text", "faces", "moderation"):
+            with suppress(OverBudgetError), worker.count_call(operation), guard:
+                made[operation] += 1
+
+    with ThreadPoolExecutor(50) as pool:
+        list(pool.map(work, workers))
+    month = spending("0").this_month()
+    assert (made.total(), month.calls) == (120, 120)
+    assert {name: share.calls for name, share in month.abilities.items()} == {
+        name: number for name, number in made.items() if name
+    }
+    assert month.days[-1].abilities == month.abilities
+
+
 def test_a_refused_call_is_given_back_and_a_dead_workers_is_not(spending: Callable[[str], UsageTable]) -> None:
     class DeadError(BaseException):
         """The worker is gone."""
@@ -108,7 +133,10 @@ def test_a_refused_call_is_given_back_and_a_dead_workers_is_not(spending: Callab
     for _ in range(3):
         with pytest.raises(ClientError), worker.count_call():
             raise THROTTLED
+        with pytest.raises(ClientError), worker.count_call("text"):
+            raise THROTTLED
     assert counted(worker) == (0, 0)
+    assert worker.this_month().abilities == {"text": AbilityUsage(calls=0, cache_hits=0)}
     with pytest.raises(DeadError), worker.count_call():
         raise DeadError
     assert counted(worker) == (1, 0)
@@ -172,8 +200,13 @@ def test_a_request_without_an_answer_counts_each_time_it_is_sent(
     rekognition = worker.count_unanswered(client("rekognition"))
     with pytest.raises(HTTPClientError), worker.count_call():
         rekognition.detect_labels(Image={"Bytes": b"x"})
-    assert len(Silent.taken) > 1
+    labels = len(Silent.taken)
+    assert labels > 1
+    rekognition = worker.count_unanswered(client("rekognition"), "DetectText", "text")
+    with pytest.raises(HTTPClientError), worker.count_call("text"):
+        rekognition.detect_text(Image={"Bytes": b"x"})
     assert counted(worker) == (len(Silent.taken), 0)
+    assert worker.this_month().abilities["text"].calls == len(Silent.taken) - labels
 
 
 @pytest.fixture
@@ -182,7 +215,9 @@ def worker_with(worker: RecordUpdater, monkeypatch: pytest.MonkeyPatch) -> Calla
 
     def given(dollars: str) -> None:
         table: Any = Atomic()
-        made = with_recognizer(worker, usage=UsageTable(worker.recognizer.usage.table, Decimal(dollars), table, table))
+        made = with_operation(
+            worker, usage=UsageTable(worker.recognizer.operation.usage.table, Decimal(dollars), table, table)
+        )
         monkeypatch.setattr(recognize_images, "record_updater", lambda: made)
 
     return given
@@ -207,7 +242,7 @@ def test_pictures_over_the_budget_wait_and_are_recognised_when_it_was_raised(
     assert deliver(*messages) == []
     assert len(rekognition.calls) == 6
     assert all(records(f"{number}.jpg") for number in [*range(6), "again"])
-    assert counted(worker.recognizer.usage)[0] == 6
+    assert counted(worker.recognizer.operation.usage)[0] == 6
 
 
 def test_an_answer_that_is_found_counts_as_saved(
@@ -269,6 +304,8 @@ def test_a_months_usage_is_shown_by_its_days(
         spending("0").count_cache_hit()
     shown = call(list_images.handler, "GET", "/usage").document
     assert (shown["month"], shown["calls"], shown["budget_usd"]) == ("2026-11", 3, 12.5)
+    assert "abilities" not in shown
+    assert "abilities" not in shown["days"][0]
     days = [(entry["day"], entry["calls"], entry["cache_hits"]) for entry in shown["days"] if entry["calls"]]
     assert days == [("2026-11-30", 1, 1), ("2026-11-01", 2, 2), ("2026-10-31", 1, 1)]
     before = call(list_images.handler, "GET", "/usage", query={"month": "2026-10"}).document
@@ -276,6 +313,21 @@ def test_a_months_usage_is_shown_by_its_days(
     assert call(list_images.handler, "GET", "/usage", query={"month": "2027-02"}).document["days"] == []
     for wrong in ("2026-13", "2026-1", "november", ""):
         assert call(list_images.handler, "GET", "/usage", query={"month": wrong}).status == 400
+
+
+def test_a_months_usage_has_the_shares_of_abilities_that_were_asked(
+    spending: Callable[[str], UsageTable], call: Callable[..., Answer], reader: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONTHLY_BUDGET_USD", "0")
+    worker = spending("0")
+    for ability in (None, "text", "text"):
+        with worker.count_call(ability):
+            pass
+    worker.count_cache_hit("faces")
+    shown = call(list_images.handler, "GET", "/usage").document
+    assert (shown["calls"], shown["cache_hits"]) == (3, 1)
+    shares = {"text": {"calls": 2, "cache_hits": 0}, "faces": {"calls": 0, "cache_hits": 1}}
+    assert (shown["abilities"], shown["days"][0]["abilities"]) == (shares, shares)
 
 
 @dataclasses.dataclass

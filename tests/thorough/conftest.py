@@ -1,6 +1,7 @@
 """The fixtures of the functional tests. These tests also start processes, and take seconds each."""
 
 from tests.functional.conftest import (
+    abilities,
     aws,
     bucket,
     call,
@@ -24,6 +25,7 @@ from tests.functional.conftest import (
 from tests.functional.recorders import hidden
 
 __all__ = [
+    "abilities",
     "aws",
     "bucket",
     "call",

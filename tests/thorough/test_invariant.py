@@ -20,6 +20,7 @@ from recognition.runtime import recognize_images
 from recognition.runtime.records.image_records import ImageRecords
 from recognition.runtime.records.record_updater import RecordUpdater
 from recognition.runtime.spending import paid_answers
+from recognition.runtime.spending.paid_answers import PaidAnswers
 from tests.functional.conftest import Context, FakeRekognition, create_tables, create_topic, failed, received, sqs_event
 from tests.functional.s3_bucket import S3
 
@@ -215,21 +216,20 @@ class Pipeline(RuleBasedStateMachine):
 
         caches.clear_all()
         made = recognize_images.record_updater()
-        recognizer = made.recognizer
-        pictures = dataclasses.replace(made.pictures, s3=wrap(made.pictures.s3))
-        return RecordUpdater(
-            pictures=pictures,
+        operation = made.recognizer.operation
+        stored, usage = operation.paid_answers, operation.usage
+        return dataclasses.replace(
+            made,
+            pictures=dataclasses.replace(made.pictures, s3=wrap(made.pictures.s3)),
             recognizer=dataclasses.replace(
-                recognizer,
-                pictures=pictures,
+                made.recognizer,
                 rekognition=wrap(self.rekognition),
-                paid_answers=type(recognizer.paid_answers)(
-                    wrap(recognizer.paid_answers.dynamodb), recognizer.paid_answers.table
-                ),
-                usage=dataclasses.replace(
-                    recognizer.usage,
-                    dynamodb=wrap(recognizer.usage.dynamodb),
-                    without_retries=wrap(recognizer.usage.without_retries),
+                operation=dataclasses.replace(
+                    operation,
+                    paid_answers=PaidAnswers(wrap(stored.dynamodb), stored.table, stored.form),
+                    usage=dataclasses.replace(
+                        usage, dynamodb=wrap(usage.dynamodb), without_retries=wrap(usage.without_retries)
+                    ),
                 ),
             ),
             records=ImageRecords(wrap(made.records.dynamodb), made.records.table),
@@ -283,7 +283,7 @@ class Pipeline(RuleBasedStateMachine):
         versions = [call["Image"]["S3Object"]["Version"] for call in self.rekognition.calls]
         calls = Counter(self.contents[version] for version in versions)
         assert all(calls[content] <= self.allowed[content] for content in calls), (calls, self.allowed)
-        assert recognize_images.record_updater().recognizer.usage.this_month().calls >= len(versions)
+        assert recognize_images.record_updater().recognizer.operation.usage.this_month().calls >= len(versions)
 
 
 def test_records_events_and_calls_agree_with_s3_in_the_end(templates: dict[str, Any]) -> None:

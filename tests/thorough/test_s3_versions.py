@@ -20,7 +20,7 @@ from recognition.runtime.records.record_updater import RecordUpdater
 from recognition.runtime.renditions.rendition_store import RenditionIndex, RenditionStore
 from tests.conftest import captured
 from tests.derived import expected, found, stored_records
-from tests.functional.conftest import Context, Topic, failed, received, sqs_event, with_recognizer
+from tests.functional.conftest import Context, Topic, failed, received, sqs_event, with_rekognition
 from tests.functional.s3_bucket import S3
 
 OPERATIONS = int(os.environ.get("SIGHTLINE_OPERATIONS", "150"))
@@ -195,7 +195,7 @@ def world(
     )
     monkeypatch.setattr(make_renditions, "rendition_updater", lambda: renditions)
     made = World(s3, labels_topic, deliver, queue_url, context, request.param)
-    recognizing = with_recognizer(worker, rekognition=ContentRekognition(made.contents))
+    recognizing = with_rekognition(worker, ContentRekognition(made.contents))
     monkeypatch.setattr(recognize_images, "record_updater", lambda: recognizing)
     return made
 

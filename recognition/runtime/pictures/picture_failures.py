@@ -1,8 +1,13 @@
 """Distinguish failures that a picture causes from transient failures."""
 
+from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
+from common.imaging.pictures import DecoderFailedError, PictureError
 from common.runtime.message_batch import RetryLaterError
+from common.runtime.recognition_event import Failure
+
+logger = Logger()
 
 MAX_ATTEMPTS = 3
 
@@ -22,3 +27,14 @@ def is_final(error: Exception, attempt: int) -> bool:
     if isinstance(error, DecoderEndedError):
         return True
     return not isinstance(error, RetryLaterError | ClientError | BotoCoreError | OSError | MemoryError)
+
+
+def failure_by(error: Exception, attempt: int) -> Failure | None:
+    """Return the failure that an error means for a picture. None if another attempt may succeed."""
+    if isinstance(error, PictureError):
+        return Failure(code=error.code, message=str(error))
+    if not is_final(error, attempt):
+        return None
+    logger.error("the picture failed too often", extra={"attempt": attempt}, exc_info=error)
+    message = f"it failed {attempt} times, at last by {type(error).__name__}"
+    return Failure(code=DecoderFailedError.code, message=message)

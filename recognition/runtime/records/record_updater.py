@@ -8,6 +8,8 @@ again. If the version has changed by then, it starts again. So events may be lat
   last write of all is of the last version.
 - The message of a worker that ends between its write and its second check stays in the queue. The next worker corrects
   and announces the record.
+
+A change may ask for abilities. A record of the current version that lacks them keeps its labels and gets only these.
 """
 
 import time
@@ -16,13 +18,16 @@ from dataclasses import dataclass, replace
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit
 
+from common.runtime.abilities.enabled import METADATA as ASKED_ABILITIES
 from common.runtime.correlation_ids import METADATA, well_formed
 from common.runtime.message_batch import RetryLaterError
 from common.runtime.metrics import count
 from common.runtime.recognition_event import image_id
 from common.runtime.s3_events import Change
 from common.runtime.timestamps import moment, now, timestamp
+from recognition.runtime.detection.ability_recognizer import AbilityRecognizer
 from recognition.runtime.detection.detect_labels import Detection
+from recognition.runtime.detection.prepared_picture import PreparedPicture
 from recognition.runtime.detection.recognizer import Recognizer
 from recognition.runtime.pictures.stored_pictures import StoredPicture, StoredPictures
 from recognition.runtime.records.image_records import ImageRecord, ImageRecords
@@ -41,12 +46,13 @@ class RecordUpdater:
 
     pictures: StoredPictures
     recognizer: Recognizer
+    abilities: AbilityRecognizer
     records: ImageRecords
     topic: LabelsTopic
 
     def without_calls(self) -> "RecordUpdater":
         """Return an updater that uses only the stored answers of Rekognition."""
-        return replace(self, recognizer=replace(self.recognizer, may_call=False))
+        return replace(self, recognizer=self.recognizer.without_calls(), abilities=self.abilities.without_calls())
 
     def handle(self, change: Change, *, seconds: float, attempt: int) -> None:
         """Make the record agree with the current version, and announce it.
@@ -75,15 +81,28 @@ class RecordUpdater:
         """Store records until one describes the current version. Returns it, or None if there was never anything."""
         record = self.records.get(change.key)
         for _ in range(MAX_ATTEMPTS):
-            if record and record.describes(self.pictures.current_version(change.bucket, change.key)):
+            if record and self._is_complete(record, change):
                 return record
             new = self._new_record(change, record, ends_at, attempt)
             if new is None:
                 return None
             record = self.records.replace(record, new)
-            if record is new:
+            if record is new and not change.abilities:
                 _count(new, change)
         raise RetryLaterError("the picture kept changing", RETRY_SECONDS)
+
+    def _is_complete(self, record: ImageRecord, change: Change) -> bool:
+        current = self.pictures.current_version(change.bucket, change.key)
+        return record.describes(current) and not self._lacking(record, change)
+
+    def _lacking(self, record: ImageRecord, change: Change) -> list[str]:
+        """Return the enabled abilities that the change asks for and that the record has no answer of."""
+        enabled = self.abilities.operations
+        return [
+            name
+            for name in change.abilities
+            if name in enabled and record.lacks(enabled[name].enabled.ability, change.sequencer)
+        ]
 
     def _new_record(
         self, change: Change, previous: ImageRecord | None, ends_at: float, attempt: int
@@ -93,8 +112,22 @@ class RecordUpdater:
             if picture is None:
                 return self._tombstone(change).following(previous) if previous else None
             logger.thread_safe_append_keys(correlation_id=_correlation_id(picture, change))
-            detection = self.recognizer.recognize(picture, ends_at, attempt=attempt)
-            return self._record(change, picture, detection).following(previous)
+            prepared = PreparedPicture(picture, self.pictures, ends_at)
+            if previous and previous.describes(picture.version_id) and (lacking := self._lacking(previous, change)):
+                results = self.abilities.results(prepared, lacking, attempt=attempt)
+                return replace(
+                    previous,
+                    sequencer=change.sequencer,
+                    stored_by=None,
+                    recognized_at=now(),
+                    abilities=previous.abilities | results,
+                ).following(previous)
+            record = self._record(change, picture, self.recognizer.recognize(prepared, attempt=attempt))
+            if record.status == "RECOGNIZED":
+                asked = [*picture.metadata.get(ASKED_ABILITIES, "").split(","), *change.abilities]
+                wanted = self.abilities.wanted(change.key, asked)
+                record = replace(record, abilities=self.abilities.results(prepared, wanted, attempt=attempt))
+            return record.following(previous)
 
     def _record(self, change: Change, picture: StoredPicture, detection: Detection) -> ImageRecord:
         is_named = picture.version_id == change.version_id
@@ -108,7 +141,7 @@ class RecordUpdater:
             # S3's own time is in whole seconds.
             uploaded_at=change.occurred_at if is_named else timestamp(picture.stored_at),
             recognized_at=now(),
-            fingerprint=self.recognizer.fingerprint,
+            fingerprint=self.recognizer.operation.fingerprint,
             size=picture.size,
             source_url=picture.metadata.get("source-url"),
             model=detection.model,
@@ -129,7 +162,7 @@ class RecordUpdater:
             sequencer=change.sequencer,
             uploaded_at=change.occurred_at,
             recognized_at=now(),
-            fingerprint=self.recognizer.fingerprint,
+            fingerprint=self.recognizer.operation.fingerprint,
             expires_at=int(time.time()) + TOMBSTONE_SECONDS,
             correlation_id=change.request_id,
         )

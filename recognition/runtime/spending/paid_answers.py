@@ -4,7 +4,6 @@ The table has one item for each combination of content and settings. The item ho
 progress, and the answer afterwards. Answers do not expire.
 """
 
-import dataclasses
 import threading
 import time
 import uuid
@@ -12,7 +11,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,14 +19,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from common.runtime.dynamodb_items import from_attributes, to_attributes
 from common.runtime.message_batch import RetryLaterError
 from common.runtime.metrics import count
-from common.runtime.recognition_event import Failure, label_from
-from recognition.runtime.detection.detect_labels import Detection
-from recognition.runtime.records.item_size import fit_into_item
+from recognition.runtime.spending.answer_forms import AnswerForm
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 logger = Logger()
+
+T = TypeVar("T")
 
 
 class ClaimedError(RetryLaterError):
@@ -35,18 +34,20 @@ class ClaimedError(RetryLaterError):
 
 
 @dataclass(frozen=True)
-class PaidAnswers:
-    """The table `Recognitions`. Threads of one worker that need the same content wait for each other."""
+class PaidAnswers(Generic[T]):
+    """The table `Recognitions`. Threads of one worker that need the same content wait for each other.
+
+    A content's key stands for the picture's bytes, the operation and its parameters.
+    """
 
     dynamodb: "DynamoDBClient"
     table: str
+    form: AnswerForm[T]
     worker: str = field(default_factory=lambda: str(uuid.uuid4()))
     _guard: Any = field(default_factory=threading.Lock)
     _locks: Any = field(default_factory=weakref.WeakValueDictionary)
 
-    def answer(
-        self, content: str, *, refresh: str | None, lease_seconds: float, ask: Callable[[], Detection]
-    ) -> Detection:
+    def answer(self, content: str, *, refresh: str | None, lease_seconds: float, ask: Callable[[], T]) -> T:
         """Return the stored answer for a content. Without one, call `ask` and store its answer.
 
         While `ask` runs, no other worker asks about this content. `refresh` identifies a request for a new answer: a
@@ -58,27 +59,27 @@ class PaidAnswers:
             Exception: any error of `ask`. The claim is released.
         """
         with self._lock(content):
-            if stored := self._claim(content, refresh, lease_seconds):
+            if (stored := self._claim(content, refresh, lease_seconds)) is not None:
                 count("CacheHits")
                 return stored
             try:
-                detection = ask()
+                answer = ask()
             except Exception:
                 self._release(content)
                 raise
             try:
-                self._store(content, refresh, detection)
+                self._store(content, refresh, answer)
             except (BotoCoreError, ClientError):
                 # The answer is paid for and still used. Only a later request for this content pays again.
                 logger.exception("an answer could not be stored", extra={"content": content})
-            return detection
+            return answer
 
     def _lock(self, content: str) -> threading.Lock:
         with self._guard:
             lock: threading.Lock = self._locks.setdefault(content, threading.Lock())
             return lock
 
-    def _claim(self, content: str, refresh: str | None, lease_seconds: float) -> Detection | None:
+    def _claim(self, content: str, refresh: str | None, lease_seconds: float) -> T | None:
         """Claim the content with one conditional write. Returns the stored answer if there is one."""
         now = time.time()
         values = {":now": now, ":until": now + lease_seconds, ":worker": self.worker, ":refresh": refresh}
@@ -101,20 +102,22 @@ class PaidAnswers:
                 raise
             item = from_attributes(error.response["Item"])  # type: ignore[typeddict-item] # requested above
             if "answer" in item and (not refresh or item.get("refresh") == refresh):
-                return _detection(item["answer"])
+                return self.form.from_value(item["answer"])
             raise ClaimedError(
                 "another worker is asking about the same content", _retry_seconds(item, now, lease_seconds)
             ) from error
         return None
 
-    def _store(self, content: str, refresh: str | None, detection: Detection) -> None:
+    def _store(self, content: str, refresh: str | None, answer: T) -> None:
         set_refresh = ", refresh = :refresh" if refresh else ""
-        answer = dataclasses.asdict(fit_into_item(detection))
         self.dynamodb.update_item(
             TableName=self.table,
             Key={"content": {"S": content}},
             UpdateExpression=f"SET answer = :answer{set_refresh} REMOVE claimed_until, worker",
-            ExpressionAttributeValues=to_attributes({":answer": answer, ":refresh": refresh}),
+            ExpressionAttributeValues={
+                ":answer": self.form.to_attribute(answer),
+                **to_attributes({":refresh": refresh}),
+            },
         )
 
     def _release(self, content: str) -> None:
@@ -141,13 +144,3 @@ def _retry_seconds(item: dict[str, Any], now: float, lease_seconds: float) -> in
     """
     left = max(0.0, float(item["claimed_until"]) - now)
     return ceil(min(left, max(1.0, lease_seconds - left))) + 1
-
-
-def _detection(document: dict[str, Any]) -> Detection:
-    failure = document.get("failure")
-    return Detection(
-        labels=tuple(label_from(label) for label in document["labels"]),
-        model=document.get("model"),
-        failure=Failure(**failure) if failure else None,
-        truncated=bool(document.get("truncated")),
-    )

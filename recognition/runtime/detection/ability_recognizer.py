@@ -1,0 +1,116 @@
+"""Ask Rekognition about the abilities of a picture, one operation after the other."""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from botocore import xform_name
+from botocore.exceptions import ClientError
+
+from common.runtime.abilities.ability import Ability
+from common.runtime.abilities.enabled import EnabledAbility
+from common.runtime.recognition_event import AbilityResult, Failure
+from common.runtime.timestamps import now
+from recognition.runtime.detection.paid_operation import PaidOperation
+from recognition.runtime.detection.prepared_picture import PreparedPicture
+from recognition.runtime.pictures.picture_failures import failure_by
+from recognition.runtime.spending.answer_forms import AbilityAnswer
+
+if TYPE_CHECKING:
+    from mypy_boto3_rekognition import RekognitionClient
+    from mypy_boto3_rekognition.type_defs import ImageTypeDef
+
+
+class RefusedError(Exception):
+    """Rekognition refused a picture for a reason that may not be the picture's. The refusal is not stored."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+@dataclass(frozen=True)
+class AbilityOperation:
+    """An enabled ability, and its operation."""
+
+    enabled: EnabledAbility
+    rekognition: "RekognitionClient"
+    operation: PaidOperation[AbilityAnswer]
+
+    def result(self, picture: PreparedPicture, *, attempt: int) -> AbilityResult:
+        """Return what the ability finds in a picture, or why it cannot answer.
+
+        Raises:
+            RetryLaterError, ClientError, BotoCoreError: another attempt may succeed (`PaidOperation.answer`).
+        """
+        ability, options = self.enabled.ability, self.enabled.options
+        try:
+            given = self.operation.answer(picture, self._call)
+            if given.answer is None:
+                return AbilityResult(status="failed", at=given.at, failure=given.failure)
+            found = tuple(ability.read(given.answer, options))
+            return AbilityResult(status="done", at=given.at, model=ability.model(given.answer), found=found)
+        except RefusedError as refused:
+            return AbilityResult(status="failed", at=now(), failure=refused.failure)
+        except Exception as error:
+            failure = failure_by(error, attempt)
+            if failure is None:
+                raise
+            return AbilityResult(status="failed", at=now(), failure=failure)
+
+    def _call(self, image: "ImageTypeDef") -> AbilityAnswer:
+        ability = self.enabled.ability
+        call = getattr(self.rekognition, xform_name(ability.operation))
+        try:
+            answer = call(Image=image, **ability.parameters(self.enabled.options))
+        except ClientError as error:
+            failure = Failure(code=error.response["Error"]["Code"], message=error.response["Error"]["Message"])
+            if failure.code in ability.refusals:
+                raise RefusedError(failure) from error
+            if failure.code not in ability.final_errors:
+                raise
+            return AbilityAnswer(now(), None, failure)
+        return AbilityAnswer(now(), {name: each for name, each in answer.items() if name != "ResponseMetadata"}, None)
+
+
+@dataclass(frozen=True)
+class AbilityRecognizer:
+    """Asks Rekognition about the enabled abilities, by their names."""
+
+    operations: Mapping[str, AbilityOperation]
+
+    def without_calls(self) -> "AbilityRecognizer":
+        """Return a recogniser that uses only stored answers."""
+        return AbilityRecognizer(
+            {name: replace(each, operation=each.operation.without_calls()) for name, each in self.operations.items()}
+        )
+
+    def wanted(self, image: str, asked: Collection[str]) -> list[str]:
+        """Return the names of the abilities to ask about an image. `asked` are those that its upload asks for."""
+        return [name for name, each in self.operations.items() if each.enabled.is_wanted(image, asked)]
+
+    def results(self, picture: PreparedPicture, names: Collection[str], *, attempt: int) -> dict[str, AbilityResult]:
+        """Ask about each of these abilities. If one has a transient error, the others are asked before it is raised.
+
+        So the next attempt finds their answers stored.
+
+        Raises:
+            RetryLaterError, ClientError, BotoCoreError: the first transient error.
+        """
+        results, errors = {}, []
+        for name in names:
+            try:
+                results[name] = self.operations[name].result(picture, attempt=attempt)
+            except Exception as error:  # noqa: BLE001 - raised below
+                errors.append(error)
+        if errors:
+            raise errors[0]
+        return results
+
+
+def fingerprint(ability: Ability, options: Mapping[str, Any]) -> str:
+    """Return the part of a stored answer's key that identifies the operation and its parameters."""
+    parameters = json.dumps(ability.parameters(options), sort_keys=True)
+    return f"{ability.operation}#{hashlib.sha256(parameters.encode()).hexdigest()[:16]}"
