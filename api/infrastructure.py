@@ -23,8 +23,13 @@ from common.infrastructure.queues import WorkQueue
 from common.infrastructure.storage import private_bucket
 from common.settings import Settings
 
-RECOGNITION_TIMEOUT = Duration.seconds(60)
-"""The timeout of the consumer of uploads and removals. The visibility of its queues follows from it."""
+
+def recognition_timeout(settings: Settings) -> Duration:
+    """Return the timeout of the consumer of uploads and removals. The visibility of its queues follows from it.
+
+    It is one minute for a batch with its labels, and ten seconds for each ability, which is one more call per picture.
+    """
+    return Duration.seconds(60 + 10 * len(settings.ability_options))
 
 
 class APIStack(Stack):
@@ -36,8 +41,10 @@ class APIStack(Stack):
         if settings.auth != "iam":
             self._let_the_gallery_upload()
         self.uploaded_image_topic = self._announce_changes()
-        self.removals = self._changes_queue("RemovedImage", event_names=["ObjectRemoved:", "LifecycleExpiration:"])
-        self.uploads = self._changes_queue("UploadedImage", event_names=["ObjectCreated:"])
+        self.removals = self._changes_queue(
+            "RemovedImage", ["ObjectRemoved:", "LifecycleExpiration:"], settings=settings
+        )
+        self.uploads = self._changes_queue("UploadedImage", ["ObjectCreated:"], settings=settings)
         # An update of the stack starts to send removals to their queue before it stops to send them to the other.
         self.uploads.node.add_dependency(self.removals)
         # Created and exported with any `auth`: CloudFormation cannot remove an export while another stack imports it,
@@ -94,7 +101,7 @@ class APIStack(Stack):
             self.image_bucket.add_event_notification(event, notifications.SnsDestination(topic))
         return topic
 
-    def _changes_queue(self, id: str, *, event_names: Sequence[str]) -> WorkQueue:
+    def _changes_queue(self, id: str, event_names: Sequence[str], *, settings: Settings) -> WorkQueue:
         """Make a queue of the changes with these beginnings of names.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
@@ -104,7 +111,7 @@ class APIStack(Stack):
             self,
             id,
             topic=self.uploaded_image_topic,
-            consumer_timeout=RECOGNITION_TIMEOUT,
+            consumer_timeout=recognition_timeout(settings),
             max_receive_count=20,  # with backoff, two to three hours
             body_filter_policy={"Records": sns.FilterOrPolicy.policy({"eventName": names})},
         )

