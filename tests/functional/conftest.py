@@ -1,11 +1,10 @@
 """The functional tests run the real handlers against moto; their only sockets are on loopback."""
 
-import dataclasses
 import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -13,16 +12,15 @@ import boto3
 import botocore.session
 import pytest
 import pytest_socket
-from botocore.exceptions import ClientError
 from botocore.loaders import create_loader
 from moto import mock_aws
 
 from recognition.runtime import recognize_images
-from recognition.runtime.detection.ability_recognizer import AbilityRecognizer
 from recognition.runtime.records.image_records import ImageRecord, ImageRecords
 from recognition.runtime.records.record_updater import RecordUpdater
-from tests.conftest import ROOT, Templates, captured
+from tests.conftest import ROOT, Templates
 from tests.counted import Kind
+from tests.functional.fake_rekognition import FakeRekognition, with_rekognition
 from tests.functional.recorders import hidden  # noqa: F401 - a fixture
 from tests.functional.s3_bucket import S3
 
@@ -314,70 +312,9 @@ MAX_BYTES, MAX_PIXELS = 1_000_000, 1_000_000
 PARAMETERS = {"MaxLabels": 10, "MinConfidence": 70.0}
 
 
-@dataclass
-class FakeRekognition:
-    """Answers every call with a small answer, or with the error that a test sets.
-
-    `calls` are those of DetectLabels, and `asked` the names of all operations. `errors` has the errors of DetectLabels
-    by the object's name, `refusals` those of the other operations by the operation's name.
-    """
-
-    calls: list[dict[str, Any]] = field(default_factory=list)
-    errors: dict[str, str] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    images: list[Any] = field(default_factory=list)
-    refusals: dict[str, str] = field(default_factory=dict)
-
-    def detect_labels(self, **request: Any) -> Any:
-        self.calls.append(request)
-        self._ask("DetectLabels", request, self.errors.get(request["Image"].get("S3Object", {}).get("Name", "")))
-        return captured("detect-labels")
-
-    def detect_text(self, **request: Any) -> Any:
-        self._ask("DetectText", request, self.refusals.get("DetectText"))
-        return captured("detect-text")
-
-    def detect_moderation_labels(self, **request: Any) -> Any:
-        self._ask("DetectModerationLabels", request, self.refusals.get("DetectModerationLabels"))
-        return captured("detect-moderation-labels")
-
-    def detect_faces(self, **request: Any) -> Any:
-        self._ask("DetectFaces", request, self.refusals.get("DetectFaces"))
-        return {"FaceDetails": []}
-
-    def recognize_celebrities(self, **request: Any) -> Any:
-        self._ask("RecognizeCelebrities", request, self.refusals.get("RecognizeCelebrities"))
-        return {"CelebrityFaces": [], "UnrecognizedFaces": []}
-
-    def _ask(self, operation: str, request: dict[str, Any], code: str | None) -> None:
-        self.asked.append(operation)
-        self.images.append(request["Image"])
-        if code:
-            raise ClientError({"Error": {"Code": code, "Message": "in its own words"}}, operation)
-
-
 @pytest.fixture
 def rekognition() -> FakeRekognition:
     return FakeRekognition()
-
-
-def with_operation(worker: RecordUpdater, **changes: Any) -> RecordUpdater:
-    """Return the worker with another operation for labels."""
-    recognizer = worker.recognizer
-    operation = dataclasses.replace(recognizer.operation, **changes)
-    return dataclasses.replace(worker, recognizer=dataclasses.replace(recognizer, operation=operation))
-
-
-def with_rekognition(worker: RecordUpdater, rekognition: Any) -> RecordUpdater:
-    """Return the worker with another Rekognition."""
-    operations = worker.abilities.operations.items()
-    return dataclasses.replace(
-        worker,
-        recognizer=dataclasses.replace(worker.recognizer, rekognition=rekognition),
-        abilities=AbilityRecognizer(
-            {name: dataclasses.replace(each, rekognition=rekognition) for name, each in operations}
-        ),
-    )
 
 
 @pytest.fixture

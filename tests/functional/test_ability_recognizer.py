@@ -16,7 +16,8 @@ from recognition.runtime import recognize_images
 from recognition.runtime.records.image_records import ImageRecord
 from recognition.runtime.records.record_updater import RecordUpdater
 from recognition.runtime.spending.monthly_usage import AbilityUsage
-from tests.functional.conftest import FakeRekognition, Topic, received, with_rekognition
+from tests.functional.conftest import Topic, received
+from tests.functional.fake_rekognition import FakeRekognition, with_rekognition
 from tests.functional.s3_bucket import S3
 
 Records = Callable[[str], ImageRecord]

@@ -10,7 +10,8 @@ from PIL import Image
 from common.imaging import decoder, pictures
 from recognition.runtime.pictures import stored_pictures
 from recognition.runtime.records.image_records import ImageRecord
-from tests.functional.conftest import MAX_BYTES, FakeRekognition
+from tests.functional.conftest import MAX_BYTES
+from tests.functional.fake_rekognition import FakeRekognition
 from tests.functional.s3_bucket import S3
 from tests.picture_files import FORMATS, encoded, quarters, scene
 

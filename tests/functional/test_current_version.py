@@ -9,7 +9,8 @@ import pytest
 from recognition.runtime import recognize_images
 from recognition.runtime.records.image_records import ImageRecord, ImageRecords
 from recognition.runtime.records.record_updater import RecordUpdater
-from tests.functional.conftest import FakeRekognition, Published, Topic
+from tests.functional.conftest import Published, Topic
+from tests.functional.fake_rekognition import FakeRekognition
 from tests.functional.s3_bucket import S3
 
 Deliver = Callable[..., list[str]]

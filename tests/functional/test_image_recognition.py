@@ -9,7 +9,8 @@ from recognition.runtime import recognize_images
 from recognition.runtime.records.image_records import ImageRecord, ImageRecords
 from recognition.runtime.records.record_updater import RecordUpdater
 from tests.conftest import captured
-from tests.functional.conftest import PARAMETERS, FakeRekognition, Topic
+from tests.functional.conftest import PARAMETERS, Topic
+from tests.functional.fake_rekognition import FakeRekognition
 from tests.functional.s3_bucket import S3, photo
 
 

@@ -18,17 +18,9 @@ from integration.runtime import send_email
 from recognition.runtime import list_images, update_index
 from recognition.runtime.records.image_records import ImageRecord
 from tests.conftest import Templates
-from tests.functional.conftest import (
-    API_KEY,
-    REQUEST_ID,
-    Answer,
-    Context,
-    FakeRekognition,
-    Topic,
-    failed,
-    sqs_event,
-)
+from tests.functional.conftest import API_KEY, REQUEST_ID, Answer, Context, Topic, failed, sqs_event
 from tests.functional.desk import EVENT, Desk, desk_fixture, set_address  # noqa: F401 - a fixture
+from tests.functional.fake_rekognition import FakeRekognition
 from tests.functional.s3_bucket import S3
 from tests.functional.test_manifests import Intake, intake_fixture  # noqa: F401 - a fixture
 from tests.source_server import Source, serve

@@ -10,7 +10,8 @@ from common.runtime import metrics
 from recognition.runtime import recognize_images
 from recognition.runtime.spending.monthly_usage import OverBudgetError
 from tests.counted import COUNTED
-from tests.functional.conftest import FakeRekognition, emitted, kinds
+from tests.functional.conftest import emitted, kinds
+from tests.functional.fake_rekognition import FakeRekognition
 from tests.functional.s3_bucket import S3
 
 

@@ -20,7 +20,8 @@ from recognition.runtime.records.image_records import ImageRecord
 from recognition.runtime.records.record_updater import RecordUpdater
 from recognition.runtime.spending.answer_forms import DETECTIONS
 from recognition.runtime.spending.paid_answers import ClaimedError, PaidAnswers
-from tests.functional.conftest import Context, FakeRekognition, Topic, sqs_event, with_operation
+from tests.functional.conftest import Context, Topic, sqs_event
+from tests.functional.fake_rekognition import FakeRekognition, with_operation
 from tests.functional.s3_bucket import S3
 
 ANSWER = Detection(labels=(Label(name="Dog", confidence=98.13),), model="3.0", failure=None)

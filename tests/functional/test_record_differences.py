@@ -11,7 +11,8 @@ from cli.commands.reproject import RebuildResources, rebuild
 from cli.record_differences import RecordComparison
 from cli.target import TargetName
 from recognition.runtime.records.image_records import ImageRecord
-from tests.functional.conftest import FakeRekognition, received
+from tests.functional.conftest import received
+from tests.functional.fake_rekognition import FakeRekognition
 from tests.functional.queue_system import FakeTarget
 from tests.functional.s3_bucket import S3
 

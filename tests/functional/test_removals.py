@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from recognition.runtime.records.image_records import ImageRecord
-from tests.functional.conftest import FakeRekognition, received
+from tests.functional.conftest import received
+from tests.functional.fake_rekognition import FakeRekognition
 from tests.functional.s3_bucket import S3
 from tests.functional.test_current_version import status, version_of
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -24,16 +23,9 @@ from recognition.runtime.records.record_updater import RecordUpdater
 from recognition.runtime.spending import monthly_usage
 from recognition.runtime.spending.monthly_usage import AbilityUsage, OverBudgetError, UsageTable
 from tests.counted import COUNTED
-from tests.functional.conftest import (
-    Answer,
-    Context,
-    FakeRekognition,
-    emitted,
-    failed,
-    kinds,
-    sqs_event,
-    with_operation,
-)
+from tests.functional.atomic_counts import Atomic
+from tests.functional.conftest import Answer, Context, emitted, failed, kinds, sqs_event
+from tests.functional.fake_rekognition import FakeRekognition, with_operation
 from tests.functional.s3_bucket import S3
 
 THROTTLED = ClientError({"Error": {"Code": "ThrottlingException", "Message": "m"}}, "DetectLabels")
@@ -66,18 +58,6 @@ def counted(table: UsageTable) -> tuple[int, int]:
     return month.calls, month.cache_hits
 
 
-class Atomic:
-    """DynamoDB handles an item's writes one after the other; moto's threads lose some."""
-
-    def __init__(self) -> None:
-        self._client = boto3.client("dynamodb")
-        self._lock = threading.Lock()
-
-    def update_item(self, **request: Any) -> Any:
-        with self._lock:
-            return self._client.update_item(**request)
-
-
 def test_many_workers_at_once_make_exactly_the_calls_that_the_budget_pays_for(
     spending: Callable[[str], UsageTable],
 ) -> None:
@@ -99,30 +79,6 @@ def test_many_workers_at_once_make_exactly_the_calls_that_the_budget_pays_for(
     with ThreadPoolExecutor(8) as pool:
         refused = sum(pool.map(work, workers))
     assert (len(made), refused, counted(spending("0"))) == (25, 39, (25, 0))
-
-
-def test_fifty_workers_with_several_abilities_make_exactly_the_calls_that_the_budget_pays_for(
-    spending: Callable[[str], UsageTable],
-) -> None:
-    table: Any = Atomic()
-    workers = [dataclasses.replace(spending("0.12"), dynamodb=table, without_retries=table) for _ in range(50)]
-    together, made = threading.Barrier(50), Counter[str | None]()
-    guard = threading.Lock()
-
-    def work(worker: UsageTable) -> None:
-        together.wait(30)
-        for operation in (None, "text", "faces", "moderation"):
-            with suppress(OverBudgetError), worker.count_call(operation), guard:
-                made[operation] += 1
-
-    with ThreadPoolExecutor(50) as pool:
-        list(pool.map(work, workers))
-    month = spending("0").this_month()
-    assert (made.total(), month.calls) == (120, 120)
-    assert {name: share.calls for name, share in month.abilities.items()} == {
-        name: number for name, number in made.items() if name
-    }
-    assert month.days[-1].abilities == month.abilities
 
 
 def test_a_refused_call_is_given_back_and_a_dead_workers_is_not(spending: Callable[[str], UsageTable]) -> None:
@@ -313,21 +269,6 @@ def test_a_months_usage_is_shown_by_its_days(
     assert call(list_images.handler, "GET", "/usage", query={"month": "2027-02"}).document["days"] == []
     for wrong in ("2026-13", "2026-1", "november", ""):
         assert call(list_images.handler, "GET", "/usage", query={"month": wrong}).status == 400
-
-
-def test_a_months_usage_has_the_shares_of_abilities_that_were_asked(
-    spending: Callable[[str], UsageTable], call: Callable[..., Answer], reader: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MONTHLY_BUDGET_USD", "0")
-    worker = spending("0")
-    for ability in (None, "text", "text"):
-        with worker.count_call(ability):
-            pass
-    worker.count_cache_hit("faces")
-    shown = call(list_images.handler, "GET", "/usage").document
-    assert (shown["calls"], shown["cache_hits"]) == (3, 1)
-    shares = {"text": {"calls": 2, "cache_hits": 0}, "faces": {"calls": 0, "cache_hits": 1}}
-    assert (shown["abilities"], shown["days"][0]["abilities"]) == (shares, shares)
 
 
 @dataclasses.dataclass

@@ -21,7 +21,8 @@ from recognition.runtime.records.image_records import ImageRecords
 from recognition.runtime.records.record_updater import RecordUpdater
 from recognition.runtime.spending import paid_answers
 from recognition.runtime.spending.paid_answers import PaidAnswers
-from tests.functional.conftest import Context, FakeRekognition, create_tables, create_topic, failed, received, sqs_event
+from tests.functional.conftest import Context, create_tables, create_topic, failed, received, sqs_event
+from tests.functional.fake_rekognition import FakeRekognition
 from tests.functional.s3_bucket import S3
 
 KEYS = st.sampled_from(["a.jpg", "b.jpg"])

@@ -20,7 +20,8 @@ from recognition.runtime.records.record_updater import RecordUpdater
 from recognition.runtime.renditions.rendition_store import RenditionIndex, RenditionStore
 from tests.conftest import captured
 from tests.derived import expected, found, stored_records
-from tests.functional.conftest import Context, Topic, failed, received, sqs_event, with_rekognition
+from tests.functional.conftest import Context, Topic, failed, received, sqs_event
+from tests.functional.fake_rekognition import with_rekognition
 from tests.functional.s3_bucket import S3
 
 OPERATIONS = int(os.environ.get("SIGHTLINE_OPERATIONS", "150"))
