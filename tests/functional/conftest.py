@@ -1,18 +1,14 @@
 """The functional tests run the real handlers against moto; their only sockets are on loopback."""
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import boto3
-import botocore.session
 import pytest
 import pytest_socket
-from botocore.loaders import create_loader
 from moto import mock_aws
 
 from recognition.runtime import recognize_images
@@ -21,6 +17,7 @@ from recognition.runtime.records.record_updater import RecordUpdater
 from tests.conftest import ROOT, Templates
 from tests.counted import Kind
 from tests.functional.fake_rekognition import FakeRekognition, with_rekognition
+from tests.functional.quick_aws import quick_transactions, service_models, shared_clients_fixture  # noqa: F401 - fixtures
 from tests.functional.recorders import hidden  # noqa: F401 - a fixture
 from tests.functional.s3_bucket import S3
 
@@ -54,31 +51,6 @@ class Context:
 @pytest.fixture
 def context() -> Context:
     return Context()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def service_models() -> Iterator[None]:
-    """Find and parse each service's model once. moto begins every test with a new session, which would repeat it."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(botocore.session, "create_loader", cache(create_loader))
-        yield
-
-
-@pytest.fixture(scope="session")
-def shared_clients() -> Iterator[None]:
-    """Create one client for each caller and service. Rekognition's are not shared: they have handlers that count."""
-    make = boto3.client
-    with pytest.MonkeyPatch.context() as patched:
-        shared = cache(lambda service, config, _: make(service, config=config))
-
-        def client(service: Any, *, config: Any = None, **more: Any) -> Any:
-            if more or service == "rekognition":
-                return make(service, config=config, **more)
-            caller = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
-            return shared(service, config, caller)
-
-        patched.setattr(boto3, "client", client)
-        yield
 
 
 @pytest.fixture

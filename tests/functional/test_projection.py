@@ -141,19 +141,6 @@ def test_an_image_is_found_under_the_names_that_abilities_found_with_their_kinds
     assert derived.counts == {name: 1 for name, *_ in derived.entries}
 
 
-def test_a_picture_with_a_hundred_words_stays_exact_until_it_is_deleted(derivation: Derivation) -> None:
-    pages = [words(*(f"word{number}" for number in range(start, start + 100))) for start in (0, 50)]
-    for sequencer, text in enumerate((pages[0], pages[1], words(), pages[0]), 1):
-        stored = record("a.jpg", *MANY, sequencer=sequencer, abilities={"text": text})
-        derivation.put(stored)
-        derivation.project(stored)
-        assert derivation.found() == expected([stored])
-    gone = record("a.jpg", sequencer=9, status="DELETED")
-    derivation.put(gone)
-    derivation.project(gone)
-    assert derivation.found() == Derived(set(), {}, {})
-
-
 @pytest.mark.parametrize("labels", [(), (DOG, BEACH)], ids=["no labels", "two labels"])
 def test_the_result_is_what_the_record_says_from_the_first_event_to_the_deletion(
     derivation: Derivation, labels: tuple[Label, ...]

@@ -15,13 +15,12 @@ from tests.functional.conftest import (
     rekognition,
     removals_queue_url,
     s3,
-    service_models,
-    shared_clients,
     table,
     tables,
     templates,
     worker,
 )
+from tests.functional.quick_aws import quick_transactions, service_models, shared_clients_fixture
 from tests.functional.recorders import hidden
 
 __all__ = [
@@ -36,12 +35,13 @@ __all__ = [
     "limits",
     "only_loopback",
     "queue_url",
+    "quick_transactions",
     "records",
     "rekognition",
     "removals_queue_url",
     "s3",
     "service_models",
-    "shared_clients",
+    "shared_clients_fixture",
     "table",
     "tables",
     "templates",

@@ -17,7 +17,7 @@ from common.runtime import caches, http_api
 from integration.runtime import deliveries_api
 from tests.functional.conftest import Answer
 from tests.functional.desk import EVENT, Desk, desk_fixture, set_address  # noqa: F401 - a fixture
-from tests.functional.test_receiver_answers import head
+from tests.functional.test_unusual_answers import head
 from tests.raw_server import Request, serve_raw
 
 PASSWORDS = ["hunter2!", "kÖnig/\"<&>'%", "a-long+password=with;signs~"]
