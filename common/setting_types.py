@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 MAX_PORT = 65_535
 MAX_PARAMETER_CHARACTERS = 1_011
 MAX_ADDRESS_CHARACTERS = 254
+MAX_HIDDEN_LABELS = 50
 MAX_LABEL_FILTERS = 100
 
 MAX_DEPLOYMENT_CHARACTERS = 32
@@ -176,6 +177,12 @@ LabelFilters = Annotated[
     BeforeValidator(_entries),
     Field(max_length=MAX_LABEL_FILTERS),
     Takes(f"at most {MAX_LABEL_FILTERS} names of at most 50 letters, digits, blanks and '-_()., as DetectLabels does"),
+]
+HiddenLabels = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_entries),
+    Field(max_length=MAX_HIDDEN_LABELS),
+    Takes(f"at most {MAX_HIDDEN_LABELS} moderation labels, such as Explicit,Violence"),
 ]
 Port = Annotated[int, Field(ge=1, le=MAX_PORT)]
 Ports = Annotated[

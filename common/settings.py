@@ -27,6 +27,7 @@ from common.setting_types import (
     DeploymentName,
     EmailAddress,
     Format,
+    HiddenLabels,
     HostPatterns,
     HostPatternsOrNetworks,
     HostsAndPorts,
@@ -122,6 +123,10 @@ class Settings(BaseModel):
     """Further calls of Rekognition for each picture, in addition to labels: `text`, `moderation`, `faces`,
     `celebrities`. AWS bills each call ([abilities.md](abilities.md))."""
 
+    hide_moderated: HiddenLabels = ()
+    """Moderation labels, or their parents, that hide a picture: lists mark it with `hidden`, and the gallery blurs it
+    until it is clicked. Case does not matter. Needs the ability `moderation`."""
+
     monthly_budget_usd: Annotated[
         float,
         Field(ge=0, le=10_000_000),
@@ -200,6 +205,10 @@ class Settings(BaseModel):
             raise translate(error, cls) from error
         if settings.python_version == "3.11" and settings.layer_platform != "host":
             raise SettingsError("python_version 3.11 runs on Amazon Linux 2, for which Pillow has no wheels")
+        if settings.hide_moderated and not settings.abilities.moderation:
+            raise SettingsError(
+                'hide_moderated needs the ability moderation: abilities={"moderation": {"when": "always"}}'
+            )
         return settings
 
     @classmethod

@@ -13,7 +13,7 @@ from recognition.runtime.spending.monthly_usage import Day
 
 
 class Entry(TypedDict):
-    """An image in a list."""
+    """An image in a list. `hidden` is true if it has a moderation label of the setting `hide_moderated`."""
 
     image: str
     labels: list[str]
@@ -22,6 +22,7 @@ class Entry(TypedDict):
     failure: Failure | None
     uploaded_at: str
     recognized_at: str
+    hidden: NotRequired[bool]
     thumbnail_url: NotRequired[str]
 
 
@@ -63,7 +64,12 @@ Image = TypedDict(  # type: ignore[misc] # the record, as `list_images` shows it
     "Image",
     {name: kind for name, kind in get_type_hints(ImageRecord).items() if name not in INTERNAL}
     | {"status": Literal["RECOGNIZED", "FAILED"], "abilities": NotRequired[dict[str, AbilityResult]]}
-    | {"picture_url": str, "rendition_url": NotRequired[str], "thumbnail_url": NotRequired[str]},
+    | {
+        "hidden": NotRequired[bool],
+        "picture_url": str,
+        "rendition_url": NotRequired[str],
+        "thumbnail_url": NotRequired[str],
+    },
 )
 
 SERVICE = Service(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from common.receiver_settings import MAX_RECEIVERS
-from common.setting_types import MAILED_EVENTS, MAX_COMBINATIONS, MAX_DEPLOYMENT_CHARACTERS
+from common.setting_types import MAILED_EVENTS, MAX_COMBINATIONS, MAX_DEPLOYMENT_CHARACTERS, MAX_HIDDEN_LABELS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -68,6 +68,7 @@ COMBINATIONS: dict[str, dict[str, Any]] = {
         "label_category_exclusion_filters": LABELS[:50],
         "max_labels": 20,
         "abilities": {"text": {"when": "always"}, "moderation": {"when": ["in/"]}, "faces": {"when": "asked"}},
+        "hide_moderated": LABELS[:MAX_HIDDEN_LABELS],
         "min_confidence": 0,
     },
     "chosen sources": {

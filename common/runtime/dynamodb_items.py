@@ -15,12 +15,19 @@ BATCH = 100  # the limit of BatchGetItem
 UNPROCESSED_SECONDS = 0.05
 
 
-def get_items(dynamodb: "DynamoDBClient", table: str, keys: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the items of these keys that exist, in any order and DynamoDB's notation, with a call per 100 keys."""
+def get_items(
+    dynamodb: "DynamoDBClient", table: str, keys: Sequence[dict[str, Any]], *, attributes: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yield the items of these keys that exist, in any order and DynamoDB's notation, with a call per 100 keys.
+
+    `attributes` is a projection expression. Without it, the items are whole.
+    """
+    projection = {"ProjectionExpression": attributes} if attributes else {}
     left = list(keys)
     while left:
         batch, left = left[:BATCH], left[BATCH:]
-        answer = dynamodb.batch_get_item(RequestItems={table: {"Keys": batch}})
+        asked: Any = {"Keys": batch, **projection}
+        answer = dynamodb.batch_get_item(RequestItems={table: asked})
         yield from answer["Responses"][table]
         if unprocessed := answer.get("UnprocessedKeys", {}).get(table):
             left += unprocessed["Keys"]

@@ -1,5 +1,7 @@
 """The List Images Service: the API that lists, shows, searches and deletes images."""
 
+import json
+
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
@@ -41,6 +43,7 @@ class ListApi:
         api_key: apigateway.IApiKey,
         settings: Settings,
     ) -> None:
+        hidden = {"HIDE_MODERATED": json.dumps(settings.hide_moderated)} if settings.hide_moderated else {}
         function = python_function(
             stack,
             "ListImages",
@@ -56,11 +59,14 @@ class ListApi:
                 "RENDITIONS_BUCKET": renditions.bucket.bucket_name,
                 "RENDITION_INDEX_TABLE": renditions.index.table_name,
                 **spending.environment,
+                **hidden,
             },
             layers=[common_layer],
             settings=settings,
         )
         grant(function, ["dynamodb:GetItem"], records.table.table_arn, spending.usage.table_arn)
+        if hidden:
+            grant(function, ["dynamodb:BatchGetItem"], records.table.table_arn)
         grant(function, ["dynamodb:Query"], records.index_arn)
         grant(function, ["dynamodb:Query"], label_index.entries.table_arn)
         grant(function, ["dynamodb:Query", "dynamodb:BatchGetItem"], label_index.counts.table_arn)

@@ -36,6 +36,7 @@ from recognition.runtime.index.search_parameters import (
 )
 from recognition.runtime.pictures.picture_urls import PictureUrls
 from recognition.runtime.records import delete_image
+from recognition.runtime.records.hidden_images import HiddenImages
 from recognition.runtime.records.image_documents import ImageDocuments
 from recognition.runtime.records.image_records import LISTED, ImageRecord, ImageRecords
 from recognition.runtime.renditions.rendition_store import RenditionIndex
@@ -60,6 +61,7 @@ class Environment:
     rendition_index_table: str
     usage_table: str
     monthly_budget_usd: str
+    hide_moderated: str = ""
 
 
 @cached
@@ -84,11 +86,18 @@ def _usage() -> UsageTable:
 
 
 @cached
+def _hidden() -> HiddenImages:
+    environment = _environment()
+    return HiddenImages.of_setting(client("dynamodb"), environment.classifications_table, environment.hide_moderated)
+
+
+@cached
 def _documents() -> ImageDocuments:
     environment = _environment()
     return ImageDocuments(
         PictureUrls(_s3(), environment.renditions_bucket),
         RenditionIndex(client("dynamodb"), environment.rendition_index_table),
+        _hidden(),
     )
 
 
@@ -110,7 +119,8 @@ def list_images(asked: dict[str, Any]) -> Response[Any]:
     start = read_key(asked["cursor"], NEWEST_KEY)
     page = _records().newest(limit=asked["limit"], start=start and {**start, "listed": LISTED})
     logger.debug("listed", extra={"items_read": len(page.entries)})
-    document = _documents().entries(page.entries, thumbnails=asked["thumbnails"])
+    hidden = _hidden().among(entry["image"] for entry in page.entries)
+    document = _documents().entries(page.entries, thumbnails=asked["thumbnails"], hidden=hidden)
     return _page(document, asked, write_key(page.last_key, NEWEST_KEY))
 
 
@@ -155,7 +165,8 @@ def search_images(asked: dict[str, Any]) -> Response[Any]:
     page = _index().page(search_query(asked), asked["cursor"], asked["limit"])
     logger.debug("searched", extra={"items_read": page.items_read})
     items = [{**hit.item, "status": "RECOGNIZED"} for hit in page.hits]
-    entries = _documents().entries(items, thumbnails=asked["thumbnails"])
+    hidden = {item["image"] for item in items if _hidden().hides_entry(item)}
+    entries = _documents().entries(items, thumbnails=asked["thumbnails"], hidden=hidden)
     document = [
         {**entry, "confidence": hit.confidence * 100 / MAX_CONFIDENCE}
         for entry, hit in zip(entries, page.hits, strict=True)

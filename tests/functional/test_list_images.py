@@ -10,6 +10,7 @@ from recognition.runtime import list_images
 from recognition.runtime.records.image_documents import INTERNAL
 from recognition.runtime.records.image_records import ImageRecord, ImageRecords
 from recognition.runtime.renditions.rendition_store import RenditionFiles, RenditionIndex, RenditionStore
+from tests.findings import moderation, words
 from tests.functional.conftest import Answer
 from tests.functional.recorders import recorded_calls
 
@@ -87,6 +88,36 @@ def test_the_list_has_names_and_labels_newest_first(get: Callable[..., Answer], 
     assert answer.document[0]["labels"] == ["Dog"]
     assert [entry["status"] for entry in answer.document] == ["RECOGNIZED", "FAILED", "RECOGNIZED"]
     assert answer.document[1]["failure"] == {"code": "ImageTooLargeException", "message": "m"}
+
+
+@pytest.fixture
+def moderated(records: ImageRecords, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two pictures with moderation labels and one without, where the setting names the parent of one label."""
+    monkeypatch.setenv("HIDE_MODERATED", '["VIOLENCE", "Tobacco"]')
+    records.replace(None, record("gore.jpg", 1, abilities={"moderation": moderation("Gore", "Violence")}))
+    records.replace(None, record("wine.jpg", 2, abilities={"moderation": moderation("Alcohol")}))
+    records.replace(None, record("none.jpg", 3, abilities={"text": words("Violence")}))
+
+
+def test_pictures_with_a_hidden_label_or_parent_are_marked(moderated: None, get: Callable[..., Answer]) -> None:
+    assert [entry.get("hidden") for entry in get().document] == [None, None, True]
+    assert get("/images/gore.jpg").document["hidden"] is True
+    assert "hidden" not in get("/images/wine.jpg").document
+
+
+def test_without_the_setting_nothing_is_marked_or_read(
+    moderated: None, get: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HIDE_MODERATED")
+    calls: list[str] = []
+    events = list_images._records().dynamodb.meta.events
+    events.register_last("before-call", lambda model, **_: calls.append(model.name), unique_id="seen")
+    try:
+        document = get().document
+    finally:
+        events.unregister("before-call", unique_id="seen")
+    assert calls == ["Query"]
+    assert not any("hidden" in entry for entry in document)
 
 
 def test_deleted_images_are_not_listed_or_shown(get: Callable[..., Answer], records: ImageRecords) -> None:

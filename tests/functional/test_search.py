@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 import boto3
 import pytest
 
+from common.runtime.caches import clear_all
 from common.runtime.pagination import read_cursor, write_cursor
 from common.runtime.recognition_event import Label
 from recognition.runtime import list_images
@@ -126,6 +127,20 @@ def test_valid_queries_find_images_and_invalid_ones_are_named(
                 continue
             assert (answer.status, answer.document["error"]["code"]) == (400, "InvalidParameter")
             assert answer.document["error"]["message"].startswith(query[-1][0] if query else "label")
+
+
+def test_found_pictures_with_a_hidden_label_are_marked(
+    search: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not any("hidden" in entry for entry in search("/search", label="cat").document)
+    monkeypatch.setenv("HIDE_MODERATED", '["violence"]')
+    clear_all()
+    found = search("/search", ("label", "cat"), ("label", "dog"), match="any").document
+    assert {entry["image"]: entry.get("hidden") for entry in found} == {
+        "both.jpg": None,
+        "dog.jpg": None,
+        "cat.jpg": True,
+    }
 
 
 def test_a_search_takes_ten_terms_of_all_kinds_together(search: Callable[..., Answer]) -> None:

@@ -36,3 +36,24 @@ def test_the_functions_that_take_uploads_know_the_enabled_abilities(templates: T
     takers = ("api.runtime.get_save_image.handler", "api.runtime.read_manifest.handler")
     assert variables(enabled, "ABILITY_NAMES") == dict.fromkeys(takers, "text,faces")
     assert variables(templates, "ABILITY_NAMES") == {}
+
+
+def test_only_a_list_that_hides_pictures_reads_the_records(
+    templates: Templates, synthesize: Callable[..., Templates]
+) -> None:
+    moderation = json.dumps({"moderation": {"when": "always"}})
+    hiding = synthesize(abilities=moderation, hide_moderated="Violence,Explicit")
+    lister = "recognition.runtime.list_images.handler"
+    assert variables(hiding, "HIDE_MODERATED") == {lister: '["Violence", "Explicit"]'}
+    assert variables(templates, "HIDE_MODERATED") == {}
+    assert (_reads_records(hiding), _reads_records(templates)) == (True, False)
+
+
+def _reads_records(templates: Templates) -> bool:
+    """Return True if the List Images Service may read several records at once."""
+    return any(
+        statement["Action"] == "dynamodb:BatchGetItem" and "Classifications" in json.dumps(statement["Resource"])
+        for place, policy in placed(templates, "AWS::IAM::Policy")
+        if "/ListImages" in place
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    )

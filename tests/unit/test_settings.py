@@ -177,6 +177,11 @@ def test_a_receiver_gets_schema_1_unless_it_names_another() -> None:
         ({"source_buckets": "b" * 64}, "it takes names of buckets"),
         ({"label_inclusion_filters": ["x" * 51]}, "names of at most 50 letters, digits"),
         ({"label_inclusion_filters": ["Dog & Cat"]}, "names of at most 50 letters, digits"),
+        ({"hide_moderated": "Violence"}, "hide_moderated needs the ability moderation"),
+        (
+            {"hide_moderated": [f"L{n}" for n in range(51)], "abilities": {"moderation": {"when": "always"}}},
+            "at most 50 moderation labels",
+        ),
     ],
 )
 def test_a_receiver_or_address_that_does_not_fit_is_named(context: dict[str, Any], complaint: str) -> None:

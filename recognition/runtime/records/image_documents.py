@@ -1,11 +1,12 @@
 """Show images as JSON documents: one image with everything, or the entries of a list."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from recognition.runtime.pictures.picture_urls import PictureUrls
+from recognition.runtime.records.hidden_images import HiddenImages
 from recognition.runtime.records.image_records import ImageRecord
 from recognition.runtime.renditions.rendition_store import DISPLAY, THUMBNAIL, RenditionIndex, RenditionSet
 
@@ -19,6 +20,7 @@ class ImageDocuments:
 
     urls: PictureUrls
     renditions: RenditionIndex
+    hidden: HiddenImages
 
     def image(self, record: ImageRecord) -> dict[str, Any]:
         """Return everything about one image, with URLs of the picture and of its renditions."""
@@ -27,13 +29,19 @@ class ImageDocuments:
             rendered = None  # they show another version than the one that was recognised
         return {
             **_members(record),
+            **({"hidden": True} if self.hidden.is_hidden(record) else {}),
             "picture_url": self.urls.picture(record.bucket, record.image, record.version_id, record.content_type),
             **self._rendition_url("rendition_url", record.image_id, DISPLAY, rendered),
             **self._rendition_url("thumbnail_url", record.image_id, THUMBNAIL, rendered),
         }
 
-    def entries(self, items: Iterable[dict[str, Any]], *, thumbnails: bool) -> list[dict[str, Any]]:
-        """Return the entries of a list. With `thumbnails`, each entry that has a thumbnail gets its URL."""
+    def entries(
+        self, items: Iterable[dict[str, Any]], *, thumbnails: bool, hidden: Collection[str]
+    ) -> list[dict[str, Any]]:
+        """Return the entries of a list, with a mark at those of the images in `hidden`.
+
+        With `thumbnails`, each entry that has a thumbnail gets its URL.
+        """
         items = list(items)
         rendered = self.renditions.find(item["image_id"] for item in items) if thumbnails else {}
         return [
@@ -45,6 +53,7 @@ class ImageDocuments:
                 "failure": item.get("failure"),
                 "uploaded_at": item["uploaded_at"],
                 "recognized_at": item["recognized_at"],
+                **({"hidden": True} if item["image"] in hidden else {}),
                 **self._rendition_url("thumbnail_url", item["image_id"], THUMBNAIL, rendered.get(item["image_id"])),
             }
             for item in items
