@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 
+from common.runtime.abilities.moderation import MODERATION
 from common.runtime.recognition_event import RecognitionEvent
 
 if TYPE_CHECKING:
@@ -31,8 +32,14 @@ class LabelsTopic:
         attributes: dict[str, MessageAttributeValueTypeDef] = {
             "event": {"DataType": "String", "StringValue": event.event}
         }
-        if event.labels:
-            names = json.dumps([label.name for label in event.labels])
-            attributes["labels"] = {"DataType": "String.Array", "StringValue": names}
+        for name, values in (("labels", [label.name for label in event.labels]), ("moderation", _moderation(event))):
+            if values:
+                attributes[name] = {"DataType": "String.Array", "StringValue": json.dumps(values)}
         self.sns.publish(TopicArn=self.arn, Message=event.to_json(), MessageAttributes=attributes)
         logger.info("announced", extra={"event": event.event, "event_id": event.event_id})
+
+
+def _moderation(event: RecognitionEvent) -> list[str]:
+    """Return the names of the picture's moderation labels and of their parents, each once."""
+    result = event.abilities.get(MODERATION.name)
+    return list(dict.fromkeys(each.spelling for each in MODERATION.names(result.found))) if result else []
