@@ -24,7 +24,7 @@ from recognition.runtime.records.record_updater import RecordUpdater
 from recognition.runtime.spending.answer_forms import ABILITY_ANSWERS, DETECTIONS
 from recognition.runtime.spending.monthly_usage import OverBudgetError, UsageTable
 from recognition.runtime.spending.paid_answers import ClaimedError, PaidAnswers
-from recognition.runtime.spending.token_bucket import TokenBucket
+from recognition.runtime.spending.token_bucket import RateError, TokenBucket
 
 logger = Logger()
 
@@ -138,7 +138,7 @@ def handler(message: Message) -> None:
     except CallNeededError:
         logger.info("passed on to the queue of uploads", extra={"message_id": message.id})
         message.pass_on(environment.queue_url)
-    except (ClaimedError, OverBudgetError) as error:
+    except (ClaimedError, OverBudgetError, RateError) as error:
         if message.receives <= int(environment.max_receive_count) - LAST_RECEIVES:
             raise
         message.send_again(error.seconds)

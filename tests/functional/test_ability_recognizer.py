@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import boto3
 import pytest
 from PIL import Image
 
@@ -75,11 +76,11 @@ def test_a_picture_is_asked_about_the_abilities_that_its_name_and_its_upload_cal
     assert {result.status for result in results.values()} == {"done"}
     assert (results["text"].model, results["moderation"].model, results["faces"].model) == ("3.0", "7.0", None)
     assert [finding["text"] for finding in results["text"].found] == ["INV-2026", "INV-2026"]
-    _, published = labels_topic.published()
-    assert [finding["name"] for finding in published.document["abilities"]["moderation"]["found"]] == [
-        "Smoking",
-        "Drugs & Tobacco Paraphernalia & Use",
-    ]
+    without, published = labels_topic.published()
+    names = ["Smoking", "Drugs & Tobacco Paraphernalia & Use"]
+    assert [finding["name"] for finding in published.document["abilities"]["moderation"]["found"]] == names
+    assert json.loads(published.attributes["moderation"]) == names  # each once, although one is the other's parent
+    assert "moderation" not in without.attributes
 
 
 def test_the_same_bytes_under_five_names_with_three_abilities_make_three_calls_besides_labels(
@@ -124,6 +125,19 @@ def test_while_one_ability_is_throttled_labels_and_the_other_abilities_are_reque
     }
     assert set(records("user-uploads/a.jpg").abilities) == set(OPTIONS)
     assert len(labels_topic.published()) == 1
+
+
+def test_an_ability_whose_rate_is_low_lets_its_pictures_wait_and_not_become_dead_letters(
+    deliver: Deliver, s3: S3, rekognition: FakeRekognition, monkeypatch: pytest.MonkeyPatch, queue_url: str
+) -> None:
+    enable(rekognition, monkeypatch, text=OPTIONS["text"] | {"calls_per_second": 0.01})
+    messages = [s3.put(f"{number}.jpg") for number in range(3)]
+    [first, second] = deliver(*messages)
+    assert deliver(messages[int(first)], receives=18) == []  # it is sent again
+    assert Counter(rekognition.asked) == {"DetectLabels": 3, "DetectText": 1}
+    sent = boto3.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]
+    assert sent["ApproximateNumberOfMessagesDelayed"] == "1"
+    assert first != second
 
 
 def test_throttled_calls_are_not_counted(

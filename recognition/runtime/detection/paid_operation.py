@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from common.runtime.message_batch import RetryLaterError
 from common.runtime.metrics import count
 from recognition.runtime.detection.prepared_picture import PreparedPicture
+from recognition.runtime.pictures.stored_pictures import RESERVED_SECONDS
 from recognition.runtime.spending.monthly_usage import UsageTable
 from recognition.runtime.spending.paid_answers import PaidAnswers
 from recognition.runtime.spending.token_bucket import TokenBucket
@@ -50,6 +51,7 @@ class PaidOperation(Generic[T]):
             CallNeededError: there is no stored answer, and no call may be made.
             ClaimedError: another worker is asking about the same content.
             OverBudgetError: the month's budget pays for no further call.
+            RateError: the rate of calls allows none before the worker ends.
             RetryLaterError: there was too little time.
             PictureError: the picture cannot be converted.
             Exception: any error of `call`.
@@ -75,7 +77,7 @@ class PaidOperation(Generic[T]):
         if not self.may_call:
             raise CallNeededError
         image = picture.image
-        self.rate.take()
+        self.rate.take(seconds=picture.seconds_left - RESERVED_SECONDS)
         with self.usage.count_call(self.ability):
             count("Calls")
             return call(image)
