@@ -25,3 +25,6 @@ COUNTED: dict[str, set[Kind]] = {
     "send_email": {MESSAGES},
 }
 """The counted metrics of each function, by the module of its handler."""
+
+COUNTED_FOR_ABILITIES: set[Kind] = {("Calls", "ability"), ("Failed", "ability")}
+"""What `recognize_images` counts besides, for enabled abilities."""

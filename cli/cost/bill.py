@@ -146,10 +146,11 @@ def _alarm_count(settings: "Settings") -> int:
     if settings.monitoring == "none":
         return 0
     queues, apis = _queue_count(settings), 3
+    enabled = len(settings.ability_options)
     workers = queues - 1  # uploads and removals have the same
     functions = workers + 4 + (settings.auth != "iam")  # those of the APIs, the budget and the gallery
     essential = 2 * queues + len(settings.third_parties) + 1 + 2 * settings.watches_budget
-    return essential + (2 * functions + workers + 2 * apis + 2) * (settings.monitoring == "full")
+    return essential + (2 * functions + workers + 2 * apis + 2 + enabled) * (settings.monitoring == "full")
 
 
 def _functions(settings: "Settings") -> dict[str, tuple[Function, int]]:

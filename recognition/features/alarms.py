@@ -20,6 +20,7 @@ class Alarms:
         self._budget = settings.named("Budget")
         self._add_recognition_alarms()
         self._add_budget_alarms()
+        self._add_ability_alarms()
         self._add_graphs()
 
     def _add_recognition_alarms(self) -> None:
@@ -61,12 +62,27 @@ class Alarms:
             section="Nobody looks at the budget",
         )
 
+    def _add_ability_alarms(self) -> None:
+        for name in self._settings.ability_options:
+            self._monitoring.alarm(
+                f"{name.capitalize()}Fails",
+                own_metric("Failed", service=self._worker, statistic="Average", ability=name),
+                above=0.5,
+                periods=3,
+                essential=False,
+                meaning=f"For a quarter of an hour Rekognition has refused more than half of the pictures for {name}.",
+                section="An ability fails",
+            )
+
     def _add_graphs(self) -> None:
         uploaded = [
             own_metric("Uploaded", service=self._settings.named(each)) for each in ("GetSaveImage", "FetchImages")
         ]
         self._graph("Pictures", *uploaded, *(self._count(name) for name in ("Recognized", "Failed")))
         self._graph("Calls of Rekognition", *(self._count(name) for name in ("Calls", "CacheHits")))
+        if abilities := list(self._settings.ability_options):
+            for title, name in (("Calls for abilities", "Calls"), ("Failures of abilities", "Failed")):
+                self._graph(title, *(own_metric(name, service=self._worker, ability=each) for each in abilities))
         times = [own_metric("UploadToLabels", service=self._worker, statistic=each) for each in ("p50", "p95")]
         self._graph("From upload to labels, in ms", *times)
         for title, name in (("Calls this month", "MonthlyCalls"), ("Spent this month, in USD", "MonthlyCost")):

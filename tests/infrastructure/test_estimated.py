@@ -24,6 +24,7 @@ PETS = [{"name": "thirdparty", "url_parameter": "thirdparty_endpoint"}, {"name":
         {"monitoring": "none", "architecture": "x86_64"},
         {"monitoring": "essential", "monthly_budget_usd": 50, "notify_email": "me@example.com"},
         {"monitoring": "full", "receivers": PETS, "notify_email": "me@example.com", "auth": "iam"},
+        {"monitoring": "full", "abilities": '{"text": {"when": "always"}}'},
     ],
     ids=str,
 )

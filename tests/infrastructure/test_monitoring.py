@@ -11,7 +11,7 @@ from common.runtime.message_batch import LAST_RETRY_SECONDS
 from integration.runtime.deliver import LONGEST_WAIT_SECONDS
 from integration.runtime.webhooks.receiver_answers import Verdict
 from tests.conftest import ROOT, Templates
-from tests.counted import COUNTED
+from tests.counted import COUNTED, COUNTED_FOR_ABILITIES
 
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 
@@ -27,8 +27,8 @@ def essential(templates: Templates) -> Alarms:
 
 @pytest.fixture(scope="module")
 def watched(synthesize: Callable[..., Templates]) -> Templates:
-    """The templates with all alarms and dashboards."""
-    return synthesize(monitoring="full")
+    """The templates with all alarms and dashboards, and with an ability."""
+    return synthesize(monitoring="full", abilities='{"text": {"when": "always"}}')
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +117,11 @@ def test_the_operations_page_says_which_alarms_are_there_by_default() -> None:
     assert set(listed.values()) == {*named, "full"}
 
 
+def test_without_abilities_there_is_no_alarm_about_them(synthesize: Callable[..., Templates], alarms: Alarms) -> None:
+    assert "An ability fails" in {section(alarm) for _, alarm in alarms}
+    assert "An ability fails" not in {section(alarm) for _, alarm in alarms_of(synthesize(monitoring="full"))}
+
+
 def test_no_alarm_is_billed_as_several(alarms: Alarms) -> None:
     """CloudWatch bills each metric that an alarm reads. Metric math reads many."""
     assert all("Metrics" not in alarm for _, alarm in alarms)
@@ -198,9 +203,11 @@ def test_alarms_and_dashboards_use_the_metrics_that_functions_count(watched: Tem
         looked_at.add((module, name, *sorted(values.keys() - {"service"})))
         assert values.get("receiver") == (variables.get("RECEIVER") if "receiver" in values else None)
         assert values.get("outcome", "again") in get_args(Verdict)
+        assert values.get("ability", "text") == "text"
     made = {module for module, _ in functions.values()}
     assert COUNTED.keys() - made == {"send_email"}  # which a setting makes
     counted = {(module, *kind) for module in COUNTED.keys() & made for kind in COUNTED[module]}
+    counted |= {("recognize_images", *kind) for kind in COUNTED_FOR_ABILITIES}
     assert looked_at == counted - {("recognize_images", "Failed", "code")}  # whose values nobody knows before
     assert set(re.findall(r"`(\w+)`", OPERATIONS)) >= {name for _, name, *_ in counted}
 

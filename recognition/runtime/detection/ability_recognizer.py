@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from common.runtime.abilities.ability import Ability
 from common.runtime.abilities.enabled import EnabledAbility
+from common.runtime.metrics import count
 from common.runtime.recognition_event import AbilityResult, Failure
 from common.runtime.timestamps import now
 from recognition.runtime.detection.paid_operation import PaidOperation
@@ -107,6 +108,8 @@ class AbilityRecognizer:
                 errors.append(error)
         if errors:
             raise errors[0]
+        for name, result in results.items():
+            count("Failed", int(result.status == "failed"), ability=name)  # the average is the share of failures
         return results
 
 

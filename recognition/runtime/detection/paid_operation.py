@@ -80,4 +80,6 @@ class PaidOperation(Generic[T]):
         self.rate.take(seconds=picture.seconds_left - RESERVED_SECONDS)
         with self.usage.count_call(self.ability):
             count("Calls")
+            if self.ability:
+                count("Calls", ability=self.ability)
             return call(image)
