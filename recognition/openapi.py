@@ -9,7 +9,7 @@ from common.openapi import Call, Service
 from common.runtime.recognition_event import AbilityResult, Failure
 from recognition.runtime.records.image_documents import INTERNAL
 from recognition.runtime.records.image_records import ImageRecord
-from recognition.runtime.spending.monthly_usage import Day
+from recognition.runtime.spending.monthly_usage import AbilityUsage, Day
 
 
 class Entry(TypedDict):
@@ -48,7 +48,8 @@ class Deletion(TypedDict):
 
 class Usage(TypedDict):
     """Calls to Rekognition, stored answers that replaced a call, and the list prices of both in US dollars. `paused` is
-    true while pictures wait because the month's budget is used up."""
+    true while pictures wait because the month's budget is used up. `abilities` has the shares of abilities that were
+    used, by their names."""
 
     month: str
     calls: int
@@ -58,6 +59,7 @@ class Usage(TypedDict):
     budget_usd: float | None
     paused: bool
     days: list[Day]
+    abilities: NotRequired[dict[str, AbilityUsage]]
 
 
 Image = TypedDict(  # type: ignore[misc] # the record, as `list_images` shows it

@@ -1,5 +1,6 @@
 """`sightline usage`: calls to Rekognition, and their cost."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -31,12 +32,12 @@ def command(
 
 
 def show(usage: dict[str, Any], *, billed: bool) -> None:
-    """Print the month, and each day that has calls or saved calls."""
+    """Print the month with the shares of labels and abilities, and each day that has calls or saved calls."""
     table = Table("", "calls", "cost", "calls saved", "saved", box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
     days = [day for day in usage["days"] if day["calls"] or day["cache_hits"]]
-    for name, line in [(usage["month"], usage), *((day["day"], day) for day in days)]:
+    for name, line in [(usage["month"], usage), *_shares(usage), *((day["day"], day) for day in days)]:
         cost, saved = f"${line['cost_usd']:,.3f}", f"${line['saved_usd']:,.3f}"
         table.add_row(name, f"{line['calls']:,}", cost, f"{line['cache_hits']:,}", saved)
     out.print(table)
@@ -46,3 +47,12 @@ def show(usage: dict[str, Any], *, billed: bool) -> None:
         out.print(f"budget: ${usage['budget_usd']:,} a month")
     if usage["paused"]:
         out.print("[yellow]pictures wait[/yellow] until next month, or until you deploy a larger monthly_budget_usd")
+
+
+def _shares(usage: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the share of labels and of each ability in a month. Without abilities there is nothing to share."""
+    if abilities := usage.get("abilities"):
+        counts = ("calls", "cache_hits", "cost_usd", "saved_usd")
+        yield "  labels", {name: usage[name] - sum(each[name] for each in abilities.values()) for name in counts}
+        for name, share in abilities.items():
+            yield f"  {name}", share

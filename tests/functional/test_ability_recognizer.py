@@ -94,7 +94,7 @@ def test_the_same_bytes_under_five_names_with_three_abilities_make_three_calls_b
     assert len({json.dumps(record(name).event().abilities["text"].found) for name in names}) == 1
     month = worker.recognizer.operation.usage.this_month()
     assert (month.calls, month.cache_hits) == (4, 16)
-    assert month.abilities == dict.fromkeys(OPTIONS, AbilityUsage(calls=1, cache_hits=4))
+    assert month.abilities == dict.fromkeys(OPTIONS, AbilityUsage(1, 4, cost_usd=0.001, saved_usd=0.004))
     assert month.days[-1].abilities == month.abilities
 
 
@@ -146,7 +146,7 @@ def test_throttled_calls_are_not_counted(
     rekognition.refusals["DetectText"] = "ThrottlingException"
     assert deliver(s3.put("a.jpg")) == ["0"]
     month = worker.recognizer.operation.usage.this_month()
-    assert (month.calls, month.abilities["text"]) == (1, AbilityUsage(calls=0, cache_hits=0))
+    assert (month.calls, month.abilities["text"]) == (1, AbilityUsage(0, 0, 0, 0))
 
 
 def test_an_ability_that_is_refused_for_good_holds_nothing_back_and_is_not_asked_again(

@@ -54,5 +54,8 @@ def test_a_months_usage_has_the_shares_of_abilities_that_were_asked(spending: Ca
     worker.count_cache_hit("faces")
     shown = usage_report(worker, None)
     assert (shown["calls"], shown["cache_hits"]) == (3, 1)
-    shares = {"text": {"calls": 2, "cache_hits": 0}, "faces": {"calls": 0, "cache_hits": 1}}
+    shares = {
+        "text": {"calls": 2, "cache_hits": 0, "cost_usd": 0.002, "saved_usd": 0},
+        "faces": {"calls": 0, "cache_hits": 1, "cost_usd": 0, "saved_usd": 0.001},
+    }
     assert (shown["abilities"], shown["days"][0]["abilities"]) == (shares, shares)

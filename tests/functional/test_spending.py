@@ -92,7 +92,7 @@ def test_a_refused_call_is_given_back_and_a_dead_workers_is_not(spending: Callab
         with pytest.raises(ClientError), worker.count_call("text"):
             raise THROTTLED
     assert counted(worker) == (0, 0)
-    assert worker.this_month().abilities == {"text": AbilityUsage(calls=0, cache_hits=0)}
+    assert worker.this_month().abilities == {"text": AbilityUsage(0, 0, 0, 0)}
     with pytest.raises(DeadError), worker.count_call():
         raise DeadError
     assert counted(worker) == (1, 0)

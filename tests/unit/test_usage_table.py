@@ -34,3 +34,26 @@ def test_a_local_system_bills_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     line = {"calls": 1, "cache_hits": 0, "cost_usd": 0.001, "saved_usd": 0.0}
     month: dict[str, Any] = {"month": "2026-11", **line, "budget_usd": None, "paused": False, "days": []}
     assert "Nothing was billed: this system runs on your machine." in printed(month, monkeypatch, billed=False)
+
+
+def test_a_month_is_broken_down_by_ability(monkeypatch: pytest.MonkeyPatch) -> None:
+    abilities = {
+        "text": {"calls": 2, "cache_hits": 1, "cost_usd": 0.002, "saved_usd": 0.001},
+        "faces": {"calls": 1, "cache_hits": 0, "cost_usd": 0.001, "saved_usd": 0.0},
+    }
+    total = {"calls": 5, "cache_hits": 3, "cost_usd": 0.005, "saved_usd": 0.003}
+    month: dict[str, Any] = {
+        "month": "2026-11",
+        **total,
+        "abilities": abilities,
+        "budget_usd": None,
+        "paused": False,
+        "days": [],
+    }
+    rows = [line.split() for line in printed(month, monkeypatch, billed=True).splitlines()]
+    assert rows[1:] == [
+        ["2026-11", "5", "$0.005", "3", "$0.003"],
+        ["labels", "2", "$0.002", "2", "$0.002"],
+        ["text", "2", "$0.002", "1", "$0.001"],
+        ["faces", "1", "$0.001", "0", "$0.000"],
+    ]

@@ -15,7 +15,7 @@ from aws_lambda_powertools import Logger
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from common.prices import calls_for, cost_of
+from common.prices import calls_for, cost_of, share_of
 from common.runtime.abilities import ABILITIES
 from common.runtime.aws_clients import client
 from common.runtime.dynamodb_items import from_attributes, to_attributes
@@ -46,10 +46,12 @@ class OverBudgetError(RetryLaterError):
 
 @dataclass(frozen=True)
 class AbilityUsage:
-    """One ability's share of the counts."""
+    """One ability's share of the counts, and of the US dollars in proportion."""
 
     calls: int
     cache_hits: int
+    cost_usd: float
+    saved_usd: float
 
 
 @dataclass(frozen=True)
@@ -203,19 +205,29 @@ def month_from_item(month: str, item: Mapping[str, int], *, today: str) -> Month
         calls, hits = calls + day_calls, hits + day_hits
         cost_before, cost = cost, cost_of(calls)
         saved_before, saved = saved, cost_of(calls + hits) - cost
-        shares = _shares(item, f"_{moment:%d}")
-        days.append(Day(day, day_calls, day_hits, float(cost - cost_before), float(saved - saved_before), shares))
+        spent, not_spent = cost - cost_before, saved - saved_before
+        shares = _shares(item, f"_{moment:%d}", spent, not_spent)
+        days.append(Day(day, day_calls, day_hits, float(spent), float(not_spent), shares))
         moment += timedelta(days=1)
-    return Month(month, calls, hits, float(cost), float(saved), tuple(days), _shares(item, ""))
+    return Month(month, calls, hits, float(cost), float(saved), tuple(days), _shares(item, "", cost, saved))
 
 
-def _shares(item: Mapping[str, int], day: str) -> dict[str, AbilityUsage]:
-    """Return the shares of abilities that the month's item counts, on a day such as `_21` or, without one, in all."""
-    return {
-        name: AbilityUsage(item.get(f"calls_{name}{day}", 0), item.get(f"hits_{name}{day}", 0))
-        for name in ABILITIES
-        if f"calls_{name}{day}" in item or f"hits_{name}{day}" in item
-    }
+def _shares(item: Mapping[str, int], day: str, cost: Decimal, saved: Decimal) -> dict[str, AbilityUsage]:
+    """Return the shares of abilities that the month's item counts, on a day such as `_21` or, without one, in all.
+
+    `cost` and `saved` are the US dollars of all calls and of all stored answers of that time.
+    """
+    shares = {}
+    for name in ABILITIES:
+        calls, hits = item.get(f"calls_{name}{day}"), item.get(f"hits_{name}{day}")
+        if calls is not None or hits is not None:
+            shares[name] = AbilityUsage(
+                calls or 0,
+                hits or 0,
+                float(share_of(cost, calls or 0, item.get(f"calls{day}", 0))),
+                float(share_of(saved, hits or 0, item.get(f"hits{day}", 0))),
+            )
+    return shares
 
 
 def _now() -> datetime:
