@@ -102,8 +102,9 @@ test-delivery: setup ## deliver 1,000 results to a third party that is down for 
 	OUTAGE_SECONDS=60 pytest tests/e2e/test_delivery.py -v -k survive -o log_cli=true -o log_cli_level=INFO
 
 .PHONY: test-index
-test-index: setup ## compare the index that the real queue builds from 5,000 records with a brute-force result
+test-index: setup ## compare the index of 5,000 records, and that of 2,000 pictures with texts, with a brute-force result
 	SIGHTLINE_RECORDS=5000 pytest -v tests/e2e/test_index.py
+	SIGHTLINE_RECORDS=2000 pytest -v tests/thorough/test_index_of_texts.py
 
 .PHONY: test-versions
 test-versions: setup ## compare all data with S3's listing after 2,000 random operations on versions, for each of four seeds
@@ -171,7 +172,7 @@ deploy: setup ## deploy to AWS with your credentials, and print the next command
 destroy: setup ## remove the stacks; buckets, tables and logs stay
 	@python -m cli.deploy destroy
 
-.PHONY: bench-rekognition bench-sight bench-pipeline bench-cold-start bench-conversion bench-search bench-cost
+.PHONY: bench-rekognition bench-sight bench-pipeline bench-cold-start bench-conversion bench-search bench-cost bench-index
 # OPTIONS="--images 20" sets options; `python -m benchmarks.search --help` lists them for a benchmark.
 bench-rekognition: setup ## measure images per second and CPU per image of the local Rekognition
 	@python -m benchmarks.rekognition $(OPTIONS)
@@ -184,6 +185,9 @@ bench-pipeline: setup ## compare with the public workshop; fails if less than 3 
 
 bench-search: setup ## measure times and items read of lists and searches, with 1,000 to 100,000 records
 	@python -m benchmarks.search $(OPTIONS)
+
+bench-index: setup ## compute the write units of the index for a picture, by its number of words
+	@python -m benchmarks.index_writes
 
 bench-cost: setup ## measure the time that Lambda bills, and the bytes that it logs, for a picture, by function
 	@python -m benchmarks.cost $(OPTIONS)

@@ -104,27 +104,34 @@ def expected(records: Iterable[ImageRecord]) -> Derived:
     return Derived({(name, value, image) for (name, image), value in entries.items()}, dict(counts), documents)
 
 
-def found(dynamodb: Any, s3: Any, *, index: str, counts: str, results: str) -> Derived:
-    """Read the tables and the bucket. All entries of an image must agree."""
+def indexed(
+    entry_items: Iterable[dict[str, Any]], count_items: Iterable[dict[str, Any]]
+) -> tuple[set[tuple[str, int, str]], dict[str, int]]:
+    """Return the entries and the counts of the index. All entries of an image must agree."""
     entries: set[tuple[str, int, str]] = set()
     contents: dict[str, Any] = {}
-    for item in items(dynamodb, index):
+    for item in entry_items:
         confidence = int(item["confidences"][item["label"]])
         assert item["rank"] == f"{1_000_000 - confidence:07d}#{item['image_id']}"
         entries.add((item["label"], confidence, item["image"]))
         content = {name: value for name, value in item.items() if name not in {"label", "rank"}}
         assert contents.setdefault(item["image"], content) == content
     for image, content in contents.items():
-        names = {(name, int(value), image) for name, value in content["confidences"].items()}
-        assert names <= entries
+        assert {(name, int(value), image) for name, value in content["confidences"].items()} <= entries
     counted: Counter[str] = Counter()
-    for item in items(dynamodb, counts):
+    for item in count_items:
         assert item["images"] >= 0
         kind, separator, _ = item["shard"].partition("#")
         counted[f"{kind}\x1f{item['label']}" if separator else item["label"]] += int(item["images"])
+    return entries, dict(+counted)
+
+
+def found(dynamodb: Any, s3: Any, *, index: str, counts: str, results: str) -> Derived:
+    """Read the tables and the bucket. All entries of an image must agree."""
+    entries, counted = indexed(items(dynamodb, index), items(dynamodb, counts))
     documents = {}
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=results):
         for entry in page.get("Contents", []):
             body = s3.get_object(Bucket=results, Key=entry["Key"])["Body"].read()
             documents[entry["Key"].removesuffix(".json")] = json.loads(body)
-    return Derived(entries, dict(+counted), documents)
+    return Derived(entries, counted, documents)
