@@ -1,11 +1,12 @@
 """`sightline reproject`: rebuilds everything that is derived from the records.
 
 Sends the name of every image to the queues of the functions that derive it. With --missing, also announces objects that
-differ from their records to the recognition queue.
+differ from their records to the recognition queue. With --ability, only sends the images whose records lack abilities
+to the recognition queue.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,11 +15,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cli.abilities import asked_of, deployed_abilities
+from cli.ability_backlog import AbilityBacklog, BacklogSize
+from cli.api_client import CallError, call
+from cli.functions import deployed_functions
 from cli.options import TargetOption, open_target
-from cli.output import confirmed, failing_on, out, progress_bar
+from cli.output import confirmed, failing_on, out, plural, progress_bar
 from cli.record_differences import Item, RecordComparison, batches, read_records
 from cli.s3_notifications import CREATED, notification
 from cli.target import MissingOutputError, Target, TargetName
+from common.runtime.abilities.asked import AbilityError
+from common.runtime.abilities.enabled import enabled_abilities
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -65,21 +72,70 @@ def command(
         bool,
         typer.Option("--missing", help="Also process objects that differ from their records: new, changed or gone."),
     ] = False,
+    ability: Annotated[
+        list[str] | None,
+        typer.Option(help="Instead, ask for this ability about all pictures that lack it. May be repeated."),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do it on AWS without asking.")] = False,
     target: TargetOption = None,
 ) -> None:
     """Rebuild all data that are derived from the records.
 
-    These are the label index, its counts, the result documents and the thumbnails.
+    These are the label index, its counts, the result documents and the thumbnails. With --ability, nothing is rebuilt:
+    Rekognition is asked about the pictures that were recognised before the ability was enabled.
     """
     found = open_target(target)
-    with failing_on(ReprojectError):
+    with failing_on(ReprojectError, AbilityError, CallError):
         try:
             places = RebuildResources.of(found)
+            if ability:
+                _ask_for_abilities(found, places, asked_of(found, ability), yes=yes)
+                return
             if yes or found.name is TargetName.LOCAL or confirmed(_question(found, places, missing=missing)):
                 rebuild(found, places, missing=missing)
         except (BotoCoreError, ClientError, MissingOutputError) as error:
             raise ReprojectError(f"{type(error).__name__}: {error}; messages sent so far do no harm") from error
+
+
+def _ask_for_abilities(target: Target, places: RebuildResources, names: Sequence[str], *, yes: bool) -> None:
+    [worker] = [each for each in deployed_functions(target) if each.module == "recognize_images"]
+    enabled = enabled_abilities(worker.variables["ABILITIES"])
+    backlog = AbilityBacklog(
+        target.client("s3"),
+        target.client("dynamodb"),
+        places.bucket,
+        places.records,
+        {name: enabled[name] for name in names},
+    )
+    with progress_bar() as progress:
+        bar = progress.add_task("records", total=_item_count(target, places.records))
+        size = BacklogSize.of(backlog.images(lambda count: progress.advance(bar, count)))
+    rates = {each.name: each.calls_per_second for each in deployed_abilities(target)}
+    calls = call(target, "GET", f"{target.labels_url}/usage").json()["calls"]
+    out.print(
+        f"{plural(size.pictures, 'picture')} without {' or '.join(names)}: at most ${size.dollars(calls):,.2f} after "
+        f"this month's calls, and about {size.hours(rates):,.1f} hours. New uploads wait behind them."
+    )
+    question = f"Ask Rekognition about them ({target.description})?"
+    if size.pictures and (yes or target.name is TargetName.LOCAL or confirmed(question)):
+        send_backlog(target.client("sqs"), places, backlog)
+
+
+def send_backlog(sqs: "SQSClient", places: RebuildResources, backlog: AbilityBacklog) -> int:
+    """Send the images that lack abilities to the queue of uploads. Returns their number.
+
+    After an interruption, only images whose records still lack an ability are sent again.
+
+    Raises:
+        ReprojectError: SQS refused messages.
+        BotoCoreError, ClientError: the table or the bucket could not be read.
+    """
+    with progress_bar() as progress:
+        bar = progress.add_task("pictures", total=None)
+        messages = (image.notification(places.bucket) for image in backlog.images(lambda _: None))
+        sent = send_messages(sqs, {places.uploads_queue: str}, messages, lambda count: progress.advance(bar, count))
+    out.print(f"{sent:8,}  pictures sent to the recognition queue; run the command again to see how many are left")
+    return sent
 
 
 def _question(target: Target, places: RebuildResources, *, missing: bool) -> str:

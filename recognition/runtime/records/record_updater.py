@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit
 
-from common.runtime.abilities.enabled import METADATA as ASKED_ABILITIES
+from common.runtime.abilities.asked import asked_by
 from common.runtime.correlation_ids import METADATA, well_formed
 from common.runtime.message_batch import RetryLaterError
 from common.runtime.metrics import count
@@ -124,8 +124,7 @@ class RecordUpdater:
                 ).following(previous)
             record = self._record(change, picture, self.recognizer.recognize(prepared, attempt=attempt))
             if record.status == "RECOGNIZED":
-                asked = [*picture.metadata.get(ASKED_ABILITIES, "").split(","), *change.abilities]
-                wanted = self.abilities.wanted(change.key, asked)
+                wanted = self.abilities.wanted(change.key, asked_by(picture.metadata).union(change.abilities))
                 record = replace(record, abilities=self.abilities.results(prepared, wanted, attempt=attempt))
             return record.following(previous)
 
