@@ -33,6 +33,15 @@ def with_flags(flags: int) -> bytes:
     return bytes(webp)
 
 
+def with_essential_profile(kind: str) -> bytes:
+    """A HEIC or AVIF that calls each of its properties essential, among them a color profile."""
+    file = bytearray(encoded(scene(), kind).replace(b"nclx", b"prof"))
+    count = file.index(b"ipma") + 14  # behind the version, the number of items, and the first item
+    for place in range(count + 1, count + 1 + file[count]):
+        file[place] |= 0x80
+    return bytes(file)
+
+
 def with_color_codes(kind: str, codes: bytes) -> bytes:
     """A HEIC or AVIF with other codes of its colors, and of the same length."""
     file = encoded(scene(), kind)
@@ -60,6 +69,7 @@ METADATA: dict[str, Callable[[], bytes]] = {
         for kind, suffix in (("HEIF", "heic"), ("AVIF", "avif"))
         for name, make in (
             ("profile-junk", lambda kind: boxed_with(kind, PROPERTIES, box(b"colr", b"profjunk"))),
+            ("profile-essential", with_essential_profile),
             ("profile-cut", lambda kind: boxed_with(kind, PROPERTIES, box(b"colr", b"p"))),
             ("profile-unknown", lambda kind: boxed_with(kind, PROPERTIES, box(b"colr", b"abcdjunk"))),
             ("color-codes-junk", lambda kind: with_color_codes(kind, b"\xff" * 6)),

@@ -24,12 +24,15 @@ SEQUENCE, STILL_PICTURE = b"avis", b"avif"
 """A decoder of AVIF reads the track of a sequence, and fails at a damaged later frame, if this brand comes first."""
 
 METADATA_ITEMS = (b"Exif", b"mime")
-METADATA_BOXES = {b"grpl", b"clli", b"mdcv", b"cclv", b"amve"}
-"""Groups of pictures, and notes for displays."""
+GROUPS = b"grpl"
+LIGHT_LEVELS = {b"clli": 4, b"mdcv": 24}
+"""Notes for displays, and their lengths."""
 NOTHING = b"skip"
 LONG_IDS = 3  # the first version of `infe` in which ids have four bytes and not two
 
 COLORS, CODED_COLORS = b"colr", b"nclx"
+CODED_COLORS_BYTES = 11
+PROFILES = {b"prof", b"rICC"}
 MAX_COLOR_CODES = (22, 18, 14)
 """Primaries, transfer and matrix of https://www.itu.int/rec/T-REC-H.273; decoders need the matrix."""
 
@@ -45,7 +48,7 @@ class Box:
 
 
 def strip(data: bytes, *, max_boxes: int) -> bytes:
-    """Cut the trailer off, and rename what holds metadata, such as EXIF, XMP and color profiles: nobody reads it then.
+    """Cut the trailer off, and rename what holds metadata or is a damaged note about colors: nobody reads it then.
 
     A sequence that also holds a still picture becomes that picture. All bytes stay where they are: positions in the
     file are absolute.
@@ -114,13 +117,20 @@ def _hide_metadata(kept: bytearray, box: Box) -> None:
         place = box.content + (8 if kept[box.content] < LONG_IDS else 10)
         if kept[place : place + 4] in METADATA_ITEMS:
             kept[place : place + 4] = NOTHING
-    if box.name in METADATA_BOXES or (box.name == COLORS and not _has_codes(kept, box)):
+    if box.name == GROUPS or not _is_valid_note(kept, box):
         kept[box.start + 4 : box.start + 8] = NOTHING
 
 
-def _has_codes(data: bytearray, box: Box) -> bool:
-    """Return true for color codes that exist, false for profiles and anything else."""
-    if data[box.content : box.content + 4] != CODED_COLORS or box.content + 11 > box.end:
-        return False
+def _is_valid_note(data: bytearray, box: Box) -> bool:
+    """Return false for a note about colors or light that decoders fail at.
+
+    Others stay: decoders refuse a file without a note that it calls essential.
+    """
+    length = box.end - box.content
+    if box.name != COLORS:
+        return length == LIGHT_LEVELS.get(box.name, length)
+    kind = data[box.content : box.content + 4]
+    if kind != CODED_COLORS or length < CODED_COLORS_BYTES:
+        return bytes(kind) in PROFILES
     codes = struct.unpack_from(">3H", data, box.content + 4)
     return all(code <= most for code, most in zip(codes, MAX_COLOR_CODES, strict=True))
