@@ -24,7 +24,10 @@ PICTURE_TYPES = {
 """The media types of pictures by their suffixes, as cameras, phones and browsers write them."""
 
 MANIFEST_SUFFIXES = {f".{ending}" for ending in FORMATS}
-VIDEO_SUFFIXES = {".mov", ".mp4", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".3gp", ".mts", ".m2ts", ".wmv"}
+VIDEO_SUFFIXES = {
+    ".mov", ".mp4", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".3gp", ".3g2", ".mts", ".m2ts", ".wmv", ".flv",
+    ".ogv", ".vob", ".asf", ".insv",
+}  # fmt: skip
 
 EXTENSION = re.compile(r"\.(?=.*[a-z])[a-z0-9_+-]{1,8}")
 """Other ends of names are none: "Screenshot 10.30.15", "Dr. Who" and "scan" have no extension."""

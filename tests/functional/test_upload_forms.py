@@ -52,6 +52,8 @@ def test_a_form_limits_the_file_to_its_name_its_type_and_15_megabytes(sign: Call
         ("image/heif", "image/heic"),
         (" Image/PNG; name=a", "image/png"),
         ("image/x-ms-bmp", "image/bmp"),
+        (" image/TIF ; charset=binary", "image/tiff"),
+        ("image/jfif", "image/jpeg"),
     ],
 )
 def test_a_media_type_is_accepted_as_devices_write_it(sign: Callable[..., Answer], written: str, stored: str) -> None:

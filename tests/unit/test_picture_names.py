@@ -32,6 +32,7 @@ def test_the_media_types_of_files_are_those_that_the_system_takes() -> None:
         ("a.jpg ", Kind.OTHER),
         ("list.CSV", Kind.MANIFEST),
         ("IMG_0001.MOV", Kind.VIDEO),
+        ("VID_0001.insv", Kind.VIDEO),  # Insta360
         ("notes.doc", Kind.OTHER),
         ("a.7z", Kind.OTHER),
         ("IMG_0001.AAE", Kind.OTHER),

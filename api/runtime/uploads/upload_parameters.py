@@ -13,12 +13,13 @@ MD5 = "[0-9a-f]{32}"
 PLACEHOLDER = "${filename}"
 MEDIA_TYPES = {
     **{media_type: media_type for media_type in CONTENT_TYPES.values()},
-    **dict.fromkeys(("image/jpg", "image/pjpeg"), "image/jpeg"),
+    **dict.fromkeys(("image/jpg", "image/pjpeg", "image/jpe", "image/jfif"), "image/jpeg"),
     **dict.fromkeys(("image/heif", "image/heic-sequence", "image/heif-sequence"), "image/heic"),
     **dict.fromkeys(("image/x-png", "image/apng"), "image/png"),
-    **dict.fromkeys(("image/x-bmp", "image/x-ms-bmp"), "image/bmp"),
+    **dict.fromkeys(("image/x-bmp", "image/x-ms-bmp", "image/x-windows-bmp", "image/dib"), "image/bmp"),
     "image/avif-sequence": "image/avif",
-    "image/tiff-fx": "image/tiff",
+    **dict.fromkeys(("image/tif", "image/x-tif", "image/x-tiff", "image/tiff-fx"), "image/tiff"),
+    "image/x-webp": "image/webp",
 }
 """Media types as devices and programs write them -> media types as pictures are stored."""
 

@@ -25,7 +25,7 @@ const SIGNATURES: [type: string, start: RegExp][] = [
 ];
 const SIGNATURE_BYTES = 64;
 
-const VIDEO = /.\.(?:mov|mp4|m4v|avi|mkv|webm|mpe?g|3gp|m2?ts|wmv)$/i;
+const VIDEO = /.\.(?:mov|mp4|m4v|avi|mkv|webm|mpe?g|3gp|3g2|m2?ts|wmv|flv|ogv|vob|asf|insv)$/i;
 
 /** The value of a file field's `accept` attribute. Some systems know no media type for some of the endings. */
 export const ACCEPTED_FILES = Object.entries(ENDINGS)
