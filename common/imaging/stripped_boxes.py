@@ -2,7 +2,7 @@
 
 import itertools
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from common.imaging.pictures import TooLargePictureError
@@ -32,7 +32,7 @@ LONG_IDS = 3  # the first version of `infe` in which ids have four bytes and not
 
 COLORS, CODED_COLORS = b"colr", b"nclx"
 CODED_COLORS_BYTES = 11
-PROFILES = {b"prof", b"rICC"}
+PROFILES = frozenset({b"prof", b"rICC"})
 MAX_COLOR_CODES = (22, 18, 14)
 """Primaries, transfer and matrix of https://www.itu.int/rec/T-REC-H.273; decoders need the matrix."""
 
@@ -47,11 +47,12 @@ class Box:
     end: int
 
 
-def strip(data: bytes, *, max_boxes: int) -> bytes:
+def strip(data: bytes, *, max_boxes: int, kept_profiles: Set[bytes]) -> bytes:
     """Cut the trailer off, and rename what holds metadata or is a damaged note about colors: nobody reads it then.
 
-    A sequence that also holds a still picture becomes that picture. All bytes stay where they are: positions in the
-    file are absolute.
+    libavif refuses a file without a profile that it calls essential, so AVIF keeps profiles (`kept_profiles`). libheif
+    does not, and takes long to copy a large one. A sequence that also holds a still picture becomes that picture. All
+    bytes stay where they are: positions in the file are absolute.
 
     Raises:
         TooLargePictureError: there are more than `max_boxes` boxes or entries.
@@ -66,7 +67,7 @@ def strip(data: bytes, *, max_boxes: int) -> bytes:
             for inner in _inner_boxes(data, box.content + LISTS[box.name], box.end):
                 _check_number(next(seen), max_boxes)
                 _check_number(_entries(data, inner), max_boxes)
-                _hide_metadata(kept, inner)
+                _hide_metadata(kept, inner, kept_profiles)
         end = box.end
     return bytes(kept[:end])
 
@@ -110,27 +111,24 @@ def _entries(data: bytes, box: Box) -> int:
     return int(number)
 
 
-def _hide_metadata(kept: bytearray, box: Box) -> None:
+def _hide_metadata(kept: bytearray, box: Box, kept_profiles: Set[bytes]) -> None:
     if box.name == b"pitm" and kept[MAJOR_BRAND] == SEQUENCE:  # there is a primary item
         kept[MAJOR_BRAND] = STILL_PICTURE
     if box.name == b"infe":  # its version, an id, two bytes, and the item's type
         place = box.content + (8 if kept[box.content] < LONG_IDS else 10)
         if kept[place : place + 4] in METADATA_ITEMS:
             kept[place : place + 4] = NOTHING
-    if box.name == GROUPS or not _is_valid_note(kept, box):
+    if box.name == GROUPS or not _is_valid_note(kept, box, kept_profiles):
         kept[box.start + 4 : box.start + 8] = NOTHING
 
 
-def _is_valid_note(data: bytearray, box: Box) -> bool:
-    """Return false for a note about colors or light that decoders fail at.
-
-    Others stay: decoders refuse a file without a note that it calls essential.
-    """
+def _is_valid_note(data: bytearray, box: Box, kept_profiles: Set[bytes]) -> bool:
+    """Return false for a note about colors or light that decoders fail at, and for a profile that is not kept."""
     length = box.end - box.content
     if box.name != COLORS:
         return length == LIGHT_LEVELS.get(box.name, length)
     kind = data[box.content : box.content + 4]
     if kind != CODED_COLORS or length < CODED_COLORS_BYTES:
-        return bytes(kind) in PROFILES
+        return bytes(kind) in kept_profiles
     codes = struct.unpack_from(">3H", data, box.content + 4)
     return all(code <= most for code, most in zip(codes, MAX_COLOR_CODES, strict=True))

@@ -187,8 +187,13 @@ def _webp(data: bytes) -> StrippedPicture:
     return StrippedPicture(struct.pack("<4sI", b"RIFF", len(body)) + body, exif)
 
 
-def _boxed(data: bytes) -> StrippedPicture:
-    return StrippedPicture(stripped_boxes.strip(data, max_boxes=MAX_METADATA_PARTS))
+def _avif(data: bytes) -> StrippedPicture:
+    kept_profiles = stripped_boxes.PROFILES
+    return StrippedPicture(stripped_boxes.strip(data, max_boxes=MAX_METADATA_PARTS, kept_profiles=kept_profiles))
+
+
+def _heif(data: bytes) -> StrippedPicture:
+    return StrippedPicture(stripped_boxes.strip(data, max_boxes=MAX_METADATA_PARTS, kept_profiles=frozenset()))
 
 
 BMP_HEADER_BYTES = 40  # the first header that tells a compression: BITMAPINFOHEADER
@@ -214,8 +219,8 @@ STRIPPERS: dict[str, Callable[[bytes], StrippedPicture]] = {
     "JPEG": _jpeg,
     "PNG": _png,
     "WEBP": _webp,
-    "AVIF": _boxed,
-    "HEIF": _boxed,
+    "AVIF": _avif,
+    "HEIF": _heif,
     "GIF": _gif,
     "TIFF": _tiff,
     "BMP": _bmp,

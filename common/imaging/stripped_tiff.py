@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from common.imaging.pictures import DamagedPictureError, TooLargePictureError
 
-COMPRESSION, ORIENTATION = 259, 274
+COMPRESSION, ORIENTATION, JPEG_TABLES = 259, 274, 347
 PLACES = {273: 279, 324: 325}
 """Tags that hold offsets of strips and tiles, and the tags that hold their lengths."""
 
 KEPT = {
     256, 257, 258, COMPRESSION, 262, 266, 273, ORIENTATION, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324, 325,
-    332, 338, 339, 347, *range(512, 522), 529, 530, 531, 532,
+    332, 338, 339, JPEG_TABLES, *range(512, 522), 529, 530, 531, 532,
 }  # fmt: skip
 """Tags that tell how pixels are stored."""
 
@@ -76,15 +76,15 @@ def strip(data: bytes, *, max_strips: int) -> bytes:
 
     Raises:
         DamagedPictureError: a strip or tile lies behind the file's end.
-        TooLargePictureError: there are more than `max_strips` strips or tiles, or more than MAX_TAGS tags.
+        TooLargePictureError: there are more than `max_strips` strips, tiles or values of one tag, or more than MAX_TAGS
+            tags.
         struct.error, IndexError: the file ends within its directory.
     """
     order = "<" if data[:1] == b"I" else ">"
     layout = Layout(order, is_big=BIG_TIFF in data[2:4])
     entries = _directory(data, layout)
-    counted = [entries[tag] for tag in (*PLACES, *PLACES.values()) if tag in entries]
-    if any(entry.count > max_strips for entry in counted):
-        raise TooLargePictureError(f"the picture has more than {max_strips:,} strips or tiles")
+    if any(entry.count > max_strips for entry in entries.values() if entry.tag != JPEG_TABLES):
+        raise TooLargePictureError(f"the picture has more than {max_strips:,} strips, tiles or values of one tag")
     tail = [b"\0" * (-len(data) % 8)]
     for places, lengths in PLACES.items():
         if places in entries and lengths in entries:
