@@ -10,7 +10,7 @@ from botocore.session import get_session
 from common.runtime.abilities import ABILITIES
 from common.runtime.abilities.ability import PICTURE_ERRORS
 from common.runtime.abilities.enabled import as_metadata, enabled_abilities, wanted
-from common.runtime.abilities.text import folded_word
+from common.runtime.abilities.text import folded_prefix, folded_word
 from common.runtime.recognition_event import AbilityResult, Box, EventError, Instance, Label, RecognitionEvent
 from common.setting_types import SettingsError
 from common.settings import Settings
@@ -66,6 +66,16 @@ def test_text_has_lines_and_words_and_is_found_by_its_words() -> None:
 )
 def test_words_are_compared_without_case_accents_and_outer_punctuation(text: str, folded: str) -> None:
     assert folded_word(text) == folded
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [("INV-20", "inv-20"), ("Inv-", "inv-"), ("$20", "20"), ("«Éc", "ec"), ("--", ""), ("", ""), ("a--", "a--")],
+)
+def test_the_beginning_of_a_word_keeps_punctuation_that_would_be_inside_the_word(text: str, folded: str) -> None:
+    assert folded_prefix(text) == folded
+    if folded:
+        assert folded_word(f"{text}x") == f"{folded}x"
 
 
 def test_a_threshold_selects_from_the_whole_answer_of_moderation() -> None:
