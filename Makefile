@@ -122,6 +122,10 @@ soak: setup ## run callers and faults for MINUTES=10, then compare everything wi
 test-budget: setup ## send 300 pictures with a budget for 100, then remove it
 	SIGHTLINE_PICTURES=300 pytest tests/e2e/test_budget.py
 
+.PHONY: test-abilities
+test-abilities: setup ## ask for text, faces and celebrities by every way in, and throttle one of them for two minutes
+	SIGHTLINE_THROTTLED_SECONDS=120 pytest -v tests/e2e/test_abilities.py
+
 .PHONY: gallery-screenshots
 gallery-screenshots: setup ## update the documentation's screenshots of the gallery; needs Chromium
 	SIGHTLINE_SCREENSHOTS=docs pytest tests/e2e/gallery/test_gallery_screenshots.py

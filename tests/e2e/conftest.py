@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -27,7 +28,15 @@ from tests.local.onnx_models import colour_classifier, spot_detector
 from tests.source_server import Source, serve
 
 PATIENCE = 60.0
-LONGEST_FIRST = ("test_budget", "gallery", "test_commands", "test_delivery", "test_nothing_lost", "test_deploy")
+LONGEST_FIRST = (
+    "test_budget",
+    "gallery",
+    "test_abilities",
+    "test_commands",
+    "test_delivery",
+    "test_nothing_lost",
+    "test_deploy",
+)
 """Files and folders in the order of their start. test_budget deploys other settings before its worker's cloud is up."""
 
 RECEIVERS = [
@@ -128,7 +137,9 @@ def start(source: Source, models: str, tmp_path_factory: pytest.TempPathFactory)
         return cloud
 
     yield started
+    answered = system_of(cloud).answered() if cloud.endpoints() else Counter[str]()
     cloud.down()
+    assert set(answered) <= {"DetectLabels"}, "no ability is enabled"
 
 
 @pytest.fixture(scope="session")
@@ -180,6 +191,11 @@ class System:
     def documents(self, name: str) -> list[str]:
         """Return the bodies that the partner accepted about an image."""
         return [entry["body"] for entry in self.deliveries() if f"<image>{name}</image>" in entry["body"]]
+
+    def answered(self) -> Counter[str]:
+        """Return the number of calls that Rekognition answered since its start, by operation."""
+        stats = requests.get(f"{self.endpoints.rekognition}/stats", timeout=10).json()
+        return Counter({operation: count for operation, count in stats.items() if operation != "refused"})
 
     def client(self, service: Any) -> Any:
         return client(self.endpoints.aws, service)
