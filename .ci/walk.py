@@ -77,7 +77,7 @@ def step(what: str, within: float | None = None) -> Iterator[None]:
     seconds = time.monotonic() - began
     print(f"{seconds:7.1f} s  {what}", flush=True)
     if within is not None and seconds > within:
-        raise WalkError(f"{what}: took {seconds:.1f} s, and may take {within:.0f} s")
+        raise WalkError(f"{what} took {seconds:.1f} s; the limit is {within:.0f} s")
 
 
 class Walk:
@@ -185,7 +185,7 @@ class Walk:
         address = re.search(r"https?://\S+/gallery", text)
         ask = next((line for line in printed_commands(text) if re.search(r"\bsightline key\b", line)), None)
         if address is None or ask is None:
-            raise WalkError(f"the gallery's address or the command that prints the key was not printed:\n{text}")
+            raise WalkError(f"the output lacks the gallery's address, or the command that prints the key:\n{text}")
         with step(f"Chromium: log in at {address[0]} with the key of `{ask}`"):
             key = self.command(["bash", "-c", ask]).strip()
             seen = self.command([".venv/bin/python", str(ROOT / ".ci/log_in.py"), address[0]], key)
@@ -227,7 +227,7 @@ class Walk:
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise WalkError(f"`{' '.join(arguments)}` takes more than {COMMAND_SECONDS} s") from error
+            raise WalkError(f"`{' '.join(arguments)}` did not end within {COMMAND_SECONDS} s") from error
         if done.returncode:
             raise WalkError(f"`{' '.join(arguments)}` ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done.stdout
@@ -279,10 +279,10 @@ def expect_kinds(text: str) -> None:
 
 
 def judge(command: str, shell: Shell) -> None:
-    """Repeat a command until it works: a stored picture can be found only after some time.
+    """Run a command, and repeat a reading call until it works, because a stored picture can be found only later.
 
     Raises:
-        WalkError: it failed, its answer is an error, or it found nothing.
+        WalkError: the command failed, its answer is an error, or it found nothing.
     """
     deadline = time.monotonic() + SEEN_SECONDS
     while True:

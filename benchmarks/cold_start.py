@@ -1,12 +1,12 @@
 """Measure the import time of each Lambda function, beside a bare boto3 client: `make bench-cold-start`.
 
-The benchmark takes functions, code and layers from the synthesized stacks, with wheels for this machine and this
-Python. Each import runs in a fresh process that sees only Lambda's modules: the code, the layers, the standard library,
-boto3 and its dependencies. Imports alternate with `import boto3; boto3.client("s3")`; the results are medians. The
-start of Python itself is not counted, because it is the same for all. Prints JSON.
+The benchmark synthesizes the stacks with wheels for this machine and this Python, and reads the functions, their code
+and their layers from them. Each import runs in a fresh process that sees only Lambda's modules: the code, the layers,
+the standard library, boto3 and its dependencies. Imports alternate with `import boto3; boto3.client("s3")`; the results
+are medians. The start of Python itself is not counted, because it is the same for all. Prints JSON.
 
-Lambda's own boto3 comes with compiled modules. Code and layers have only the compiled modules that are deployed with
-them: `as_deployed` measures this. `compiled` measures the imports with all modules compiled.
+`as_deployed` measures the imports as on Lambda: the modules of boto3 are compiled, and the modules of code and layers
+only if they are deployed compiled. `compiled` measures the imports with all modules compiled.
 """
 
 import argparse
@@ -222,7 +222,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
     if rounds < 1:
-        parser.error("--rounds takes 1 or more")
+        parser.error("--rounds must be 1 or more")
     with tempfile.TemporaryDirectory(prefix="sightline-bench-") as name:
         found = synthesized(Path(name) / "cdk.out")
         runner = Lambda(copy_runtime(Path(name) / "runtime"))

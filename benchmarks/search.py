@@ -252,7 +252,7 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=30, help="number of calls of each kind")
     options = parser.parse_args()
     if min(*options.sizes, options.calls, 1) < 1 or sorted(set(options.sizes)) != list(options.sizes):
-        parser.error("--sizes takes growing numbers, --calls 1 or more")
+        parser.error("--sizes must be growing numbers, and --calls must be 1 or more")
     figures = in_blind_cloud(lambda cloud: run(cloud, options.sizes, options.calls))
     shape = {"labels": LABELS, "labels_each": LABELS_EACH, "page": 100, "calls_each": options.calls}
     print_report("search", {**shape, "records": figures})

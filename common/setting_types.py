@@ -241,7 +241,7 @@ def translate(error: ValidationError, model: type[BaseModel], place: str = "") -
     field = fields.get(str(name))
     if field is None or first["type"] == "missing":
         problem = "is missing" if field else "is not known"
-        return SettingsError(f"{place}{name} {problem}; it takes {', '.join(fields)}")
+        return SettingsError(f"{place}{name} {problem}; expected {', '.join(fields)}")
     valid = takes(field.annotation, field.metadata) or first["msg"]
     match first["type"]:
         case "value_error":
@@ -250,4 +250,4 @@ def translate(error: ValidationError, model: type[BaseModel], place: str = "") -
             problem = f"has {first['ctx']['actual_length']} entries"
         case _:
             problem = f"{'has' if entry else 'is'} {first['input']!r}"
-    return SettingsError(f"{place}{name} {problem}; it takes {valid}")
+    return SettingsError(f"{place}{name} {problem}; expected {valid}")

@@ -266,7 +266,7 @@ class Settings(BaseModel):
 
     @property
     def ability_options(self) -> dict[str, dict[str, Any]]:
-        """The enabled abilities with their options, as the functions read them (`enabled_abilities`)."""
+        """The enabled abilities with their options. Functions read them with `enabled_abilities`."""
         is_fast_region = self.region in FAST_REGIONS
         return {
             name: {

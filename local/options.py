@@ -92,7 +92,7 @@ def parse_moderation(text: str) -> bool:
         CloudError: the text is neither 1 nor empty.
     """
     if text not in {"", "1"}:
-        raise CloudError(f"MODERATION={text}: it takes 1, or nothing")
+        raise CloudError(f"MODERATION={text}; expected 1, or nothing")
     return bool(text)
 
 

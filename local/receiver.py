@@ -20,4 +20,4 @@ def verify(secrets: Iterable[str], headers: Mapping[str, str], body: bytes) -> s
         expected = b"v1," + base64.b64encode(hmac.digest(key, content, "sha256"))
         if any(hmac.compare_digest(expected, signature) for signature in given):
             return delivery_id
-    raise ValueError("no signature was made with one of our secrets")
+    raise ValueError("none of the signatures matches any of our secrets")

@@ -34,7 +34,7 @@ class StateFolder:
         return document
 
     def write(self, name: str, document: Mapping[str, Any]) -> None:
-        """Write a JSON document that only its owner can read: one of them holds the API key."""
+        """Write a JSON document that only its owner can read, because one document holds the API key."""
         temporary = self.path / f".{name}"
         temporary.touch(mode=0o600)
         temporary.write_text(json.dumps(document, indent=2) + "\n")
@@ -53,7 +53,9 @@ class StateFolder:
         """
         with self.open_lock("lock") as file:
             if not lock(file, wait=wait):
-                raise CloudError("another command is starting or stopping it; try again when that is done")
+                raise CloudError(
+                    "another command is starting or stopping the local system; try again when that command has ended"
+                )
             yield
 
     def open_lock(self, name: str) -> IO[str]:

@@ -166,7 +166,7 @@ CASES: dict[str, Case] = {
         file("jpeg-without-eoi-samsung-trailer.jpg"), TAKEN, "all pixels are there"
     ),
     "appledouble.jpg": Case(file("appledouble.jpg"), NO_PICTURE, "macOS' notes about a file"),
-    "clip.mov": Case(file("clip.mov"), NO_PICTURE, "videos are not taken"),
+    "clip.mov": Case(file("clip.mov"), NO_PICTURE, "this is a video"),
     "bmp-size-field-2-too-many.bmp": Case(
         with_bytes("BMP", 2, struct.pack("<I", len(saved("BMP")) + 2)), TAKEN, "all pixels are there"
     ),

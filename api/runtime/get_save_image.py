@@ -91,7 +91,7 @@ def post(asked: dict[str, Any]) -> Response[Any]:
 @app.get("/openapi.json")
 @takes(app)
 def describe() -> Response[Any]:
-    """Return this description."""
+    """Return the description of the API."""
     return json_file(__file__, "get_save_image.openapi.json")
 
 

@@ -83,7 +83,7 @@ def calls(endpoints: Endpoints) -> int:
 
 
 def violations(seen: SystemState, load: Load, calls_lost: int) -> Iterator[str]:
-    """Return each broken rule with examples. `calls_lost` is the number of contents that may have cost another call."""
+    """Return each broken rule with examples. `calls_lost` pictures may have been sent to Rekognition again."""
     corrupt = {picture.etag for picture in load.pictures if picture.is_corrupt}
     yield from _named("stored objects have no record", seen.current.keys() - seen.records.keys())
     known = seen.current.keys() | seen.deleted | load.erased

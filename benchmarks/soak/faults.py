@@ -57,7 +57,10 @@ class Faults:
             self.now = ""
 
     def calls_lost(self) -> int:
-        """Return the number of contents that may have cost another call: of killed workers, and of unstored answers."""
+        """Return how many pictures may have been sent to Rekognition again.
+
+        This happens if a worker was killed, or if an answer was not stored.
+        """
         return BATCH * self.killed + self.unstored
 
     def heal(self) -> None:

@@ -1,7 +1,7 @@
-"""Recognition as in the public three-stack workshop. `benchmarks/pipeline.py` compares ours with it.
+"""Recognises pictures as the public three-stack workshop does. `benchmarks/pipeline.py` compares Sightline with it.
 
-It handles one message after the other, calls Rekognition for each picture, stores no answers for reuse, and fails the
-whole batch if one message fails.
+This function handles one message after the other, calls Rekognition for each picture, stores no answers for reuse, and
+fails the whole batch if one message fails.
 """
 
 import json

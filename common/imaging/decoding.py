@@ -222,9 +222,9 @@ def _factor(width: int, height: int, form: Form) -> int:
 def _check_size(width: int, height: int, max_pixels: int, min_side: int) -> None:
     size = f"the picture has {width:,} x {height:,} pixels"
     if width * height > max_pixels:
-        raise TooLargePictureError(f"{size}; at most {max_pixels / 1e6:g} megapixels are taken")
+        raise TooLargePictureError(f"{size}; at most {max_pixels / 1e6:g} megapixels are allowed")
     if min(width, height) < min_side:
-        raise TooSmallPictureError(f"{size}; each side takes at least {min_side}")
+        raise TooSmallPictureError(f"{size}; each side must have at least {min_side}")
 
 
 def convert(data: bytes, kind: str, *, max_pixels: int, form: Form, begin: Begin) -> bytes:

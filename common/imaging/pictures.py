@@ -115,7 +115,7 @@ def kind_of(file: IO[bytes]) -> str:
         if re.match(signature, start, re.DOTALL):
             return kind
     if _is_video(start):
-        raise NoPictureError(f"this is a video; videos are not taken, only {', '.join(CONTENT_TYPES)}")
+        raise NoPictureError(f"this is a video; only these types are accepted: {', '.join(CONTENT_TYPES)}")
     raise NoPictureError(f"these bytes are none of {', '.join(CONTENT_TYPES)}" if start else "there are no bytes")
 
 

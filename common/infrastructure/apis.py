@@ -1,4 +1,4 @@
-"""REST APIs that answer JSON, also for API Gateway's own errors."""
+"""Creates REST APIs. All answers are JSON, including API Gateway's own errors."""
 
 from collections.abc import Mapping, Sequence
 

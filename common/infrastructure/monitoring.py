@@ -69,13 +69,15 @@ def own_metric(name: str, *, service: str, statistic: str = "Sum", **dimensions:
 
 
 class Monitoring(Construct):
-    """Watches all queues, functions and APIs that its stack contains when it is created. `alarm` and `graph` add more.
+    """Watches the queues, functions and APIs of a stack. `alarm` and `graph` add more.
 
-    Rates are averages, because Lambda and API Gateway count each call as one or zero. Alarms use neither metric math,
-    which costs more, nor labels, which CloudFormation treats as math. Each alarm's description names the section of
-    docs/operations.md with the remedy.
+    Create it last: resources that the stack gets later are not watched. For each call, Lambda and API Gateway record 1
+    for an error and 0 for a success, so the average is the rate of errors. Alarms do not use metric math, because it
+    costs more. They do not use labels either, because CloudFormation treats labels as math. Each alarm's description
+    names the section of docs/operations.md with the remedy.
 
-    Each stack has its own dashboard. A dashboard with resources of another stack would prevent their deletion.
+    Each stack has its own dashboard. A stack's resources could not be deleted while another stack's dashboard shows
+    them.
     """
 
     def __init__(self, scope: Construct, id: str, *, topic: sns.ITopic, settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Read JSON objects from queues. Every unusable text raises the same error, so that it fails alone."""
+"""Read JSON objects from queues. Every unusable text raises the same error, so that only its own message fails."""
 
 import json
 import math
@@ -6,30 +6,32 @@ from collections.abc import Sequence
 from typing import Any
 
 MAX_DIGITS = 20
-"""No member of our documents takes a longer integer."""
+"""No member of our documents has a longer integer."""
+MAX_SHOWN = 60
+"""The number of characters that messages show of a key."""
 
 
 class JsonDocumentError(ValueError):
-    """A text is not a JSON object, or it holds absurd values."""
+    """A text is not a JSON object, or contains absurd values."""
 
 
 def read_object(text: str) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
-        JsonDocumentError: the text is not JSON or not an object. It may also be nested too deeply, name a member twice,
-            or hold a number that is infinite or too long.
+        JsonDocumentError: the text is not JSON or not an object. The document may also be nested too deeply, contain a
+            key twice, or contain a number that is infinite or too long.
     """
     try:
         document = json.loads(
             text, object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_float
         )
     except RecursionError as error:  # not a ValueError
-        raise JsonDocumentError("nested too deeply") from error
+        raise JsonDocumentError("the JSON is nested too deeply") from error
     except json.JSONDecodeError as error:
-        raise JsonDocumentError(f"not JSON: {error}") from error
+        raise JsonDocumentError(f"the text is not JSON: {error}") from error
     if not isinstance(document, dict):
-        raise JsonDocumentError("not a JSON object")
+        raise JsonDocumentError("the text is not a JSON object")
     return document
 
 
@@ -40,25 +42,27 @@ def text_of(value: object) -> str:
         TypeError: the value is of another type.
     """
     if not isinstance(value, str):
-        raise TypeError(f"{type(value).__name__} instead of a text")
+        raise TypeError(f"the value is {type(value).__name__}, but must be text")
     return value
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        raise JsonDocumentError("a member is given twice")
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            raise JsonDocumentError(f"the JSON object contains the key {name[:MAX_SHOWN]!r} twice")
+        members[name] = value
     return members
 
 
 def _integer(digits: str) -> int:
     if len(digits) > MAX_DIGITS:
-        raise JsonDocumentError(f"a number of {len(digits):,} digits")
+        raise JsonDocumentError(f"the JSON contains a number of {len(digits):,} digits")
     return int(digits)
 
 
 def _float(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
-        raise JsonDocumentError("a number that is not finite")
+        raise JsonDocumentError("the JSON contains a number that is not finite")
     return number

@@ -80,7 +80,7 @@ class Parameter:
             return value
         if not is_flag and isinstance(value, str):
             return self._value(value)
-        message = f"{self.name} takes {self.takes}, not {_kind(value)}"
+        message = f"{self.name} must be {self.takes}, not {_kind(value)}"
         if isinstance(value, list):
             message += f"; {self.several}"
         elif value is None and not self.required:
@@ -92,19 +92,19 @@ class Parameter:
     def _list(self, value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
             what = "a list of other things" if isinstance(value, list) else _kind(value)
-            raise bad_request(f"{self.name} takes {self.takes}, not {what}")
+            raise bad_request(f"{self.name} must be {self.takes}, not {what}")
         if len(value) > self.most:
-            raise bad_request(f"{self.name} has {len(value)} elements; it takes at most {self.most}")
+            raise bad_request(f"{self.name} has {len(value)} elements; expected at most {self.most}")
         return tuple(map(self._value, value))
 
     def _value(self, text: str) -> Any:
         try:
             return self.read(text)
         except (KeyError, ValueError) as error:
-            raise bad_request(f"{self.name} takes {self.takes}") from error
+            raise bad_request(f"{self.name} must be {self.takes}") from error
 
     def _missing(self) -> ApiError:
-        return bad_request(f"{self.name} is missing; it takes {self.takes}")
+        return bad_request(f"{self.name} is missing; expected {self.takes}")
 
 
 def matching(pattern: str) -> Callable[[str], str]:
@@ -166,7 +166,7 @@ def read_body(text: str, media_type: str, body: Body) -> dict[str, Any]:
     document = _document(text.removeprefix(BYTE_ORDER_MARK).strip(), media_type, body)
     if not isinstance(document, dict):
         hint = "; send a call for each" if isinstance(document, list) else ""
-        raise bad_request(f"the body is {_kind(document)}; it takes an object such as {body.example}{hint}")
+        raise bad_request(f"the body is {_kind(document)}; expected an object such as {body.example}{hint}")
     known = {member.name: member for member in body.members}
     for name in sorted(document.keys() - known.keys()):
         raise bad_request(_unknown("member", name, known, "the body"))
@@ -182,23 +182,23 @@ def expect_no_body(text: str, parameters: Sequence[Parameter]) -> None:
     if text.strip() not in {"", "{}"}:
         names = [parameter.name for parameter in parameters]
         hint = f"; its parameters go into the query, as in ?{names[0]}=…" if names else ""
-        raise bad_request(f"this call takes no body{hint}")
+        raise bad_request(f"this call accepts no body{hint}")
 
 
 def _document(text: str, media_type: str, body: Body) -> Any:
     if not text:
-        raise bad_request(f"the body is empty; it takes JSON such as {body.example}")
+        raise bad_request(f"the body is empty; expected JSON such as {body.example}")
     try:
         # No member takes a number. As a float, a number of any length can be read.
         return json.loads(text, object_pairs_hook=_object, parse_int=float)
     except RecursionError as error:
-        raise bad_request(f"the body is nested too deeply; it takes an object such as {body.example}") from error
+        raise bad_request(f"the body is nested too deeply; expected an object such as {body.example}") from error
     except json.JSONDecodeError as error:
         if text[0] in "{[" or "json" in media_type:
             where = f"{error.msg}, line {error.lineno}, column {error.colno}"
-            raise bad_request(f"the body is not JSON: {where}; it takes an object such as {body.example}") from error
+            raise bad_request(f"the body is not JSON: {where}; expected an object such as {body.example}") from error
         call = f"-H 'content-type: application/json' --data '{body.example}'"
-        message = f"the body is {media_type or 'text'}; it takes JSON: {call}. {body.files}"
+        message = f"the body is {media_type or 'text'}; expected JSON: {call}. {body.files}"
         raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "NotJson", message) from error
 
 
@@ -214,7 +214,7 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 def _unknown(what: str, name: str, known: Mapping[str, Any], taker: str) -> str:
     near = get_close_matches(name.lower().replace("-", "_"), known, n=1)
     meant = f", did you mean {near[0]!r}?" if near else ";"
-    return f"unknown {what} {_shown(name)}{meant} {taker} takes {', '.join(sorted(known)) or 'none'}"
+    return f"unknown {what} {_shown(name)}{meant} {taker} accepts {', '.join(sorted(known)) or 'none'}"
 
 
 def _shown(name: str) -> str:

@@ -81,7 +81,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 @app.get("/openapi.json")
 @takes(app)
 def describe() -> Response[Any]:
-    """Return this description."""
+    """Return the description of the API."""
     return json_file(__file__, "deliveries_api.openapi.json")
 
 

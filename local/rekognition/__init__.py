@@ -1,5 +1,5 @@
 """A local Amazon Rekognition: the same protocol, with answers computed from the picture.
 
-`python -m local.rekognition --port 4567` serves DetectLabels and other operations to any AWS SDK whose
-`AWS_ENDPOINT_URL_REKOGNITION` names it. docs/local-rekognition.md tells what it sees.
+`python -m local.rekognition --port 4567` serves DetectLabels and other operations. AWS SDKs call the local Rekognition
+if `AWS_ENDPOINT_URL_REKOGNITION` is `http://127.0.0.1:4567`. docs/local-rekognition.md lists what it can see.
 """

@@ -1,4 +1,4 @@
-"""The interface of an engine: one way to look at a picture. Each module in engines/ has one."""
+"""Defines the interface of engines. An engine is one way to look at a picture. Modules in engines/ define them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """The engine's name, as LabelModelVersion has it."""
+        """The engine's name, as it appears in LabelModelVersion."""
 
     @property
     def sees(self) -> str:
-        """The things that it finds, in words."""
+        """The things that the engine finds, in words."""
 
     @property
     def weights(self) -> Sequence[Weights]:
-        """The networks that it uses, with licence and source."""
+        """The networks that the engine uses, with licence and source."""
 
     def look(self, picture: Picture) -> Sequence[Detection]:
-        """Return the things that it finds.
+        """Return the things that the engine finds in the picture.
 
         Raises:
             ServiceError: InvalidImageFormatException if the picture is truncated or damaged.

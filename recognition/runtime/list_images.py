@@ -184,7 +184,7 @@ def show_usage(asked: dict[str, Any]) -> Response[Any]:
 @app.get("/openapi.json")
 @takes(app)
 def describe() -> Response[Any]:
-    """Show this description."""
+    """Return the description of the API."""
     return json_file(__file__, "list_images.openapi.json")
 
 

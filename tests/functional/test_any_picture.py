@@ -78,7 +78,7 @@ def test_a_key_that_rekognition_refuses_is_no_obstacle(
         (b"", "InvalidImageFormatException", "there are no bytes"),
         (b"<html/>", "InvalidImageFormatException", "these bytes are none of JPEG, PNG"),
         (encoded(scene(), "GIF")[:-40], "InvalidImageFormatException", "damaged or truncated"),
-        (encoded(scene((60, 100))), "InvalidParameterException", "60 x 100 pixels; each side takes at least 80"),
+        (encoded(scene((60, 100))), "InvalidParameterException", "60 x 100 pixels; each side must have at least 80"),
         (encoded(scene((1_100, 1_000))), "ImageTooLargeException", "at most 1 megapixels"),
         (encoded(scene()) + bytes(MAX_BYTES), "ImageTooLargeException", "at most 0.953674 MB"),
     ],

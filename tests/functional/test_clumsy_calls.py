@@ -92,17 +92,22 @@ def test_no_route_ignores_a_body_that_it_does_not_take(ask: Ask, subtests: pytes
         if path not in {"/images", "/uploads"} or method == "GET":
             with subtests.test(f"{method} {path}"):
                 answer = ask(api, method, path, body='{"receiver": "archive"}')
-                assert "this call takes no body" in refusal(answer)
+                assert "this call accepts no body" in refusal(answer)
 
 
 @pytest.mark.parametrize(
     ("api", "path", "query", "message"),
     [
-        (list_images, "/search", {"lable": "dog"}, "unknown parameter 'lable', did you mean 'label'? this call takes"),
+        (
+            list_images,
+            "/search",
+            {"lable": "dog"},
+            "unknown parameter 'lable', did you mean 'label'? this call accepts",
+        ),
         (list_images, "/search", {"label": "dog", "min-confidence": "9"}, "did you mean 'min_confidence'?"),
         (list_images, "/search", {"Label": "dog"}, "did you mean 'label'?"),
-        (list_images, "/", {"limits": "5"}, "did you mean 'limit'? this call takes cursor, limit, thumbnails"),
-        (list_images, "/", {"label": "dog"}, "unknown parameter 'label'; this call takes cursor, limit, thumbnails"),
+        (list_images, "/", {"limits": "5"}, "did you mean 'limit'? this call accepts cursor, limit, thumbnails"),
+        (list_images, "/", {"label": "dog"}, "unknown parameter 'label'; this call accepts cursor, limit, thumbnails"),
         (deliveries_api, "/deliveries", {"imgae": "a.jpg"}, "did you mean 'image'?"),
         (get_save_image, "/", {"URL": "https://h/a.jpg"}, "did you mean 'url'?"),
         (list_images, "/search", {"label": "Arts ", " Crafts": ""}, 'curl does so with -G --data-urlencode "label=…"'),
@@ -120,7 +125,7 @@ def test_an_unencoded_url_is_answered_with_the_encoded_one(ask: Ask) -> None:
     """`curl "$UPLOAD_URL?url=https://h/a.jpg?w=1&h=2"`"""
     answer = ask(get_save_image, "GET", "/", query={"url": "https://h/a.jpg?w=1", "h": "2"})
     assert refusal(answer) == (
-        "unknown parameter 'h'; this call takes name, overwrite, url. If it is a part of url, percent-encode that: "
+        "unknown parameter 'h'; this call accepts name, overwrite, url. If it is a part of url, percent-encode that: "
         'an & within it is %26; curl does so with -G --data-urlencode "url=…"'
     )
 
@@ -148,7 +153,7 @@ def test_a_parameter_in_the_wrong_place_is_answered_with_the_right_place(ask: As
     answer = ask(get_save_image, "POST", "/images", query={"overwrite": "true"}, body='{"url": "https://h/a.jpg"}')
     assert 'The rest goes into the body, as JSON such as {"url": "https://…"}' in refusal(answer)
     answer = ask(deliveries_api, "POST", "/deliveries/event-1/replay", body='{"receiver": "archive"}')
-    assert refusal(answer) == "this call takes no body; its parameters go into the query, as in ?receiver=…"
+    assert refusal(answer) == "this call accepts no body; its parameters go into the query, as in ?receiver=…"
 
 
 @pytest.mark.usefixtures("surroundings")
@@ -165,13 +170,13 @@ UPLOAD = {"name": "a.jpg", "content_type": "image/jpeg"}
     ("path", "body", "message"),
     [
         ("/images", {"url": ["https://h/a.jpg"]}, "not a list; send a call for each picture, or a manifest of many"),
-        ("/images", {"url": 1}, "url takes the picture's address, percent-encoded, not a number"),
+        ("/images", {"url": 1}, "url must be the picture's address, percent-encoded, not a number"),
         ("/images", {"url": {"href": "https://h/a.jpg"}}, "not an object"),
-        ("/images", {"url": None}, "url takes the picture's address, percent-encoded, not null"),
+        ("/images", {"url": None}, "url must be the picture's address, percent-encoded, not null"),
         ("/images", {"url": True}, "not true"),
-        ("/images", {"url": ""}, "url is missing; it takes the picture's address"),
-        ("/images", {}, "url is missing; it takes the picture's address"),
-        ("/images", {**PICTURE, "name": ["a.jpg"]}, "name takes a name such as holiday/img-01.jpg, not a list"),
+        ("/images", {"url": ""}, "url is missing; expected the picture's address"),
+        ("/images", {}, "url is missing; expected the picture's address"),
+        ("/images", {**PICTURE, "name": ["a.jpg"]}, "name must be a name such as holiday/img-01.jpg, not a list"),
         ("/images", {**PICTURE, "name": 1}, "not a number"),
         ("/images", {**PICTURE, "name": 1.5e300}, "not a number"),
         ("/images", {**PICTURE, "name": None}, "not null; leave it out instead"),
@@ -179,29 +184,29 @@ UPLOAD = {"name": "a.jpg", "content_type": "image/jpeg"}
         (
             "/images",
             {**PICTURE, "overwrite": "true"},
-            "overwrite takes true or false, not text; write it without quota",
+            "overwrite must be true or false, not text; write it without quota",
         ),
-        ("/images", {**PICTURE, "overwrite": 1}, "overwrite takes true or false, not a number"),
-        ("/images", {**PICTURE, "refresh": None}, "refresh takes true or false, not null; leave it out instead"),
-        ("/images", {**PICTURE, "refresh": []}, "refresh takes true or false, not a list"),
+        ("/images", {**PICTURE, "overwrite": 1}, "overwrite must be true or false, not a number"),
+        ("/images", {**PICTURE, "refresh": None}, "refresh must be true or false, not null; leave it out instead"),
+        ("/images", {**PICTURE, "refresh": []}, "refresh must be true or false, not a list"),
         (
             "/images",
             {**PICTURE, "nmae": "b"},
-            "unknown member 'nmae', did you mean 'name'? the body takes abilities, name, over",
+            "unknown member 'nmae', did you mean 'name'? the body accepts abilities, name, over",
         ),
         ("/images", {"uri": "https://h/a.jpg"}, "unknown member 'uri', did you mean 'url'?"),
-        ("/images", {**PICTURE, "n" * 500: 1}, f"unknown member '{'n' * 60}…'; the body takes"),
+        ("/images", {**PICTURE, "n" * 500: 1}, f"unknown member '{'n' * 60}…'; the body accepts"),
         ("/images", {**PICTURE, "\ud800": 1}, "unknown member '\\ud800'"),
-        ("/images", [PICTURE], 'the body is a list; it takes an object such as {"url": "https://…"}; send a call for'),
-        ("/images", "https://h/a.jpg", "the body is text; it takes an object such as"),
-        ("/images", 7, "the body is a number; it takes an object such as"),
-        ("/images", None, "the body is null; it takes an object such as"),
-        ("/uploads", [UPLOAD], "the body is a list; it takes an object such as"),
-        ("/uploads", {"name": "a.jpg"}, "content_type is missing; it takes one of image/jpeg"),
+        ("/images", [PICTURE], 'the body is a list; expected an object such as {"url": "https://…"}; send a call for'),
+        ("/images", "https://h/a.jpg", "the body is text; expected an object such as"),
+        ("/images", 7, "the body is a number; expected an object such as"),
+        ("/images", None, "the body is null; expected an object such as"),
+        ("/uploads", [UPLOAD], "the body is a list; expected an object such as"),
+        ("/uploads", {"name": "a.jpg"}, "content_type is missing; expected one of image/jpeg"),
         ("/uploads", {**UPLOAD, "name": ["a.jpg"]}, "without ${filename}, which S3 would replace, not a list"),
-        ("/uploads", {**UPLOAD, "content_type": ["image/jpeg"]}, "content_type takes one of image/jpeg, "),
-        ("/uploads", {**UPLOAD, "md5": None}, "md5 takes 32 hexadecimal digits in lower case, not null"),
-        ("/uploads", {**UPLOAD, "md5": "0" * 32 + "\n"}, "md5 takes 32 hexadecimal digits in lower case"),
+        ("/uploads", {**UPLOAD, "content_type": ["image/jpeg"]}, "content_type must be one of image/jpeg, "),
+        ("/uploads", {**UPLOAD, "md5": None}, "md5 must be 32 hexadecimal digits in lower case, not null"),
+        ("/uploads", {**UPLOAD, "md5": "0" * 32 + "\n"}, "md5 must be 32 hexadecimal digits in lower case"),
         ("/uploads", {**UPLOAD, "content-type": "image/jpeg"}, "did you mean 'content_type'?"),
     ],
 )
@@ -212,7 +217,7 @@ def test_a_wrong_member_is_named_with_what_it_takes(ask: Ask, path: str, body: A
 @pytest.mark.parametrize(
     ("body", "content_type", "message"),
     [
-        ("", JSON, 'the body is empty; it takes JSON such as {"url": "https://…"}'),
+        ("", JSON, 'the body is empty; expected JSON such as {"url": "https://…"}'),
         (None, None, "the body is empty"),
         (" \n", JSON, "the body is empty"),
         ("{url", JSON, "the body is not JSON: Expecting property name enclosed in double quotes, line 1, column 2;"),
@@ -245,7 +250,7 @@ def test_a_form_or_a_file_is_answered_with_the_json_call(
 ) -> None:
     """`curl -F file=@a.jpg`, `curl --data url=…`, `curl --data-binary @a.jpg`"""
     answer = ask(get_save_image, "POST", "/images", body=body, content_type=content_type)
-    assert refusal(answer, 415, "NotJson") == f"the body is {kind}; it takes JSON: {CURL}. {FILE}"
+    assert refusal(answer, 415, "NotJson") == f"the body is {kind}; expected JSON: {CURL}. {FILE}"
     answer = ask(get_save_image, "POST", "/uploads", body=body, content_type=content_type)
     assert "Post the file to the form's url" in refusal(answer, 415, "NotJson")
 

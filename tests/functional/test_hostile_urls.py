@@ -178,7 +178,7 @@ def test_a_url_means_the_host_that_was_checked(ask: Callable[[str], Answer], int
 def test_other_ports_are_refused_before_the_host_is_looked_up(
     ask: Callable[[str], Answer], internet: Internet, host: str, port: int
 ) -> None:
-    assert_refused(ask(f"http://{host}:{port}/"), 403, "SourceForbidden", f"port is {port}; it takes one of 80, 443")
+    assert_refused(ask(f"http://{host}:{port}/"), 403, "SourceForbidden", f"port is {port}; expected one of 80, 443")
     assert not internet.looked_up
     assert not internet.connected
 

@@ -111,14 +111,14 @@ def test_a_state_folder_that_cannot_be_written_is_reported_in_one_line(folder: P
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
-        ("LOCAL_SOURCES", "not-a-pair", "private_sources has 'not-a-pair'; it takes host:port, such as 127.0.0.1:8000"),
+        ("LOCAL_SOURCES", "not-a-pair", "private_sources has 'not-a-pair'; expected host:port, such as 127.0.0.1:8000"),
         ("LOCAL_CONTEXT", "auth", "'auth' is not a setting; write name=value, without spaces"),
         ("LOCAL_CONTEXT", "=1", "'=1' is not a setting; write name=value, without spaces"),
         ("LOCAL_CONTEXT", "auht=none", "there is no setting 'auht'; did you mean 'auth'?"),
         ("LOCAL_CONTEXT", "auth=maybe", "auth is 'maybe'"),
         ("LOCAL_CONTEXT", "python_version=3.11 layer_platform=other", "python_version 3.11 runs on Amazon Linux 2"),
         ("MODEL_DIR", "no-such", "there is no folder"),
-        ("MODERATION", "maybe", "it takes 1, or nothing"),
+        ("MODERATION", "maybe", "expected 1, or nothing"),
         ("MODEL_DIR", "docs", "holds no model: it needs config.json and onnx/model.onnx"),
     ],
 )
@@ -149,7 +149,7 @@ def test_an_invalid_photo_is_named_before_anything_starts(folder: Path, photo: s
 
 def test_a_photo_is_looked_for_where_make_was_called(folder: Path, tmp_path: Path) -> None:
     Image.new("RGB", (20, 20)).save(tmp_path / "tiny.png")
-    assert "each side takes at least 80" in one_line(call("run", PHOTO="tiny.png", CALLED_FROM=str(tmp_path)))
+    assert "each side must have at least 80" in one_line(call("run", PHOTO="tiny.png", CALLED_FROM=str(tmp_path)))
 
 
 def test_settings_that_the_running_system_does_not_have_are_refused_by_name(up: Cloud, tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def test_a_missing_or_wrong_profile_or_region_is_reported_in_one_line(
 
 def test_an_invalid_setting_is_reported_before_aws_is_called(context: Path) -> None:
     context.write_text('{"context": {"deployment": "two words"}}')
-    with pytest.raises(SystemExit, match="✗ deployment is 'two words'; it takes a letter"):
+    with pytest.raises(SystemExit, match="✗ deployment is 'two words'; expected a letter"):
         deploy.main("deploy")
 
 

@@ -294,7 +294,7 @@ def test_a_port_in_the_settings_is_allowed(source: Source, internet: Internet) -
     internet.routes[PUBLIC, 8080] = ("127.0.0.1", source.port)
     assert fetch("http://pictures.example:8080/photo.jpg", rules(source_ports=(8080,))).body == picture()
     assert source.hosts == ["pictures.example:8080"]
-    with pytest.raises(errors.SourceForbiddenError, match="port is 80; it takes one of 8080"):
+    with pytest.raises(errors.SourceForbiddenError, match="port is 80; expected one of 8080"):
         fetch("http://pictures.example/photo.jpg", rules(source_ports=(8080,)))
 
 

@@ -98,8 +98,8 @@ def test_a_stored_file_needs_no_form(sign: Callable[..., Answer], bucket: str) -
     [
         ([], "an object such as"),
         ({"content_type": "image/jpeg"}, "name is missing"),
-        ({"name": "a.jpg"}, "content_type is missing; it takes one of image/jpeg"),
-        ({"name": "a.jpg", "content_type": "text/html"}, "content_type takes one of image/jpeg"),
+        ({"name": "a.jpg"}, "content_type is missing; expected one of image/jpeg"),
+        ({"name": "a.jpg", "content_type": "text/html"}, "content_type must be one of image/jpeg"),
         ({"name": "a/../b.jpg", "content_type": "image/jpeg"}, "'..' part"),
         ({"name": "a${filename}.jpg", "content_type": "image/jpeg"}, "S3 would replace"),
         ({**JPEG, "md5": "abc"}, "32 hexadecimal"),
@@ -129,9 +129,9 @@ def test_the_signed_form_asks_for_abilities(
         ("", ["text"], "the ability text is not enabled; the setting abilities enables none"),
         ("text,faces", ["moderation"], "the ability moderation is not enabled; enabled are text, faces"),
         ("text", ["smell"], "there is no ability 'smell'; enabled are text"),
-        ("text", "text", 'abilities takes a list of names, such as ["text", "moderation"], not text'),
+        ("text", "text", 'abilities must be a list of names, such as ["text", "moderation"], not text'),
         ("text", ["text", None], "not a list of other things"),
-        ("text", ["text"] * 5, "abilities has 5 elements; it takes at most 4"),
+        ("text", ["text"] * 5, "abilities has 5 elements; expected at most 4"),
     ],
 )
 def test_an_ability_that_the_setting_does_not_enable_is_refused(

@@ -154,14 +154,14 @@ def test_no_ability_is_enabled_by_default() -> None:
     ("value", "message"),
     [
         ("{", "abilities is '{', which is not JSON"),
-        ('{"txt": {}}', "abilities: txt is not known; it takes text, moderation, faces, celebrities"),
+        ('{"txt": {}}', "abilities: txt is not known; expected text, moderation, faces, celebrities"),
         ('{"text": {}}', "abilities: text: when is missing"),
-        ('{"text": {"when": "never"}}', "abilities: text: when has 'never'; it takes \"always\""),
+        ('{"text": {"when": "never"}}', "abilities: text: when has 'never'; expected \"always\""),
         (
             '{"faces": {"when": "asked", "attributes": ["NOSE"]}}',
-            "attributes has 'NOSE'; it takes a list of attributes",
+            "attributes has 'NOSE'; expected a list of attributes",
         ),
-        ('{"faces": {"when": "asked", "calls_per_second": 0}}', "is 0; it takes a number from 0.1 to 10,000"),
+        ('{"faces": {"when": "asked", "calls_per_second": 0}}', "is 0; expected a number from 0.1 to 10,000"),
     ],
 )
 def test_a_wrong_setting_is_explained(value: str, message: str) -> None:

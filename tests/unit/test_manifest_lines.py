@@ -106,12 +106,12 @@ def test_blank_lines_are_no_lines_but_count_for_the_numbers() -> None:
     ("kind", "line", "complaint"),
     [
         ("jsonl", b"url", "not JSON"),
-        ("jsonl", b'["https://host/a.jpg"]', "it takes an object"),
+        ("jsonl", b'["https://host/a.jpg"]', "the line must be an object"),
         ("jsonl", b'{"name": "a.jpg"}', "url is missing"),
         ("jsonl", b'{"url": ["https://host/a.jpg"]}', "url is missing"),
-        ("jsonl", b'{"url": "https://host/a.jpg", "name": 7}', "name takes text"),
+        ("jsonl", b'{"url": "https://host/a.jpg", "name": 7}', "name must be text"),
         ("jsonl", b'{"url": "https://host/a.jpg", "overwrite": true}', "unknown member 'overwrite'"),
-        ("jsonl", b'{"url": "https://host/a.jpg", "abilities": "text"}', "abilities takes a list of names"),
+        ("jsonl", b'{"url": "https://host/a.jpg", "abilities": "text"}', "abilities must be a list of names"),
         ("jsonl", b'{"url": "https://host/a.jpg", "abilities": ["moderation"]}', "enabled are text, faces"),
         ("jsonl", b'{"url": "https://host/a.jpg", "abilities": ["smell"]}', "there is no ability 'smell'"),
         ("jsonl", b'{"url": "ftp://host/a.jpg"}', "http:// or https://"),
@@ -244,7 +244,7 @@ def test_a_text_in_json_is_an_address(kind: str, content: str) -> None:
 
 def test_a_member_may_be_there_once() -> None:
     found = read("jsonl", b'{"url": "https://host/a.jpg", "URL": "https://host/b.jpg"}')
-    assert "a member is there twice" in rejected(found)[1]
+    assert "contains the key 'url' twice" in rejected(found)[1]
 
 
 @pytest.mark.parametrize("case", sorted(path.name for path in CASES.iterdir()))
@@ -266,7 +266,7 @@ def test_a_piece_without_an_end_ends_the_reading(key: str, content: bytes, monke
     monkeypatch.setattr(manifest_pieces, "MAX_PIECE_BYTES", 50)
     [(position, rejection)] = read_positions(key, content * 10, size=10)
     assert isinstance(rejection, Rejection)
-    assert "the rest is not read" in rejection.reason
+    assert "the rest of the file is not read" in rejection.reason
     assert (position.number, position.offset) == (1, 110)
 
 

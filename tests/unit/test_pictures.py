@@ -91,7 +91,7 @@ VIDEOS = {
 
 @pytest.mark.parametrize("body", VIDEOS.values(), ids=VIDEOS.keys())
 def test_a_video_is_called_a_video(body: bytes) -> None:
-    with pytest.raises(pictures.NoPictureError, match="videos are not taken"):
+    with pytest.raises(pictures.NoPictureError, match="this is a video"):
         pictures.kind_of(io.BytesIO(body + bytes(64)))
 
 

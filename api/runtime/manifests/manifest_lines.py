@@ -89,11 +89,11 @@ def _read(layout: Layout, piece: Piece, asking: Asking) -> Entry | Rejection | N
 
 def _text(layout: Layout, piece: Piece) -> str:
     if piece.content is None:
-        raise EntryError(f"it has more than {MAX_PIECE_BYTES:,} bytes")
+        raise EntryError(f"the line has more than {MAX_PIECE_BYTES:,} bytes")
     try:
         text = piece.content.decode(layout.encoding)
     except UnicodeDecodeError as error:
-        raise EntryError(f"it is not {layout.encoding}") from error
+        raise EntryError(f"the line is not {layout.encoding}") from error
     # A tab at the start of a line may stand behind an empty cell.
     return text.strip(INVISIBLE + "\r\n ") if layout.delimiter == "\t" and trimmed(text) else trimmed(text)
 
@@ -102,23 +102,24 @@ def _members(text: str) -> _Fields:
     try:
         document = json.loads(text.removesuffix(","))
     except (ValueError, RecursionError) as error:
-        raise EntryError(f"it is not JSON ({error}); it takes an object such as {EXAMPLE}") from error
+        raise EntryError(f"the line is not JSON ({error}); expected an object such as {EXAMPLE}") from error
     if isinstance(document, str):
         document = {"url": document}
     if not isinstance(document, dict):
-        raise EntryError(f"it takes an object such as {EXAMPLE}")
-    members = {name.strip().lower(): value for name, value in document.items()}
-    if len(members) < len(document):
-        raise EntryError("a member is there twice")
+        raise EntryError(f"the line must be an object such as {EXAMPLE}")
+    keys = [name.strip().lower() for name in document]
+    if twice := [key for key in keys if keys.count(key) > 1]:
+        raise EntryError(f"the JSON object contains the key {twice[0]!r} twice")
+    members = dict(zip(keys, document.values(), strict=True))
     if unknown := sorted(members.keys() - {*KNOWN_COLUMNS}):
-        raise EntryError(f"unknown member {unknown[0]!r}; it takes url, name and abilities")
+        raise EntryError(f"unknown member {unknown[0]!r}; expected url, name and abilities")
     url, name, abilities = members.get("url"), members.get("name"), members.get("abilities", [])
     if not isinstance(url, str) or not trimmed(url):
-        raise EntryError(f"url is missing; it takes an object such as {EXAMPLE}")
+        raise EntryError(f"url is missing; expected an object such as {EXAMPLE}")
     if name is not None and not isinstance(name, str):
-        raise EntryError("name takes text")
+        raise EntryError("name must be text")
     if not isinstance(abilities, list) or not all(isinstance(each, str) for each in abilities):
-        raise EntryError('abilities takes a list of names, such as ["text"]')
+        raise EntryError('abilities must be a list of names, such as ["text"]')
     return _Fields(trimmed(url), name, abilities)
 
 
@@ -134,17 +135,18 @@ def _cells(layout: Layout, text: str) -> _Fields:
     try:
         row = next(csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=delimiter != "\t"))
     except csv.Error as error:
-        raise EntryError(f"it is not CSV ({error}); it takes {takes}") from error
+        raise EntryError(f"the line is not CSV ({error}); expected {takes}") from error
     cells = [trimmed(cell) for cell in row]
     while len(cells) > len(layout.columns) and not cells[-1]:
         cells.pop()  # a delimiter at the end of the line
     if len(cells) > len(layout.columns):
         raise EntryError(
-            f"it has {len(cells)} fields; it takes {takes}, in quotation marks where they hold a {delimiter!r}"
+            f"the line has {len(cells)} fields, but must have {takes}; "
+            f"put a field in quotation marks if it contains {delimiter!r}"
         )
     found = dict(zip(layout.columns, cells, strict=False))
     if not found.get("url"):
-        raise EntryError(f"url is missing; it takes {takes}")
+        raise EntryError(f"url is missing; expected {takes}")
     return _Fields(found["url"], found.get("name") or None, found.get("abilities", "").split())
 
 

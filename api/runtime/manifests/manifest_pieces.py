@@ -31,7 +31,8 @@ class EndlessPieceError(Exception):
     """A piece has more than MAX_SCANNED_BYTES."""
 
     def __init__(self, number: int, offset: int) -> None:
-        super().__init__(f"it has more than {MAX_SCANNED_BYTES // 1024 // 1024} MB, so the rest is not read")
+        megabytes = MAX_SCANNED_BYTES // 1024 // 1024
+        super().__init__(f"the line has more than {megabytes} MB, so the rest of the file is not read")
         self.end = Position(number, offset)
 
 

@@ -116,7 +116,9 @@ class Copier:
             ) from error
         size = int(answer["ContentRange"].rpartition("/")[2])
         if size > self.max_bytes:
-            raise TooLargeError(f"the object has {size:,} bytes; at most {self.max_bytes // 1024 // 1024} MB are taken")
+            raise TooLargeError(
+                f"the object has {size:,} bytes; at most {self.max_bytes // 1024 // 1024} MB are allowed"
+            )
         kind = pictures.kind_of(io.BytesIO(answer["Body"].read()))
         return SourcePicture(answer, size, pictures.CONTENT_TYPES[kind])
 

@@ -19,7 +19,7 @@ def check_url(url: str) -> str:
         InvalidUrlError: it is too long or no URL. The message says what is valid.
     """
     if len(url) > MAX_URL_CHARACTERS:
-        raise InvalidUrlError(f"url takes at most {MAX_URL_CHARACTERS:,} characters")
+        raise InvalidUrlError(f"url must have at most {MAX_URL_CHARACTERS:,} characters")
     ParsedUrl.parse(url)
     return url
 
@@ -40,13 +40,13 @@ class S3Object:
         """
         bucket, _, key = url.removeprefix(S3_SCHEME).partition("/")
         if not bucket or not key:
-            raise InvalidUrlError("url takes s3://bucket/key")
+            raise InvalidUrlError("url must be s3://bucket/key")
         try:
             size = len(key.encode())
         except UnicodeEncodeError as error:
-            raise InvalidUrlError("url has half of a surrogate pair; it takes whole characters") from error
+            raise InvalidUrlError("url has half of a surrogate pair; expected whole characters") from error
         if size > MAX_KEY_BYTES:
-            raise InvalidUrlError(f"url has a key of {size:,} bytes; it takes at most {MAX_KEY_BYTES:,}")
+            raise InvalidUrlError(f"url has a key of {size:,} bytes; expected at most {MAX_KEY_BYTES:,}")
         return cls(bucket, key)
 
     @property

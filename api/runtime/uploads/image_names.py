@@ -22,13 +22,13 @@ def check(name: str) -> str:
         ImageNameError: it is empty, too long, or has a part that S3 or a URL would read differently.
     """
     if not name:
-        raise ImageNameError("name is empty; it takes 1 to 1,024 bytes of UTF-8")
+        raise ImageNameError("name is empty; expected 1 to 1,024 bytes of UTF-8")
     if name[0].isspace() or any(unicodedata.category(character) in UNPRINTABLE for character in name):
-        raise ImageNameError("name begins with a blank or has a control character; it takes printable characters")
+        raise ImageNameError("name begins with a blank or has a control character; expected printable characters")
     if len(name.encode()) > MAX_NAME_BYTES:
-        raise ImageNameError(f"name has {len(name.encode()):,} bytes of UTF-8; it takes at most 1,024")
+        raise ImageNameError(f"name has {len(name.encode()):,} bytes of UTF-8; expected at most 1,024")
     if any(part in {"", ".", ".."} for part in name.split("/")):
-        raise ImageNameError("name has an empty, '.' or '..' part; it takes names such as holiday/img-01.jpg")
+        raise ImageNameError("name has an empty, '.' or '..' part; expected a name such as holiday/img-01.jpg")
     return name
 
 

@@ -63,7 +63,7 @@ class SourceRules:
             raise SourceForbiddenError("the source is not among those that may be fetched from (allowed_sources)")
         if url.port not in self.source_ports:
             ports = ", ".join(map(str, sorted(self.source_ports)))
-            raise SourceForbiddenError(f"the source's port is {url.port}; it takes one of {ports} (source_ports)")
+            raise SourceForbiddenError(f"the source's port is {url.port}; expected one of {ports} (source_ports)")
 
     def check_address(self, url: ParsedUrl, address: Address) -> None:
         """Check one of the host's addresses, before any of them is connected to.

@@ -43,7 +43,7 @@ class ParsedUrl:
         """
         # urlsplit() would drop some of these characters, and other programs take a backslash for a slash.
         if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-            raise InvalidUrlError("url takes ASCII without blanks and backslashes; percent-encode the rest")
+            raise InvalidUrlError("url must be ASCII without blanks and backslashes; percent-encode the rest")
         try:
             parts = urlsplit(url)
             port = parts.port
@@ -59,7 +59,7 @@ class ParsedUrl:
         if "@" in parts.netloc:
             raise InvalidUrlError("url must not contain a user name or password: it is stored, and sent to receivers")
         if not host or not spelling:
-            raise InvalidUrlError("url has no host that can be looked up; it takes a name or an address without a zone")
+            raise InvalidUrlError("url has no host that can be looked up; expected a name or an address without a zone")
         return cls(
             scheme=parts.scheme,
             host=host,

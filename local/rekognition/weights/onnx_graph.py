@@ -52,7 +52,7 @@ class OnnxGraph:
     ) -> ModelProto:
         """Return the network with these inputs and outputs of float32, each with its shape.
 
-        A side with a name instead of a number has any length.
+        A dimension that is given as a name instead of a number can have any length.
         """
         graph = helper.make_graph(self._nodes, "network", _infos(inputs), _infos(outputs), self._weights)
         opset = helper.make_opsetid("", OPERATIONS_VERSION)

@@ -46,12 +46,12 @@ def fold(name: str) -> str:
 
 
 def term_key(kind: str, name: str) -> str:
-    """Return the key of a term in the index. `name` is folded."""
+    """Return the key of a term in the index. `name` has the form in which names are compared (`fold`)."""
     return name if kind == LABEL_KIND else f"{kind}{SEPARATOR}{name}"
 
 
 def kind_and_name(key: str) -> tuple[str, str]:
-    """Return the kind and the folded name of a term's key."""
+    """Split a term's key. Returns the kind, and the name in the form in which names are compared."""
     kind, separator, name = key.partition(SEPARATOR)
     return (kind, name) if separator else (LABEL_KIND, key)
 

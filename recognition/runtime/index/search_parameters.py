@@ -218,15 +218,15 @@ def search_query(values: dict[str, Any]) -> SearchQuery:
         ApiError: 400, there is no term, there are too many terms, or `to` is before `from`.
     """
     if values["from"] and values["to"] and values["to"] <= values["from"]:
-        raise bad_request("to is before from; it takes a later time")
+        raise bad_request("to is before from; expected a later time")
     terms = [Clause(keys=(name,)) for name in values[LABEL.name]]
     terms += [clause for words in values[TEXT.name] for clause in words]
     terms += [*values[CELEBRITY.name], *values[MODERATION.name]]
     if not terms:
-        raise bad_request(f"label, text, celebrity or moderation is missing; label takes {LABEL.takes}")
+        raise bad_request(f"label, text, celebrity or moderation is missing; label must be {LABEL.takes}")
     if len(terms) > MAX_TERMS:
         raise bad_request(
-            f"there are {len(terms)} labels, words and names; a search takes at most {MAX_TERMS} together"
+            f"there are {len(terms)} labels, words and names; a search accepts at most {MAX_TERMS} together"
         )
     return SearchQuery(
         clauses=tuple(dict.fromkeys(terms)) if values["match"] == "all" else (_any(terms),),
@@ -252,5 +252,5 @@ def name_prefix(kind: str, given: str) -> str:
     """
     prefix = fold(given) if kind == LABEL_KIND else folded_prefix(given)
     if given and not prefix:
-        raise bad_request(f"prefix takes a beginning with a letter or digit for {kind}")
+        raise bad_request(f"prefix must have a letter or digit for {kind}")
     return prefix

@@ -137,7 +137,7 @@ class StoredPictures:
         """
         if picture.size > self.max_bytes:
             limit = f"{self.max_bytes / 1024 / 1024:g} MB"
-            raise TooLargePictureError(f"the picture has {picture.size:,} bytes; at most {limit} are taken")
+            raise TooLargePictureError(f"the picture has {picture.size:,} bytes; at most {limit} are allowed")
 
     def reference(self, picture: StoredPicture) -> "ImageTypeDef":
         """Return DetectLabels' `Image` for an object that Rekognition reads from S3."""
