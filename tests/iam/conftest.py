@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
+from common.runtime.abilities import ABILITIES
 from local.cloud import Cloud
 from local.services import TRUST
 from tests.e2e.conftest import RECEIVERS, System
@@ -33,7 +34,10 @@ def cloud(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         say=print,
         sources=[source.host_and_port],
         models=[model],
-        context={"receivers": json.dumps(RECEIVERS)},
+        context={
+            "receivers": json.dumps(RECEIVERS),
+            "abilities": json.dumps({name: {"when": "asked"} for name in ABILITIES}),
+        },
         strict=True,
     )
     with pytest.MonkeyPatch.context() as patched:
@@ -82,6 +86,17 @@ class Roles:
         functions, name = self.system.client("lambda"), self._function(function)
         size = functions.get_function_configuration(FunctionName=name)["MemorySize"]
         functions.update_function_configuration(FunctionName=name, MemorySize=size)
+
+    def may(self, function: str, action: str) -> bool:
+        """Return True if the function's role allows an action that takes no resource.
+
+        The policies are evaluated, not enforced: Rekognition runs beside the emulator.
+        """
+        iam = self.system.client("iam")
+        [role] = [r["Arn"] for r in iam.list_roles()["Roles"] if f"Stack-{function}Role" in r["RoleName"]]
+        answer = iam.simulate_principal_policy(PolicySourceArn=role, ActionNames=[action])
+        [result] = answer["EvaluationResults"]
+        return bool(result["EvalDecision"] == "allowed")
 
     def denials(self, function: str) -> list[str]:
         """Return the function's log lines about calls that were denied."""

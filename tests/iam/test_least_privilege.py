@@ -10,6 +10,8 @@ import json
 import pytest
 import requests
 
+from common.runtime.abilities import ABILITIES
+from common.runtime.abilities.enabled import as_metadata
 from local.cloud import Cloud
 from tests import partner_documents
 from tests.e2e.conftest import System, wait_for
@@ -153,6 +155,29 @@ def test_work_without_a_grant_waits_until_the_grant_is_back(
     wait_for(system.is_idle)
     assert calls(system) - before == 1
     assert system.depth("UploadedImageDeadLetters") + system.depth("LabelsDeadLetters") == 0
+
+
+def requests_of(system: System, operation: str) -> int:
+    """Return how many requests of an operation Rekognition has answered or refused."""
+    stats = requests.get(f"{system.endpoints.rekognition}/stats", timeout=10).json()
+    return int(stats.get(operation, 0) + sum(stats["refused"].get(operation, {}).values()))
+
+
+@pytest.mark.parametrize("ability", ABILITIES)
+def test_an_enabled_ability_needs_the_permission_of_its_operation(
+    system: System, roles: Roles, name: str, ability: str
+) -> None:
+    operation = ABILITIES[ability].operation
+    before = requests_of(system, operation)
+    system.s3().put_object(
+        Bucket=system.endpoints.bucket, Key=name, Body=distinct_picture(), Metadata=as_metadata([ability])
+    )
+    assert set(wait_for(lambda: system.image(name))["abilities"]) == {ability}
+    assert requests_of(system, operation) == before + 1
+    assert roles.may("ImageRecognition", f"rekognition:{operation}")
+    assert not roles.may("Thumbnails", f"rekognition:{operation}")
+    with roles.without("ImageRecognition", f"rekognition:{operation}"):
+        assert not roles.may("ImageRecognition", f"rekognition:{operation}")
 
 
 @pytest.mark.usefixtures("impatient")
