@@ -74,7 +74,8 @@ def count_lines(path: Path, body: bytes) -> int:
     count = 0
     with suppress(EndlessPieceError):  # the system does not read the rest either
         for piece in pieces(layout, chunks, Position()):
-            count += piece.content != b"" and piece.end.number != layout.header
+            number = piece.end.number
+            count += piece.content != b"" and number != layout.header and number > layout.skipped
     return count
 
 

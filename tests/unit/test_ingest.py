@@ -354,6 +354,7 @@ def test_every_file_that_was_not_stored_is_shown_with_its_reason_and_failures_la
         ("a.json", b'[{"url": "https://a/b.jpg"}, {"url": "https://a/c.jpg"}]', 2),
         ("a.json", b'{"url": "https://a/b.jpg"}', 1),
         ("a.json", b"[", 0),
+        ("a.csv", b"sep=;\nurl;name\nhttps://a/b.jpg;b.jpg\n", 1),
         ("a.tsv", "name\turl\r\nb.jpg\thttps://a/b.jpg\r\n".encode("utf-16"), 1),
     ],
 )
