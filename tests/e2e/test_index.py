@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 import requests
 
-from common.runtime.recognition_event import Label, image_id
+from common.runtime.recognition_event import AbilityResult, Label, image_id
 from local.cloud import Cloud
 from recognition.runtime.records.image_records import ImageRecord, to_item
-from tests.derived import Derived, expected, found, stored_records
+from tests.derived import Derived, expected, found, names, stored_records
 from tests.e2e.conftest import System, wait_for
 from tests.e2e.test_commands import sightline
+from tests.findings import words
 
 pytestmark = pytest.mark.usefixtures("without_thumbnails")
 
@@ -43,6 +44,12 @@ def labels(chance: random.Random) -> tuple[Label, ...]:
     )
 
 
+def texts(chance: random.Random) -> dict[str, AbilityResult]:
+    """Three of twenty words, in half of the records."""
+    found = words(*(f"WORD-{chance.randrange(20)}" for _ in range(3)), confidence=round(chance.uniform(55, 100), 5))
+    return {"text": found} if chance.random() < 0.5 else {}
+
+
 class Injection:
     """Puts old records into the table, and their events into the queue."""
 
@@ -65,6 +72,7 @@ class Injection:
             "fingerprint": "f",
             "model": "3.0",
             "labels": labels(self.chance),
+            "abilities": texts(self.chance),
         }
         return ImageRecord(**(plain | values))
 
@@ -126,7 +134,7 @@ def injection(system: System) -> Iterator[Injection]:
     injection.chance.shuffle(numbers)
     half, tenth = RECORDS // 2, RECORDS // 10
     later = [
-        injection.record(number, status="DELETED", labels=(), expires_at=int(time.time()) + 9_999)
+        injection.record(number, status="DELETED", labels=(), abilities={}, expires_at=int(time.time()) + 9_999)
         for number in numbers[:half]
     ]
     later += [injection.record(number) for number in numbers[half : half + tenth]]
@@ -147,28 +155,35 @@ def test_counts_index_and_documents_are_what_the_records_say(injection: Injectio
 def test_searches_find_what_is_in_the_records(injection: Injection) -> None:
     wait_for(injection.system.is_idle, LONG)
     system = injection.system
-    names = {
-        record.image: {
-            name.casefold(): label.confidence for label in record.labels for name in (label.name, *label.aliases)
-        }
-        for record in injection.records()
-        if record.status == "RECOGNIZED"
-    }
-    for asked, match, least in (
-        (["THING 1"], "all", 0),
-        (["seventh", "thing 0"], "all", 70),
-        (["thing 0", "first thing", "thing 2"], "all", 60),
-        (["thing 9", "thing 0"], "any", 90),
+    terms = {record.image: _highest(record) for record in injection.records() if record.status == "RECOGNIZED"}
+    for asked, written, match, least in (
+        (["THING 1"], [], "all", 0),
+        (["seventh", "thing 0"], [], "all", 70),
+        (["thing 0", "first thing", "thing 2"], [], "all", 60),
+        (["thing 9", "thing 0"], [], "any", 90),
+        (["thing 0"], ["word-1*", "Word-3"], "all", 0),
+        ([], ["word-1*"], "all", 80),
+        (["thing 9"], ["word-1*", "word-3"], "any", 70),
     ):
         combine = all if match == "all" else any
         wanted = {
             image
-            for image, known in names.items()
-            if combine(known.get(label.casefold(), -1) >= least for label in asked)
+            for image, known in terms.items()
+            if combine(
+                any(_fits(term, key) and known[key] >= least for key in known)
+                for term in (*asked, *(f"text\x1f{text}" for text in written))
+            )
         }
         seen: list[str] = []
         address = f"{system.endpoints.labels}/search"
-        query: Any = {"label": asked, "match": match, "min_confidence": least, "limit": 20, "to": "2002-01-01"}
+        query: Any = {
+            "label": asked,
+            "text": written,
+            "match": match,
+            "min_confidence": least,
+            "limit": 20,
+            "to": "2002-01-01",
+        }
         while address:
             answer = requests.get(address, params=query, headers=system.headers, timeout=30)
             assert answer.ok, answer.text
@@ -176,6 +191,19 @@ def test_searches_find_what_is_in_the_records(injection: Injection) -> None:
             link = answer.links.get("next")
             address, query = (f"{system.endpoints.labels}/search{link['url']}" if link else ""), None
         assert sorted(seen) == sorted(wanted)
+
+
+def _highest(record: ImageRecord) -> dict[str, float]:
+    """Return the terms of a record with their highest confidences."""
+    highest: dict[str, float] = {}
+    for key, confidence in names(record):
+        highest[key] = max(confidence, highest.get(key, 0))
+    return highest
+
+
+def _fits(term: str, key: str) -> bool:
+    asked = term.casefold()
+    return key.startswith(asked[:-1]) if asked.endswith("*") else key == asked
 
 
 @pytest.mark.timeout(2 * LONG + 120)
