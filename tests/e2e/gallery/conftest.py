@@ -1,44 +1,26 @@
 """Fixtures for the gallery's tests: one browser, a visitor per test, and pictures with known labels."""
 
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from local import photos
 from tests.e2e.conftest import System, wait_for
+from tests.e2e.gallery.chromium import running_chromium
 from tests.e2e.gallery.samples import SHARED, remove, search, store
 from tests.e2e.gallery.visit import Visit
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 TIMEOUT_MS = 20_000
 expect.set_options(timeout=TIMEOUT_MS)
 
 
 @pytest.fixture(scope="package")
 def browser(system: System) -> Iterator[Browser]:
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
-        reason = "no Chromium is installed: apt-get install chromium"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
     remove(system, photos.SAMPLES)  # the photos of other tests would be old pictures
     wait_for(system.is_idle, 120)
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+    with running_chromium() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture

@@ -1,29 +1,23 @@
 """The README and docs/gallery.md show the gallery. `make gallery-screenshots` writes the screenshots into docs/."""
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from local import photos
 from tests.e2e.conftest import System, wait_for
+from tests.e2e.gallery.chromium import DEVICES, screenshot_folder, take_screenshot
 from tests.e2e.gallery.samples import plain, remove, store
 from tests.e2e.gallery.visit import JPEG, Visit, drop, upload
-
-DEVICES: dict[str, dict[str, Any]] = {
-    "desktop": {"viewport": {"width": 1280, "height": 800}},
-    "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True},
-}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return Path(os.environ.get("SIGHTLINE_SCREENSHOTS") or tmp_path)
+    return screenshot_folder(tmp_path)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -33,12 +27,6 @@ def sample_photos(browser: Browser, system: System) -> Iterator[None]:
     wait_for(lambda: all(system.image(name) for name in photos.SAMPLES))
     yield
     remove(system, photos.SAMPLES)
-
-
-def take_screenshot(page: Page, path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
-    page.screenshot(path=path, type="jpeg", quality=85, animations="disabled")
-    assert 10_000 < path.stat().st_size < 400_000
 
 
 def expect_thumbnails(visit: Visit, *names: str) -> None:
