@@ -1,10 +1,10 @@
 """Run callers and faults against the embedded cloud, then check that nothing was lost: `make soak MINUTES=10`.
 
 Callers upload by URL and by form, overwrite, delete, undelete, remove versions for good and search, at a steady rate.
-Meanwhile Rekognition is slow, throttles, fails or is down, the third party is down, calls of AWS are refused and
-workers are killed. When the system is idle again, the soak compares records, index, counts, documents, lists, searches,
-deliveries and Rekognition's calls with the objects in S3, by brute force. It writes soak.png, and the numbers as CSV.
-Ctrl-C ends the load; the comparison still follows.
+Rekognition is asked for the texts of all pictures, and for the faces of some. Meanwhile it is slow, throttles, fails or
+is down, the third party is down, calls of AWS are refused and workers are killed. When the system is idle again, the
+soak compares records, index, counts, documents, lists, searches, deliveries and Rekognition's calls with the objects in
+S3, by brute force. It writes soak.png, and the numbers as CSV. Ctrl-C ends the load; the comparison still follows.
 """
 
 import argparse
@@ -32,6 +32,7 @@ from benchmarks.soak.check import SystemState, calls, read_state, seconds_to_lab
 from benchmarks.soak.faults import Faults, impatient
 from benchmarks.soak.load import Load
 from benchmarks.soak.sampling import Sampler, percentiles, plot, slope, write_csv
+from cli.abilities import deployed_abilities
 from cli.queues import work_queues
 from cli.target import LOCAL_FOLDER, local_target
 from local.cloud import Cloud
@@ -40,6 +41,7 @@ from local.errors import CloudError
 from tests.local.onnx_models import colour_classifier
 
 CALLERS = 4
+ABILITIES = {"text": {"when": "always"}, "faces": {"when": "asked"}}
 WARM_UP_CALLS = 24
 PATIENT_SECONDS = 120
 """In a shorter soak no worker is killed and no e-mail refused, because their messages come back only after minutes."""
@@ -67,7 +69,8 @@ class Soak:
         self.queues = work_queues(local_target(asdict(endpoints)))
         self.sampler = Sampler(cloud, endpoints, {queue.name: queue.url for queue in self.queues})
         calls_chance = random.Random(chance.random())  # noqa: S311
-        self.load = Load(endpoints, cloud.client("s3"), cloud.photos, f"soak-{seed}/", calls_chance, self.clock)
+        asked = [each.name for each in deployed_abilities(local_target(asdict(endpoints))) if each.when == "asked"]
+        self.load = Load(endpoints, cloud.client("s3"), cloud.photos, f"soak-{seed}/", calls_chance, self.clock, asked)
         self.faults = Faults(cloud, endpoints, random.Random(chance.random()), patient=seconds >= PATIENT_SECONDS)  # noqa: S311
         stacks = cloud.client("cloudformation").describe_stacks()["Stacks"]
         self.outputs = {o["OutputKey"]: o["OutputValue"] for stack in stacks for o in stack.get("Outputs", [])}
@@ -140,7 +143,7 @@ class Soak:
             "deliveries": len(seen.deliveries),
             "distinct_contents": len(seen.contents),
             "corrupt_contents": len(seen.contents & {p.etag for p in self.load.pictures if p.is_corrupt}),
-            "rekognition_calls": seen.calls,
+            "rekognition_calls": dict(seen.calls),
             "workers_killed": self.faults.killed,
             "faults": len(self.faults.spans),
             "api_answers": dict(sorted(Counter(f"{c.kind} {c.status}" for c in self.load.calls).items())),
@@ -246,7 +249,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with tempfile.TemporaryDirectory(prefix="sightline-soak-") as name:
         models = [colour_classifier(Path(name) / "colours")]
-        cloud = Cloud(Path(name) / "cloud", say=console.print, models=models)
+        context = {"abilities": json.dumps(ABILITIES)}
+        cloud = Cloud(Path(name) / "cloud", say=console.print, models=models, context=context)
         try:
             endpoints = cloud.up()
             console.print(f"seed {seed}: the same again with --seed {seed}")

@@ -1,14 +1,18 @@
 """Check the idle system against the objects in S3, by brute force."""
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 import requests
 
 from benchmarks.soak.load import COLOURS, Load
+from cli.abilities import DeployedAbility, deployed_abilities
+from cli.target import local_target
+from common.runtime.abilities import ABILITIES
+from common.runtime.abilities.asked import asked_by
 from local.cloud import Cloud
 from local.endpoints import Endpoints
 from recognition.runtime.records.image_records import ImageRecord
@@ -36,12 +40,15 @@ class SystemState:
     searched: dict[str, set[str]]
     """The images that the API lists, and those that it finds by each label."""
 
-    calls: int
-    """The number of calls that Rekognition answered since the start."""
+    wanted: dict[str, set[str]]
+    """The abilities that each stored object is asked about. It has an empty set for each object if none is enabled."""
+
+    calls: Counter[str]
+    """The number of calls that Rekognition answered since the start, by operation."""
 
 
 def read_state(
-    cloud: Cloud, endpoints: Endpoints, outputs: dict[str, str], prefix: str, calls_before: int
+    cloud: Cloud, endpoints: Endpoints, outputs: dict[str, str], prefix: str, calls_before: Counter[str]
 ) -> SystemState:
     """Read everything."""
 
@@ -72,14 +79,23 @@ def read_state(
         derived,
         images(endpoints.labels),
         {label: images(f"{endpoints.labels}/search", label=label) for label in COLOURS},
+        _wanted(s3, endpoints.bucket, current, deployed_abilities(local_target(asdict(endpoints)))),
         calls(endpoints) - calls_before,
     )
 
 
-def calls(endpoints: Endpoints) -> int:
-    """Return the number of calls that Rekognition has answered since its start."""
+def _wanted(s3: Any, bucket: str, names: Iterable[str], enabled: Sequence[DeployedAbility]) -> dict[str, set[str]]:
+    """Return the abilities that each stored object is asked about: always, or because its metadata asks."""
+    if not enabled:
+        return {name: set() for name in names}
+    asked = {name: asked_by(s3.head_object(Bucket=bucket, Key=name)["Metadata"]) for name in names}
+    return {name: {each.name for each in enabled if each.may_be_asked(asked[name])} for name in names}
+
+
+def calls(endpoints: Endpoints) -> Counter[str]:
+    """Return the number of calls that Rekognition has answered since its start, by operation."""
     stats = requests.get(f"{endpoints.rekognition}/stats", timeout=TIMEOUT_SECONDS).json()
-    return int(stats.get("DetectLabels", 0))
+    return Counter({operation: count for operation, count in stats.items() if operation != "refused"})
 
 
 def violations(seen: SystemState, load: Load, calls_lost: int) -> Iterator[str]:
@@ -88,7 +104,7 @@ def violations(seen: SystemState, load: Load, calls_lost: int) -> Iterator[str]:
     yield from _named("stored objects have no record", seen.current.keys() - seen.records.keys())
     known = seen.current.keys() | seen.deleted | load.erased
     yield from _named("records are of objects that never existed", seen.records.keys() - known)
-    other, wrong, alive, untold = [], [], [], []
+    other, wrong, alive, untold, unasked = [], [], [], [], []
     delivered = {entry["event_id"] for entry in seen.deliveries if entry["status"] == "DELIVERED"}
     for image, record in seen.records.items():
         if record.event().event_id not in delivered:
@@ -100,10 +116,13 @@ def violations(seen: SystemState, load: Load, calls_lost: int) -> Iterator[str]:
                 other.append(image)
             elif record.status != status:
                 wrong.append(f"{image} ({record.status})")
+            elif status == "RECOGNIZED" and _done(record) != seen.wanted[image]:
+                unasked.append(f"{image} ({', '.join(sorted(_done(record))) or 'none'})")
         elif record.status != "DELETED":
             alive.append(image)
     yield from _named("records are of another version than the current one", other)
     yield from _named("records have the wrong status", wrong)
+    yield from _named("records have other abilities than they should", unasked)
     yield from _named("deleted objects have a record that is not deleted", alive)
     yield from _named("last changes were not delivered", untold)
     yield from _named(
@@ -111,11 +130,26 @@ def violations(seen: SystemState, load: Load, calls_lost: int) -> Iterator[str]:
     )
     yield from _derived(seen, load.prefix)
     yield from _as_callers_see_it(seen)
-    most = len((seen.contents | load.erased_contents) - corrupt) + calls_lost
-    least = len({etag for _, etag in seen.current.values()} - corrupt)
-    if not least <= seen.calls <= most:
-        yield f"Rekognition answered {seen.calls} calls; {least} to {most} were expected"
+    yield from _calls(seen, load, corrupt, calls_lost)
     yield from load.errors
+
+
+def _done(record: ImageRecord) -> set[str]:
+    """Return the abilities that have answered about a picture."""
+    return {name for name, result in record.abilities.items() if result.status == "done"}
+
+
+def _calls(seen: SystemState, load: Load, corrupt: set[str], calls_lost: int) -> Iterator[str]:
+    """Compare the calls of each operation with the contents. Each content costs at most one."""
+    most = len((seen.contents | load.erased_contents) - corrupt) + calls_lost
+    least = {"DetectLabels": len({etag for _, etag in seen.current.values()} - corrupt)}
+    for name in set().union(*seen.wanted.values()):
+        asked = {etag for image, (_, etag) in seen.current.items() if name in seen.wanted[image]}
+        least[ABILITIES[name].operation] = len(asked - corrupt)
+    for operation in sorted(least | seen.calls):
+        if not least.get(operation, 0) <= seen.calls[operation] <= most:
+            bounds = f"{least.get(operation, 0)} to {most} were expected"
+            yield f"Rekognition answered {seen.calls[operation]} calls of {operation}; {bounds}"
 
 
 def _derived(seen: SystemState, prefix: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ import io
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,6 +83,9 @@ class Load:
     prefix: str
     chance: random.Random
     clock: Callable[[], float]
+    abilities: Sequence[str] = ()
+    """The abilities that half of the uploads by form ask for."""
+
     calls: list[Call] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
@@ -118,8 +121,10 @@ class Load:
 
     def _put(self, name: str, picture: Picture, *, overwrite: bool) -> Callable[[], object]:
         by_form = picture.is_corrupt or self.chance.random() < 0.4  # noqa: PLR2004 - only this way accepts corrupt pictures
-        put = self._by_form if by_form else self._by_url
-        return lambda: put(name, picture, overwrite=overwrite)
+        if not by_form:
+            return lambda: self._by_url(name, picture, overwrite=overwrite)
+        asked = self.chance.choice([(), self.abilities])
+        return lambda: self._by_form(name, picture, asked, overwrite=overwrite)
 
     def _delete(self) -> Callable[[], object]:
         name = self.names.pop(self.chance.randrange(len(self.names) - SETTLED))
@@ -173,8 +178,9 @@ class Load:
         self._call("upload", "GET", self.endpoints.upload, params=query | ({"overwrite": "true"} if overwrite else {}))
         file.unlink()
 
-    def _by_form(self, name: str, picture: Picture, *, overwrite: bool) -> None:
+    def _by_form(self, name: str, picture: Picture, asked: Sequence[str], *, overwrite: bool) -> None:
         wish = {"name": name, "content_type": MEDIA.get(picture.format, "image/jpeg"), "overwrite": overwrite}
+        wish |= {"abilities": list(asked)} if asked else {}
         answer = self._call("form", "POST", f"{self.endpoints.upload}/uploads", json=wish)
         if answer is None or not answer.ok:
             return

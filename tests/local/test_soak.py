@@ -12,7 +12,7 @@ import pytest
 from benchmarks.soak.check import SystemState, violations
 from benchmarks.soak.load import Load
 from benchmarks.soak.sampling import Sampler
-from common.runtime.recognition_event import Label
+from common.runtime.recognition_event import AbilityResult, Label
 from local.cloud import Cloud
 from local.endpoints import Endpoints
 from recognition.runtime.records.image_records import ImageRecord
@@ -30,7 +30,9 @@ def record(image: str, version: str, status: Any = "RECOGNIZED") -> ImageRecord:
 
 def at_rest() -> SystemState:
     """Return a consistent state: two objects, and one that was deleted."""
-    records = {r.image: r for r in (record("s/a", "1"), record("s/b", "2"), record("s/c", "3", "DELETED"))}
+    texts = {"text": AbilityResult(status="done", at="2026-11-20T09:30:01.000Z")}
+    first = dataclasses.replace(record("s/a", "1"), abilities=texts)
+    records = {r.image: r for r in (first, record("s/b", "2"), record("s/c", "3", "DELETED"))}
     derived = expected(records.values())
     return SystemState(
         current={"s/a": ("1", "x"), "s/b": ("2", "y")},
@@ -43,7 +45,8 @@ def at_rest() -> SystemState:
         derived=Derived(derived.entries, dict(Counter(name for name, _, _ in derived.entries)), derived.documents),
         listed={"s/a", "s/b"},
         searched={"red": {"s/a", "s/b"}, "green": set()},
-        calls=3,
+        wanted={"s/a": {"text"}, "s/b": set()},
+        calls=Counter(DetectLabels=3, DetectText=1),
     )
 
 
@@ -71,6 +74,11 @@ def test_a_soak_without_faults_in_the_system_has_no_violation() -> None:
         (lambda s: s.current.update({"s/a": ("9", "x")}), "1 records are of another version than the current one: s/a"),
         (lambda s: s.records.update({"s/a": record("s/a", "1", "FAILED")}), "1 records have the wrong status"),
         (
+            lambda s: s.records.update({"s/a": record("s/a", "1")}),
+            "1 records have other abilities than they should: s/a (none)",
+        ),
+        (lambda s: s.wanted.update({"s/a": set()}), "1 records have other abilities than they should: s/a (text)"),
+        (
             lambda s: s.records.update({"s/c": record("s/c", "3")}),
             "1 deleted objects have a record that is not deleted: s/c",
         ),
@@ -92,9 +100,14 @@ def test_each_rule_of_the_soak_finds_what_breaks_it(broken: Callable[[SystemStat
 
 
 def test_the_soak_counts_calls_of_rekognition_and_allows_for_those_that_were_lost() -> None:
-    assert "Rekognition answered 4 calls" in judged(dataclasses.replace(at_rest(), calls=4))[0]
-    assert judged(dataclasses.replace(at_rest(), calls=4), calls_lost=1) == []
-    assert "Rekognition answered 1 calls" in judged(dataclasses.replace(at_rest(), calls=1))[0]
+    def answered(labels: int, texts: int) -> SystemState:
+        return dataclasses.replace(at_rest(), calls=Counter(DetectLabels=labels, DetectText=texts))
+
+    assert "Rekognition answered 4 calls of DetectLabels; 2 to 3" in judged(answered(4, 1))[0]
+    assert judged(answered(4, 1), calls_lost=1) == []
+    assert "Rekognition answered 1 calls of DetectLabels; 2 to 3" in judged(answered(1, 1))[0]
+    assert "Rekognition answered 0 calls of DetectText; 1 to 3" in judged(answered(3, 0))[0]
+    assert "Rekognition answered 4 calls of DetectText; 1 to 3" in judged(answered(3, 4))[0]
 
 
 def test_the_soak_knows_names_and_contents_that_it_removed_for_good() -> None:
