@@ -41,7 +41,7 @@ def show_images(found: Iterable[Mapping[str, Any]]) -> None:
 
 
 def show_image(record: Mapping[str, Any]) -> None:
-    """Print a record: one line for each fact and for each label."""
+    """Print a record: one line for each fact, for each label and for each finding of an ability."""
     facts = [(name, str(record[name])) for name in FACTS if record.get(name) is not None]
     if record["failure"]:
         facts.append(("failure", failure_of(record)))
@@ -49,5 +49,21 @@ def show_image(record: Mapping[str, Any]) -> None:
         parents = f" ({', '.join(label['parents'])})" if label["parents"] else ""
         boxes = f", {plural(len(label['instances']), 'instance')}" if label["instances"] else ""
         facts.append(("label", f"{label['confidence']:5.1f} %  {label['name']}{parents}{boxes}"))
+    for ability, result in record.get("abilities", {}).items():
+        facts += [(ability, fact) for fact in _findings(result)]
     for name, fact in facts:
         say(f"{name:16}{fact}")
+
+
+def _findings(result: Mapping[str, Any]) -> list[str]:
+    """Describe an ability's result, with at least one line. Words are left out, because their lines contain them."""
+    if result["status"] == "failed":
+        return [f"failed: {failure_of(result)}"]
+    found = [each for each in result["found"] if each.get("type") != "word"]
+    missing = "left out, because the record was too large" if result["truncated"] else "nothing found"
+    return [_finding(each) for each in found] or [missing]
+
+
+def _finding(each: Mapping[str, Any]) -> str:
+    parent = f" ({each['parent']})" if each.get("parent") else ""
+    return f"{each['confidence']:5.1f} %  {each.get('text') or each.get('name') or 'face'}{parent}"
