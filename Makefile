@@ -128,7 +128,8 @@ test-abilities: setup ## ask for text, faces and celebrities by every way in, an
 
 .PHONY: gallery-screenshots
 gallery-screenshots: setup ## update the documentation's screenshots of the gallery; needs Chromium
-	SIGHTLINE_SCREENSHOTS=docs pytest tests/e2e/gallery/test_gallery_screenshots.py tests/e2e/test_texts.py
+	SIGHTLINE_SCREENSHOTS=docs pytest tests/e2e/gallery/test_gallery_screenshots.py
+	SIGHTLINE_SCREENSHOTS=docs pytest tests/e2e/test_abilities.py -k gallery
 	@$(SHOW_CHANGES) docs
 
 .PHONY: check lint format synth

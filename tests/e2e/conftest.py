@@ -30,7 +30,6 @@ from tests.source_server import Source, serve
 PATIENCE = 60.0
 LONGEST_FIRST = (
     "test_budget",
-    "test_texts",
     "gallery",
     "test_abilities",
     "test_commands",
@@ -38,8 +37,7 @@ LONGEST_FIRST = (
     "test_nothing_lost",
     "test_deploy",
 )
-"""Files and folders in the order of their start. The first two deploy other settings before their worker's cloud is
-up."""
+"""Files and folders in the order of their start. test_budget deploys other settings before its worker's cloud is up."""
 
 RECEIVERS = [
     {"name": "thirdparty", "url_parameter": "thirdparty_endpoint"},

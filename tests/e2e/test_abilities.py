@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 import requests
+from playwright.sync_api import expect
 
 from common.prices import cost_of
 from common.runtime.abilities import ABILITIES
 from local.cloud import Cloud
 from tests import partner_documents
 from tests.e2e.conftest import System, system_of, wait_for
+from tests.e2e.gallery.chromium import DEVICES, running_chromium, screenshot_folder, take_screenshot
+from tests.e2e.gallery.visit import Visit
 from tests.e2e.test_commands import sightline
 from tests.e2e.test_nothing_lost import distinct_picture
 from tests.local.photos import photo
@@ -131,6 +134,21 @@ def test_the_partner_gets_the_texts_in_schema_2_and_only_labels_in_schema_1(syst
     [ability] = partner_documents.read_2(second)["abilities"]["ability"]
     lines = [each["text"] for each in ability["found"]["text_detection"] if each["type"] == ["line"]]
     assert (len(lines), lines[0]) == (LINES, [FIRST_LINE])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.usefixtures("records")
+def test_the_gallery_draws_the_lines_of_a_page(system: System, tmp_path: Path, device: str) -> None:
+    with running_chromium() as browser:
+        visit = Visit(browser.new_context(**DEVICES[device]), system)
+        visit.give_key()
+        page = visit.open(f"#{PAGES[0]}")
+        expect(page.locator(".outlines polygon")).to_have_count(LINES)
+        expect(page.get_by_role("list", name="Text").get_by_role("listitem")).to_have_count(LINES)
+        expect(page.get_by_text("thirdparty: delivered")).to_be_visible()
+        take_screenshot(page, screenshot_folder(tmp_path) / f"gallery/text-{device}.jpg")
+        visit.context.close()
+        visit.expect_clean()
 
 
 @pytest.mark.timeout(300)
