@@ -113,7 +113,7 @@ def _ask_for_abilities(target: Target, places: RebuildResources, names: Sequence
     rates = {each.name: each.calls_per_second for each in deployed_abilities(target)}
     calls = call(target, "GET", f"{target.labels_url}/usage").json()["calls"]
     out.print(
-        f"{plural(size.pictures, 'picture')} without {' or '.join(names)}: at most ${size.dollars(calls):,.2f} after "
+        f"{plural(size.pictures, 'picture')} without {' or '.join(names)}: at most ${size.dollars(calls):,.3f} after "
         f"this month's calls, and about {size.hours(rates):,.1f} hours. New uploads wait behind them."
     )
     question = f"Ask Rekognition about them ({target.description})?"

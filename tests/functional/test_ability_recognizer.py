@@ -140,6 +140,22 @@ def test_an_ability_whose_rate_is_low_lets_its_pictures_wait_and_not_become_dead
     assert first != second
 
 
+def test_pictures_over_the_budget_wait_and_no_answer_is_paid_for_twice_when_it_is_raised(
+    deliver: Deliver, s3: S3, rekognition: FakeRekognition, record: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = {"text": OPTIONS["text"]}
+    monkeypatch.setenv("MONTHLY_BUDGET_USD", "0.003")
+    enable(rekognition, monkeypatch, **text)
+    messages = [s3.put(f"{number}.jpg") for number in range(2)]
+    waiting = [each for message in messages for each in deliver(message)]
+    assert (len(waiting), len(rekognition.asked)) == (1, 3)
+    monkeypatch.setenv("MONTHLY_BUDGET_USD", "0.004")
+    enable(rekognition, monkeypatch, **text)
+    assert deliver(*messages) == []
+    assert Counter(rekognition.asked) == {"DetectLabels": 2, "DetectText": 2}
+    assert all(record(f"{number}.jpg").abilities for number in range(2))
+
+
 def test_throttled_calls_are_not_counted(
     deliver: Deliver, s3: S3, rekognition: FakeRekognition, worker: RecordUpdater
 ) -> None:
