@@ -180,7 +180,7 @@ def test_an_ability_that_is_refused_for_good_holds_nothing_back_and_is_not_asked
 
 
 def test_a_refusal_that_may_not_be_the_pictures_fault_is_a_result_and_the_next_request_asks_again(
-    deliver: Deliver, s3: S3, rekognition: FakeRekognition, record: Records
+    deliver: Deliver, s3: S3, rekognition: FakeRekognition, worker: RecordUpdater, record: Records
 ) -> None:
     rekognition.refusals["DetectFaces"] = "InvalidParameterException"
     assert deliver(s3.put("a.jpg", abilities="faces")) == []
@@ -189,6 +189,7 @@ def test_a_refusal_that_may_not_be_the_pictures_fault_is_a_result_and_the_next_r
     for _ in range(2):  # the message is repeated: its own refusal is its answer
         assert deliver(message) == []
         assert rekognition.asked.count("DetectFaces") == 2
+    assert worker.recognizer.operation.usage.this_month().calls == 2  # of DetectLabels and DetectText
     rekognition.refusals.clear()
     assert deliver(asking(record("a.jpg"), "faces")) == []
     assert record("a.jpg").abilities["faces"].status == "done"

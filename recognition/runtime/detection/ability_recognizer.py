@@ -24,14 +24,6 @@ if TYPE_CHECKING:
     from mypy_boto3_rekognition.type_defs import ImageTypeDef
 
 
-class RefusedError(Exception):
-    """Rekognition refused a picture for a reason that may not be the picture's. The refusal is not stored."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
-
-
 @dataclass(frozen=True)
 class AbilityOperation:
     """An enabled ability, and its operation."""
@@ -53,10 +45,8 @@ class AbilityOperation:
                 return AbilityResult(status="failed", at=given.at, failure=given.failure)
             found = tuple(ability.read(given.answer, options))
             return AbilityResult(status="done", at=given.at, model=ability.model(given.answer), found=found)
-        except RefusedError as refused:
-            return AbilityResult(status="failed", at=now(), failure=refused.failure)
         except Exception as error:
-            failure = failure_by(error, attempt)
+            failure = self._refusal(error) or failure_by(error, attempt)
             if failure is None:
                 raise
             return AbilityResult(status="failed", at=now(), failure=failure)
@@ -67,13 +57,19 @@ class AbilityOperation:
         try:
             answer = call(Image=image, **ability.parameters(self.enabled.options))
         except ClientError as error:
-            failure = Failure(code=error.response["Error"]["Code"], message=error.response["Error"]["Message"])
-            if failure.code in ability.refusals:
-                raise RefusedError(failure) from error
-            if failure.code not in ability.final_errors:
+            if error.response["Error"]["Code"] not in ability.final_errors:
                 raise
-            return AbilityAnswer(now(), None, failure)
+            return AbilityAnswer(now(), None, _failure(error))
         return AbilityAnswer(now(), {name: each for name, each in answer.items() if name != "ResponseMetadata"}, None)
+
+    def _refusal(self, error: Exception) -> Failure | None:
+        """Return the failure if Rekognition refused the call for a reason that may not be the picture's.
+
+        The refusal is not stored and, like other errors of AWS, not counted as a call.
+        """
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] in self.enabled.ability.refusals:
+            return _failure(error)
+        return None
 
 
 @dataclass(frozen=True)
@@ -117,3 +113,7 @@ def fingerprint(ability: Ability, options: Mapping[str, Any]) -> str:
     """Return the part of a stored answer's key that identifies the operation and its parameters."""
     parameters = json.dumps(ability.parameters(options), sort_keys=True)
     return f"{ability.operation}#{hashlib.sha256(parameters.encode()).hexdigest()[:16]}"
+
+
+def _failure(error: ClientError) -> Failure:
+    return Failure(code=error.response["Error"]["Code"], message=error.response["Error"]["Message"])
