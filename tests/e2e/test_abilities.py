@@ -4,6 +4,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -191,6 +192,35 @@ def test_while_one_ability_is_throttled_labels_and_other_abilities_are_asked_onc
     )
     assert refused(system, "DetectText") >= refusals >= 1
     assert system.depth("UploadedImageDeadLetters") == 0
+
+
+@contextmanager
+def disabled(system: System, ability: str) -> Iterator[None]:
+    """Run the recogniser without an ability, as before it was enabled."""
+    functions = system.client("lambda")
+    names = [function["FunctionName"] for function in functions.list_functions()["Functions"]]
+    [worker] = [name for name in names if "ImageRecognition" in name]
+    before = functions.get_function_configuration(FunctionName=worker)["Environment"]["Variables"]
+    abilities = {name: each for name, each in json.loads(before["ABILITIES"]).items() if name != ability}
+    variables = {**before, "ABILITIES": json.dumps(abilities)}
+    functions.update_function_configuration(FunctionName=worker, Environment={"Variables": variables})
+    yield
+    functions.update_function_configuration(FunctionName=worker, Environment={"Variables": before})
+
+
+def test_an_ability_that_is_enabled_later_is_asked_about_earlier_pictures_and_nothing_else(
+    cloud: Cloud, system: System
+) -> None:
+    with disabled(system, "faces"):
+        put(system, "people/before.png", distinct_picture())
+        assert "abilities" not in wait_for(lambda: system.image("people/before.png"))
+    before = system.answered()
+    done = sightline(cloud, "reproject", "--ability", "faces")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 picture without faces" in done.stdout
+    wait_for(lambda: system.image("people/before.png").get("abilities", {}).keys() == {"faces"})
+    assert system.answered() - before == Counter(DetectFaces=1)
+    assert "0 pictures without faces" in sightline(cloud, "reproject", "--ability", "faces").stdout
 
 
 def test_usage_its_command_and_the_price_of_the_answered_calls_agree(cloud: Cloud, system: System) -> None:
