@@ -1,6 +1,6 @@
 """Images as the List Images Service describes them: reading a record, and printing images."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cli.api_client import call
@@ -56,14 +56,16 @@ def show_image(record: Mapping[str, Any]) -> None:
 
 
 def _findings(result: Mapping[str, Any]) -> list[str]:
-    """Describe an ability's result, with at least one line. Words are left out, because their lines contain them."""
+    """Describe an ability's result, with at least one line."""
     if result["status"] == "failed":
         return [f"failed: {failure_of(result)}"]
-    found = [each for each in result["found"] if each.get("type") != "word"]
     missing = "left out, because the record was too large" if result["truncated"] else "nothing found"
-    return [_finding(each) for each in found] or [missing]
+    return [f"{each['confidence']:5.1f} %  {name}" for name, each in named_findings(result)] or [missing]
 
 
-def _finding(each: Mapping[str, Any]) -> str:
-    parent = f" ({each['parent']})" if each.get("parent") else ""
-    return f"{each['confidence']:5.1f} %  {each.get('text') or each.get('name') or 'face'}{parent}"
+def named_findings(result: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the findings of an ability, with a name for each. Words are left out, because lines contain them."""
+    for each in result["found"]:
+        if each.get("type") != "word":
+            parent = f" ({each['parent']})" if each.get("parent") else ""
+            yield f"{each.get('text') or each.get('name') or 'face'}{parent}", each

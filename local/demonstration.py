@@ -12,6 +12,8 @@ from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 
+from cli.images import named_findings
+from common.runtime.visible_text import visible
 from local import photos
 from local.endpoints import Endpoints
 
@@ -63,20 +65,25 @@ def _result_table(endpoints: Endpoints, names: Mapping[str, str], refusals: Mapp
             continue
         url = f"{endpoints.labels}/images/{quote(name)}"
         answer = requests.get(url, headers=_headers(endpoints), timeout=30)
-        cells = _label_cells(answer.json()) if answer.ok else (escape(_reason(answer)), "", "")
-        table.add_row(escape(name), *cells)
+        rows = _rows(answer.json()) if answer.ok else [(_reason(answer), "", "")]
+        for number, (seen, *cells) in enumerate(rows):  # a row for each, because long texts take two lines
+            table.add_row("" if number else escape(name), escape(seen), *cells)
     return table
 
 
-def _label_cells(record: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return the labels, confidences and numbers of boxes of a record, one label on a line."""
-    labels = record["labels"]
-    seen = [record["failure"]["message"]] if record["failure"] else [label["name"] for label in labels]
-    return (
-        escape("\n".join(seen)) or "nothing that the models know",
-        "\n".join(f"{label['confidence']:.1f} %" for label in labels),
-        "\n".join(str(len(label["instances"])) for label in labels),
-    )
+def _rows(record: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return the name, confidence and number of boxes of each label, then of each finding of an ability."""
+    if record["failure"]:
+        return [(record["failure"]["message"], "", "")]
+    seen = [(label["name"], label["confidence"], len(label["instances"])) for label in record["labels"]]
+    for ability, result in record.get("abilities", {}).items():
+        seen += [
+            (f"{ability}: {visible(name)}", each["confidence"], int("box" in each))
+            for name, each in named_findings(result)
+        ]
+    if not seen:
+        return [("nothing that the models know", "", "")]
+    return [(name, f"{confidence:.1f} %", str(boxes)) for name, confidence, boxes in seen]
 
 
 def _show_documents(console: Console, documents: Sequence[Mapping[str, str]], expected: int) -> None:
