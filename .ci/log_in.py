@@ -11,14 +11,14 @@ SEEN = "image => image.complete && image.naturalWidth > 0"
 
 
 def main(address: str, key: str) -> None:
-    """Open the page, enter the key and wait until each picture in the window is one.
+    """Open the page, enter the key and wait until each picture in the window is loaded.
 
     Raises:
         SystemExit: no browser is installed.
     """
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
-        sys.exit(f"there is no browser: install one of {', '.join(BROWSERS)}")
+        sys.exit(f"no browser is installed; install one of {', '.join(BROWSERS)}")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
         page = chromium.new_page(viewport={"width": 1280, "height": 900})

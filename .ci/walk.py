@@ -292,7 +292,7 @@ def judge(command: str, shell: Shell) -> None:
             return
         reads = command.startswith("curl") and "$LABELS_URL" in command
         if not reads or time.monotonic() > deadline:
-            raise WalkError(f"exit code {code}: {said or 'it printed nothing'}")
+            raise WalkError(f"exit code {code}: {said or 'the command printed nothing'}")
         time.sleep(0.5)
 
 
@@ -310,7 +310,7 @@ def readme_commands(text: str) -> list[str]:
 
 
 def processes_below(folder: Path) -> list[str]:
-    """Return the processes with a folder in their command, environment or working directory."""
+    """Return the processes that have a folder in their command, environment or working directory."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -322,7 +322,7 @@ def processes_below(folder: Path) -> list[str]:
 
 
 def is_open(port: int) -> bool:
-    """Return True if something answers there."""
+    """Return True if something answers at the port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

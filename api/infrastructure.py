@@ -25,9 +25,10 @@ from common.settings import Settings
 
 
 def recognition_timeout(settings: Settings) -> Duration:
-    """Return the timeout of the consumer of uploads and removals. The visibility of its queues follows from it.
+    """Return the timeout of the consumer of uploads and removals. The timeout decides the visibility of its queues.
 
-    It is one minute for a batch with its labels, and ten seconds for each ability, which is one more call per picture.
+    The timeout is one minute for a batch with its labels. Each ability adds ten seconds, because it costs one more call
+    per picture.
     """
     return Duration.seconds(60 + 10 * len(settings.ability_options))
 
@@ -58,7 +59,7 @@ class APIStack(Stack):
             self, "CommonLayer", folder=RUNTIME, description="Sightline's shared modules", settings=settings
         )
         self.imaging_layer = python_layer(
-            self, "ImagingLayer", folder=IMAGING, description="What reads pictures", settings=settings
+            self, "ImagingLayer", folder=IMAGING, description="Modules that read pictures", settings=settings
         )
         function = self._get_save_image(settings)
         ManifestIntake(
@@ -131,7 +132,7 @@ class APIStack(Stack):
     def _tie_notifications_handler(self, settings: Settings) -> None:
         """Give CDK's own function for bucket notifications a log group like those of our functions.
 
-        Its default is a managed policy that allows every log group, and a log group without retention.
+        By default, the function has a managed policy that allows every log group, and a log group without retention.
         """
         handler = self.node.find_child("BucketNotificationsHandler050a0587b7544547bf325f094a3db834")
         group = log_group(self, "NotificationsLogs", settings=settings)

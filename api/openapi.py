@@ -1,4 +1,4 @@
-"""The answers of the Image Upload Service, for its description."""
+"""Defines the answers of the Image Upload Service, for its OpenAPI description."""
 
 from http import HTTPStatus
 from typing import Any

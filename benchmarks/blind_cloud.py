@@ -53,7 +53,7 @@ class BenchmarkError(RuntimeError):
 
 
 class BlindCloud(Cloud):
-    """An embedded cloud with a Rekognition that does not analyse pictures: the benchmarks measure the rest."""
+    """An embedded cloud with a Rekognition that does not analyse pictures, so that benchmarks measure the rest."""
 
     def model_options(self) -> list[str]:
         """Return the options of the blind engine."""

@@ -205,7 +205,7 @@ def sizes(folders: Sequence[Path]) -> dict[str, float]:
 
 
 def measure(runner: Lambda, found: Sequence[Function], rounds: int) -> tuple[float, dict[str, float]]:
-    """Return the medians of the base line and each function, in ms. They take turns, so a busy moment affects all."""
+    """Return the medians of the base line and each function, in ms. They alternate, so a busy moment affects all."""
     base: list[float] = []
     times: dict[str, list[float]] = {function.name: [] for function in found}
     for _ in range(rounds):

@@ -112,7 +112,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     if min(options.images, options.warm_up) < 1:
-        parser.error("--images and --warm-up take 1 or more")
+        parser.error("--images and --warm-up must be 1 or more")
     files = pictures(options.warm_up + options.images)
     figures = in_blind_cloud(lambda cloud: measure(cloud, cloud.up(), files, options.warm_up))
     print_report("cost", {"images": options.images, "latency_ms": LATENCY_MS, "functions": figures})

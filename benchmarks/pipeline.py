@@ -1,4 +1,4 @@
-"""Compare our pipeline with the public workshop's, on the same pictures and machine: `make bench-pipeline`.
+"""Compare Sightline's pipeline with the public workshop's, on the same pictures and machine: `make bench-pipeline`.
 
 Both run in one embedded cloud in a temporary folder. Its Rekognition does not look at pictures and takes a quarter of a
 second for each call. The workshop's handler runs first, with its own bucket, topic, queue, table and event source
@@ -58,7 +58,7 @@ class Pipeline:
 
 
 def deployed(cloud: Cloud, endpoints: Endpoints) -> Pipeline:
-    """Return our pipeline, as deployed in the embedded cloud."""
+    """Return Sightline's pipeline, as deployed in the embedded cloud."""
     functions = cloud.client("lambda").list_functions(MaxItems=50)["Functions"]
     function = next((entry for entry in functions if entry["Handler"] == OUR_HANDLER), None)
     if function is None:
@@ -206,7 +206,7 @@ class Measurement:
 
 
 def ratios(ours: Mapping[str, Any], workshop: Mapping[str, Any]) -> dict[str, float]:
-    """Return our figures divided by the workshop's."""
+    """Return Sightline's figures divided by the workshop's."""
     names = ("images_per_second", "calls_per_image", "billed_ms_per_image")
     return {name: round(ours[name] / workshop[name], 3) for name in names}
 
@@ -249,11 +249,9 @@ def excesses(figures: Mapping[str, Any]) -> list[str]:
     cpu_ms = figures["whole_system"]["functions_cpu_ms_per_image"]
     found = []
     if ratio < MIN_RATIO:
-        found.append(
-            f"recognition takes {ratio:g} times as many pictures a second as the workshop; at least {MIN_RATIO:g}"
-        )
+        found.append(f"recognition is {ratio:g} times as fast as the workshop's; the limit is at least {MIN_RATIO:g}")
     if cpu_ms > MAX_CPU_MS:
-        found.append(f"a picture takes {cpu_ms:g} ms of processor time; at most {MAX_CPU_MS}")
+        found.append(f"a picture takes {cpu_ms:g} ms of processor time; the limit is at most {MAX_CPU_MS}")
     return found
 
 
@@ -270,7 +268,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     if min(options.images, options.warm_up) < 1:
-        parser.error("--images and --warm-up take 1 or more")
+        parser.error("--images and --warm-up must be 1 or more")
     figures = in_blind_cloud(lambda cloud: measure(cloud, options.images, options.warm_up))
     print_report("pipeline", figures)
     for excess in (found := excesses(figures)):

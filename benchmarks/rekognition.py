@@ -123,9 +123,10 @@ def missed_limits(found: dict[str, Any]) -> list[str]:
     largest = max(run["server_rss_mb"] for run in found["runs"])
     ready = found["ready_seconds"]
     limits = {
-        f"{best} images per second, at least {MIN_IMAGES_PER_SECOND}": best >= MIN_IMAGES_PER_SECOND,
-        f"{largest} MB RSS, at most {MAX_RSS_MB}": largest <= MAX_RSS_MB,
-        f"{ready} s until it is ready, at most {MAX_READY_SECONDS}": ready <= MAX_READY_SECONDS,
+        f"the server answers {best} images per second; the limit is at least {MIN_IMAGES_PER_SECOND}": best
+        >= MIN_IMAGES_PER_SECOND,
+        f"the server uses {largest} MB RSS; the limit is at most {MAX_RSS_MB}": largest <= MAX_RSS_MB,
+        f"the server is ready after {ready} s; the limit is at most {MAX_READY_SECONDS}": ready <= MAX_READY_SECONDS,
     }
     return [limit for limit, is_kept in limits.items() if not is_kept]
 

@@ -57,7 +57,7 @@ class Writer:
         self.batches.setdefault(table, []).append({"PutRequest": {"Item": item}})
 
     def transact_write_items(self, *, TransactItems: list[dict[str, Any]]) -> None:  # noqa: N803 - boto3's name
-        """Does what `update_index` calls."""
+        """Stands in for DynamoDB's calls in `update_index`."""
         for write in TransactItems:
             if "Put" in write:
                 self.put(write["Put"]["TableName"], write["Put"]["Item"])

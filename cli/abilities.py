@@ -26,12 +26,12 @@ class DeployedAbility:
         return ABILITIES[self.name].operation
 
     def may_be_asked(self, asked: Collection[str]) -> bool:
-        """Return True if pictures that ask for `asked` may cost calls of this ability."""
+        """Return True if pictures whose upload asks for the abilities `asked` may cost calls of this ability."""
         return self.when != "asked" or self.name in asked
 
 
 def deployed_abilities(target: Target) -> list[DeployedAbility]:
-    """Return the enabled abilities. A system without any has no output about them."""
+    """Return the enabled abilities. A system without abilities has no output about them."""
     enabled = json.loads(target.outputs.get("Abilities", "{}"))
     return [DeployedAbility(name, each["when"], each["calls_per_second"]) for name, each in enabled.items()]
 
@@ -40,7 +40,7 @@ def asked_of(target: Target, names: Iterable[str]) -> tuple[str, ...]:
     """Return the names in alphabetical order, each once.
 
     Raises:
-        AbilityError: one of them is not enabled in this system.
+        AbilityError: a name is not enabled in this system.
     """
     asked = tuple(names)
     return check_asked(asked, [each.name for each in deployed_abilities(target)]) if asked else ()

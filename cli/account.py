@@ -30,7 +30,7 @@ SHELL_VARIABLE = "SIGHTLINE_SHELL"
 
 
 class AccountError(RuntimeError):
-    """AWS must not be called from here. The message says what to do."""
+    """AWS must not be called from this shell or checkout. The message says what to do."""
 
 
 def deployed_settings() -> "Settings":

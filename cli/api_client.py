@@ -80,7 +80,7 @@ def _no_answer(target: Target, url: str, error: Exception) -> str:
 
     address = url.partition("?")[0]
     if isinstance(error, requests.exceptions.SSLError):
-        return f"{address}: its certificate is not trusted; REQUESTS_CA_BUNDLE names the trusted authorities"
+        return f"the certificate of {address} is not trusted; set REQUESTS_CA_BUNDLE to a file of trusted authorities"
     if not isinstance(error, requests.RequestException):
         return f"{address} cannot be called: {error}"
     way_out = "; try `make local-down` and `make local-up`" if target.name is TargetName.LOCAL else ""

@@ -19,7 +19,7 @@ class Key:
 
 
 def newest_key(stacks: Stacks) -> str | None:
-    """Return the value of the newest usable key, or None if there is none or the APIs need none."""
+    """Return the value of the newest usable key, or None if no key is usable or the APIs need no key."""
     plans = usage_plans(stacks)
     key = newest(all_keys(stacks, plans), plans)
     return key.value if key else None

@@ -7,10 +7,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 
 CDK_JSON = ROOT / "cdk.json"
-"""Holds the settings that are deployed from here."""
+"""Holds the settings that are deployed from this checkout."""
 
 
 def read_context(cdk_json: Path) -> dict[str, Any]:
-    """Read the settings of a cdk.json as they are written there."""
+    """Read the settings of a cdk.json, as they are written in the file."""
     context: dict[str, Any] = json.loads(cdk_json.read_text())["context"]
     return context

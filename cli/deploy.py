@@ -57,7 +57,7 @@ def _endpoint() -> str:
 
 
 def _environment(region: str) -> dict[str, str]:
-    """Return the CDK CLI's environment, with this Region and these credentials, so that it finds no others."""
+    """Return the CDK CLI's environment, with this Region and these credentials, so that the CLI uses no others."""
     kept = {name: value for name, value in os.environ.items() if name not in account.PROFILE_VARIABLES}
     credentials = account.session().get_credentials().get_frozen_credentials()  # type: ignore[union-attr]
     given = {

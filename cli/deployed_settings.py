@@ -12,7 +12,7 @@ def settings_in_force(cdk_json: Path, changes: Sequence[str]) -> Settings:
     """Read the settings that `cdk deploy -c name=value …` would deploy.
 
     Raises:
-        SettingsError: a setting is misspelt or has a value it cannot take.
+        SettingsError: a setting is misspelt or has an invalid value.
     """
     context = read_context(cdk_json)
     for change in changes:

@@ -48,7 +48,7 @@ class Function:
 
 
 def deployed_functions(target: Target) -> list[Function]:
-    """Return the functions of this repository; those that CDK adds are left out."""
+    """Return the functions of this repository, without the functions that CDK adds."""
     client = target.client("lambda")
     found = [
         Function.of(client.get_function_configuration(FunctionName=resource["PhysicalResourceId"]), target.deployment)
@@ -58,7 +58,7 @@ def deployed_functions(target: Target) -> list[Function]:
 
 
 def choose_functions(functions: Sequence[Function], wanted: Sequence[str]) -> list[Function]:
-    """Return the wanted functions, by their names or modules; all if none is wanted.
+    """Return the wanted functions, by their names or modules. Without names, return all functions.
 
     Raises:
         UnknownFunctionError: there is no such function.

@@ -34,7 +34,7 @@ class Session(requests.Session):
 def retrying_session(connections: int) -> Session:
     """Create a session for calls that may be repeated, with a connection for each of so many threads.
 
-    It repeats throttled and failing calls with growing pauses.
+    The session repeats throttled and failing calls with growing pauses.
     """
     retries = Retry(
         total=6,

@@ -30,6 +30,6 @@ def print_list(
     else:
         show(found[:limit])
     if len(found) > limit:
-        err.print(f"there are more than {limit}; --limit shows more")
+        err.print(f"the list has more than {limit} entries; --limit shows more")
     elif not found and not as_json:
         err.print(nothing)

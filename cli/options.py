@@ -20,7 +20,7 @@ def open_target(name: TargetName | None, *, may_be_incomplete: bool = False) -> 
     """Find the system of the option `--target` and print which one it is.
 
     Raises:
-        typer.Exit: there is no such system, or it is not up.
+        typer.Exit: there is no such system, or the system is not up.
     """
     try:
         target = find(name, may_be_incomplete=may_be_incomplete)

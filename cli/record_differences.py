@@ -30,7 +30,7 @@ class Version:
     is_deleted: bool
 
     def notification(self, bucket: str, sequencer: str) -> str:
-        """Return what S3 would have announced when this version became the current one."""
+        """Return the notification that S3 would have sent when this version became the current one."""
         known: dict[str, Any] = {"sequencer": sequencer}
         if self.version_id is not None:
             known["versionId"] = self.version_id

@@ -51,7 +51,7 @@ class Stacks:
         """Check that a stack has this deployment's tag.
 
         Raises:
-            ForeignStackError: it does not.
+            ForeignStackError: the stack does not have the tag.
         """
         [(key, value)] = tags(self.deployment).items()
         if {"Key": key, "Value": value} not in description.get("Tags", []):

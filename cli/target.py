@@ -134,7 +134,7 @@ def find(name: TargetName | None, *, may_be_incomplete: bool = False) -> Target:
     With `may_be_incomplete`, addresses of missing stacks are empty and refused calls are ignored.
 
     Raises:
-        TargetError: there is no such system, or it is not up.
+        TargetError: there is no such system, or the system is not up.
     """
     # If a local system is registered, no command goes to AWS unasked.
     if name is TargetName.LOCAL or (name is None and _is_registered()):
@@ -150,7 +150,7 @@ def _local() -> Target:
     """Return the embedded cloud if its processes run, however slowly it answers.
 
     Raises:
-        TargetError: it is not up.
+        TargetError: the embedded cloud is not up.
     """
     if not _is_registered():
         raise TargetError("no local system is running; start one with `make local-up`")
@@ -161,10 +161,12 @@ def _local() -> Target:
         return local_target(json.loads(ENDPOINTS.read_text()))
     except FileNotFoundError as error:
         raise TargetError(
-            f"the local system is still starting; wait for it. If nothing starts it, {way_out}"
+            f"the local system is still starting; wait until it is up. If nothing is starting it, {way_out}"
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TargetError(f"the files in {LOCAL_FOLDER} that register it cannot be read; {way_out}") from error
+        raise TargetError(
+            f"the files in {LOCAL_FOLDER} that register the local system cannot be read; {way_out}"
+        ) from error
 
 
 def _ended_processes() -> list[str]:

@@ -1,6 +1,6 @@
 """The names of a deployment's resources in its account. Settings and CLI share them.
 
-The CLI imports this without common/settings.py, as pydantic takes longer to import than a call takes.
+The CLI imports this module without common/settings.py, because importing pydantic takes longer than a call.
 """
 
 DEPLOYMENT_TAG = "sightline:deployment"

@@ -1,4 +1,4 @@
-"""Define the types of settings: the values that each accepts, and the errors for all others."""
+"""Define the types of settings: the values that each type accepts, and the errors for all other values."""
 
 import ipaddress
 import json

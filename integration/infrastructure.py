@@ -67,7 +67,7 @@ class IntegrationStack(Stack):
             self,
             "DeliveriesService",
             name="Deliveries Service",
-            description="Shows what was delivered to whom, and delivers it again.",
+            description="Lists deliveries, and repeats them.",
             function=function,
             routes={"/deliveries": ["GET"], "/deliveries/{event_id}/replay": ["POST"]},
             open_routes={"/openapi.json": function},

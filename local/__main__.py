@@ -89,7 +89,7 @@ def run(
             elif held:
                 _run(cloud, own)
             else:
-                raise CloudError("another `make local` is starting or stopping; try again when that is done")
+                raise CloudError("another `make local` is starting or stopping; try again when it has started or ended")
 
 
 def _run(cloud: Cloud, own: Path | None) -> None:

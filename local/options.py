@@ -48,7 +48,7 @@ def parse_port(text: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdecimal() and 0 < int(text) <= MAX_PORT):
-        raise CloudError(f"LOCAL_PORT={text}: a port is a number from 1 to {MAX_PORT}")
+        raise CloudError(f"LOCAL_PORT is {text!r}; expected a number from 1 to {MAX_PORT}")
     return int(text)
 
 
@@ -56,7 +56,7 @@ def parse_sources(text: str) -> list[str]:
     """Return the `host:port` pairs.
 
     Raises:
-        CloudError: one of them is not a pair.
+        CloudError: an entry is not a pair.
     """
     sources = [source for source in text.split(",") if source]
     try:
@@ -81,7 +81,7 @@ def parse_models(text: str) -> list[Path]:
         if not model.is_dir():
             raise CloudError(f"MODEL_DIR={text}: there is no folder {model}")
         if not any((model / network).is_file() for network in NETWORKS):
-            raise CloudError(f"MODEL_DIR={text}: {model} holds no model: it needs config.json and {NETWORKS[0]}")
+            raise CloudError(f"MODEL_DIR={text}: {model} holds no model; a model has config.json and {NETWORKS[0]}")
     return models
 
 
@@ -92,7 +92,7 @@ def parse_moderation(text: str) -> bool:
         CloudError: the text is neither 1 nor empty.
     """
     if text not in {"", "1"}:
-        raise CloudError(f"MODERATION={text}; expected 1, or nothing")
+        raise CloudError(f"MODERATION is {text!r}; expected 1, or nothing")
     return bool(text)
 
 

@@ -1,4 +1,4 @@
-"""The third party on a laptop. It receives documents of the integration stack, checks signatures, and lists documents.
+"""Plays the third party on a laptop: receives and lists the integration stack's documents, and checks signatures.
 
 `python -m local.partner PORT SECRETS`. The file SECRETS contains the signing secrets, one on each line.
 

@@ -1,4 +1,4 @@
-"""Verifies Sightline's deliveries. It needs only the standard library, so that it can be copied."""
+"""Verifies Sightline's deliveries. This module needs only the standard library, so that it can be copied."""
 
 import base64
 import hmac
@@ -12,7 +12,7 @@ def verify(secrets: Iterable[str], headers: Mapping[str, str], body: bytes) -> s
     """Return the delivery's id. Raise ValueError unless a secret signed this body in the last five minutes."""
     delivery_id, sent_at = headers["webhook-id"], headers["webhook-timestamp"]
     if abs(time.time() - int(sent_at)) > TOLERANCE_SECONDS:
-        raise ValueError("the timestamp is more than five minutes off: an old delivery, or a wrong clock")
+        raise ValueError("the timestamp is more than five minutes off; the delivery is old, or a clock is wrong")
     content = f"{delivery_id}.{sent_at}.".encode() + body
     given = headers["webhook-signature"].encode().split()
     for secret in secrets:

@@ -189,7 +189,7 @@ def last_error(log: Path) -> str:
     """Return the last line of a log that names an error, or else the last line."""
     lines = log.read_text(errors="replace").strip().splitlines()
     errors = [line for line in lines if re.match(r"(\S*Error|ERROR|❌)\b", line)]
-    return (errors or lines or ["it said nothing"])[-1]
+    return (errors or lines or ["the log is empty"])[-1]
 
 
 def _and(names: Sequence[str]) -> str:

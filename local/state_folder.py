@@ -68,7 +68,7 @@ class StateFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             return (self.path / name).open("w")
         except OSError as error:
-            why = "it is a file" if self.path.is_file() else error.strerror
+            why = "it is not a folder, but a file" if self.path.is_file() else error.strerror
             raise CloudError(
                 f"the state folder {self.path} cannot be used: {why}; SIGHTLINE_LOCAL can name another"
             ) from error

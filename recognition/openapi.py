@@ -1,4 +1,4 @@
-"""The answers of the List Images Service, for its description."""
+"""Defines the answers of the List Images Service, for its OpenAPI description."""
 
 from http import HTTPStatus
 from typing import Any, Literal, NotRequired, get_type_hints
@@ -33,7 +33,7 @@ class Found(Entry):
 
 
 class LabelCount(TypedDict):
-    """A label, parent or alias that finds images, or a name of another kind, and their number."""
+    """A label, parent or alias that finds images, or a name of another kind, and the number of these images."""
 
     label: str
     images: int

@@ -14,7 +14,7 @@ HOSTS = [f"pictures-{number:02}.example.com" for number in range(80)]
 
 
 def _receivers(number: int) -> list[dict[str, Any]]:
-    """Return receivers with each format and schema. The first has as many labels as one subscription's filter takes."""
+    """Return receivers with each format and schema. The first has as many labels as a subscription's filter allows."""
     return [
         {
             "name": f"receiver-{number:02}",

@@ -136,7 +136,7 @@ def _wildcards(place: str, document: dict[str, Any]) -> Iterator[Finding]:
 
 @cache
 def _resource_arns(action: str) -> tuple[str, ...]:
-    """Return the forms of ARNs that an action can be limited to; none if it takes only `*`."""
+    """Return the forms of ARNs that an action can be limited to. Returns none if the action accepts only `*`."""
     if action in WITHOUT_RESOURCE:
         return ()
     service, _, name = action.partition(":")

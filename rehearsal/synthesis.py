@@ -20,7 +20,7 @@ def synthesize(context: dict[str, Any]) -> tuple[Templates, list[Finding]]:
     """Synthesize the app. Returns (stack -> template, the checks' findings).
 
     Raises:
-        SettingsError: a setting is misspelt or has a value it cannot take.
+        SettingsError: a setting is misspelt or has an invalid value.
         RuntimeError: CDK refuses the app, but not because of a finding.
     """
     app = build_app({**context, **CONTEXT})

@@ -117,7 +117,7 @@ class Fetcher:
 
 
 def retry_seconds(error: Exception, receives: int) -> int | None:
-    """Return the seconds until the source may be asked again, or None if another try would change nothing."""
+    """Return the seconds until the source may be asked again, or None if another attempt would not help."""
     if isinstance(error, SourceTimeoutError | DecoderUnavailableError):
         return backoff(receives)
     if not isinstance(error, SourceFailedError):

@@ -99,7 +99,7 @@ class Reader:
             end, _ = lines[-1]
             further = progress.further(end, reader=reader, accepted=len(accepted), rejected=len(rejected))
             if not self.manifests.advance(manifest, progress, further):
-                logger.info("another worker reads it")
+                logger.info("another worker reads the manifest")
                 return
             progress = further
             if time.monotonic() > ends_at - SPARE_SECONDS:

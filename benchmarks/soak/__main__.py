@@ -243,7 +243,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     if not (0 < options.minutes < math.inf and 0 < options.rate < math.inf):
-        parser.error("--minutes and --rate take numbers above 0")
+        parser.error("--minutes and --rate must be above 0")
     seed = random.randrange(1_000_000) if options.seed is None else options.seed  # noqa: S311
     console = Console(highlight=False)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

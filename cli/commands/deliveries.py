@@ -1,4 +1,4 @@
-"""`sightline deliveries`: what receivers were sent."""
+"""`sightline deliveries`: lists deliveries to receivers."""
 
 from typing import Annotated, Any
 

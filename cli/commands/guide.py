@@ -1,4 +1,4 @@
-"""`sightline guide`: what to do with a system that runs."""
+"""`sightline guide`: shows the next steps with a running system."""
 
 from cli.options import TargetOption, open_target
 from cli.output import out
@@ -32,8 +32,8 @@ def _addresses(target: Target) -> dict[str, str]:
     facts = {"Upload API": target.upload_url, "Labels API": target.labels_url, "Deliveries": target.deliveries_url}
     if target.gallery_url:
         facts["Gallery"] = target.gallery_url
-    with_key, without_key = f"`sightline key --target {target.name}` prints it", "none; see `auth` in docs/settings.md"
-    return facts | {"API key": with_key if target.api_key else without_key}
+    with_key = f"`sightline key --target {target.name}` prints the key"
+    return facts | {"API key": with_key if target.api_key else "not needed; see `auth` in docs/settings.md"}
 
 
 def _cost_and_teardown(target: Target) -> dict[str, str]:
@@ -44,7 +44,7 @@ def _cost_and_teardown(target: Target) -> dict[str, str]:
     parameter = Settings(deployment=target.deployment).thirdparty_parameter
     return {
         "Cost": "mostly Rekognition: $1 per 1,000 images; `sightline cost` shows the rest",
-        "Third party": f"its address is the SSM parameter {parameter}; docs/events.md shows how to set it",
+        "Third party": f"the SSM parameter {parameter} holds its address; docs/events.md shows how to set the address",
         "Teardown": "make destroy (keeps the bucket, the table and the logs)",
     }
 

@@ -94,7 +94,7 @@ def _ingest_files(
     """Send files and URLs, wait for their recognition, and print the results.
 
     Raises:
-        typer.Exit: it was interrupted, or not all became images.
+        typer.Exit: the command was interrupted, or not all files and URLs became images.
     """
     results = send_all(uploads, entries, workers)
     if wait:
@@ -102,7 +102,9 @@ def _ingest_files(
     results.sort(key=lambda result: result.source)
     show_results(results, as_json=as_json)
     if not wait and any(result.is_stored for result in results):
-        err.print("`sightline list` shows which are recognised; without --no-wait this command waits for it")
+        err.print(
+            "`sightline list` shows which are recognised; without --no-wait this command waits for their recognition"
+        )
     if any(result.outcome not in GOOD_OUTCOMES for result in results):
         raise typer.Exit(1)
 
@@ -111,7 +113,7 @@ def send_all(uploads: Uploads, entries: Sequence[Source | Result], workers: int)
     """Send all sources, several at once.
 
     Raises:
-        typer.Exit: it was interrupted.
+        typer.Exit: the command was interrupted.
     """
     sources = [entry for entry in entries if not isinstance(entry, Result)]
     sent: list[Result] = []

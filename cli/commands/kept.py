@@ -21,7 +21,9 @@ class KeptError(RuntimeError):
 def command(
     stack: Annotated[
         str,
-        typer.Argument(help="Such as APIStack: it exists, or was deleted in the last 90 days. Or a stack's id."),
+        typer.Argument(
+            help="A stack that exists or was deleted in the last 90 days, such as APIStack. Or a stack's id."
+        ),
     ],
     target: TargetOption = None,
 ) -> None:
@@ -59,7 +61,7 @@ def _kept_by_deleted(stacks: Stacks, cloudformation: Any, stack: str) -> Mapping
         lines = "".join(
             f"\n  {deleted[each]}, left {plural(len(mapping), 'resource')}: {each}" for each, mapping in found.items()
         )
-        raise KeptError(f"several stacks {stack} were deleted; give the id of one:{lines}")
+        raise KeptError(f"several stacks named {stack} were deleted; give the id of one of them:{lines}")
     return next(iter(found.values()), {})
 
 

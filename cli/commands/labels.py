@@ -35,7 +35,7 @@ def command(
         limit=limit,
         as_json=as_json,
         show=_show,
-        nothing="there are none that begin so" if prefix else "there are none yet",
+        nothing="no label or name begins with this prefix" if prefix else "there are no labels or names yet",
     )
 
 

@@ -1,4 +1,4 @@
-"""`sightline logs`: the log lines of all functions, as they are written or of the last minutes."""
+"""`sightline logs`: shows the log lines of all functions, as they are written or of the last minutes."""
 
 import json
 import time

@@ -24,7 +24,7 @@ SAMPLE_SIZE = 5
 BODY_CHARACTERS = 80
 REASON_CHARACTERS = 300
 LOG_SECONDS = 5.0
-"""The time to search for one message's reason: a log group can be large."""
+"""The time limit for the search of one message's reason, because a log group can be large."""
 
 
 class RedriveError(RuntimeError):
@@ -36,7 +36,7 @@ def command(
         str | None, typer.Argument(help="Only this queue, by the name that is shown, such as Labels.")
     ] = None,
     rate: Annotated[int, typer.Option(min=1, max=500, help="Messages per second.")] = 10,
-    yes: Annotated[bool, typer.Option("--yes", help="Move them without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Move the messages without asking.")] = False,
     target: TargetOption = None,
 ) -> None:
     """Show dead letters and move them back to their queues.

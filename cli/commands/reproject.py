@@ -56,7 +56,7 @@ class RebuildResources:
 
     @classmethod
     def of(cls, target: Target) -> "RebuildResources":
-        """Read them from the stacks' outputs."""
+        """Read the resources from the stacks' outputs."""
         return cls(
             records=target.output("ClassificationsTableName"),
             projections=target.output("ProjectionsTableName"),
@@ -199,7 +199,7 @@ def _listed(dynamodb: Any, places: RebuildResources) -> Iterator[Item]:
 
 
 def _orphans(dynamodb: Any, places: RebuildResources) -> Iterator[Item]:
-    """Yield what the index holds of images without a record, or with a deleted one."""
+    """Yield the index's states of images without a record, or with a record of a deleted image."""
     pages = dynamodb.get_paginator("scan").paginate(
         TableName=places.projections,
         ProjectionExpression="image, image_id",

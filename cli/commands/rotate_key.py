@@ -104,7 +104,7 @@ def _plans(target: Target) -> list[str]:
 
 
 def wait_until_admitted(target: Target, key: str) -> None:
-    """Return when all APIs accept a key: API Gateway takes seconds to distribute it."""
+    """Wait until all APIs accept a key, because API Gateway needs seconds to distribute a key."""
     deadline = time.monotonic() + ADMISSION_SECONDS
     caller = replace(target, api_key=key)
     for url in (target.upload_url, target.labels_url, f"{target.deliveries_url}/deliveries"):

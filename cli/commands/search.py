@@ -29,9 +29,13 @@ def command(
     text: TextOption = None,
     celebrity: CelebrityOption = None,
     moderation: ModerationOption = None,
-    any_of: Annotated[bool, typer.Option("--any", help="Images with one of these, not only with all.")] = False,
+    any_of: Annotated[
+        bool, typer.Option("--any", help="Find images with one of the terms, not only images with all terms.")
+    ] = False,
     exclude: ExcludeOption = None,
-    min_confidence: Annotated[float, typer.Option(min=0, max=100, help="For each of these, in per cent.")] = 0,
+    min_confidence: Annotated[
+        float, typer.Option(min=0, max=100, help="The lowest confidence of each term, in per cent.")
+    ] = 0,
     since: SinceOption = None,
     until: UntilOption = None,
     limit: LimitOption = 20,

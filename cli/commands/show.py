@@ -1,4 +1,4 @@
-"""`sightline show`: everything that is known of an image."""
+"""`sightline show`: shows everything that is known about an image."""
 
 from cli.api_client import CallError
 from cli.images import read_image, show_image

@@ -35,7 +35,9 @@ def command(
     with failing_on(SecretError, MissingOutputError, BotoCoreError, ClientError):
         value = _rotate(found, receiver) if rotate else _read(found, receiver)
     if rotate:
-        err.print("Within a minute, deliveries carry two signatures: by this secret and by the previous one.")
+        err.print(
+            "Within a minute, deliveries carry two signatures, one by this secret and one by the previous secret."
+        )
         err.print("Give this secret to the receiver before you rotate again.")
     out.print(value, markup=False, emoji=False)
 

@@ -21,7 +21,7 @@ def command(
     as_json: JsonOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Show calls to Rekognition and their cost. The same picture is paid for only once: the rest is saved."""
+    """Show calls to Rekognition and their cost. Each picture is paid for once; stored answers save further calls."""
     found = open_target(target)
     with failing_on(CallError):
         usage = call(found, "GET", f"{found.labels_url}/usage", query={"month": month}).json()

@@ -1,7 +1,7 @@
 """Estimates what the abilities add to the monthly bill.
 
-An ability is asked about each picture, at most: it is not known how many pictures ask for it or have one of its
-prefixes. The figures about its findings are assumptions.
+The estimate is a maximum: it assumes a call of each ability for every picture, because it cannot know how many pictures
+ask for the ability or have one of its prefixes. The figures about findings are assumptions.
 """
 
 from collections.abc import Iterator

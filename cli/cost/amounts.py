@@ -11,7 +11,7 @@ UNITS = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "kib": 1024, "mib": 1024**2}
 
 
 class AmountError(ValueError):
-    """A text is not a number or a size. The message says how to write one."""
+    """A text is not a number or a size. The message shows a valid text."""
 
 
 def read_count(text: str) -> int:

@@ -22,4 +22,4 @@ def check_alarms(deployment: Deployment) -> Iterator[Finding]:
             fix = alarm.get("AlarmDescription") or "docs/operations.md"
             yield problem(f"{alarm['AlarmName']}: {alarm['StateReason']}", fix)
     if not raised:
-        yield good(f"none of {len(names)} is raised")
+        yield good(f"none of the {len(names)} alarms is raised")

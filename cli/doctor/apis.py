@@ -14,7 +14,7 @@ def check_key(deployment: Deployment) -> Iterator[Finding]:
     stacks, given = deployment.target.stacks, deployment.target.api_key
     plans = usage_plans(stacks)
     if not plans:
-        yield good("the APIs need none (auth=iam or auth=none)")
+        yield good("the APIs need no key (auth=iam or auth=none)")
         return
     keys = {key.value: key for key in all_keys(stacks, plans)}
     rotate = "`sightline rotate-key` creates one that all APIs accept"
@@ -33,7 +33,7 @@ def check_key(deployment: Deployment) -> Iterator[Finding]:
 def check_apis(deployment: Deployment) -> Iterator[Finding]:
     """Report whether each API answers."""
     if any(finding.state is State.PROBLEM for finding in check_key(deployment)):
-        yield unchecked("there is no key to call them with")
+        yield unchecked("there is no key to call the APIs with")
         return
     target = deployment.target
     for name, base, path in (
@@ -42,7 +42,7 @@ def check_apis(deployment: Deployment) -> Iterator[Finding]:
         ("Deliveries Service", target.deliveries_url, "/deliveries?limit=1"),
     ):
         if not base:
-            yield unchecked(f"{name}, as its stack is not deployed")
+            yield unchecked(f"{name}, because its stack is not deployed")
             continue
         try:
             call(target, "GET", base + path)

@@ -40,7 +40,7 @@ class Deployment:
         """Return the physical id of the resource that a construct has created.
 
         Raises:
-            MissingResourceError: there is none.
+            MissingResourceError: no stack has the resource.
         """
         for found in self.resources(kind):
             if re.fullmatch(rf"{construct}[0-9A-F]{{8}}", found["LogicalResourceId"]):

@@ -59,4 +59,4 @@ def _failed(error: Exception) -> Finding:
     text = f"could not be checked: {str(error) or type(error).__name__}"
     if isinstance(error, MissingOutputError | MissingResourceError) or names_no_stack(error):
         return Finding(State.UNCHECKED, text)  # check_stacks reports the missing stack
-    return problem(text, "try again with permission to read it, or when AWS answers")
+    return problem(text, "check your permission to read this part, or try again when AWS answers")

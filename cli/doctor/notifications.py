@@ -11,7 +11,7 @@ PROCESS_MISSED = "then run `sightline reproject --missing`, which processes miss
 
 
 def check_notifications(deployment: Deployment) -> Iterator[Finding]:
-    """Report whether both buckets announce their changes, and whether the queues of uploads and removals get them."""
+    """Report whether both buckets announce changes, and whether the queues of uploads and removals get these."""
     topic = deployment.physical_id("AWS::SNS::Topic", "UploadedImageTopic")
     yield _image_bucket(deployment, topic)
     yield _subscription(deployment, topic, "UploadedImageQueue", "uploads")

@@ -56,7 +56,7 @@ def check_queues(deployment: Deployment) -> Iterator[Finding]:
         elif queue.waiting + queue.in_flight:
             yield good(text)
     if not total:
-        yield good("all are empty")
+        yield good("all queues are empty")
     if not deployment.is_on_aws:
         yield unchecked("the age of the oldest message, as the embedded cloud has no such metric")
 
@@ -86,4 +86,4 @@ def check_dead_letters(deployment: Deployment) -> Iterator[Finding]:
                 f"`sightline redrive {queue.name}` shows the reasons, and moves them back when those are fixed",
             )
     if not any(queue.dead_letters for queue in queues):
-        yield good(f"none in {len(queues)} queues")
+        yield good(f"no dead letters in {len(queues)} queues")

@@ -19,7 +19,7 @@ def check_stacks(deployment: Deployment) -> Iterator[Finding]:
         elif (status := found["StackStatus"]) in COMPLETE:
             yield good(f"{name}: {status}")
         elif status.endswith("_IN_PROGRESS"):
-            yield problem(f"{name}: {status}", "it is being changed; check again when that is done")
+            yield problem(f"{name}: {status}", "the stack is being changed; check again when the change is complete")
         elif status == "UPDATE_ROLLBACK_COMPLETE":
             text = f"{name}: the last deployment failed, and the previous one runs"
             yield problem(text, f"{EVENTS}, then `make deploy`")

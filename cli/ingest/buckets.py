@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MAX_LINES = 100_000  # of one manifest
 READERS = 16
 UNREADABLE_CODES = {"AccessDenied", "InvalidObjectState", "InvalidRange", "NoSuchKey"}
-"""S3's answers about objects that are not readable, archived, empty or gone: they are not taken for pictures."""
+"""S3's answers about objects that are unreadable, archived, empty or gone. Such objects are left out."""
 
 
 class BucketError(RuntimeError):
@@ -52,7 +52,7 @@ def ingest_bucket(
 
     Raises:
         BucketError: the bucket is not one of `source_buckets`, or AWS refused a call.
-        typer.Exit: it was not confirmed, it was interrupted, or not all objects became images.
+        typer.Exit: the user did not confirm or interrupted, or not all objects became images.
     """
     bucket, _, start = url.removeprefix(S3_SCHEME).partition("/")
     try:
@@ -101,7 +101,7 @@ def list_pictures(s3: "S3Client", bucket: str, start: str, prefix: str, files: E
 
 
 def _is_picture(s3: "S3Client", bucket: str, key: str) -> bool:
-    """Return True for a picture by its name, or by its first bytes, which are read only if the name is no picture's."""
+    """Return True for a picture, by its name. If the name is not that of a picture, read and judge the first bytes."""
     if metadata_owner(key) or key.endswith("/"):
         return False
     if kind_by_name(key) is Kind.PICTURE:

@@ -36,7 +36,7 @@ def ingest_manifests(
 
     Raises:
         ManifestError: a file cannot be read or is empty, or AWS refused a call.
-        typer.Exit: it was not confirmed, it was interrupted, or not all lines became images.
+        typer.Exit: the user did not confirm or interrupted, or not all lines became images.
     """
     try:
         found = [(path, path.read_bytes()) for path in paths]
@@ -68,7 +68,7 @@ def count_lines(path: Path, body: bytes) -> int:
     """Count the pictures that a manifest may name, at most: its lines, or the elements of its JSON list."""
     form = format_of(path.name)
     if form is None:
-        raise ManifestError(f"{path} is no manifest: the name of a manifest ends in {ENDINGS}")
+        raise ManifestError(f"{path} is no manifest, because the name of a manifest ends in {ENDINGS}")
     layout = layout_of(form, body[:HEAD_BYTES])
     chunks = (body[start : start + CHUNK_BYTES] for start in range(0, len(body), CHUNK_BYTES))
     count = 0
@@ -80,7 +80,7 @@ def count_lines(path: Path, body: bytes) -> int:
 
 
 def _put(system: ManifestSystem, path: Path, body: bytes, asked: Collection[str]) -> SentManifest:
-    """Put a manifest under a key of its own content and abilities, unless the same is being read."""
+    """Put a manifest under a key of its own content and abilities, unless the same manifest is being read."""
     s3 = system.target.client("s3")
     metadata = as_metadata(asked)
     identity = body + "".join(metadata.values()).encode()

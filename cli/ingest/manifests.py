@@ -37,7 +37,7 @@ class ManifestSystem:
 
     @classmethod
     def of(cls, target: Target) -> "ManifestSystem":
-        """Read it from the stacks' outputs."""
+        """Read the names from the stacks' outputs."""
         return cls(
             target,
             target.output("ManifestBucketName"),
@@ -84,12 +84,12 @@ def duration(seconds: float) -> str:
 def finish(
     system: ManifestSystem, sent: Sequence[SentManifest], *, again: Sequence[str] = (), wait: bool, as_json: bool
 ) -> None:
-    """Follow manifests to their reports and print those; without `wait` print the future addresses of the reports.
+    """Follow manifests to their reports and print the reports. Without `wait`, print only their future addresses.
 
-    `again` are the commands to show after an interrupt. Without any, the reports are read with the AWS CLI.
+    `again` are the commands to show after an interrupt. Without them, AWS CLI commands that read the reports are shown.
 
     Raises:
-        typer.Exit: it was interrupted, or not all lines became images.
+        typer.Exit: the command was interrupted, or not all lines became images.
     """
     if wait:
         show_reports(sent, _wait_for_reports(system, sent, again), system, as_json=as_json)

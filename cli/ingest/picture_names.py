@@ -82,7 +82,7 @@ def why_no_picture(name: str) -> str:
 
 
 def metadata_owner(path: str) -> str | None:
-    """Return the system that wrote a metadata file or folder, such as "macOS", by its path. Else None."""
+    """Return the system that wrote a metadata file or folder, such as "macOS", by its path. None for other files."""
     *folders, name = (part.lower() for part in path.split("/"))
     for folder in (*folders, name):
         if folder in METADATA_FOLDERS:

@@ -75,10 +75,10 @@ class Result:
 
 
 def find_sources(arguments: Iterable[str], prefix: str) -> Iterator[Source | Result]:
-    """Yield the URLs and files of the arguments, and all files in their folders under their paths in there.
+    """Yield the URLs and files of the arguments, and all files in their folders, named by their paths in the folder.
 
-    Yields a result with the reason for each file that is left out. Hidden files and links to folders are taken only if
-    they are arguments themselves.
+    Yields a result with the reason for each file that is left out. Hidden files and links to folders are sent only
+    if they are arguments themselves.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
@@ -119,7 +119,7 @@ def _files_in(top: Path, prefix: str) -> Iterator[Source | Result]:
 
 
 def _why_not_enter(folder: Path) -> str:
-    """Return why a folder's files are left out, or "" if they are taken."""
+    """Return why a folder's files are left out, or "" if they are sent."""
     if owner := metadata_owner(folder.name):
         return f"a folder of metadata of {owner}"
     if folder.name.startswith("."):
@@ -128,7 +128,7 @@ def _why_not_enter(folder: Path) -> str:
 
 
 def without_duplicates(found: Iterable[Source | Result]) -> Iterator[Source | Result]:
-    """Yield each source once, and refuse a second source of the same name: sent together, the last one would win."""
+    """Yield each source once. Refuse a second source of the same name, because the last one sent would win."""
     first: dict[str, Source] = {}
     for each in found:
         if isinstance(each, Result):

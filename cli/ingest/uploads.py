@@ -95,7 +95,7 @@ def _check_name(file: File) -> Result | None:
     if owner := metadata_owner(file.path.name):
         return Result.of(file, Outcome.SKIPPED, f"metadata of {owner}")
     if not _is_text(file.name):
-        return Result.of(file, Outcome.REFUSED, "its name is not UTF-8; rename it")
+        return Result.of(file, Outcome.REFUSED, "the file's name is not UTF-8; rename the file")
     return None
 
 
@@ -111,9 +111,9 @@ def _check_file(file: File) -> Result | None:
     if content_type(file.path.name, start) is None:
         return Result.of(file, Outcome.SKIPPED, why_no_picture(file.path.name))
     if not status.st_size:
-        return Result.of(file, Outcome.REFUSED, "it is empty")
+        return Result.of(file, Outcome.REFUSED, "the file is empty")
     if status.st_size > MAX_BYTES:
-        reason = f"it has {status.st_size:,} bytes; files may have {MAX_BYTES:,}: {TO_THE_BUCKET}"
+        reason = f"the file has {status.st_size:,} bytes; the limit is {MAX_BYTES:,}: {TO_THE_BUCKET}"
         return Result.of(file, Outcome.REFUSED, reason)
     return None
 

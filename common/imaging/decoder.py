@@ -94,7 +94,7 @@ class Decoder:
 
     @property
     def pid(self) -> int:
-        """Return the process id of the service; 0 if it does not run."""
+        """Return the process id of the service, or 0 if the service does not run."""
         return self._service.pid if self._service else 0
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""Collect the files that a Lambda function's package needs: its handler, and what that imports of its own stack."""
+"""Collect the files of a Lambda function's package: its handler, and the modules of its stack that this imports."""
 
 import ast
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ LAYERS = "common"
 
 
 class PackageError(RuntimeError):
-    """A handler imports what its package cannot hold; the message names both."""
+    """A handler imports a module that its package cannot contain. The message names both."""
 
 
 def package_files(handler_module: str) -> list[Path]:

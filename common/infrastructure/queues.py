@@ -1,4 +1,4 @@
-"""Queues of work: each has a dead-letter queue and feeds one function."""
+"""Create queues of work. Each queue has a dead-letter queue and feeds one function."""
 
 from collections.abc import Mapping
 from typing import cast

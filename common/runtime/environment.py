@@ -8,7 +8,9 @@ T = TypeVar("T")
 
 
 def from_environment(kind: type[T]) -> T:
-    """Fill a dataclass of text fields from the variables named like them, in capitals. Fields with a default may lack.
+    """Fill a dataclass of text fields from the variables named like the fields, in capitals.
+
+    A variable may be missing if its field has a default.
 
     Raises:
         KeyError: a variable is missing, because of an error in the deployment.

@@ -41,7 +41,7 @@ class GalleryAlone(CORSConfig):
     """
 
     def allowed_origin(self, extracted_origin: str | None) -> str | None:
-        """Return the origin if it may call, else None. Called by Powertools."""
+        """Return the origin if its pages may call this API, else None. Called by Powertools."""
         if not extracted_origin or "ENDPOINTS_PARAMETER" not in os.environ:
             return None
         try:
@@ -52,7 +52,7 @@ class GalleryAlone(CORSConfig):
         return allowed if extracted_origin == allowed else None
 
     def to_dict(self, origin: str | None) -> dict[str, str]:
-        """Return the headers for an origin that may call. Called by Powertools."""
+        """Return the headers for an origin whose pages may call this API. Called by Powertools."""
         return {
             "Access-Control-Allow-Origin": str(origin),
             "Access-Control-Allow-Headers": "content-type,x-api-key",

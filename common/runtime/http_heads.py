@@ -62,11 +62,11 @@ class Head:
 
     @property
     def is_chunked(self) -> bool:
-        """Return True if the answer's own end marker counts, and not its Content-Length."""
+        """Return True if the answer ends at its own end marker, and not by its Content-Length."""
         return any(name == b"transfer-encoding" and b"chunked" in value.lower() for name, value in self.headers)
 
     def cleaned(self) -> bytes:
-        """Return the head with only the headers that we use. Contradictory lengths count as none."""
+        """Return the head with only the headers that we use. Contradictory lengths are left out."""
         if not self.headers:
             return self.status_line and self.status_line + b"\r\n\r\n"
         counts: Counter[bytes] = Counter()
@@ -102,11 +102,11 @@ class LenientResponse(HTTPResponse):
             self.fp = connection
 
     def check(self, head: Head) -> None:
-        """Accept any head: whatever an answer's body is, its status counts."""
+        """Accept any head: the status is valid even if the answer's body cannot be read."""
 
 
 class BodyResponse(LenientResponse):
-    """An answer that is only good if its whole body can be read."""
+    """An answer that is usable only if its whole body can be read."""
 
     def check(self, head: Head) -> None:
         """Refuse contradictory lengths, as Chromium does (ERR_RESPONSE_HEADERS_MULTIPLE_CONTENT_LENGTH).
@@ -144,7 +144,7 @@ def _lines(connection: BinaryIO) -> Iterator[bytes]:
     while line := connection.readline(left + 1):
         left -= len(line)
         if left < 0:
-            raise HeadTooLargeError(f"more than {MAX_HEAD_BYTES // 1024} KB of headers")
+            raise HeadTooLargeError(f"the answer has more than {MAX_HEAD_BYTES // 1024} KB of headers")
         yield line.rstrip(b"\r\n").replace(b"\r", b" ")
 
 

@@ -27,7 +27,7 @@ LAST_RETRY_SECONDS = 900
 
 
 class RetryLaterError(Exception):
-    """Nothing is wrong with a message, but it has to wait."""
+    """A message has to wait, although nothing is wrong with it."""
 
     def __init__(self, message: str, seconds: int) -> None:
         super().__init__(message)
@@ -107,7 +107,7 @@ class MessageBatch(BatchProcessor):
                 VisibilityTimeout=seconds,
             )
         except (BotoCoreError, ClientError):
-            logger.warning("visibility stays as it is", extra={"message_id": record.message_id}, exc_info=True)
+            logger.warning("visibility was not changed", extra={"message_id": record.message_id}, exc_info=True)
 
 
 def tried_seconds(record: SQSRecord) -> int:

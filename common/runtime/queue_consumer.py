@@ -38,7 +38,7 @@ class Message:
 
     @property
     def id(self) -> str:
-        """SQS's id of the message."""
+        """The id that SQS gave the message."""
         return self.record.message_id
 
     @property

@@ -74,7 +74,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class AbilityResult:
-    """The answer of an ability: what it found, or why it cannot answer about this picture.
+    """The answer of an ability: its findings, or the reason why it has no answer about this picture.
 
     `at` is the time of the answer, ISO 8601 in UTC. `truncated` is True if findings lost their outlines or were left
     out, because they were too large to store or send.
@@ -125,7 +125,7 @@ class RecognitionEvent:
         """Read a document. Ignores unknown members.
 
         Raises:
-            EventError: it is not JSON, has another schema, or a member is missing or has the wrong type.
+            EventError: the text is not JSON or has another schema, or a member is missing or has the wrong type.
         """
         try:
             document = read_object(text)

@@ -25,8 +25,8 @@ class Change:
     `sequencer` orders the changes of one key. It is S3's hexadecimal one, right-padded with zeros to one length, so
     that it compares as text, or zero if S3 sent none
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html). `request_id` is the id
-    of the request to S3. `abilities` are those that the record is to have besides. S3 asks for none; `sightline
-    reproject` does.
+    of the request to S3. `abilities` are names that the record should have in addition. S3 asks for no ability;
+    `sightline reproject` may ask for some.
     """
 
     key: str

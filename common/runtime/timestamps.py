@@ -17,6 +17,6 @@ def moment(text: str) -> datetime:
     """Return the time in a text of this form.
 
     Raises:
-        ValueError: it is not a time.
+        ValueError: the text is not such a time.
     """
     return datetime.fromisoformat(text)

@@ -1,4 +1,4 @@
-"""Text from other people, made safe to show: nothing in it is invisible or changes the writing direction."""
+"""Make other people's text safe to show: no character is invisible or changes the writing direction."""
 
 import re
 import unicodedata

@@ -93,7 +93,7 @@ class Sender:
             return None
 
     def secrets(self) -> tuple[str, ...]:
-        """Return the signing secret and the previous one, if there is one, because the receiver may have either.
+        """Return the signing secret and the previous one, if it exists, because the receiver may use either of them.
 
         Raises:
             ClientError: the secret cannot be read.

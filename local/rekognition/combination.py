@@ -2,7 +2,7 @@
 
 An engine that describes the whole picture and one that gives boxes know different things. Together:
 
-- A weak detection counts if the whole picture has the same label: its box is reported, with the surer
+- A weak detection is used if the whole picture has the same label: its box is reported, with the surer
   of both confidences. Other weak detections are dropped.
 - The detector names the animal. It knows ten of them by their outlines. The classifier, trained on 118
   breeds of dogs, calls a horse's outline a dog, but can tell no breed. So where the classifier names

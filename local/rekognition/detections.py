@@ -1,4 +1,4 @@
-"""Detections: the results of engines. A label, a confidence, and a box where the engine gives one."""
+"""Detections: the results of engines. A detection has a label, a confidence, and a box if the engine gives one."""
 
 from __future__ import annotations
 

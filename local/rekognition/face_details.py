@@ -1,6 +1,6 @@
 """DetectFaces and RecognizeCelebrities: turn faces into answers.
 
-Only measured members are there. Nothing here knows a name, an age, a gender or an emotion. Open eyes are
+Answers contain only measured members. No engine knows a name, an age, a gender or an emotion. Open eyes are
 left out as well: the landmark network draws them on closed ones too.
 """
 

@@ -24,7 +24,7 @@ Request = Mapping[str, Any]
 Answerer = Callable[["Picture"], dict[str, Any]]
 """Answers for a picture. Raises ServiceError, InvalidImageFormatException, if the picture is damaged."""
 
-LACKING = f"it needs the engine {{}}, which this server does not run; to build missing networks: {AGAIN}"
+LACKING = f"the engine {{}} is needed, but this server does not run that engine; to build missing networks: {AGAIN}"
 
 UNMODERATED = (
     "without a model for moderation an empty answer would read as 'safe'; "
@@ -67,7 +67,7 @@ class Operations:
             ),
             "DetectFaces": Operation("faces (blazeface)", no_faces, partial(_prepare_faces, faces) if faces else None),
             "RecognizeCelebrities": Operation(
-                "faces (blazeface); it knows nobody", no_faces, partial(_prepare_celebrities, faces) if faces else None
+                "faces (blazeface), without names", no_faces, partial(_prepare_celebrities, faces) if faces else None
             ),
             "DetectModerationLabels": Operation(
                 "one label (open_nsfw); its recall is unknown",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class RehearsalError(ValueError):
-    """A setting does not exist, or cannot have that value. The text names it."""
+    """A setting does not exist, or cannot have that value. The message names the setting."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Settings:
         names = [field.name for field in fields(self)]
         for name, value in wanted.items():
             if name not in names:
-                raise RehearsalError(f"{name}: no such setting; the settings are {', '.join(names)}")
+                raise RehearsalError(f"there is no setting {name}; the settings are {', '.join(names)}")
             if not _fits(name, value):
                 raise RehearsalError(f"{name}: {json.dumps(value)} is not {_VALUES[name]}")
         return replace(self, **wanted)
@@ -70,7 +70,7 @@ def _fits(name: str, value: object) -> bool:
 class Rehearsal:
     """Holds the rules, for all operations and for single ones, and admits or refuses calls.
 
-    It belongs to the event loop's thread.
+    Only the event loop's thread may use this object.
     """
 
     def __init__(self, operations: Iterable[str]) -> None:

@@ -28,7 +28,7 @@ class Sight:
     def __init__(self, engines: Sequence[Engine]) -> None:
         self.engines = [engine for engine in engines if is_ready(engine)]
         self.missing = [weights.name for engine in engines for weights in engine.weights if engine not in self.engines]
-        """The networks that are not there. Their engines are left out."""
+        """The networks that are not built. Their engines are left out."""
 
     @property
     def version(self) -> str:
@@ -53,7 +53,7 @@ class Sight:
 
 
 def is_ready(engine: Engine) -> bool:
-    """Return True if the engine's networks are there."""
+    """Return True if the engine's networks are built."""
     return all(weights.is_built() for weights in engine.weights)
 
 

@@ -1,4 +1,4 @@
-"""What the stack says about the enabled abilities."""
+"""Describe the enabled abilities in an output of the stack."""
 
 import json
 
@@ -8,7 +8,7 @@ from common.settings import Settings
 
 
 def show_abilities(stack: Stack, settings: Settings) -> None:
-    """Add an output about the enabled abilities, for the commands. Without any there is none.
+    """Add an output about the enabled abilities, for the commands. Adds nothing if no ability is enabled.
 
     CloudFormation limits the length of an output, so prefixes are not listed.
     """

@@ -11,7 +11,7 @@ LATE = Duration.minutes(5)
 
 
 class Alarms:
-    """Adds monitoring to a stack. Create it last: it covers the resources that the stack has by then."""
+    """Adds monitoring to a stack. Create it last, because resources that are created later are not watched."""
 
     def __init__(self, stack: Stack, *, alarm_topic: sns.ITopic, settings: Settings) -> None:
         self._monitoring = Monitoring(stack, "Monitoring", topic=alarm_topic, settings=settings)

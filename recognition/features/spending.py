@@ -31,7 +31,7 @@ class Spending:
         """Add the function that stops an event source while the month's budget is used up.
 
         The function exists without a budget too, because pictures may wait when a budget is removed. It runs every
-        minute. So it has no traces, and metrics only if something watches them: these cost more than the function.
+        minute. It has no traces, and it has metrics only if something watches them: both cost more than the function.
         """
         function = python_function(
             self._stack,

@@ -141,10 +141,10 @@ def get_image() -> Response[Any]:
 @app.delete("/images/.+")
 @takes(app)
 def delete() -> Response[Any]:
-    """Delete a picture. Its image leaves lists and searches once the event of the deletion is handled."""
+    """Delete a picture. The image leaves lists and searches once the event of the deletion is handled."""
     record = _record(_name_in_path())
     delete_image.delete_image(_s3(), record)
-    return json_response(HTTPStatus.ACCEPTED, {"image": record.image, "message": "it is being deleted"})
+    return json_response(HTTPStatus.ACCEPTED, {"image": record.image, "message": "the image is being deleted"})
 
 
 @app.get("/labels")
@@ -202,6 +202,6 @@ def _record(name: str) -> ImageRecord:
     record = _records().get(name) if is_key(name) else None
     if record is None or record.status == "DELETED":
         raise ApiError(
-            HTTPStatus.NOT_FOUND, "ImageNotFound", "there is no image of this name, or it is not recognised yet"
+            HTTPStatus.NOT_FOUND, "ImageNotFound", "there is no image of this name, or the image is not recognised yet"
         )
     return record

@@ -60,7 +60,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 @app.get("/gallery")
 def show() -> Response[Any]:
-    """Show the page. If the addresses are missing, the page says so itself."""
+    """Show the page. If the addresses are missing, the page reports this itself."""
     headers = {"Content-Security-Policy": _policy(), **REVALIDATE, **SECURITY_HEADERS}
     return Response(HTTPStatus.OK, content_type="text/html; charset=utf-8", body=_files()[PAGE], headers=headers)
 

@@ -80,7 +80,7 @@ def test_a_listing_in_a_pipe_is_a_line_for_each_image(cloud: Cloud, system: Syst
     listed = sightline(cloud, "list", "--limit", "2").stdout.splitlines()
     assert sorted(line.split("\t")[0] for line in listed) == names
     shown = sightline(cloud, "list", "--limit", "1")
-    assert "there are more than 1" in shown.stderr
+    assert "the list has more than 1 entries" in shown.stderr
     labels = json.loads(sightline(cloud, "labels", "--json").stdout)
     assert labels == sorted(labels, key=lambda entry: str(entry["label"]))
     first = labels[0]

@@ -213,7 +213,7 @@ def test_an_answer_that_cannot_be_read_becomes_a_failure_of_the_ability_alone(
     assert [deliver(message, receives=receives) for receives in (1, 2, 3)] == [["0"], ["0"], []]
     result = record("a.jpg").abilities["text"]
     assert result.failure
-    assert result.failure.message == "it failed 3 times, at last by KeyError"
+    assert result.failure.message == "the picture failed 3 times; the last error was KeyError"
 
 
 def test_another_threshold_costs_nothing_and_other_parameters_cost_a_call(

@@ -75,7 +75,7 @@ def test_a_key_that_rekognition_refuses_is_no_obstacle(
 @pytest.mark.parametrize(
     ("body", "code", "message"),
     [
-        (b"", "InvalidImageFormatException", "there are no bytes"),
+        (b"", "InvalidImageFormatException", "the file is empty"),
         (b"<html/>", "InvalidImageFormatException", "these bytes are none of JPEG, PNG"),
         (encoded(scene(), "GIF")[:-40], "InvalidImageFormatException", "damaged or truncated"),
         (encoded(scene((60, 100))), "InvalidParameterException", "60 x 100 pixels; each side must have at least 80"),

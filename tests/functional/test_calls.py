@@ -158,7 +158,7 @@ def test_every_command_trusts_the_authority_that_the_environment_names(
     monkeypatch.setattr("urllib3.util.Retry.get_backoff_time", lambda self: 0)
     refused = CliRunner().invoke(app, command)
     assert refused.exit_code == 1
-    assert "its certificate is not trusted; REQUESTS_CA_BUNDLE names" in refused.output
+    assert "is not trusted; set REQUESTS_CA_BUNDLE" in refused.output
 
 
 def test_the_doctor_and_the_rotation_trust_it_too(system: Target, monkeypatch: pytest.MonkeyPatch) -> None:

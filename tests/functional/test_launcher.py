@@ -87,12 +87,12 @@ def test_models_and_moderation_become_options_of_the_local_rekognition(folder: P
 @pytest.mark.parametrize("port", ["80000", "abc", "-1", "0", "1.5", "٣"])
 @pytest.mark.parametrize("command", ["up", "run"])
 def test_an_invalid_port_is_reported_in_one_line(folder: Path, port: str, command: str) -> None:
-    assert one_line(call(command, LOCAL_PORT=port)) == f"LOCAL_PORT={port}: a port is a number from 1 to 65535"
+    assert one_line(call(command, LOCAL_PORT=port)) == f"LOCAL_PORT is {port!r}; expected a number from 1 to 65535"
     assert not (folder / "processes.json").exists()
 
 
 @pytest.mark.parametrize("command", ["up", "run", "down"])
-@pytest.mark.parametrize(("below", "why"), [("", "it is a file"), ("folder", "Not a directory")])
+@pytest.mark.parametrize(("below", "why"), [("", "it is not a folder, but a file"), ("folder", "Not a directory")])
 def test_a_state_folder_that_cannot_be_used_is_reported_in_one_line(
     folder: Path, monkeypatch: pytest.MonkeyPatch, command: str, below: str, why: str
 ) -> None:
@@ -119,7 +119,7 @@ def test_a_state_folder_that_cannot_be_written_is_reported_in_one_line(folder: P
         ("LOCAL_CONTEXT", "python_version=3.11 layer_platform=other", "python_version 3.11 runs on Amazon Linux 2"),
         ("MODEL_DIR", "no-such", "there is no folder"),
         ("MODERATION", "maybe", "expected 1, or nothing"),
-        ("MODEL_DIR", "docs", "holds no model: it needs config.json and onnx/model.onnx"),
+        ("MODEL_DIR", "docs", "holds no model; a model has config.json and onnx/model.onnx"),
     ],
 )
 @pytest.mark.parametrize("command", ["up", "run"])
@@ -138,7 +138,7 @@ def test_a_malformed_setting_is_named_before_anything_starts(
         ("no-such.jpg", "No such file or directory"),
         ("docs", "Is a directory"),
         ("README.md", "these bytes are none of JPEG, PNG"),
-        (os.devnull, "there are no bytes"),
+        (os.devnull, "the file is empty"),
     ],
 )
 def test_an_invalid_photo_is_named_before_anything_starts(folder: Path, photo: str, why: str) -> None:
@@ -187,7 +187,7 @@ def test_a_system_of_another_terminal_is_left_alone(up: Cloud) -> None:
 def test_a_second_start_at_the_same_time_is_refused(folder: Path) -> None:
     with Cloud(folder, say=print).held():
         line = one_line(call("run"))
-    assert line == "another `make local` is starting or stopping; try again when that is done"
+    assert line == "another `make local` is starting or stopping; try again when it has started or ended"
 
 
 def test_a_taken_port_is_replaced_and_the_others_stay(folder: Path) -> None:

@@ -163,7 +163,7 @@ def test_the_correlation_id_of_an_upload_is_in_every_log_line_until_its_delivery
     index_and_mail(documents, tables, s3, labels_topic, context, monkeypatch)
     logged = lines()
     of_a = [line["message"] for line in logged if line.get("correlation_id") == request_id]
-    recognition = ["message failed", "visibility stays as it is", "announced"]
+    recognition = ["message failed", "visibility was not changed", "announced"]
     assert of_a == ["stored", *recognition, "delivered", "projected", "mailed"]
     assert {line["image"]: line["correlation_id"] for line in logged} == ids
     assert all("correlation_id" in line for line in logged)

@@ -126,7 +126,7 @@ def test_the_signed_form_asks_for_abilities(
 @pytest.mark.parametrize(
     ("enabled", "abilities", "complaint"),
     [
-        ("", ["text"], "the ability text is not enabled; the setting abilities enables none"),
+        ("", ["text"], "the ability text is not enabled; the setting abilities enables no ability"),
         ("text,faces", ["moderation"], "the ability moderation is not enabled; enabled are text, faces"),
         ("text", ["smell"], "there is no ability 'smell'; enabled are text"),
         ("text", "text", 'abilities must be a list of names, such as ["text", "moderation"], not text'),

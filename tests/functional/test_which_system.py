@@ -152,7 +152,7 @@ def of_another_version(folder: Path) -> None:
 
 
 STATES = {
-    half_started: "is still starting; wait for it",
+    half_started: "is still starting; wait until it is up",
     rebooted_while_it_started: "emulator ended",
     without_processes: "all processes ended",
     cut_off: "cannot be read",
@@ -254,7 +254,7 @@ def test_the_system_is_the_one_that_cdk_json_names(
     assert found.stacks.outputs("RekognitionStack")["LabelsEndpoint"] == "http://127.0.0.1:1"
     assert {found.stacks.name(stack) for stack in OUTPUTS} == {f"staging-{stack}" for stack in OUTPUTS}
     printed = CliRunner().invoke(app, ["guide"])
-    assert "SSM parameter /sightline/staging/thirdparty_endpoint;" in printed.stdout
+    assert "SSM parameter /sightline/staging/thirdparty_endpoint " in printed.stdout
 
 
 @pytest.mark.parametrize("deployment", ["", "staging"])

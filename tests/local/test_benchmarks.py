@@ -229,9 +229,9 @@ def test_a_server_that_is_slower_or_larger_than_promised_fails_the_benchmark() -
     assert rekognition.missed_limits(kept) == []
     missed = {"ready_seconds": 2.1, "runs": [{"images_per_second": 11.9, "server_rss_mb": 351}]}
     assert rekognition.missed_limits(missed) == [
-        "11.9 images per second, at least 12",
-        "351 MB RSS, at most 350",
-        "2.1 s until it is ready, at most 2",
+        "the server answers 11.9 images per second; the limit is at least 12",
+        "the server uses 351 MB RSS; the limit is at most 350",
+        "the server is ready after 2.1 s; the limit is at most 2",
     ]
 
 

@@ -157,14 +157,14 @@ def broken(directory: Path, how: str) -> Path:
 @pytest.mark.parametrize(
     ("how", "message"),
     [
-        ("no directory", "config.json is not there"),
-        ("no network", "none of onnx/model.onnx, model.onnx, onnx/model_quantized.onnx is there"),
+        ("no directory", "config.json is missing"),
+        ("no network", "contains none of onnx/model.onnx, model.onnx, onnx/model_quantized.onnx"),
         ("cut network", "cannot be used"),
         ("no classes", "names no classes"),
-        ("too few classes", "it has 5 classes, but config.json names 1"),
+        ("too few classes", "the network has 5 classes, but config.json names 1"),
         ("config is no JSON", "cannot be used"),
         ("config is a list", "config.json is not a JSON object"),
-        ("no preparation", "preprocessor_config.json is not there"),
+        ("no preparation", "preprocessor_config.json is missing"),
         ("preparation without size", "names no size"),
     ],
 )
@@ -186,7 +186,7 @@ def test_a_program_with_a_bad_model_ends_with_one_line_and_an_exit_code(tmp_path
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr == f"error: {tmp_path}: config.json is not there\n"
+    assert done.stderr == f"error: {tmp_path}: config.json is missing\n"
 
 
 @pytest.mark.parametrize(

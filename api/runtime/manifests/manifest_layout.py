@@ -58,7 +58,7 @@ class Layout:
 
 
 def format_of(key: str) -> Format | None:
-    """Return the format by a key's ending, in upper or lower case. None if the object is not a manifest."""
+    """Return the format by a key's ending, in upper or lower case. Returns None if the object is not a manifest."""
     name, _, ending = key.rpartition("/")[2].rpartition(".")
     return FORMATS.get(ending.lower()) if name else None
 

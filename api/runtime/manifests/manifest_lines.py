@@ -1,4 +1,4 @@
-"""Read the lines of manifests. Each names a picture to fetch. A bad line rejects only itself."""
+"""Read the lines of manifests. Each line names a picture to fetch. Only bad lines are rejected."""
 
 import csv
 import json
@@ -126,7 +126,7 @@ def _members(text: str) -> _Fields:
 def _check_header(layout: Layout) -> None:
     """Reject the header's own line if it has a column that is not read. All other lines are read."""
     if unknown := [column for column in layout.columns if column and column not in KNOWN_COLUMNS]:
-        raise EntryError(f"unknown column {unknown[0]!r}, which is not read; the columns are url, name and abilities")
+        raise EntryError(f"the column {unknown[0]!r} is unknown and not read; the columns are url, name and abilities")
 
 
 def _cells(layout: Layout, text: str) -> _Fields:

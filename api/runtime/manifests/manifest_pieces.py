@@ -46,7 +46,7 @@ class Position:
 
 @dataclass(frozen=True)
 class Piece:
-    """A line, or an element of a JSON list. `content` is empty if it is blank, and None beyond MAX_PIECE_BYTES."""
+    """A line, or an element of a JSON list. `content` is empty for a blank piece, and None beyond MAX_PIECE_BYTES."""
 
     end: Position
     content: bytes | None
@@ -127,7 +127,7 @@ class _Cut:
 
 
 class _Lines:
-    """Cuts a file at its line ends. Blank lines count."""
+    """Cuts a file at its line ends. Blank lines get numbers too."""
 
     counts_blanks = True
 

@@ -29,7 +29,7 @@ class Reports:
     manifests: Manifests
 
     def write(self, manifest: Manifest, progress: Progress, status: Status) -> None:
-        """Write the current report. Memory does not grow with its length."""
+        """Write the current report. The memory that this needs does not grow with the report's length."""
         with tempfile.TemporaryFile() as file:
             for part in self._parts(manifest, progress, status):
                 file.write(part.encode())

@@ -30,7 +30,7 @@ class Manifest:
 
     @property
     def id(self) -> str:
-        """The partition key of its items."""
+        """The partition key of the manifest's items."""
         return f"{self.key}@{self.version_id}"
 
 
@@ -66,13 +66,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class Manifests:
-    """The table `Manifests`. Each manifest has one item with its progress (line 0) and one for each outcome."""
+    """The table `Manifests`. Each manifest has one item with its progress (line 0), and one item for each outcome."""
 
     dynamodb: "DynamoDBClient"
     table: str
 
     def begin(self, manifest: Manifest) -> Progress:
-        """Return the manifest's progress. Store a first one if there is none."""
+        """Return the manifest's progress. Store an initial progress if none is stored."""
         first = Progress(offset=0, number=0, accepted=0, rejected=0, started_at=now())
         if self._put_new(manifest, HEADER, _attributes(first)):
             return first
@@ -129,7 +129,7 @@ class Manifests:
         )
 
     def settle(self, manifest: Manifest, line: int, outcome: Outcome, *, url: str = "", reason: str = "") -> None:
-        """Store the outcome of the line, unless it has one."""
+        """Store the outcome of the line, unless the line has an outcome already."""
         details = {name: {"S": _encodable(text)} for name, text in (("url", url), ("reason", reason)) if text}
         self._put_new(manifest, line, {"outcome": {"S": outcome}, **details})
 

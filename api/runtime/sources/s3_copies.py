@@ -48,11 +48,11 @@ class Copier:
     def copy(self, source: S3Object, name: str, correlation_id: str, abilities: Collection[str] = ()) -> bool:
         """Copy an object unless the name holds the same bytes. Returns whether anything changed.
 
-        The same bytes are copied again if `abilities` has some that the stored picture did not ask for.
+        The same bytes are copied again if `abilities` contains names that the stored picture did not ask for.
 
         Raises:
             SourceForbiddenError: the bucket is not in `source_buckets`.
-            SourceFailedError, TooLargeError, NoPictureError: the object does not exist, is too large or no picture.
+            SourceFailedError, TooLargeError, NoPictureError: the object does not exist, is too large or is no picture.
             NameTakenError: the name holds another picture.
             ClientError: a temporary failure. The copy may be tried again.
         """
@@ -85,7 +85,7 @@ class Copier:
         metadata: Mapping[str, str],
         held: Mapping[str, Any] | None,
     ) -> None:
-        """Copy an object over the one that has its name (`held`), if nobody changed that."""
+        """Copy an object over the object that has its name (`held`), unless somebody has changed that object."""
         condition: Any = {"IfMatch": held["ETag"]} if held else {"IfNoneMatch": "*"}
         tag = etag(picture.described)
         self.s3.copy_object(
@@ -108,7 +108,7 @@ class Copier:
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
             code = error.response["Error"]["Code"]
             if code == "InvalidRange":
-                raise pictures.NoPictureError("there are no bytes") from error
+                raise pictures.NoPictureError("the file is empty") from error
             if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise
             raise SourceFailedError(

@@ -52,7 +52,7 @@ class Saver:
         """Fetch, check and store a picture.
 
         Raises:
-            FetchError, PictureError, DecoderUnavailableError, NameTakenError: REFUSALS translates them.
+            FetchError, PictureError, DecoderUnavailableError, NameTakenError: REFUSALS translates these errors.
         """
         fetched = fetch(upload.url, self.rules)
         body = io.BytesIO(fetched.body)

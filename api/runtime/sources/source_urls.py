@@ -16,7 +16,7 @@ def check_url(url: str) -> str:
     """Return the URL if it can be fetched.
 
     Raises:
-        InvalidUrlError: it is too long or no URL. The message says what is valid.
+        InvalidUrlError: the text is too long or is no URL. The message says what is valid.
     """
     if len(url) > MAX_URL_CHARACTERS:
         raise InvalidUrlError(f"url must have at most {MAX_URL_CHARACTERS:,} characters")
@@ -33,7 +33,7 @@ class S3Object:
 
     @classmethod
     def from_url(cls, url: str) -> "S3Object":
-        """Read `s3://bucket/key`. The key is taken as it is, without percent-decoding.
+        """Read `s3://bucket/key`. The key is not percent-decoded.
 
         Raises:
             InvalidUrlError: the bucket is missing, or the key is missing or invalid.

@@ -19,7 +19,7 @@ def check(name: str) -> str:
     """Return the name if an image can have it.
 
     Raises:
-        ImageNameError: it is empty, too long, or has a part that S3 or a URL would read differently.
+        ImageNameError: the name is empty or too long, or has a part that S3 or a URL would read differently.
     """
     if not name:
         raise ImageNameError("name is empty; expected 1 to 1,024 bytes of UTF-8")
@@ -40,5 +40,5 @@ def from_url(url: str) -> str:
     """
     name = unquote(urlsplit(url).path.rpartition("/")[2])
     if not name:
-        raise ImageNameError("name is missing, and url has no file name to take it from; add name=")
+        raise ImageNameError("name is missing, and url does not end in a file name; add name=")
     return check(name)

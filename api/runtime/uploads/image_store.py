@@ -35,7 +35,7 @@ class NameTakenError(Exception):
 
 @dataclass(frozen=True)
 class _Held:
-    """The object that has a name: whether it holds the same bytes, and the abilities that it asks for."""
+    """The object that has a name. Tells whether the object holds the same bytes, and which abilities it asks for."""
 
     is_same: bool
     asked: frozenset[str]
@@ -63,8 +63,8 @@ class ImageStore:
         """Store a picture unless the name holds the same bytes. Returns True if anything changed.
 
         `source_url` must be ASCII, because S3 keeps it as metadata. With `refresh` the picture is stored again even if
-        it is the same. A UUID in its metadata then asks for a new call of Rekognition. The same picture is also stored
-        again if it asks for `abilities` that the stored one did not ask for. It keeps the others.
+        it is the same. A UUID in the metadata then asks for a new call of Rekognition. The same picture is also stored
+        again if it asks for `abilities` that the stored one did not ask for. The object then asks for both.
 
         Raises:
             NameTakenError: the name holds other bytes, and `overwrite` is false.

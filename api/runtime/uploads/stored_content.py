@@ -20,7 +20,7 @@ def etag(answer: Mapping[str, Any]) -> str:
 
 
 def is_missing(error: ClientError) -> bool:
-    """Return whether S3 answered that there is no such object. Without the right to list, its answer is 403."""
+    """Return True if S3 answered 404, or 403, which callers without the right to list get for a missing object."""
     return error.response["ResponseMetadata"]["HTTPStatusCode"] in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 
 
@@ -35,7 +35,7 @@ def head(s3: "S3Client", bucket: str, key: str) -> Mapping[str, Any] | None:
 
 
 def md5(s3: "S3Client", bucket: str, key: str, described: Mapping[str, Any]) -> str:
-    """Return the MD5 of an object in hexadecimal digits: its ETag if that is an MD5, otherwise by reading the object.
+    """Return the MD5 of an object in hexadecimal digits. Reads the object only if its ETag is not an MD5.
 
     `described` is an answer of HeadObject or GetObject. The ETag of a multipart upload, or of an object encrypted with
     a KMS or customer key, is no MD5.

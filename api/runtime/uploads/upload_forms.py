@@ -17,7 +17,7 @@ FORM_SECONDS = 900
 
 @dataclass(frozen=True)
 class File:
-    """A file that a caller wants to upload. `md5` has hexadecimal digits; without it, the form is signed anyway.
+    """A file that a caller wants to upload. `md5` has hexadecimal digits; the form is also signed without `md5`.
 
     `abilities` are those that the upload asks for.
     """

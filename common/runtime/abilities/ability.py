@@ -1,4 +1,4 @@
-"""What every ability states about itself."""
+"""Define the facts that every ability states about itself."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -17,14 +17,14 @@ def check_asked(names: Iterable[str], enabled: Collection[str]) -> tuple[str, ..
     """Return the names in alphabetical order, each once.
 
     Raises:
-        AbilityError: one of them is not in `enabled`.
+        AbilityError: a name is not in `enabled`.
     """
     asked = sorted(set(names))
     for name in asked:
         if name not in enabled:
             is_known = name in ABILITIES
             fault = f"the ability {name} is not enabled" if is_known else f"there is no ability {name[:MAX_SHOWN]!r}"
-            hint = f"enabled are {', '.join(enabled)}" if enabled else "the setting abilities enables none"
+            hint = f"enabled are {', '.join(enabled)}" if enabled else "the setting abilities enables no ability"
             raise AbilityError(f"{fault}; {hint}")
     return tuple(asked)
 

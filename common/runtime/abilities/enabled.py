@@ -16,14 +16,14 @@ When = Literal["always", "asked"] | tuple[str, ...]
 
 @dataclass(frozen=True)
 class EnabledAbility:
-    """An ability with its options. `when` says which pictures it is asked about besides those whose upload asks."""
+    """An ability with its options. `when` selects pictures, in addition to those whose upload asks for the ability."""
 
     ability: Ability
     when: When
     options: Options
 
     def is_wanted(self, image: str, asked: Collection[str]) -> bool:
-        """Return True for an image if `asked`, the abilities that its upload asked for, or its name calls for it."""
+        """Return True if an image gets this ability. `asked` are the abilities that its upload asks for."""
         if self.ability.name in asked or self.when == "always":
             return True
         return isinstance(self.when, tuple) and image.startswith(self.when)

@@ -17,7 +17,7 @@ class Cookies:
         self._hosts: dict[str, dict[str, str]] = defaultdict(dict)
 
     def keep(self, url: ParsedUrl, set_cookies: Iterable[str]) -> None:
-        """Keep the cookies of an answer from `url`. The last value of a name counts."""
+        """Keep the cookies of an answer from `url`. The last value of a name replaces earlier ones."""
         cookies = self._hosts[url.host]
         for header in set_cookies:
             pair, *attributes = header.split(";")

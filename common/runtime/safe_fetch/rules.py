@@ -37,7 +37,7 @@ class SourceRules:
         """Read the output of `Settings.sources`.
 
         Raises:
-            ValueError, KeyError, FetchError: it is something else, because of an error in the deployment.
+            ValueError, KeyError, FetchError: the text is something else, because of an error in the deployment.
         """
         document = json.loads(text)
         names = {kind: tuple(map(_pattern, document[kind])) for kind in ("allowed_sources", "denied_sources")}
@@ -60,7 +60,7 @@ class SourceRules:
         if self._is_private_source(url):
             return
         if self.allowed_sources and not _matches(url.host, self.allowed_sources):
-            raise SourceForbiddenError("the source is not among those that may be fetched from (allowed_sources)")
+            raise SourceForbiddenError("the setting allowed_sources does not contain the source's host")
         if url.port not in self.source_ports:
             ports = ", ".join(map(str, sorted(self.source_ports)))
             raise SourceForbiddenError(f"the source's port is {url.port}; expected one of {ports} (source_ports)")
@@ -107,4 +107,4 @@ def _network(entry: str) -> Network | None:
 
 
 def _denied() -> SourceForbiddenError:
-    return SourceForbiddenError("the source is among those that must not be fetched from (denied_sources)")
+    return SourceForbiddenError("the setting denied_sources contains the source")

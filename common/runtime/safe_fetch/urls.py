@@ -39,7 +39,7 @@ class ParsedUrl:
         """Read an http or https URL.
 
         Raises:
-            InvalidUrlError: it is not such a URL, or programs read it in different ways.
+            InvalidUrlError: the text is not such a URL, or programs read it in different ways.
         """
         # urlsplit() would drop some of these characters, and other programs take a backslash for a slash.
         if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
@@ -57,7 +57,9 @@ class ParsedUrl:
         if parts.scheme not in PORTS:
             raise InvalidUrlError("url must begin with http:// or https://")
         if "@" in parts.netloc:
-            raise InvalidUrlError("url must not contain a user name or password: it is stored, and sent to receivers")
+            raise InvalidUrlError(
+                "url must not contain a user name or password, because the URL is stored and sent to receivers"
+            )
         if not host or not spelling:
             raise InvalidUrlError("url has no host that can be looked up; expected a name or an address without a zone")
         return cls(
@@ -84,7 +86,7 @@ class ParsedUrl:
         at the end, and reads `///host` and `http:///host` as a path, where browsers read a host.
 
         Raises:
-            InvalidUrlError: it is not an http or https URL, or programs read it in different ways.
+            InvalidUrlError: the header has no http or https URL, or programs read it in different ways.
         """
         location = location.replace("\t", "")  # as browsers do
         if CONTROL.search(location):

@@ -1,4 +1,4 @@
-"""The effect of a receiver's answer on the document that was sent."""
+"""Decides by a receiver's answer what happens to the document that was sent."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -38,7 +38,7 @@ class Answer:
 
     @property
     def pause(self) -> int | None:
-        """Return the seconds in which an overloaded receiver wants no call at all, if it says so."""
+        """Return the seconds for which an overloaded receiver asks for no calls at all, or None."""
         return self.retry_after if self.status in OVERLOADED else None
 
     @property

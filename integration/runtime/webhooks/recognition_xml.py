@@ -107,7 +107,7 @@ def _add_members(element: ElementTree.Element, members: dict[str, Any]) -> None:
 
 
 def _add_value(parent: ElementTree.Element, name: str, value: Any) -> None:
-    """Add an element: an object that holds only plain values, such as a box, has them as attributes."""
+    """Add an element. An object that holds only plain values, such as a box, becomes an element with attributes."""
     if not isinstance(value, dict):
         _add(parent, name, value)
     elif any(isinstance(each, dict | list) for each in value.values()):

@@ -41,5 +41,5 @@ def key(secret: str) -> bytes:
     except binascii.Error as error:
         raise SecretError(f"the signing secret is not base64, with or without {PREFIX} before it") from error
     if len(found) < LEAST_BYTES:
-        raise SecretError(f"a signing secret has {len(found)} bytes; it needs at least {LEAST_BYTES}")
+        raise SecretError(f"the signing secret has {len(found)} bytes; expected at least {LEAST_BYTES}")
     return found

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class BlindEngine:
-    """Reports the same for every picture. It does not even decode it."""
+    """Reports the same for every picture, without decoding the picture."""
 
     name = "blind"
     sees = "nothing: every answer is the same"

@@ -1,4 +1,4 @@
-"""QR codes and bar codes, with OpenCV's readers. A code counts only if it can be read."""
+"""QR codes and bar codes, with OpenCV's readers. A code is reported only if it can be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faces: BlazeFace proposes, the face landmark network agrees or not.
+"""Faces: BlazeFace proposes faces, and the face landmark network confirms or rejects each.
 
 Alone BlazeFace also fires on flowers, cats and headlamps, with scores of 0.5 to 0.6. The landmark network
 gives these scores near 0: with its vote the false finds on the hundred non-faces of scikit-image's LFW

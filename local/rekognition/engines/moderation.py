@@ -1,4 +1,4 @@
-"""Moderation: Yahoo's open_nsfw gives one score. Only a server that is told to uses it.
+"""Moderation: Yahoo's open_nsfw gives one score. A server uses this network only with `--moderation`.
 
 Its recall is unknown: nobody here tried it on pictures that must be found. On 24 harmless photos the
 highest score was 18 %.

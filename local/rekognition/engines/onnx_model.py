@@ -71,14 +71,14 @@ class OnnxModel:
         self._labels = labels_of(_classes(config))
         network = next((directory / file for file in NETWORKS if (directory / file).is_file()), None)
         if network is None:
-            raise ModelError(f"none of {', '.join(NETWORKS)} is there")
+            raise ModelError(f"the directory contains none of {', '.join(NETWORKS)}")
         self._session = open_network(network)
         inputs = {put.name: put for put in self._session.get_inputs()}
         if "pixel_values" not in inputs or inputs.keys() - {"pixel_values", "pixel_mask"}:
-            raise ModelError(f"its inputs are {', '.join(inputs)}; they can be pixel_values and pixel_mask")
+            raise ModelError(f"the inputs are {', '.join(inputs)}; expected pixel_values and perhaps pixel_mask")
         self._outputs = {put.name for put in self._session.get_outputs()}
         if "logits" not in self._outputs:
-            raise ModelError(f"its outputs are {', '.join(self._outputs)}; they can be logits and pred_boxes")
+            raise ModelError(f"the outputs are {', '.join(self._outputs)}; expected logits and perhaps pred_boxes")
         self._masked = "pixel_mask" in inputs
         self._many = config.get("problem_type") == "multi_label_classification"
         self._preparation = Preparation(
@@ -90,7 +90,7 @@ class OnnxModel:
     def _try(self) -> None:
         logits, _ = self._run(np.full((480, 640, 3), 128, np.uint8))
         if logits.shape[1] != self.classes and not (self.boxes and logits.shape[1] == self.classes + 1):
-            raise ModelError(f"it has {logits.shape[1]} classes, but config.json names {self.classes}")
+            raise ModelError(f"the network has {logits.shape[1]} classes, but config.json names {self.classes}")
 
     @property
     def boxes(self) -> bool:
@@ -150,7 +150,7 @@ class OnnxModel:
 
 def _json(file: Path) -> dict[str, Any]:
     if not file.is_file():
-        raise ModelError(f"{file.name} is not there")
+        raise ModelError(f"{file.name} is missing")
     content = json.loads(file.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise ModelError(f"{file.name} is not a JSON object")
@@ -168,6 +168,6 @@ def _classes(config: Mapping[str, Any]) -> dict[int, str]:
 def _fixed_size(shape: list[int | str]) -> tuple[int, int] | None:
     """Return the width and height of an input (batch, 3, height, width), or None where they are free."""
     if len(shape) != 4:  # noqa: PLR2004 - see above
-        raise ModelError(f"its input has the shape {shape}, not (batch, 3, height, width)")
+        raise ModelError(f"the input has the shape {shape}, not (batch, 3, height, width)")
     _, _, height, width = shape
     return (width, height) if isinstance(height, int) and isinstance(width, int) else None

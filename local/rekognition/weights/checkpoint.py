@@ -60,7 +60,7 @@ class _Unpickler(pickle.Unpickler):
             return lambda storage, offset, shape, strides, *_: _Tensor(storage, offset, shape, strides)
         if module == "torch" and name in STORAGES:
             return STORAGES[name]
-        raise CheckpointError(f"it refers to {module}.{name}")
+        raise CheckpointError(f"the file refers to {module}.{name}")
 
     def persistent_load(self, reference: Any) -> _Storage:
         _, dtype, key, *_ = reference
@@ -82,7 +82,7 @@ def read_checkpoint(file: Path) -> dict[str, Array]:
 
 def _read(stream: BinaryIO) -> dict[str, Array]:
     if _Unpickler(stream).load() != MAGIC or _Unpickler(stream).load() != VERSION:
-        raise CheckpointError("it does not begin as a checkpoint does")
+        raise CheckpointError("the file does not begin as a checkpoint does")
     _Unpickler(stream).load()  # facts about the machine that wrote the file
     tensors: dict[str, _Tensor] = _Unpickler(stream).load()
     dtypes = {tensor.storage.key: tensor.storage.dtype for tensor in tensors.values()}

@@ -33,7 +33,7 @@ class Table:
         return default if place is None else int(struct.unpack_from(f"<{kind}", self.data, place)[0])
 
     def table(self, field: int) -> Table:
-        """Return a table. One that is not there has no fields."""
+        """Return a table. A missing table has no fields."""
         place = self._places.get(field)
         return EMPTY if place is None else self._at(place)
 

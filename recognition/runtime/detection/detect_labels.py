@@ -1,4 +1,4 @@
-"""Call Amazon Rekognition's DetectLabels, and tell final refusals from transient errors."""
+"""Call Amazon Rekognition's DetectLabels, and distinguish final refusals from transient errors."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any

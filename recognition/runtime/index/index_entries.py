@@ -34,7 +34,7 @@ MAX_NAME_CHARACTERS = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Term:
-    """A name under which an image is found, in Rekognition's spelling, with the image's confidence under it."""
+    """A name under which an image is found, in Rekognition's spelling, with the image's confidence for this name."""
 
     spelling: str
     confidence: int

@@ -81,7 +81,7 @@ class IndexReader:
     def page(self, query: SearchQuery, cursor: str | None, limit: int) -> SearchPage:
         """Find the next `limit` images, best first.
 
-        Their rank is the lowest confidence of the clauses, of which each has the confidence of its surest term.
+        An image's rank is the lowest confidence of the clauses. A clause has the confidence of its surest term.
 
         Raises:
             ApiError: 400, the cursor is not one of ours, or belongs to another search, or a prefix begins too many
@@ -103,7 +103,7 @@ class IndexReader:
         return SearchPage(hits, search_cursor(query, scan.next_position(hits)), driver.items_read + scan.items_read)
 
     def _begin(self, query: SearchQuery) -> "Driver":
-        """Choose the clause with the fewest images. Clauses with prefixes are chosen only if there are no others."""
+        """Choose the clause with the fewest images. Choose a clause with prefixes only if all clauses have prefixes."""
         exact = [number for number, clause in enumerate(query.clauses) if not clause.prefixes]
         if len(exact) == 1 or len(query.clauses) == 1:
             return self._driver(query, exact[0] if exact else 0)
@@ -117,7 +117,7 @@ class IndexReader:
         return dataclasses.replace(best, items_read=sum(driver.items_read for driver in drivers))
 
     def _driver(self, query: SearchQuery, number: int) -> "Driver":
-        """Find the terms of a clause: those that it names, and those that begin with its prefixes."""
+        """Find the terms of a clause: the terms that the clause names, and the terms that begin with its prefixes."""
         clause = query.clauses[number]
         found = dict.fromkeys(clause.keys, 0)
         is_complete, items_read = True, 0

@@ -1,4 +1,4 @@
-"""Make the label index agree with an image's record, in transactions that keep it exact after any interruption."""
+"""Make the label index agree with an image's record. Transactions keep the index exact after any interruption."""
 
 import hashlib
 import json

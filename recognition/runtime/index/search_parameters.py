@@ -218,7 +218,7 @@ def search_query(values: dict[str, Any]) -> SearchQuery:
         ApiError: 400, there is no term, there are too many terms, or `to` is before `from`.
     """
     if values["from"] and values["to"] and values["to"] <= values["from"]:
-        raise bad_request("to is before from; expected a later time")
+        raise bad_request("to is before from; to must be a later time")
     terms = [Clause(keys=(name,)) for name in values[LABEL.name]]
     terms += [clause for words in values[TEXT.name] for clause in words]
     terms += [*values[CELEBRITY.name], *values[MODERATION.name]]

@@ -30,11 +30,11 @@ def is_final(error: Exception, attempt: int) -> bool:
 
 
 def failure_by(error: Exception, attempt: int) -> Failure | None:
-    """Return the failure that an error means for a picture. None if another attempt may succeed."""
+    """Return the failure of a picture that this error causes, or None if another attempt may succeed."""
     if isinstance(error, PictureError):
         return Failure(code=error.code, message=str(error))
     if not is_final(error, attempt):
         return None
     logger.error("the picture failed too often", extra={"attempt": attempt}, exc_info=error)
-    message = f"it failed {attempt} times, at last by {type(error).__name__}"
+    message = f"the picture failed {attempt} times; the last error was {type(error).__name__}"
     return Failure(code=DecoderFailedError.code, message=message)

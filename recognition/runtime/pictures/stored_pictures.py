@@ -64,7 +64,7 @@ class StoredPictures:
     max_pixels: int
 
     def current_version(self, bucket: str, key: str) -> str | None:
-        """Return the id of an object's current version. None if there is none, or if it is a delete marker.
+        """Return the id of an object's current version, or None without a version or if it is a delete marker.
 
         Raises:
             ClientError, BotoCoreError: a transient error.

@@ -1,4 +1,4 @@
-"""Show images as JSON documents: one image with everything, or the entries of a list."""
+"""Make JSON documents of images: one image with everything, or the entries of a list."""
 
 import dataclasses
 from collections.abc import Collection, Iterable

@@ -78,7 +78,7 @@ class RecordUpdater:
         self.topic.announce(record.event())
 
     def _reconcile(self, change: Change, ends_at: float, attempt: int) -> ImageRecord | None:
-        """Store records until one describes the current version. Returns it, or None if there was never anything."""
+        """Store records until one describes the current version. Returns it, or None if the image never existed."""
         record = self.records.get(change.key)
         for _ in range(MAX_ATTEMPTS):
             if record and self._is_complete(record, change):

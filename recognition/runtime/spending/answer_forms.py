@@ -1,4 +1,4 @@
-"""How Rekognition's answers are written into the items of the table `Recognitions`."""
+"""Convert Rekognition's answers into attributes of the table `Recognitions`, and back."""
 
 import dataclasses
 import json

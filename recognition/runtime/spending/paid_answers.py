@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class ClaimedError(RetryLaterError):
-    """Another worker is asking about the same content. `seconds` says when to look for its answer."""
+    """Another worker is asking about the same content. Look for the worker's answer after `seconds`."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class PaidAnswers(Generic[T]):
         """Return the stored answer for a content. Without one, call `ask` and store its answer.
 
         While `ask` runs, no other worker asks about this content. `refresh` identifies a request for a new answer: a
-        stored answer counts only if the same request produced it. The claim of a worker that died ends after
+        stored answer is used only if the same request produced it. The claim of a worker that died ends after
         `lease_seconds`.
 
         Raises:
@@ -121,7 +121,7 @@ class PaidAnswers(Generic[T]):
         )
 
     def _release(self, content: str) -> None:
-        """Remove our claim, so that the next attempt does not have to wait for its end."""
+        """Remove this worker's claim, so that the next attempt does not have to wait for the claim's end."""
         try:
             self.dynamodb.update_item(
                 TableName=self.table,
