@@ -29,7 +29,7 @@ export function Stage({ api, picture, highlight }: Properties) {
   return (
     <>
       {attempt > 0 && !ratio && <NoPicture picture={picture} isLate={attempt > SILENT_ATTEMPTS} />}
-      <div class={["frame", !ratio && "loading", isHidden && "blurred"].filter(Boolean).join(" ")} style={ratio ? { "--ratio": `${ratio}` } : {}}>
+      <div class={classes("frame", !ratio && "loading", isHidden && "blurred")} style={ratio ? { "--ratio": `${ratio}` } : {}}>
         <img
           key={attempt}
           src={url}
@@ -117,7 +117,7 @@ function Places({ picture, highlight }: { picture: Picture; highlight: Highlight
         item.boxes.map((box, index) => (
           <div
             key={`${item.key} ${index}`}
-            class={`box ${state(item)} ${item.isNamed ? "named" : ""}`}
+            class={classes("box", item.isNamed && "named", state(item))}
             data-label={item.name}
             style={{ "--hue": item.hue, ...rectangle(box) }}
           >
@@ -130,6 +130,8 @@ function Places({ picture, highlight }: { picture: Picture; highlight: Highlight
     </>
   );
 }
+
+const classes = (...names: (string | false)[]) => names.filter(Boolean).join(" ");
 
 const pointList = (points: Point[]) => points.map(({ x, y }) => `${x},${y}`).join(" ");
 
