@@ -191,7 +191,7 @@ def _ids(system: System) -> list[str]:
 def test_an_event_that_was_never_sent_is_not_replayed(cloud: Cloud) -> None:
     refused = sightline(cloud, "replay", str(uuid.uuid4()))
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert "✗ there is no event of this id" in refused.stderr
+    assert "✗ no event with this id was sent" in refused.stderr
 
 
 def test_documents_that_wait_for_a_receiver_that_is_down_are_shown(
@@ -262,7 +262,7 @@ def test_another_receiver_gets_its_labels_as_json_and_its_failures_delay_nobody(
     taken = len(pets.received)
     wait_for(lambda: len(pets.received) > taken)
     wait_for(lambda: system.depth("PetsLabelsQueue") == 0)
-    assert {RecognitionEvent.from_json(body.decode()) for body in pets.received} == {dog}
+    assert all(RecognitionEvent.from_json(body.decode()) == dog for body in pets.received)
     assert pets.headers[-1]["content-type"] == "application/json"
     secret = sightline(cloud, "signing-secret", "pets").stdout.strip()
     assert Webhook(secret).verify(pets.received[-1], pets.headers[-1])["image"] == "dog.jpg"

@@ -132,7 +132,7 @@ def test_a_folder_is_ingested_once_however_often_it_is_tried(system: System, clo
     first = ingest(cloud, str(folder), "--prefix", "folder/")
     counts = {"stored": 3, "unchanged": 0, "skipped": 1, "refused": 0, "unsent": 0, "pending": 0, "failed": 0}
     skipped = {"file": f"{folder}/notes.doc", "name": "folder/notes.doc", "outcome": "skipped"}
-    assert first == {**counts, "problems": [{**skipped, "reason": "not a picture by its name"}]}
+    assert first == {**counts, "problems": [{**skipped, "reason": "not a picture by its bytes"}]}
     for name in ("folder/a.jpg", "folder/deep/er/b ü+.JPG", "folder/deep/c.png"):
         assert system.image(name)["status"] == "RECOGNIZED", "the command has waited for it"
 
@@ -187,7 +187,7 @@ def test_a_bucket_is_copied_by_manifests_once_it_is_a_source(system: System, clo
     s3 = system.s3()
     s3.create_bucket(Bucket=SOURCE_BUCKET)
     for name in ("2025/old.jpg", "2026/new ü.jpg", "2026/readme.txt", "2026/page.jpg"):
-        body = b"<html>" if "page" in name else picture(color="purple")
+        body = {"2026/readme.txt": b"Read me", "2026/page.jpg": b"<html>"}.get(name) or picture(color="purple")
         s3.put_object(Bucket=SOURCE_BUCKET, Key=name, Body=body)
     place = f"s3://{SOURCE_BUCKET}/2026/"
 

@@ -169,10 +169,16 @@ def test_the_third_partys_address_is_set_as_told(shell: Any, cloud: Cloud, syste
 
 
 def test_the_cost_is_estimated_as_documented(shell: Any) -> None:
-    shown = run_block(shell, "docs/cost.md", "sightline cost")
+    shown = run_block(shell, "docs/cost.md", "sightline cost --images 1e6 --size")
     [table, *_] = blocks("", (ROOT / "docs/cost.md").read_text())
     for line in table.strip().splitlines():
         assert line.split() in [printed.split() for printed in shown.splitlines()]
+
+
+def test_the_cost_of_abilities_is_a_line_for_each_operation(shell: Any) -> None:
+    shown = run_block(shell, "docs/cost.md", "-c 'abilities=")
+    for operation in ("DetectLabels", "DetectText", "DetectFaces"):
+        assert re.search(rf"{operation},.* calls ", shown)
 
 
 def test_what_was_spent_is_shown_as_told(shell: Any) -> None:
