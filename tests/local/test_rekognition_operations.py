@@ -214,7 +214,6 @@ def test_quality_follows_the_picture(rekognition: LocalRekognition) -> None:
         (["ALL", "DEFAULT"], {"Smile", "MouthOpen"}),
         (["GENDER", "AGE_RANGE", "EMOTIONS"], set()),
     ],
-    ids=str,
 )
 def test_attributes_choose_members_and_nothing_is_invented(
     rekognition: LocalRekognition, attributes: list[Any], members: set[str]
