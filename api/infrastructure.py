@@ -25,10 +25,10 @@ from common.settings import Settings
 
 
 def recognition_timeout(settings: Settings) -> Duration:
-    """Return the timeout of the consumer of uploads and removals. The timeout decides the visibility of its queues.
+    """Return the timeout of the function that consumes uploads and removals.
 
-    The timeout is one minute for a batch with its labels. Each ability adds ten seconds, because it costs one more call
-    per picture.
+    The timeout also decides the visibility of the function's queues. A batch of pictures with labels alone gets one
+    minute. Each ability adds ten seconds, because it costs one more call per picture.
     """
     return Duration.seconds(60 + 10 * len(settings.ability_options))
 
@@ -103,7 +103,7 @@ class APIStack(Stack):
         return topic
 
     def _changes_queue(self, id: str, event_names: Sequence[str], *, settings: Settings) -> WorkQueue:
-        """Make a queue of the changes with these beginnings of names.
+        """Make a queue for the changes whose event names begin with one of these texts.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
         """
@@ -120,7 +120,8 @@ class APIStack(Stack):
     def _let_the_gallery_upload(self) -> None:
         """Let pages of this Region's REST APIs post signed forms. The gallery's API is deployed after the bucket.
 
-        S3 accepts one wildcard in an origin. The form's signature decides, and a page needs the key to get a form.
+        S3 accepts one wildcard in an origin. The signature of a form protects the bucket, and a page needs the key to
+        get a form.
         """
         self.image_bucket.add_cors_rule(
             allowed_methods=[s3.HttpMethods.POST],

@@ -16,7 +16,7 @@ from common.settings import Settings
 
 READ_TIMEOUT = Duration.minutes(5)
 FETCH_TIMEOUT = Duration.minutes(5)
-"""Enough for ten pictures from one host that needs 20 s for each, and for storing them."""
+"""Enough time to fetch and store ten pictures from one host, if each fetch takes 20 s."""
 BATCH_SIZE = 10
 READERS = 2
 MAX_RECEIVE_COUNT = 20  # with backoff, two to three hours

@@ -1,4 +1,4 @@
-"""Writes the generated part of docs/api.md, the calls of each service, from the OpenAPI descriptions."""
+"""Writes the generated part of docs/api.md from the OpenAPI descriptions. This part lists the calls of each service."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,10 +10,10 @@ END = "<!-- to here, from the OpenAPI descriptions -->\n"
 TITLE_PREFIX = "Sightline: "
 ERROR = "ErrorAnswer"
 DESCRIBED_ABOVE = {ERROR, "Problem"}
-"""Documents of every service, which the page describes by hand."""
+"""Documents that every service has. The handwritten part of the page describes them."""
 
 VALUES = {"string": "text", "boolean": "`true` or `false`", "date": "a date", "date-time": "a time", "uri": "a URL"}
-"""Names of JSON Schema's types and formats for readers. Other types keep their names."""
+"""Readable names for types and formats of JSON Schema. Other types keep their names."""
 
 Schema = Mapping[str, Any]
 

@@ -1,13 +1,13 @@
 """The names of a deployment's resources in its account. Settings and CLI share them.
 
-The CLI imports this module without common/settings.py, because importing pydantic takes longer than a call.
+The CLI imports this module without common/settings.py, because importing pydantic takes longer than an API call.
 """
 
 DEPLOYMENT_TAG = "sightline:deployment"
 """The tag of every stack. Its value is the deployment's name."""
 
 DEFAULT_DEPLOYMENT = "default"
-"""The tag's value for a deployment without a name. Messages use it too."""
+"""The value of the tag for a deployment without a name. Messages use this value too."""
 
 THIRDPARTY = "thirdparty"
 """The name of the receiver that every deployment has."""

@@ -20,7 +20,7 @@ from common.api_reference import with_reference
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICES = ("api", "recognition", "integration")
-"""The folders with an API. Each describes it in `openapi.py`."""
+"""The folders with an API. The module `openapi.py` in each folder describes the API."""
 
 Method = Literal["get", "post", "delete"]
 NEXT = {"description": 'Where there is more: `<…>; rel="next"`, relative to the call.', "schema": {"type": "string"}}
@@ -185,7 +185,7 @@ def descriptions() -> dict[Path, str]:
 
 
 def files() -> dict[Path, str]:
-    """Return every file that `make openapi` writes: path -> text. The reference comes after the descriptions."""
+    """Return every file that `make openapi` writes: path -> text. The API reference comes last."""
     made = descriptions()
     page = ROOT / "docs/api.md"
     return {**made, page: with_reference(page.read_text(), [json.loads(text) for text in made.values()])}

@@ -1,7 +1,7 @@
 """Amazon Rekognition's prices, for functions and programs.
 
-Each operation on a picture is billed as one more picture of its price group, and the calls of all operations of a group
-share the group's tiers (https://aws.amazon.com/rekognition/pricing/). Each month, in UTC, begins with the first tier.
+AWS bills each operation on a picture as one picture of the operation's price group. The operations of a group share the
+group's tiers (https://aws.amazon.com/rekognition/pricing/). Each month, in UTC, begins with the first tier.
 """
 
 from decimal import Decimal
@@ -19,8 +19,9 @@ TIERS = {
         (None, Decimal("0.0006")),
     )
 }
-"""Tiers of a month by price group: the number of calls at the tier's end (None: no end), and the price of a call in US
-dollars. AWS charges less from 35 million calls on. There this counts too much, so a budget is kept as well."""
+"""The tiers of a month for each price group. A tier is the number of calls at its end (None: no end), and the price of
+a call in US dollars. From 35 million calls on, AWS charges less than this table says. So a budget is not exceeded there
+either."""
 GROUPS = {
     "DetectLabels": GROUP_2,
     "DetectText": GROUP_2,
@@ -32,7 +33,7 @@ GROUPS = {
 
 
 def cost_of(calls: int) -> Decimal:
-    """Return the cost of `calls` calls in one month, in US dollars. They may be of any operations."""
+    """Return the cost of `calls` calls in one month, in US dollars. The calls may be of different operations."""
     cost, counted = Decimal(0), 0
     for end, price in TIERS[GROUP_2]:
         of_tier = (calls if end is None else min(calls, end)) - counted
@@ -42,15 +43,15 @@ def cost_of(calls: int) -> Decimal:
 
 
 def share_of(cost: Decimal, calls: int, all_calls: int) -> Decimal:
-    """Return the part of a month's cost that is due to some of its calls, in US dollars.
+    """Return the part of `cost` that belongs to `calls` calls, in US dollars. `cost` is the cost of the whole month.
 
-    All operations share the tiers, so each call of a month costs the month's average.
+    All operations share the tiers, so each call costs the average price of the month.
     """
     return cost * calls / all_calls if all_calls else Decimal(0)
 
 
 def calls_for(budget: Decimal | float) -> int:
-    """Return the number of calls in one month that a budget in US dollars pays for."""
+    """Return how many calls a budget in US dollars can pay for in one month."""
     left, counted = Decimal(str(budget)), 0
     for end, price in TIERS[GROUP_2]:
         affordable = int(left / price)

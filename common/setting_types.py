@@ -18,18 +18,19 @@ MAX_HIDDEN_LABELS = 50
 MAX_LABEL_FILTERS = 100
 
 MAX_DEPLOYMENT_CHARACTERS = 32
-"""Names that begin with the deployment's name must fit: a stack's name has at most 128 characters, and table names
-fill the environment of functions."""
+"""The longest name of a deployment. Other names begin with it and must not be too long. A stack's name has at most 128
+characters, and the environment of functions contains table names."""
 
 MAX_COMBINATIONS = 150
-"""The maximum of an SNS filter policy: the number of values, multiplied over the attributes.
+"""The most combinations that an SNS filter policy may have: the product of the numbers of values of all attributes.
 https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html"""
 
 MAILED_EVENTS = ("image.recognized", "image.failed")
-"""The values of another attribute in the filter policy of e-mails."""
+"""The events that cause e-mails. They are an attribute of the e-mails' filter policy, so they multiply its
+combinations."""
 
 FORMER_MONITORING = {"true": "full", "on": "full", "false": "none", "off": "none"}
-"""Values of `monitoring` in earlier versions -> values of today."""
+"""Maps values of `monitoring` from earlier versions to the current values."""
 
 _HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?", re.IGNORECASE)
 _HOSTS = "hosts such as example.com or *.example.com (other scripts as xn--…)"
@@ -48,13 +49,13 @@ _LABEL_FILTER = re.compile(r"[A-Za-z0-9àâèçñó'-_(). ]{1,50}")
 class SettingsError(Exception):
     """A setting does not exist or has an invalid value. The message names the setting, the value and valid values.
 
-    Not a `ValueError`, because pydantic would wrap it.
+    This class is not a `ValueError`, because pydantic would wrap a `ValueError`.
     """
 
 
 @dataclass(frozen=True)
 class Takes:
-    """Valid values in words, for error messages and docs/settings.md."""
+    """A description of the valid values, for error messages and docs/settings.md."""
 
     words: str
 
@@ -101,7 +102,7 @@ def from_json(value: Any) -> Any:
 
 
 def _entries(value: Any) -> list[str]:
-    """Split text into the entries of a list: as JSON if it begins with `[`, otherwise at commas."""
+    """Split text into the entries of a list. Text that begins with `[` is JSON. Other text is split at commas."""
     if isinstance(value, str):
         value = from_json(value) if value.startswith("[") else value.split(",")
     if not isinstance(value, list | tuple):
@@ -204,7 +205,7 @@ BucketNames = Annotated[tuple[BucketName, ...], BeforeValidator(_entries), After
 
 
 def takes(annotation: Any, metadata: Sequence[Any] = ()) -> str:
-    """Return the valid values of a type in words; empty if it accepts any text."""
+    """Return a description of a type's valid values. It is empty if the type accepts every text."""
     if words := [each.words for each in metadata if isinstance(each, Takes)]:
         return words[0]
     if get_origin(annotation) is Annotated:
@@ -226,14 +227,14 @@ def _bounds(annotation: Any, metadata: Sequence[Any]) -> str:
 
 
 def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    """Return a model's fields by the names that users write."""
+    """Return the fields of a model, by the names that users write in the settings."""
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def translate(error: ValidationError, model: type[BaseModel], place: str = "") -> SettingsError:
     """Return the first of pydantic's errors as a sentence with the setting, its value and the valid values.
 
-    `place` precedes the name of a setting within another one.
+    `place` is written before the name of a setting that is part of another setting.
     """
     first = error.errors()[0]
     name, *entry = first["loc"] or ("settings",)

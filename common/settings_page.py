@@ -33,7 +33,7 @@ Each entry of `receivers` has these members.
 
 
 def settings_page() -> str:
-    """Return docs/settings.md: a table of all settings, and one of a receiver's members."""
+    """Return docs/settings.md: a table of all settings, and a table of the members of a receiver."""
     return f"{HEAD}\n{_table(Settings)}\n{RECEIVER_HEAD}\n{_table(Receiver)}"
 
 

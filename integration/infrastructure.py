@@ -25,8 +25,8 @@ from common.settings import Settings
 
 DELIVERY_TIMEOUT = Duration.seconds(60)
 MAX_RECEIVES = 1000
-"""The maximum of SQS, because a message is received many times while its receiver is down. Attempts are counted
-separately."""
+"""The highest number of receives that SQS allows. A message is received many times while its receiver is down. Attempts
+to deliver are counted separately."""
 
 DOWN = Duration.minutes(20)
 
@@ -41,7 +41,7 @@ SHOWN += ["delivered_at", "expires_at"]
 
 
 class IntegrationStack(Stack):
-    """Owns the labels topic; every queue that wants results subscribes to it."""
+    """Owns the labels topic. Every queue for results subscribes to this topic."""
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ class IntegrationStack(Stack):
         )
 
     def _breakers(self) -> dynamodb.TableV2:
-        """Create the table with one item per receiver that fails now."""
+        """Create the table of circuit breakers. It has one item for each receiver that currently fails."""
         return table(
             self,
             "Breakers",
@@ -144,7 +144,8 @@ class IntegrationStack(Stack):
         )
 
     def _receiver(self, receiver: Receiver, deliveries: dynamodb.TableV2, breakers: dynamodb.TableV2) -> WorkQueue:
-        """Create a queue, a function and a secret for a receiver. No receiver can delay, read or sign for another."""
+        """Create a queue, a function and a secret for a receiver. No receiver can delay another receiver, read
+        its messages or sign for it."""
         prefix = receiver.prefix
         work = WorkQueue(
             self,
@@ -216,7 +217,7 @@ class IntegrationStack(Stack):
     def _emails(self) -> None:
         """Create a separate queue and topic for e-mails, so that SNS's ten e-mails a second are never exceeded.
 
-        SNS ends a subscription that gets more (https://docs.aws.amazon.com/general/latest/gr/sns.html).
+        SNS ends a subscription that gets more e-mails (https://docs.aws.amazon.com/general/latest/gr/sns.html).
         """
         topic = self._topic("EmailTopic")
         topic.add_subscription(subscriptions.EmailSubscription(self.settings.notify_email))
@@ -260,5 +261,8 @@ class IntegrationStack(Stack):
 
 
 def _having(labels: tuple[str, ...]) -> dict[str, sns.SubscriptionFilter] | None:
-    """Return the filter policy for results with one of the labels, or None for all results."""
+    """Return a filter policy for results that have at least one of the labels.
+
+    Returns None without labels: all results pass.
+    """
     return {"labels": sns.SubscriptionFilter.string_filter(allowlist=list(labels))} if labels else None

@@ -28,10 +28,10 @@ from common.runtime.safe_fetch.rules import SourceRules
 logger = Logger()
 
 TRIES = 8
-"""With backoff, a source that is down has about 15 minutes to come up again."""
+"""The number of attempts at a line. With backoff, a source that is down has about 15 minutes to come up again."""
 PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 SPARE_SECONDS = 40.0
-"""The longest time of one fetch, with storing the picture."""
+"""The longest time that fetching and storing one picture takes."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Environment:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a manifest, to be fetched."""
+    """A line of a manifest. Its picture is to be fetched."""
 
     manifest: Manifest
     number: int
@@ -72,20 +72,20 @@ class Line:
 
     @property
     def host(self) -> str:
-        """The host that the picture is fetched from."""
+        """The host from which the picture is fetched."""
         return urlsplit(self.url).netloc.lower()
 
 
 @dataclass(frozen=True)
 class Fetcher:
-    """Stores the picture of a line, and the outcome."""
+    """Stores the picture that a line names, and the line's outcome."""
 
     saver: Saver
     copier: Copier
     manifests: Manifests
 
     def handle(self, line: Line, receives: int) -> None:
-        """Fetch or copy the picture, unless the line has an outcome.
+        """Fetch or copy the picture, unless the line has an outcome already.
 
         Raises:
             RetryLaterError: another try may succeed.
@@ -159,7 +159,7 @@ def _no_turns(_: Sequence[Message]) -> dict[str, threading.Lock]:
 
 @queue_consumer(queue_url=lambda _: _environment().fetch_queue_url, prepare=_no_turns)
 def handler(message: Message, turns: dict[str, threading.Lock]) -> None:
-    """Fetch the picture of one line. A worker asks each host for one picture at a time, and S3 for any number."""
+    """Fetch the picture of one line. A worker fetches one picture at a time from each host, but any number from S3."""
     line = Line.from_json(message.body)
     logger.thread_safe_append_keys(
         manifest=line.manifest.key, line=line.number, image=line.name, correlation_id=line.manifest.version_id

@@ -1,7 +1,8 @@
 """Read manifests, queue their lines for fetching, and report the outcomes.
 
-The manifest queue carries three kinds of messages: S3's events of the manifest bucket, and two that this function sends
-to itself. One continues the reading after its time was up. The other checks whether all lines have an outcome.
+The manifest queue carries three kinds of messages. S3 sends the events of the manifest bucket. This function sends the
+other two kinds to itself. One continues a reading that ran out of time. The other checks whether all lines have an
+outcome.
 """
 
 import json
@@ -40,11 +41,11 @@ logger = Logger()
 CHUNK_BYTES = 4 * 1024 * 1024
 MAX_BATCH_LINES = 1_000
 MAX_BATCH_BYTES = CHUNK_BYTES
-"""Progress is saved, and the time checked, after so many lines or bytes."""
+"""After this many lines or bytes, the progress is saved and the remaining time is checked."""
 SENDERS = 16
 MAX_MESSAGES = 10  # SQS's limit for SendMessageBatch
 SPARE_SECONDS = 30.0
-"""With less time than this, another invocation continues. A thousand lines take about one second."""
+"""If less time than this remains, another invocation continues. A thousand lines take about one second."""
 
 FIRST_LOOK_SECONDS = 2
 LAST_LOOK_SECONDS = 14 * 24 * 3600
@@ -80,10 +81,10 @@ class Reader:
     """The enabled abilities."""
 
     def read(self, manifest: Manifest, *, ends_at: float) -> None:
-        """Read from the saved progress until the file ends or the time is up (`ends_at`, of `time.monotonic`).
+        """Read from the saved position until the file ends or the time `ends_at` (of `time.monotonic`) is near.
 
-        Lines that are queued before the progress is saved may be queued again, which changes nothing. If two workers
-        read at the same time, the second one stops.
+        Lines may be queued twice if they were queued before the progress was saved. This changes nothing. If two
+        workers read at the same time, the second one stops.
         """
         progress = self.manifests.begin(manifest)
         if progress.read_at:
@@ -113,7 +114,10 @@ class Reader:
             self._send("report", manifest)
 
     def report(self, manifest: Manifest, not_before: float) -> None:
-        """Write the report if every line has an outcome. Otherwise check again after a tenth of the time so far."""
+        """Write the report if every line has an outcome.
+
+        Otherwise check again after a tenth of the time that has passed.
+        """
         if (left := not_before - time.time()) > 1:
             self._send("report", manifest, not_before=not_before, delay=left)
             return
@@ -144,7 +148,10 @@ class Reader:
         return entries(layout, self._chunks(manifest, start.offset, CHUNK_BYTES), start, asking)
 
     def _chunks(self, manifest: Manifest, offset: int, chunk_bytes: int) -> Iterator[bytes]:
-        """Yield the rest of the file, with one request for each chunk: no connection lives as long as the reading."""
+        """Yield the rest of the file.
+
+        Each chunk is a separate request, because no connection lasts for the whole reading.
+        """
         size = offset + 1
         while offset < size:
             answer = self._get(manifest, offset, chunk_bytes)
@@ -156,7 +163,7 @@ class Reader:
             yield body
 
     def _get(self, manifest: Manifest, offset: int, size: int) -> "GetObjectOutputTypeDef | None":
-        """Ask for some bytes. Returns None if the file is empty or ends before them."""
+        """Request some bytes. Returns None if the file is empty or has no bytes from `offset` on."""
         try:
             return self.s3.get_object(
                 Bucket=self.bucket,
@@ -194,14 +201,14 @@ class ManifestError(RuntimeError):
 
 
 def _members(entry: Entry) -> dict[str, Any]:
-    """Return the entry's part of its message."""
+    """Return the members that describe the entry in its message."""
     return {name: value for name, value in vars(entry).items() if name != "abilities" or value}
 
 
 def _next_batch(
     found: Iterable[tuple[Position, Entry | Rejection | None]], offset: int
 ) -> list[tuple[Position, Entry | Rejection | None]]:
-    """Take entries up to MAX_BATCH_LINES, or until MAX_BATCH_BYTES after `offset`."""
+    """Take at most MAX_BATCH_LINES entries, and none that begins more than MAX_BATCH_BYTES after `offset`."""
     batch = []
     for position, entry in found:
         batch.append((position, entry))
@@ -234,7 +241,7 @@ def reader() -> Reader:
 
 
 def _followed(manifest: Manifest) -> Manifest:
-    """Add the manifest to all further log lines of this message, and return it."""
+    """Return the manifest. Later log lines about this message name it too."""
     logger.thread_safe_append_keys(manifest=manifest.key, correlation_id=manifest.version_id)
     return manifest
 

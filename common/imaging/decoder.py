@@ -1,8 +1,8 @@
-"""Inspect and convert pictures. This process does not read their bytes itself.
+"""Inspect and convert pictures. This process never decodes the bytes of pictures itself.
 
-The decoder service, a process of its own (`decoder_service.py`), forks a limited process for each picture. If a decoder
-crashes, hangs or takes too much memory, only its picture is refused. The service starts with the first picture, takes
-one picture after the other, and ends with this process.
+The decoder service is a separate process (`decoder_service.py`). It forks a limited process for each picture. If a
+decoder crashes, hangs or takes too much memory, only its picture is refused. The service starts with the first picture,
+handles one picture after the other, and ends with this process.
 """
 
 import atexit
@@ -28,18 +28,18 @@ from common.imaging.pictures import (
 )
 
 PROGRAM = "from common.imaging.decoder_service import main\nmain()"
-"""Imported, so that Python keeps its byte code."""
+"""The program of the service. It imports the module, so that Python uses the module's stored byte code."""
 KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "LANG", "TMPDIR")
-"""Variables that the service may know: no credentials."""
+"""The environment variables that the service gets. None of them holds credentials."""
 
 SIGNALS_FROM_OUTSIDE = {signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
 GRACE_SECONDS = 2.0
-"""Time for the service to say that a picture took too long."""
+"""Additional time in which the service can report that a picture took too long."""
 
 ERRORS = {error.__name__: error for error in PictureError.__subclasses__()}
 
 FormName = Literal["recognition", "display", "thumbnail"]
-"""A JPEG within Rekognition's limits, a large one, and a small one."""
+"""The forms of a converted picture: a JPEG within Rekognition's limits, a large JPEG, and a small JPEG."""
 
 
 class DecoderUnavailableError(Exception):
@@ -47,11 +47,11 @@ class DecoderUnavailableError(Exception):
 
 
 class DecoderTimeoutError(DecoderUnavailableError):
-    """There was not enough time."""
+    """There was not enough time to decode the picture."""
 
 
 class DecoderStoppedError(DecoderUnavailableError):
-    """Something outside ended the decoder."""
+    """Something outside the decoder ended it."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Usage:
 
 
 class Decoder:
-    """Talks to one decoder service. Threads take turns, as each picture takes a whole processor."""
+    """Talks to one decoder service. Threads take turns, because decoding one picture uses a whole processor."""
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
@@ -75,7 +75,7 @@ class Decoder:
 
         Raises:
             PictureError: the picture cannot be recognized.
-            DecoderUnavailableError: the check did not finish within so many seconds.
+            DecoderUnavailableError: the check did not finish within `seconds`.
         """
         request = {"operation": "inspect", "kind": kind_of(file), "max_pixels": max_pixels}
         document, _ = self._ask(request, file, seconds)
@@ -86,7 +86,7 @@ class Decoder:
 
         Raises:
             PictureError: the picture cannot be recognized.
-            DecoderUnavailableError: the conversion did not finish within so many seconds.
+            DecoderUnavailableError: the conversion did not finish within `seconds`.
         """
         request = {"operation": "convert", "kind": kind_of(file), "max_pixels": max_pixels, "form": form}
         _, jpeg = self._ask(request, file, seconds)
@@ -121,7 +121,7 @@ class Decoder:
         return _result(answer, ending["signal"])
 
     def _exchange(self, request: dict[str, Any], file: IO[bytes], ends_at: float) -> tuple[dict[str, Any], bytes]:
-        """Send a picture to the service; start another service once if it has died."""
+        """Send a picture to the service. If the service has died, start another one and try once more."""
         for is_last in (False, True):
             service = self._started()
             watchdog = threading.Timer(max(0.0, ends_at - time.monotonic()) + GRACE_SECONDS, _kill, [service])
@@ -163,7 +163,7 @@ def _kill(service: subprocess.Popen[bytes]) -> None:
 
 
 def _result(answer: bytes, signal_number: int) -> tuple[dict[str, Any], bytes]:
-    """Read the answer of a limited process, or judge its end.
+    """Read the answer of a limited process. Without an answer, raise the error that explains the end of the process.
 
     Raises:
         PictureError: the picture was refused, or its decoder failed.
@@ -186,4 +186,4 @@ def _result(answer: bytes, signal_number: int) -> tuple[dict[str, Any], bytes]:
 
 _DECODER = Decoder()
 inspect, convert = _DECODER.inspect, _DECODER.convert
-"""The functions of this process's one decoder."""
+"""The methods of the decoder that this process uses."""

@@ -1,8 +1,9 @@
-"""Fork a limited process for each picture: the decoder service, a program that `decoder.py` starts and talks to.
+"""The decoder service: a program that forks a limited process for each picture. `decoder.py` starts it and talks to it.
 
-Decoders are written in C, and the bytes come from strangers. This program has Pillow loaded, so a fork takes 3 ms where
-a new Python takes 120 ms. The forked process has no environment and opens no files and no sockets; its memory and its
-processor time are limited. It answers on a pipe of its own: libtiff writes complaints to standard error.
+Decoders are written in C, and the bytes come from strangers. This program has already loaded Pillow. So a fork takes
+3 ms, while a new Python takes 120 ms. The forked process has no environment and opens no files and no sockets. Its
+memory and its processor time are limited. It answers on a separate pipe, because libtiff writes complaints to standard
+error.
 """
 
 import gc
@@ -28,7 +29,7 @@ from common.imaging.pictures import DecoderFailedError, PictureError, TooLargePi
 MEGABYTE = 1024 * 1024
 HEADER_CPU_SECONDS = 1
 HEADER_MEMORY_BYTES = 48 * MEGABYTE
-"""Address space for reading a header, beyond what the service has, and three times the file."""
+"""Address space for reading a header. It is added to the service's address space and to three times the file's size."""
 HEADER_COPIES = 3
 
 MAX_CPU_SECONDS = 20
@@ -43,7 +44,10 @@ CHUNK = 64 * 1024
 
 @dataclass(frozen=True)
 class Ending:
-    """The end of a limited process; `signal` is 0 if it exited, `answer_bytes` follow in the frame."""
+    """The end of a limited process.
+
+    `signal` is 0 if the process exited. The bytes of its answer follow in the frame.
+    """
 
     signal: int
     timed_out: bool
@@ -52,7 +56,7 @@ class Ending:
 
 
 def main() -> None:
-    """Answer requests until standard input ends, as it does when the function ends."""
+    """Answer requests until standard input ends. It ends when the function's process ends."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     warnings.simplefilter("ignore")  # a limited process cannot open the source that a warning quotes
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
@@ -83,7 +87,7 @@ def main() -> None:
 
 
 def _fork(request: dict[str, Any], picture: mmap.mmap, length: int) -> tuple[int, int]:
-    """Start a limited process; returns its id and the pipe that it answers on."""
+    """Start a limited process. Returns its id and the pipe on which it answers."""
     reader, writer = os.pipe()
     pid = os.fork()
     if not pid:
@@ -96,7 +100,7 @@ def _fork(request: dict[str, Any], picture: mmap.mmap, length: int) -> tuple[int
 
 
 def _collect(pipe: io.FileIO, pid: int, ends_at: float) -> tuple[bytes, bool]:
-    """Return what a limited process writes until it ends, and true if it ran out of time."""
+    """Return everything that a limited process writes, and True if the process ran out of time."""
     answer = b""
     while True:
         ready, _, _ = select.select([pipe.fileno(), 0], [], [], max(0.0, ends_at - time.monotonic()))
@@ -116,7 +120,7 @@ def _collect(pipe: io.FileIO, pid: int, ends_at: float) -> tuple[bytes, bool]:
 
 
 def _decode(request: dict[str, Any], picture: mmap.mmap, length: int, writer: int) -> NoReturn:
-    """Decode one picture: the limited process."""
+    """Decode one picture, and exit. The limited process runs this function."""
     content = b""
     try:
         _leave_behind(writer)
@@ -137,7 +141,7 @@ def _decode(request: dict[str, Any], picture: mmap.mmap, length: int, writer: in
 
 
 def _leave_behind(writer: int) -> None:
-    """Give up everything but the pipe: the service's files, the environment, and the right to open anything."""
+    """Close the service's files and clear the environment. The process keeps only the pipe."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in range(STANDARD_FILES):
         os.dup2(nothing, standard)
@@ -147,7 +151,10 @@ def _leave_behind(writer: int) -> None:
 
 
 def limit_header(length: int) -> None:
-    """Limit this process to what a header of a file of `length` bytes takes."""
+    """Limit this process to the memory and time that reading a header takes. Forbid it to open anything.
+
+    The file has `length` bytes.
+    """
     _limit_memory(_address_space() + HEADER_COPIES * length + HEADER_MEMORY_BYTES)
     resource.setrlimit(resource.RLIMIT_CPU, (HEADER_CPU_SECONDS, MAX_CPU_SECONDS))
     for limit in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE):
@@ -155,7 +162,7 @@ def limit_header(length: int) -> None:
 
 
 def limit_pixels(pixels: int) -> None:
-    """Limit this process to what decoding takes."""
+    """Limit this process to the memory and time that decoding the pixels takes."""
     spent = time.process_time()
     seconds = spent + PIXELS_CPU_SECONDS + CPU_SECONDS_PER_MEGAPIXEL * pixels / 1e6
     resource.setrlimit(resource.RLIMIT_CPU, (min(MAX_CPU_SECONDS, round(seconds)), MAX_CPU_SECONDS))
@@ -168,7 +175,7 @@ def _limit_memory(size: int) -> None:
 
 
 def _address_space() -> int:
-    """Return the bytes of address space that this process has; 0 on macOS, which has no limit to compare."""
+    """Return the size of this process's address space in bytes. Returns 0 on macOS, which has no such limit."""
     statm = Path("/proc/self/statm")
     return int(statm.read_text().split()[0]) * mmap.PAGESIZE if statm.exists() else 0
 

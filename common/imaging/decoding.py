@@ -1,4 +1,4 @@
-"""Decode pictures. Only the decoder service's limited child processes run this module on bytes of strangers."""
+"""Decode pictures. Only limited child processes of the decoder service use this module for untrusted bytes."""
 
 import io
 import struct
@@ -36,13 +36,15 @@ PLUGINS = (
     AvifImagePlugin, BmpImagePlugin, GifImagePlugin, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin,
     WebPImagePlugin,
 )  # fmt: skip
-"""Pillow would import them when it first needs them; a limited process opens no files."""
+"""The plugins that decode pictures. Otherwise Pillow would import them on first use, but a limited process opens no
+files."""
 
 MAX_JPEG_BYTES = 5 * 1024 * 1024  # Rekognition's limit for bytes in the request
 BAND = 256  # rows that are turned into RGB at once
 UPRIGHT = 1
 CHECK_SIDE = 64
-"""A JPEG's pixels are checked at an eighth of their size, which decodes every bit, in a fraction of the time."""
+"""The side to which a checked JPEG is reduced. Decoding at an eighth of the size still decodes every bit, but takes a
+fraction of the time."""
 
 UNREADABLE = (
     OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, struct.error,
@@ -50,7 +52,8 @@ UNREADABLE = (
 """Errors that the parsers of Pillow and pillow-heif raise for damaged files."""
 
 STUFFING = b"\xff\x00" * 8
-"""Bits of a JPEG that are no valid code, in place of its end mark: they end what is complete, and complete nothing."""
+"""Bits that are no valid code of a JPEG. They replace the end mark. They end a complete scan, but do not complete an
+incomplete one."""
 END_OF_IMAGE = b"\xff\xd9"
 
 Image.preinit()
@@ -58,18 +61,21 @@ Image.MAX_IMAGE_PIXELS = None  # `inspect` and `convert` have a lower limit
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 ORIENTED_BY_PILLOW = {"AVIF", "HEIF", "TIFF"}
-"""Formats that have ways of their own to tell an orientation."""
+"""Formats that can state the orientation outside EXIF. Pillow applies it."""
 
 WEBP_HEADER_BYTES = 30
 
 Begin = Callable[[int], None]
-"""Called between the header and the pixels, with the number of pixels."""
+"""A function that is called after the header and before the pixels. It gets the number of pixels."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """The size and quality of a JPEG. Its long side is divided by a whole number until it has at most `reduced` pixels,
-    and then scaled to `long_side` if it is longer; the short side must keep `min_side`."""
+    """The size and quality of a JPEG.
+
+    First, the sides are divided by a whole number, so that the long side has at most `reduced` pixels. Then the picture
+    is scaled to `long_side` if the long side is longer. The short side must have at least `min_side` pixels.
+    """
 
     long_side: int
     reduced: int
@@ -87,14 +93,14 @@ FORMS: Mapping[str, Form] = {
 
 @dataclass
 class OpenPicture:
-    """A picture with its header read; `draft` lets a JPEG decoder halve the sides."""
+    """A picture after its header was read. `draft` lets a JPEG decoder halve the sides."""
 
     kind: str
     stripped: StrippedPicture
     image: Image.Image
 
     def orientation(self) -> int | None:
-        """Return EXIF's orientation, 1 (upright) to 8; None if the EXIF block is damaged."""
+        """Return the orientation from EXIF, 1 (upright) to 8. Returns None if the EXIF block is damaged."""
         exif = Image.Exif()
         try:
             if self.kind in ORIENTED_BY_PILLOW:
@@ -107,7 +113,7 @@ class OpenPicture:
         return value if isinstance(value, int) and value in range(1, 9) else UPRIGHT
 
     def check(self) -> None:
-        """Check that all pixels are there, at the lowest cost.
+        """Check in the cheapest way that no pixels are missing.
 
         Raises:
             DamagedPictureError: pixels are missing or damaged.
@@ -140,8 +146,9 @@ class OpenPicture:
     def _has_all_scans(self) -> bool:
         """Return true if the last scan of a JPEG is whole.
 
-        Pillow reads all scans before it returns a row, and fills what is missing. So feed the data without an end mark
-        to its decoder. If the last scan is whole, the decoder looks for the next marker and takes one more byte.
+        Pillow reads all scans before it returns a row, and fills in missing data. So this method feeds the data to
+        Pillow's decoder without an end mark. If the last scan is whole, the decoder looks for the next marker and
+        takes one more byte.
         """
         image = Image.open(io.BytesIO(self.stripped.data + END_OF_IMAGE), formats=["JPEG"])
         image.draft(None, (CHECK_SIDE, CHECK_SIDE))
@@ -157,7 +164,8 @@ class OpenPicture:
 def open_picture(data: bytes, kind: str, *, max_pixels: int, begin: Begin) -> OpenPicture:
     """Read a picture's header.
 
-    libwebp takes memory for all pixels when it reads the header. So `begin` is called before it for a WebP.
+    libwebp takes memory for all pixels when it reads the header. So for a WebP, `begin` is called before the
+    header is read.
 
     Raises:
         DamagedPictureError, TooLargePictureError
@@ -186,7 +194,7 @@ def _register_heif() -> None:
 
 
 def inspect(data: bytes, kind: str, *, max_pixels: int, begin: Begin) -> Picture:
-    """Read the header, and decode the pixels to check that all are there.
+    """Read the header, and decode the pixels to check that none is missing.
 
     Raises:
         DamagedPictureError, TooSmallPictureError, TooLargePictureError
@@ -206,7 +214,7 @@ def inspect(data: bytes, kind: str, *, max_pixels: int, begin: Begin) -> Picture
 
 
 def _factor(width: int, height: int, form: Form) -> int:
-    """Return the number by which sides are divided.
+    """Return the whole number by which the sides of a picture are divided.
 
     Raises:
         TooSmallPictureError: the short side would be too short.
@@ -228,7 +236,7 @@ def _check_size(width: int, height: int, max_pixels: int, min_side: int) -> None
 
 
 def convert(data: bytes, kind: str, *, max_pixels: int, form: Form, begin: Begin) -> bytes:
-    """Return the first frame as an upright RGB JPEG of at most 5 MB, scaled down if need be.
+    """Return the first frame as an upright RGB JPEG of at most 5 MB, scaled down if necessary.
 
     Raises:
         DamagedPictureError, TooSmallPictureError, TooLargePictureError
@@ -254,7 +262,10 @@ def convert(data: bytes, kind: str, *, max_pixels: int, form: Form, begin: Begin
 
 
 def _reduced(image: Image.Image, factor: int) -> Image.Image:
-    """Return the image in RGB with each side divided: band by band, so that no second image of full size is needed."""
+    """Return the image in RGB with each side divided by a number.
+
+    Works band by band, to avoid a second full-size image.
+    """
     width, height = image.size
     result = Image.new("RGB", (-(-width // factor), -(-height // factor)))
     grey = _grey_range(image) if _is_deep_grey(image) else None
@@ -269,12 +280,12 @@ def _band(image: Image.Image, top: int, rows: int) -> Image.Image:
 
 
 def _is_deep_grey(image: Image.Image) -> bool:
-    """Return true for grey values of more than eight bits, which Pillow would clip."""
+    """Return True if grey values have more than eight bits. Pillow would clip them."""
     return image.mode[0] in "IF"
 
 
 def _as_rgb(image: Image.Image, grey: tuple[float, float] | None) -> Image.Image:
-    """Return eight bits a channel; transparent pixels lie on white, as viewers show them."""
+    """Return RGB with eight bits a channel. Transparent pixels become white, as in viewers."""
     if grey:
         low, high = grey
         scale = 255 / ((high - low) or 1)
@@ -295,7 +306,7 @@ MAX_FLOAT = 3e38
 
 
 def _finite(image: Image.Image) -> tuple[Image.Image, Image.Image]:
-    """Return grey values as floats, and a mask of those that are neither infinite nor no number."""
+    """Return grey values as floats, and a mask of the values that are finite numbers."""
     if image.mode not in {"I", "F"}:
         image = image.convert("I")  # 16 bits, in either byte order
     values = image.convert("F")

@@ -1,4 +1,4 @@
-"""Read and write the messages between a function, its decoder service and the limited processes: JSON and bytes."""
+"""Read and write frames: JSON and bytes. A function, its decoder service and the limited processes exchange them."""
 
 import json
 import shutil
@@ -6,7 +6,7 @@ import struct
 from typing import IO, Any
 
 HEAD = struct.Struct(">II")
-"""The lengths of the JSON and of the bytes behind it."""
+"""The length of the JSON, and the length of the bytes that follow it."""
 
 
 def write_frame(file: IO[bytes], document: Any, content: bytes | IO[bytes] = b"") -> None:
@@ -44,10 +44,10 @@ def read_frame(file: IO[bytes]) -> tuple[Any, bytes]:
 
 
 def read_exactly(file: IO[bytes], length: int) -> bytes:
-    """Read so many bytes.
+    """Read exactly this number of bytes.
 
     Raises:
-        EOFError: there are fewer.
+        EOFError: the file has fewer bytes.
     """
     content = file.read(length)
     if len(content) < length:

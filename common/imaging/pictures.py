@@ -1,4 +1,4 @@
-"""Describe pictures: their formats, their limits, and the errors that refuse them. This module decodes nothing."""
+"""Describe the formats and limits of pictures, and the errors that refuse pictures. This module decodes nothing."""
 
 import re
 from dataclasses import dataclass
@@ -36,28 +36,28 @@ VIDEO_SIGNATURES = (
     rb"OggS",
 )
 NO_VIDEOS = rb"....ftyp(?:crx |jxl |jp2 |jpx |M4A |M4B )"
-"""Raw photos, JPEG XL, JPEG 2000 and sound also begin with an ftyp box."""
+"""A pattern of files that begin with an ftyp box but are no videos: raw photos, JPEG XL, JPEG 2000 and sound."""
 
 MIN_SIDE = 80  # Rekognition's limits, in pixels
 MAX_SIDE = 10_000
 
 
 class PictureError(ValueError):
-    """The bytes cannot be recognized; `code` is Rekognition's own name for the reason."""
+    """The bytes cannot be recognized. `code` is Rekognition's name for the reason."""
 
     code = "InvalidImageFormatException"
 
 
 class NoPictureError(PictureError):
-    """The bytes are no picture, or none of a known format."""
+    """The bytes are not a picture, or are a picture of an unknown format."""
 
 
 class DamagedPictureError(PictureError):
-    """The bytes are a picture, but not a whole one."""
+    """The bytes are an incomplete or damaged picture."""
 
 
 class TooSmallPictureError(PictureError):
-    """A side is too short."""
+    """A side of the picture is too short."""
 
     code = "InvalidParameterException"
 
@@ -69,14 +69,14 @@ class TooLargePictureError(PictureError):
 
 
 class DecoderFailedError(PictureError):
-    """The decoder failed in an unforeseen way, and would fail again."""
+    """The decoder failed in an unforeseen way, and would fail again for this picture."""
 
     code = "DecoderFailed"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A whole picture; sides in pixels, as stored.
+    """A whole picture. Its sides are in pixels, as stored.
 
     `is_regular` is false if decoders may disagree about the file: a checksum is wrong, or its end mark is missing.
     """
@@ -94,7 +94,7 @@ class Picture:
 
     @property
     def is_recognizable(self) -> bool:
-        """Return true if Rekognition reads the file as it is, and its boxes fit what a person sees."""
+        """Return True if Rekognition can read the unchanged file, and if its boxes match the upright picture."""
         return (
             self.format in {"JPEG", "PNG"}
             and self.is_upright
@@ -104,10 +104,10 @@ class Picture:
 
 
 def kind_of(file: IO[bytes]) -> str:
-    """Return the format that the first bytes announce.
+    """Return the format that the first bytes of a file indicate.
 
     Raises:
-        NoPictureError: the bytes are a video, or of no known format.
+        NoPictureError: the bytes are a video, or have no known format.
     """
     file.seek(0)
     start = file.read(SIGNATURE_BYTES)

@@ -8,25 +8,28 @@ from dataclasses import dataclass
 from common.imaging.pictures import TooLargePictureError
 
 TOP_BOXES = {b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip", b"uuid", b"idat"}
-"""Boxes at the top of a file; anything else behind the pixels is a trailer."""
+"""Boxes at the top level of a file. Any other data after the pixels is a trailer."""
 BOX_HEAD = 8
 LONG_BOX_HEAD = 16
 
 LISTS = {b"meta": 4, b"iinf": 6, b"iprp": 0, b"ipco": 0, b"iref": 4, b"dinf": 0, b"grpl": 0}
-"""Boxes that hold boxes, and the bytes before these. A list of items (`iinf`) with long ids has two more."""
+"""Maps each box that contains boxes to the number of bytes before them. A list of items (`iinf`) with long ids has two
+more bytes."""
 COUNTS = {b"iloc": 6, b"ipma": 4}
-"""Boxes that hold entries, and the bytes before their number: places of items, and their properties."""
+"""Maps each box that contains entries to the number of bytes before the entry count. `iloc` holds the places of items,
+and `ipma` holds the properties of items."""
 LONG_COUNTS = {b"iloc": 2, b"iinf": 1, b"ipma": 0}
-"""The first version of a box in which its number of entries has four bytes and not two."""
+"""Maps each box to the first version in which the entry count has four bytes instead of two."""
 
 MAJOR_BRAND = slice(8, 12)
 SEQUENCE, STILL_PICTURE = b"avis", b"avif"
-"""A decoder of AVIF reads the track of a sequence, and fails at a damaged later frame, if this brand comes first."""
+"""The brands of a sequence and of a still picture. If the brand of a sequence comes first, an AVIF decoder reads the
+track of the sequence. Then a damaged later frame makes the decoder fail."""
 
 METADATA_ITEMS = (b"Exif", b"mime")
 GROUPS = b"grpl"
 LIGHT_LEVELS = {b"clli": 4, b"mdcv": 24}
-"""Notes for displays, and their lengths."""
+"""Maps each box with a note for displays to its length."""
 NOTHING = b"skip"
 LONG_IDS = 3  # the first version of `infe` in which ids have four bytes and not two
 
@@ -39,7 +42,7 @@ MAX_COLOR_CODES = (22, 18, 14)
 
 @dataclass(frozen=True)
 class Box:
-    """A box: its name, and the places in the file of its head, its content and its end."""
+    """A box: its name, and the positions in the file at which its head and its content begin and at which it ends."""
 
     name: bytes
     start: int
@@ -48,11 +51,12 @@ class Box:
 
 
 def strip(data: bytes, *, max_boxes: int, kept_profiles: Set[bytes]) -> bytes:
-    """Cut the trailer off, and rename what holds metadata or is a damaged note about colors: nobody reads it then.
+    """Cut the trailer off, and rename boxes with metadata or damaged notes about colors. Decoders ignore renamed boxes.
 
-    libavif refuses a file without a profile that it calls essential, so AVIF keeps profiles (`kept_profiles`). libheif
-    does not, and takes long to copy a large one. A sequence that also holds a still picture becomes that picture. All
-    bytes stay where they are: positions in the file are absolute.
+    An AVIF file may mark a color profile as essential. libavif refuses the file if this profile is missing, so AVIF
+    keeps profiles (`kept_profiles`). libheif does not refuse it, and takes long to copy a large profile. A sequence
+    that also contains a still picture becomes the still picture. All bytes keep their positions, because positions in
+    the file are absolute.
 
     Raises:
         TooLargePictureError: there are more than `max_boxes` boxes or entries.
@@ -78,7 +82,7 @@ def _check_number(number: int, max_boxes: int) -> None:
 
 
 def _boxes(data: bytes, at: int, end: int) -> Iterator[Box]:
-    """Yield the boxes in a part of the file, up to one without a valid length."""
+    """Yield the boxes in a part of the file. Ends at a box without a valid length."""
     while at + BOX_HEAD <= end:
         length, name = struct.unpack_from(">I4s", data, at)
         head = BOX_HEAD
@@ -93,7 +97,7 @@ def _boxes(data: bytes, at: int, end: int) -> Iterator[Box]:
 
 
 def _inner_boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
-    """Yield the boxes in a part of the file, and those in them."""
+    """Yield the boxes in a part of the file, and all boxes inside these boxes."""
     waiting = [(start, end)]
     while waiting:
         for box in _boxes(data, *waiting.pop()):
@@ -123,7 +127,7 @@ def _hide_metadata(kept: bytearray, box: Box, kept_profiles: Set[bytes]) -> None
 
 
 def _is_valid_note(data: bytearray, box: Box, kept_profiles: Set[bytes]) -> bool:
-    """Return false for a note about colors or light that decoders fail at, and for a profile that is not kept."""
+    """Return False for a note about colors or light that makes decoders fail, and for a profile that is not kept."""
     length = box.end - box.content
     if box.name != COLORS:
         return length == LIGHT_LEVELS.get(box.name, length)

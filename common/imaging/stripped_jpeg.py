@@ -1,4 +1,5 @@
-"""Find the pixels of a JPEG: the tables and scans, without comments, application segments and trailers."""
+"""Find the parts of a JPEG that hold its pixels. These are the tables and scans. Comments, application segments and
+trailers are left out."""
 
 import re
 import struct
@@ -8,7 +9,7 @@ from common.imaging.pictures import DamagedPictureError, TooLargePictureError
 
 MARKER = re.compile(rb"\xff[^\x00\xff]")
 END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-"""A marker, but for those that restart the coding within a scan (RST0 to RST7)."""
+"""A marker that ends a scan. RST0 to RST7 only restart the coding within a scan, so they do not match."""
 
 ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a length: TEM, RST0 to RST7, SOI
 APPLICATION = {*range(0xE0, 0xF0), 0xFE}  # APP0 to APP15, COM
@@ -17,18 +18,20 @@ PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 TABLES = {0xC4, 0xCC, 0xDB, 0xDD}  # DHT, DAC, DQT, DRI
 START_OF_SCAN, END_OF_IMAGE, EXIF = 0xDA, 0xD9, 0xE1
 KEPT = {0xE0: (b"JFIF\0", 14), 0xEE: (b"Adobe", 12)}
-"""Application segments that tell how colors are stored: their beginning, and the length that libjpeg asks for."""
+"""Application segments that describe how colors are stored. Each has the bytes that it begins with, and the length that
+libjpeg requires."""
 
 MAX_SCANS = 200
-"""Encoders write about ten; a decoder goes through all pixels for each."""
+"""The highest number of scans. Encoders write about ten. A decoder processes all pixels for each scan."""
 COEFFICIENTS = 64
 MISSING = 99
-"""Bits of a coefficient that a progressive JPEG has not sent yet; more than any that it can still lack."""
+"""The number of missing bits for a coefficient before its first scan. It is larger than any number that a progressive
+JPEG can state."""
 
 
 @dataclass
 class Jpeg:
-    """The pixels of a JPEG, without an end mark; `has_end` if one followed them."""
+    """The pixels of a JPEG, without an end mark. `has_end` is True if an end mark followed the pixels."""
 
     data: bytes
     exif: bytes
@@ -38,7 +41,10 @@ class Jpeg:
 
 @dataclass
 class Coverage:
-    """Counts what the scans of a JPEG have sent: for each component the bits that each coefficient still lacks."""
+    """Records which bits the scans of a JPEG have sent.
+
+    `lacking` has the missing bits of each component's coefficients.
+    """
 
     is_progressive: bool = False
     scans: int = 0
@@ -63,7 +69,7 @@ class Coverage:
 
     @property
     def is_complete(self) -> bool:
-        """Return true if every bit of every coefficient was sent."""
+        """Return True if every bit of every coefficient was sent."""
         return all(not any(bits) for bits in self.lacking.values())
 
 
@@ -120,7 +126,7 @@ def _tells_colors(marker: int, segment: bytes) -> bool:
 
 
 def _follow_scans(data: bytes, start: int, coverage: Coverage, max_segments: int) -> int:
-    """Return where the last scan ends that sends anything new."""
+    """Return the position at which the last useful scan ends. Scans after complete pixels send nothing new."""
     at = start
     for _ in range(max_segments):
         marker = data[at + 1]

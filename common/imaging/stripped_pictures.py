@@ -1,8 +1,8 @@
 """Reduce a picture's file to its pixels.
 
-Metadata must never make a picture fail, so no decoder sees them. The functions here copy what decoders need and leave
-out color profiles, texts, thumbnails, later frames and trailers. They also count: a file with an absurd number of parts
-is refused before a decoder would spend a minute on them.
+Metadata must never make a picture fail, so no decoder gets the metadata. The functions here copy the parts that
+decoders need. They leave out color profiles, texts, thumbnails, later frames and trailers. They also count the parts: a
+file with an absurd number of parts is refused, because a decoder would spend a minute on it.
 """
 
 import itertools
@@ -16,7 +16,7 @@ from common.imaging.pictures import DamagedPictureError, PictureError, TooLargeP
 
 MAX_METADATA_PARTS = 5_000
 MAX_PARTS = 100_000
-"""Parts that hold pixels; 60 megapixels of PNG have some 10,000."""
+"""The highest number of parts with pixels. A PNG of 60 megapixels has about 10,000."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ def _tiff(data: bytes) -> StrippedPicture:
 
 PNG_START = 8
 PNG_CRITICAL = {b"PLTE", b"IDAT", b"IEND"}
-"""Decoders disagree about another chunk that claims to be critical, and about a second header."""
+"""The critical chunks that may follow the header. Decoders disagree about other chunks that are marked as critical,
+and about a second header."""
 TRANSPARENCY_BYTES = {0: {2}, 2: {6}, 3: set(range(1, 257))}
 """Lengths of a tRNS chunk by color type: https://www.w3.org/TR/png-3/#11tRNS"""
 
@@ -95,7 +96,7 @@ def _png(data: bytes) -> StrippedPicture:
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
-    """Yield chunks up to the end: name, content, and true if the chunk is whole and its checksum right."""
+    """Yield the name and content of each chunk, and True if the chunk is whole and its checksum is correct."""
     at, parts, metadata = PNG_START, 0, 0
     view = memoryview(data)
     while at + 8 <= len(data):
@@ -122,7 +123,7 @@ GIF_CONTROL = 0xF9
 
 
 def _gif(data: bytes) -> StrippedPicture:
-    """Keep the palette and the first frame, with the control block that tells its transparent color."""
+    """Keep the palette and the first frame, with the control block that states the frame's transparent color."""
     at = 13 + _gif_palette_bytes(data[10])
     start, control = data[:at], b""
     for _ in range(MAX_METADATA_PARTS):
@@ -162,8 +163,8 @@ WEBP_KEPT_FLAGS = 0x10 | 0x02  # alpha, animation: https://developers.google.com
 def _webp(data: bytes) -> StrippedPicture:
     """Keep the chunks up to the first frame's pixels.
 
-    A chunk keeps its stated length even if it is cut off. The decoder takes zeros for what is missing otherwise.
-    Behind the pixels, anything without a name of ASCII characters is a trailer.
+    A chunk keeps its stated length even if it is cut off. Otherwise, the decoder would use zeros for the missing bytes.
+    After the pixels, data without a name in ASCII is a trailer.
     """
     at, kept, exif, has_pixels, metadata = 12, [], b"", False, 0
     for parts in itertools.count():
@@ -202,9 +203,10 @@ BMP_RUN_BYTES = 4
 
 
 def _bmp(data: bytes) -> StrippedPicture:
-    """Cut off what follows the runs of a run-length coded BMP: Pillow would read all of it with a loop in Python.
+    """Cut off the data after the runs of a run-length coded BMP. Pillow would read this data with a slow loop in
+    Python.
 
-    A run takes two bytes, a jump and a run beyond it take six, and each row ends with two.
+    A run takes two bytes. A jump and the run after it take six bytes. The end of each row takes two bytes.
     """
     start, header = struct.unpack_from("<II", data, 10)
     if header < BMP_HEADER_BYTES:

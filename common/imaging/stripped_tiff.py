@@ -1,4 +1,4 @@
-"""Reduce a TIFF to its first page: a new directory at the file's end names the pixels, and nothing else.
+"""Reduce a TIFF to its first page. A new directory at the end of the file describes only the pixels of this page.
 
 https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf
 """
@@ -11,13 +11,13 @@ from common.imaging.pictures import DamagedPictureError, TooLargePictureError
 
 COMPRESSION, ORIENTATION, JPEG_TABLES = 259, 274, 347
 PLACES = {273: 279, 324: 325}
-"""Tags that hold offsets of strips and tiles, and the tags that hold their lengths."""
+"""Maps the tags for the offsets of strips and tiles to the tags for the lengths of strips and tiles."""
 
 KEPT = {
     256, 257, 258, COMPRESSION, 262, 266, 273, ORIENTATION, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324, 325,
     332, 338, 339, JPEG_TABLES, *range(512, 522), 529, 530, 531, 532,
 }  # fmt: skip
-"""Tags that tell how pixels are stored."""
+"""Tags that describe how pixels are stored."""
 
 TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
@@ -26,44 +26,45 @@ MAX_TAGS = 65_535  # of a small TIFF; the number in a BigTIFF has eight bytes
 
 ENDING_BY_THEMSELVES = {5, 8, 32773, 32946}  # LZW, deflate, PackBits, deflate: a length that is too long does no harm
 FAX, JPEG = {2, 3, 4}, {6, 7}
-"""Compressions that libtiff reads to the end of a truncated strip without an error."""
+"""Compressions for which libtiff reports no error when a strip is truncated."""
 END_OF_JPEG = b"\xff\xd9"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The numbers of a TIFF: their byte order, and how long positions are."""
+    """The byte order of the numbers in a TIFF, and the length of its positions."""
 
     order: str
     is_big: bool
 
     @property
     def position(self) -> str:
-        """Return the format of a position."""
+        """Return the `struct` format of a position."""
         return "Q" if self.is_big else "I"
 
     @property
     def head(self) -> int:
-        """Return where the file keeps the position of its first directory."""
+        """Return the offset of the field that holds the position of the first directory."""
         return 8 if self.is_big else 4
 
     @property
     def entry(self) -> struct.Struct:
-        """Return the format of a directory's entry: tag, type, count, value or its position."""
+        """Return the `struct` format of a directory's entry: tag, type, count, and the value or the value's
+        position."""
         return struct.Struct(f"{self.order}HH{self.position}{8 if self.is_big else 4}s")
 
     def pack(self, form: str, *values: int | bytes) -> bytes:
-        """Return numbers as this file writes them."""
+        """Return numbers as bytes in this file's byte order."""
         return struct.pack(self.order + form, *values)
 
     def read(self, form: str, data: bytes, at: int) -> tuple[int, ...]:
-        """Return numbers from a place in the file."""
+        """Return the numbers at a position in the file."""
         return struct.unpack_from(self.order + form, data, at)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry of a directory; `value` is what the file holds in it."""
+    """An entry of a directory. `value` holds the bytes of the entry's value field."""
 
     tag: int
     type: int
@@ -75,7 +76,7 @@ def strip(data: bytes, *, max_strips: int) -> bytes:
     """Return the file with a new directory, in which all lengths lie within the file.
 
     Raises:
-        DamagedPictureError: a strip or tile lies behind the file's end.
+        DamagedPictureError: a strip or tile begins after the end of the file.
         TooLargePictureError: there are more than `max_strips` strips, tiles or values of one tag, or more than MAX_TAGS
             tags.
         struct.error, IndexError: the file ends within its directory.
@@ -120,7 +121,7 @@ def _directory(data: bytes, layout: Layout) -> dict[int, Entry]:
 
 
 def _lengths(data: bytes, layout: Layout, entries: dict[int, Entry], places: int, lengths: int) -> list[int]:
-    """Correct the lengths of strips or tiles: lengths may be wrong in a file whose pixels are whole."""
+    """Correct the lengths of strips or tiles. Lengths may be wrong although all pixels are in the file."""
     compression = _numbers(data, layout, entries[COMPRESSION])[0] if COMPRESSION in entries else 1
     starts = _numbers(data, layout, entries[places])
     stops = dict(itertools.pairwise([*sorted(set(starts)), len(data)]))

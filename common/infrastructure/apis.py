@@ -23,7 +23,7 @@ GATEWAY_ERRORS = {
     "THROTTLED": ("Throttled", '"too many requests at once; try again, later each time"'),
 }
 SIGNATURE_ERRORS = ("ACCESS_DENIED", "EXPIRED_TOKEN", "INVALID_SIGNATURE", "MISSING_AUTHENTICATION_TOKEN")
-"""The answers to requests that IAM refuses."""
+"""API Gateway's types of answers to requests that IAM refuses."""
 
 Method = tuple[str, str]
 """A path and an HTTP method."""
@@ -45,11 +45,11 @@ def json_api(
     """Create a REST API. All `routes` (path -> methods) go to one function.
 
     `settings.auth` decides who may call. With `api_key`, a usage plan of this API admits the key. `settings.api_rate`
-    limits the calls: per key in the usage plan, or for the whole stage without one.
+    limits the calls per key in the usage plan. Without a usage plan, it limits the calls of the whole stage.
 
     `open_routes` (path -> the function that answers GET) expose no data, and anybody may call them. `called_by_page`
-    lists the routes that the gallery's page calls from another origin. Browsers send OPTIONS first, which the function
-    answers.
+    lists the routes that the gallery's page calls from another origin. Browsers first send OPTIONS, and the
+    function answers it.
     """
     page_calls = list(called_by_page) if settings.auth != "iam" else []
     open_methods = {(path, "GET"): target for path, target in open_routes.items()}
@@ -92,7 +92,7 @@ def _authorized(settings: Settings) -> apigateway.MethodOptions:
 
 
 def _throttled(settings: Settings, open_methods: Sequence[Method]) -> apigateway.StageOptions:
-    """Limit the calls of the whole stage, or only of the open methods where each key has a limit of its own."""
+    """Limit the calls of the whole stage. If each key has its own limit, only limit the calls of the open methods."""
     if settings.auth != "api_key":
         return apigateway.StageOptions(
             throttling_rate_limit=settings.api_rate, throttling_burst_limit=settings.api_burst
@@ -141,7 +141,7 @@ def _add_errors(api: apigateway.RestApi, settings: Settings, *, readable_by_page
 
 
 def _error(code: str, message: str) -> dict[str, str]:
-    """Return our JSON as API Gateway's template. `message` is JSON or one of its variables."""
+    """Return our JSON as API Gateway's template. `message` is JSON, or a variable of API Gateway."""
     text = f'{{"error": {{"code": "{code}", "message": {message}}}, "request_id": "$context.requestId"}}'
     return {"application/json": text}
 

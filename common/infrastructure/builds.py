@@ -1,4 +1,4 @@
-"""Build folders that become Lambda assets, once for each content."""
+"""Build the folders of Lambda assets. The same content is built only once."""
 
 import subprocess
 import tempfile

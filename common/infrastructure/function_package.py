@@ -1,4 +1,5 @@
-"""Collect the files of a Lambda function's package: its handler, and the modules of its stack that this imports."""
+"""Collect the files of a Lambda function's package: the handler, and the modules of the stack that the handler
+imports."""
 
 import ast
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LAYERS = "common"
-"""The package that reaches functions by their layers."""
+"""The Python package that layers contain. Functions import it from their layers."""
 
 
 class PackageError(RuntimeError):
@@ -18,11 +19,11 @@ def package_files(handler_module: str) -> list[Path]:
     """Return the files of one function's package, sorted, relative to the repository's root.
 
     `handler_module` is a module's full name, such as `recognition.runtime.list_images`. The package holds that module,
-    every module of the same stack that it imports, directly or not, and the data files that are named after one of them
-    (`list_images.openapi.json`). Modules of `common` come from layers.
+    every module of the same stack that it imports directly or indirectly, and the data files with the name of one of
+    these modules (`list_images.openapi.json`). Modules of `common` come from layers.
 
     Raises:
-        PackageError: a module imports the code of another stack, or code that runs on no function.
+        PackageError: a module imports code of another stack, or code that no function may contain.
     """
     stack = handler_module.partition(".")[0]
     found = {Path(stack) / "__init__.py"}
@@ -59,7 +60,10 @@ def _own_imports(source: Path) -> Iterator[str]:
 
 @cache
 def _import_statements(source: bytes) -> list[tuple[str, list[str]]]:
-    """Return each import of a file as (module or "", imported names). Most functions share most files."""
+    """Return each import of a file as (module or "", imported names).
+
+    Results are kept, because functions share most files.
+    """
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):

@@ -25,10 +25,12 @@ PACKAGES = BUILD_FOLDER / "functions"
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_ENVIRONMENT_BYTES = 4096
 MAX_TOKEN_BYTES = 140
-"""The longest value that is known only at deployment: a queue's URL. Queue names have at most 80 characters."""
+"""The length of the longest value that is known only at deployment. This is a queue's URL. Queue names have at most 80
+characters."""
 
 RESERVED_BYTES = 100
-"""For the variables that every function gets. Two of them contain the deployment's name, if there is one."""
+"""The bytes that are reserved for the variables of every function. Two of these variables contain the deployment's
+name, if it has one."""
 
 VARIABLES = {
     "DETECT_LABELS": "the label filters",
@@ -36,7 +38,7 @@ VARIABLES = {
     "SOURCES": "allowed_sources, denied_sources, private_sources and source_ports",
     "SOURCE_BUCKETS": "source_buckets",
 }
-"""Variables that grow with settings -> these settings."""
+"""Maps each variable that grows with settings to these settings."""
 
 RETENTIONS = {
     1: logs.RetentionDays.ONE_DAY,
@@ -116,7 +118,7 @@ def log_group(scope: Construct, id: str, *, settings: Settings) -> logs.LogGroup
 
 
 def build_package(handler: str) -> Path:
-    """Return the folder with the files of a function's package, built once for each content."""
+    """Return the folder with the files of a function's package. The same content is built only once."""
     files = package_files(handler.rpartition(".")[0])
     digest = hashlib.sha256()
     for file in files:
@@ -131,7 +133,7 @@ def build_package(handler: str) -> Path:
 
 
 def _check_environment(scope: Construct, id: str, environment: Mapping[str, str], settings: Settings) -> None:
-    """Refuse settings that do not fit into Lambda's 4 KB. Values known only at deployment count with their maximum."""
+    """Refuse settings that do not fit into Lambda's 4 KB. Values known only at deployment count as MAX_TOKEN_BYTES."""
     resolved = Stack.of(scope).resolve(environment)
     variables = {
         name: "".join(part if isinstance(part, str) else "x" * MAX_TOKEN_BYTES for part in _parts(value))
@@ -147,7 +149,7 @@ def _check_environment(scope: Construct, id: str, environment: Mapping[str, str]
 
 
 def _json(value: Any) -> bytes:
-    """Encode a value as Lambda measures it."""
+    """Encode a value as JSON, in the form in which Lambda measures it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -17,11 +17,13 @@ from common.settings import Settings
 RUNTIME = ROOT / "common" / "runtime"
 IMAGING = ROOT / "common" / "imaging"
 PRICES = ROOT / "common" / "prices.py"
-"""Part of the runtime layer too: functions and programs import it as `common.prices`."""
+"""The module with the prices. The runtime layer contains it too, because functions and programs import it as
+`common.prices`."""
 LAYERS = BUILD_FOLDER / "layers"
 
 SERVICES = ("dynamodb", "lambda", "rekognition", "s3", "secretsmanager", "sns", "sqs", "ssm")
-"""The services that functions call. boto3 describes 400, which is most of its size. The layer contains only these."""
+"""The services that functions call. boto3 describes 400 services, and these descriptions are most of its size.
+The layer contains only the services listed here."""
 
 # Lambda's Python 3.12 and later run on Amazon Linux 2023 (glibc 2.34).
 PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
@@ -53,7 +55,7 @@ def page_layer(scope: Construct, id: str, *, folder: Path, package: str, descrip
 
 
 def build_page_layer(folder: Path, package: str) -> Path:
-    """Return the layer's folder, built once for each content of `folder` and for each version of the packages."""
+    """Return the layer's folder. It is built once for each content of `folder` and each version of the packages."""
     digest = hashlib.sha256()
     for source in [*sorted(filter(Path.is_file, folder.rglob("*"))), ROOT / "package-lock.json"]:
         digest.update(str(source.relative_to(ROOT)).encode() + b"\0" + source.read_bytes() + b"\0")
@@ -70,10 +72,10 @@ def build_page_layer(folder: Path, package: str) -> Path:
 
 
 def build_python_layer(folder: Path, settings: Settings) -> Path:
-    """Return the layer's folder, built once for each content of `folder` and for each target platform.
+    """Return the layer's folder. It is built once for each content of `folder` and each target platform.
 
-    uv installs only wheels, so the build needs no Docker. Lambda keeps no byte code: a module that is not compiled here
-    is compiled at every cold start. Only the target's own Python version can compile it.
+    uv installs only wheels, so the build needs no Docker. Lambda does not store byte code, so a module that is not
+    compiled here is compiled at every cold start. Only the target's own Python version can compile it.
     """
     shared = [PRICES] if folder == RUNTIME else []
     modules = sorted([*folder.rglob("*.py"), *shared])
@@ -113,7 +115,10 @@ def _install(packages: Path, requirements: Path, *, platform: str, python_versio
 
 
 def _compile(packages: Path) -> None:
-    """Compile all modules. Equal sources give equal files on every machine: no path and no time of the build."""
+    """Compile all modules.
+
+    Equal sources give equal files on every machine, because the files contain no path and no time.
+    """
     compileall.compile_dir(
         packages,
         quiet=1,

@@ -1,7 +1,7 @@
-"""Alarms and a dashboard for each stack, as the setting `monitoring` says.
+"""Alarms and a dashboard for each stack. The setting `monitoring` selects them.
 
-`essential` makes the fewest alarms that detect loss and standstill, because CloudWatch bills each metric of an alarm.
-`full` adds the alarms that tell the cause, and the dashboards.
+`essential` makes only the alarms that are necessary to detect loss and standstill, because CloudWatch bills each metric
+of an alarm. `full` adds the dashboards, and alarms that show the cause of a problem.
 """
 
 from aws_cdk import CfnOutput, Duration, Stack
@@ -29,15 +29,19 @@ MAX_REFUSED_PERCENT = 50
 MAX_FAILED_PERCENT = 50
 
 WORK_FAILED = "WorkFailed"
-"""The metric for the failures of all functions, before the deployment's prefix. Each failure is a 1. Without failures
-it has no values and costs nothing."""
+"""The name of the metric for the failures of all functions, without the deployment's prefix. Each failure is a 1.
+Without failures, the metric has no values and costs nothing."""
 MAX_TRIED_SECONDS = 900
 FAILING_FOR = Duration.minutes(30)
-"""Longer than the longest pause between two attempts at a message: 15 minutes of backoff."""
+"""The time for which a failure must last. The longest pause between two attempts at a message is shorter: 15
+minutes."""
 
 
 def alarm_topic(scope: Construct, id: str, *, settings: Settings) -> sns.Topic:
-    """Create the topic for the alarms of all stacks. It exists without alarms too, because other stacks import it."""
+    """Create the topic for the alarms of all stacks.
+
+    The topic exists even without alarms, because other stacks import it.
+    """
     topic = sns.Topic(scope, id, enforce_ssl=True)
     topic.add_to_resource_policy(
         iam.PolicyStatement(
@@ -57,7 +61,7 @@ def alarm_topic(scope: Construct, id: str, *, settings: Settings) -> sns.Topic:
 
 
 def own_metric(name: str, *, service: str, statistic: str = "Sum", **dimensions: str) -> cloudwatch.Metric:
-    """Return a metric that a function counts by `metrics.count`. `service` is its name in the deployment
+    """Return a metric that a function counts with `metrics.count`. `service` is its name in the deployment
     (`Settings.named`)."""
     return cloudwatch.Metric(
         namespace=NAMESPACE,
@@ -106,8 +110,8 @@ class Monitoring(Construct):
         periods: int = 1,
         silence: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
     ) -> None:
-        """Raise an alarm when the metric is above the limit for so many periods. Periods without data are good, unless
-        `silence` says otherwise. Does nothing for an alarm that the setting leaves out."""
+        """Raise an alarm when the metric is above the limit for `periods` periods. Periods without data are good,
+        unless `silence` says otherwise. Does nothing for an alarm that the setting leaves out."""
         self._alarm(
             id,
             metric=metric,
@@ -122,7 +126,10 @@ class Monitoring(Construct):
     def alarm_of_silence(
         self, id: str, metric: cloudwatch.Metric, *, periods: int, essential: bool, meaning: str, section: str
     ) -> None:
-        """Raise an alarm when there is no data for so many periods, unless the setting leaves it out."""
+        """Raise an alarm when there is no data for `periods` periods.
+
+        Does nothing for an alarm that the setting leaves out.
+        """
         self._alarm(
             id,
             metric=metric.with_(statistic="SampleCount"),
@@ -167,7 +174,7 @@ class Monitoring(Construct):
             self._dashboard.add_widgets(cloudwatch.GraphWidget(title=title, left=list(metrics), width=WIDTH))
 
     def watch_for_failing_work(self) -> None:
-        """Raise one alarm for the functions of all stacks. They share one metric, and logs tell them apart."""
+        """Raise one alarm for the functions of all stacks. They share one metric. Logs show which function failed."""
         self.alarm(
             "WorkFails",
             cloudwatch.Metric(
@@ -249,8 +256,11 @@ class Monitoring(Construct):
         self.graph("Duration, p95, in ms", *durations)
 
     def _count_failures(self, function: lambda_.Function) -> None:
-        """Count log lines in WORK_FAILED: messages that have failed for a quarter of an hour, and invocations that
-        Lambda reports as not successful."""
+        """Count failures from log lines in the metric WORK_FAILED.
+
+        A failure is a message that has failed for a quarter of an hour, or an invocation that Lambda reports as not
+        successful.
+        """
         pattern = logs.FilterPattern.any(
             logs.FilterPattern.all(
                 logs.FilterPattern.string_value("$.message", "=", "message failed"),
@@ -272,7 +282,7 @@ class Monitoring(Construct):
         )
 
     def _messages(self, functions: list[IConstruct | None]) -> None:
-        """Watch the share of messages that fail, once for each function that reads queues.
+        """Watch the share of messages that fail. Each function that reads queues is watched once.
 
         Periods without data are ignored, because failed messages stay hidden for up to 15 minutes.
         """

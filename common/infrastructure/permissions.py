@@ -1,4 +1,4 @@
-"""Grants of exact actions on exact resources, and the reasons for exceptions to cdk-nag's rules."""
+"""Grant exact actions on exact resources, and record the reasons for exceptions to cdk-nag's rules."""
 
 from collections.abc import Mapping, Sequence
 

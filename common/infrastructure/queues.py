@@ -17,8 +17,8 @@ from common.infrastructure.permissions import acknowledge
 class WorkQueue(Construct):
     """A queue with a dead-letter queue for messages that cannot be delivered or handled. A topic may feed it.
 
-    Messages arrive as published (raw delivery), if the filter lets them through. `filter_policy` reads their
-    attributes, `body_filter_policy` reads their JSON. Visibility is six times the
+    Messages arrive as published (raw delivery) if they match the filter. `filter_policy` filters by the attributes of a
+    message, `body_filter_policy` by its JSON body. Visibility is six times the
     consumer's timeout plus the batching window, as AWS advises for event source mappings. So SQS does not hand out a
     batch a second time while a function works on it.
     """
@@ -63,8 +63,8 @@ class WorkQueue(Construct):
     ) -> event_sources.SqsEventSource:
         """Invoke `function` with batches of messages. Returns the event source.
 
-        The function reports failed messages one by one. With `sends_back` it may also send messages to this queue, any
-        number of times. Otherwise Lambda would stop such a chain after about 16 invocations.
+        The function reports failed messages one by one. With `sends_back`, the function may also send messages to this
+        queue, any number of times. Otherwise Lambda would stop such a chain after about 16 invocations.
         https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
         """
         source = event_sources.SqsEventSource(

@@ -1,4 +1,4 @@
-"""Buckets and tables. Only the account reads them, and only over TLS."""
+"""Buckets and tables. Only the deployment's own account can read them, and only over TLS."""
 
 from collections.abc import Sequence
 
@@ -45,7 +45,7 @@ def table(
     no_recovery_reason: str | None = None,
     settings: Settings,
 ) -> dynamodb.TableV2:
-    """Create a table with point-in-time recovery, unless `no_recovery_reason` says why the data need none.
+    """Create a table with point-in-time recovery, unless `no_recovery_reason` says why it is not needed.
 
     With `expires`, DynamoDB deletes an item after the time in its attribute `expires_at`.
     """
@@ -87,9 +87,10 @@ def _recovery() -> dynamodb.PointInTimeRecoverySpecification:
 
 
 def _tls_only() -> iam.PolicyDocument:
-    """Return a table's policy that refuses plain HTTP, which DynamoDB accepts too.
+    """Return a policy for a table that refuses plain HTTP. Otherwise DynamoDB accepts plain HTTP too.
 
-    `*` stands for the table and its indexes. The table's ARN in its own policy would be a circular reference.
+    `*` stands for the table and its indexes. A policy with the ARN of its own table would be a
+    circular reference.
     """
     return iam.PolicyDocument(
         statements=[

@@ -1,6 +1,6 @@
-"""Values that a worker keeps from one invocation to the next: clients, settings, addresses.
+"""Caches for values that a worker keeps between invocations: clients, settings, addresses.
 
-Every cache is registered here, so that a test begins like a new worker.
+Every cache is registered here, so that a test can begin with empty caches, like a new worker.
 """
 
 import threading
@@ -16,13 +16,13 @@ _clear_functions: list[Callable[[], None]] = []
 
 
 def cached(function: Callable[P, T]) -> Callable[P, T]:
-    """Keep each result until the worker ends."""
+    """Keep each result of the function until the worker ends."""
     wrapped: Callable[P, T] = _registered(cache(function))
     return wrapped
 
 
 def cached_up_to(max_results: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Keep the `max_results` results that were used last."""
+    """Keep at most `max_results` results. The least recently used result is dropped first."""
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
         wrapped: Callable[P, T] = _registered(lru_cache(maxsize=max_results)(function))
@@ -53,7 +53,7 @@ class TimedCache(Generic[T]):
 
 
 def cached_for(seconds: float) -> Callable[[Callable[[], T]], TimedCache[T]]:
-    """Keep the result for some seconds. An exception is not kept."""
+    """Keep the result of the function for some seconds. Exceptions are not kept."""
 
     def decorate(function: Callable[[], T]) -> TimedCache[T]:
         timed = TimedCache(function, seconds)
@@ -69,6 +69,6 @@ def _registered(wrapped: Any) -> Any:  # typeshed's type for `cache` has lost th
 
 
 def clear_all() -> None:
-    """Forget all kept values, as a new worker does."""
+    """Forget all kept values. A test then begins like a new worker."""
     for clear in _clear_functions:
         clear()

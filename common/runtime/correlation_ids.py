@@ -1,7 +1,7 @@
 """The correlation id links everything about one upload: logs, records, documents and deliveries.
 
-It is the request id of the upload's call, or the version id of the manifest that named the picture. Pictures from
-elsewhere have the id of the request that stored them in S3.
+It is the request id of the upload call, or the version id of the manifest that named the picture. Other pictures have
+the id of the request that stored them in S3.
 """
 
 import re

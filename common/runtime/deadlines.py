@@ -1,4 +1,4 @@
-"""Limits the time of calls that have no limit of their own."""
+"""Limits the time of calls that have no time limit."""
 
 import threading
 from collections.abc import Callable
@@ -13,14 +13,14 @@ class DeadlineError(Exception):
 
 
 def call_within(seconds: float, function: Callable[[], T], *, name: str) -> T:
-    """Return the result of `function`, which runs in a thread of this name.
+    """Return the result of `function`. It runs in a thread with this name.
 
-    Sockets time out between two bytes, never over a whole answer, and looking up a name has no limit at all. A server
-    that sends its headers one by one could keep us busy for hours.
+    A socket's timeout limits the time between two bytes, and not the time of a whole answer. Looking up a name has no
+    limit at all. So a server that sends its headers one by one could keep us busy for hours.
 
     Raises:
         DeadlineError: the time is over. The thread runs on until `function` ends.
-        BaseException: whatever `function` raises.
+        BaseException: `function` raised it.
     """
     outcome: Future[T] = Future()
 

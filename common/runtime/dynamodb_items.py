@@ -18,7 +18,7 @@ UNPROCESSED_SECONDS = 0.05
 def get_items(
     dynamodb: "DynamoDBClient", table: str, keys: Sequence[dict[str, Any]], *, attributes: str | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yield the items of these keys that exist, in any order and DynamoDB's notation, with a call per 100 keys.
+    """Yield the existing items with these keys, in any order and in DynamoDB's notation. Makes one call per 100 keys.
 
     `attributes` is a projection expression. Without it, the items are whole.
     """

@@ -17,11 +17,11 @@ from common.runtime.caches import cached_for
 
 KEPT_SECONDS = 60
 ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[\w./-]*)?", re.ASCII)
-"""Contains no character that could end a header or a directive of a Content-Security-Policy."""
+"""A valid address. It contains no character that could end a header or a directive of a Content-Security-Policy."""
 
 
 class EndpointsError(Exception):
-    """The parameter cannot be read or has wrong contents. The message names the fault."""
+    """The parameter cannot be read or has wrong contents. The message says what is wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)

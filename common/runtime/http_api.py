@@ -27,7 +27,7 @@ PREFLIGHT_SECONDS = 3600
 
 
 def json_file(beside: str, name: str) -> Response[Any]:
-    """Return an answer with the JSON file of this name beside a module."""
+    """Return an answer with the JSON file of this name. The file is in the folder of a module."""
     return Response(
         status_code=HTTPStatus.OK, content_type="application/json", body=Path(beside).with_name(name).read_text()
     )
@@ -36,12 +36,13 @@ def json_file(beside: str, name: str) -> Response[Any]:
 class GalleryAlone(CORSConfig):
     """Allows calls from the gallery's page, and from no other page.
 
-    The page's origin is that of the List Images Service. Only the parameter contains it, because the other APIs are
-    deployed earlier. It is read only for calls from browsers. Without a gallery the variable is missing.
+    The page has the origin of the List Images Service. The other APIs are deployed earlier, so they read this origin
+    from the parameter. They read it only for calls from browsers. Without a gallery, the variable with the parameter's
+    name is missing.
     """
 
     def allowed_origin(self, extracted_origin: str | None) -> str | None:
-        """Return the origin if its pages may call this API, else None. Called by Powertools."""
+        """Return the origin if pages of this origin may call the API, else None. Called by Powertools."""
         if not extracted_origin or "ENDPOINTS_PARAMETER" not in os.environ:
             return None
         try:
@@ -107,8 +108,10 @@ def json_response(status: HTTPStatus, document: Any, headers: dict[str, str] | N
 def takes(
     app: APIGatewayRestResolver, *parameters: Parameter, body: Body | None = None
 ) -> Callable[[Handler], Handler]:
-    """Read a call's query parameters and the members of its body, and pass them as one dictionary before the path's
-    parameters. A function without either gets only the path's parameters. Everything else that callers send is refused.
+    """Read the query parameters and the members of the body of a call.
+
+    The function gets them as one dictionary, before the parameters of the path. A function without query parameters and
+    members only gets the parameters of the path. All other input is refused.
 
     The declarations are kept with the function. openapi.json is made from them.
     """

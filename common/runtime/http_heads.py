@@ -14,10 +14,10 @@ from http.client import HTTPException, HTTPResponse
 from typing import BinaryIO, cast
 
 MAX_HEAD_BYTES = 256 * 1024
-"""For the heads of all interim answers and the final one, as in Chromium."""
+"""The limit for the heads of all interim answers and the final answer together, as in Chromium."""
 
 MAX_VALUE_BYTES = 60 * 1024
-"""A longer header is left out, because `http.client` refuses an answer with a line of 64 KB."""
+"""Headers with longer values are left out, because `http.client` refuses an answer with a line of 64 KB."""
 
 STATUS_LINE = re.compile(rb"HTTP/(\d+)(?:\.(\d+))?[ \t]+(\d{3})(?!\d)", re.IGNORECASE)
 LENGTH = re.compile(rb"[0-9]{1,18}")
@@ -35,7 +35,7 @@ USED_HEADERS = {
     b"set-cookie": 50,
     b"transfer-encoding": 4,
 }
-"""Name -> how many we pass on. `http.client` takes 100 headers."""
+"""Maps each header's name to the number of such headers that we pass on. `http.client` accepts 100 headers."""
 SWITCHING_PROTOCOLS = 101
 
 
@@ -62,7 +62,7 @@ class Head:
 
     @property
     def is_chunked(self) -> bool:
-        """Return True if the answer ends at its own end marker, and not by its Content-Length."""
+        """Return True if the answer is chunked. It then ends at an end marker, and Content-Length does not apply."""
         return any(name == b"transfer-encoding" and b"chunked" in value.lower() for name, value in self.headers)
 
     def cleaned(self) -> bytes:
@@ -82,7 +82,7 @@ class Head:
 
 
 class LenientResponse(HTTPResponse):
-    """An answer that `http.client` reads, apart from its head. Set it as the `response_class` of a connection."""
+    """An answer of `http.client`. Only its head is read here. Set it as the `response_class` of a connection."""
 
     def begin(self) -> None:
         """Read the head. Called by `http.client`.

@@ -1,4 +1,7 @@
-"""Read JSON objects from queues. Every unusable text raises the same error, so that only its own message fails."""
+"""Read JSON objects from queues.
+
+Every unusable text raises the same error, so only the message with this text fails.
+"""
 
 import json
 import math
@@ -6,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 MAX_DIGITS = 20
-"""No member of our documents has a longer integer."""
+"""Longer integers are refused. Our documents contain no longer integers."""
 MAX_SHOWN = 60
-"""The number of characters that messages show of a key."""
+"""Messages show at most this many characters of a key."""
 
 
 class JsonDocumentError(ValueError):
@@ -36,7 +39,7 @@ def read_object(text: str) -> dict[str, Any]:
 
 
 def text_of(value: object) -> str:
-    """Return a member that is a text.
+    """Return the value if it is a text.
 
     Raises:
         TypeError: the value is of another type.

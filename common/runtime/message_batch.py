@@ -1,4 +1,4 @@
-"""Handles the messages of one invocation in parallel. Only failed messages return, each time after a longer pause."""
+"""Handles the messages of one invocation in parallel. Only failed messages return to the queue, with growing pauses."""
 
 import random
 import time
@@ -27,7 +27,7 @@ LAST_RETRY_SECONDS = 900
 
 
 class RetryLaterError(Exception):
-    """A message has to wait, although nothing is wrong with it."""
+    """A message has to wait. Nothing is wrong with the message."""
 
     def __init__(self, message: str, seconds: int) -> None:
         super().__init__(message)
@@ -37,10 +37,11 @@ class RetryLaterError(Exception):
 class MessageBatch(BatchProcessor):
     """Powertools' processor of SQS batches, with a thread for each message and backoff by visibility.
 
-    An exception keeps its message in the queue. The message is hidden for 5 s after the first receive, then twice as
-    long after each receive, for at most 15 min, or as long as a RetryLaterError says. `MessagesFailed` counts a one for
-    each other exception and a zero for each success. Other metrics do not show failed messages: the invocation does not
-    fail, and SQS leaves messages that were received three times out of a queue's age
+    A message stays in the queue if its handler raises an exception. The message is hidden for 5 s after the first
+    receive. The time doubles with each receive, up to 15 min. A RetryLaterError gives its own time. The metric
+    `MessagesFailed` gets a one for each exception except RetryLaterError, and a zero for each success. Other metrics do
+    not show failed messages, because the invocation does not fail. A queue's age does not show them either, because SQS
+    leaves out messages that were received three times
     (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html).
     """
 
@@ -62,8 +63,8 @@ class MessageBatch(BatchProcessor):
     def process(self) -> list[tuple[Any, ...]]:
         """Handle all messages in parallel, because they mostly wait for other services. Called by Powertools.
 
-        Each message has its own context. So the keys that a handler adds by `logger.thread_safe_append_keys` appear in
-        the lines about its message, and in no other lines of the same thread.
+        Each message has its own context. A handler may add keys by `logger.thread_safe_append_keys`. These keys appear
+        only in the log lines about this message, and not in later log lines of the same thread.
         """
         with ThreadPoolExecutor(max_workers=max(1, len(self.records))) as pool:
             return list(pool.map(lambda record: Context().run(self._process_record, record), self.records))
@@ -99,7 +100,7 @@ class MessageBatch(BatchProcessor):
         return super().failure_handler(record, exception)
 
     def hide(self, record: SQSRecord, seconds: int) -> None:
-        """Hide a message that was received. If that fails, the message returns after the queue's own time."""
+        """Hide a received message. If the call fails, the message returns after the queue's visibility timeout."""
         try:
             self.sqs.change_message_visibility(
                 QueueUrl=self.queue_url(record.event_source_arn),
@@ -116,6 +117,6 @@ def tried_seconds(record: SQSRecord) -> int:
 
 
 def backoff(receives: int) -> int:
-    """Return the seconds to wait after so many receives. Jitter separates messages that failed together."""
+    """Return the seconds to wait after a number of receives. Jitter separates messages that failed at the same time."""
     longest = min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(receives - 1, 10))
     return max(1, round(random.uniform(longest / 2, longest)))  # noqa: S311 - no secret

@@ -1,7 +1,7 @@
 """Counts metrics in the namespace `Sightline`. They are log lines in CloudWatch's embedded metric format.
 
-Each metric has the function's name as its dimension `service`. Powertools' store is not thread-safe, so threads only
-note values, and the end of the invocation writes them all.
+Each metric has the function's name as its dimension `service`. Powertools' store is not thread-safe. So threads only
+note values, and all values are written at the end of the invocation.
 """
 
 from collections import deque

@@ -19,7 +19,7 @@ VERSION = 1
 
 
 def is_key(value: Any) -> bool:
-    """Return True if a value could be the key of an object, and so of a table."""
+    """Return True if a value could be the key of an object in S3. Tables use the same keys."""
     try:
         return isinstance(value, str) and 0 < len(value.encode()) <= MAX_KEY_BYTES
     except UnicodeEncodeError:  # half of a surrogate pair
@@ -50,7 +50,7 @@ CURSOR = Parameter(
 
 
 def next_link(app: APIGatewayRestResolver, limit: int, cursor: str | None) -> dict[str, str]:
-    """Return the Link header of the next page, if there is one. It is relative and repeats the other parameters."""
+    """Return the Link header if there is a next page. The link is relative and repeats the other parameters."""
     if cursor is None:
         return {}
     given = app.current_event.get("multiValueQueryStringParameters") or {}
@@ -79,7 +79,7 @@ def read_cursor(cursor: str, length: int) -> list[Any]:
 
 
 def write_key(key: dict[str, str] | None, names: Sequence[str]) -> str | None:
-    """Encode the named members of a table's key. Returns None without a key."""
+    """Encode the named members of a table's key as a cursor. Returns None without a key."""
     return write_cursor(*(key[name] for name in names)) if key else None
 
 

@@ -1,4 +1,4 @@
-"""Lambda handlers for batches of SQS messages, written as functions of one message."""
+"""Makes Lambda handlers for batches of SQS messages from functions that handle one message."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -23,13 +23,13 @@ MAX_DELAY_SECONDS = 900  # SQS's limit
 
 Shared = TypeVar("Shared")
 QueueUrl = Callable[[str], str]
-"""Returns the URL of the queue with an ARN. Most functions read one queue and ignore the ARN."""
+"""A function from a queue's ARN to the queue's URL. Most Lambda functions read one queue, so they ignore the ARN."""
 LambdaHandler = Callable[[dict[str, Any], LambdaContext], PartialItemFailureResponse]
 
 
 @dataclass(frozen=True)
 class Message:
-    """One message, and the time that its invocation has left."""
+    """One message, and the time at which its invocation ends."""
 
     record: SQSRecord
     queue_url: str
@@ -43,7 +43,7 @@ class Message:
 
     @property
     def body(self) -> str:
-        """The sent text."""
+        """The text of the message."""
         return self.record.body
 
     @property
@@ -93,9 +93,9 @@ def queue_consumer(
 ) -> Callable[[Callable[..., None]], LambdaHandler]:
     """Make a Lambda handler from a function that handles one message.
 
-    The messages of a batch are handled in parallel. An exception keeps its own message in the queue (`MessageBatch`).
-    `prepare` runs once before a batch, and its result is the second argument for each message. If `prepare` raises, the
-    invocation fails and all messages stay in the queue.
+    The messages of a batch are handled in parallel. If the function raises for a message, this message stays in the
+    queue (`MessageBatch`). `prepare` runs once before a batch, and its result is the second argument for each message.
+    If `prepare` raises, the invocation fails and all messages stay in the queue.
     """
 
     def decorate(handle: Callable[..., None]) -> LambdaHandler:

@@ -1,7 +1,7 @@
 """The document `sightline.recognition/1`, which describes one change of an image.
 
 The recognition stack creates it and publishes it to the labels topic. Deliveries, the index and e-mails read it.
-docs/events.md shows it; `tests/functional/test_contract.py` feeds the output of one side to the other.
+docs/events.md shows it; `tests/functional/test_contract.py` feeds the output of the producer to the consumers.
 """
 
 import dataclasses
@@ -22,10 +22,10 @@ MAX_BYTES = 200_000
 """SNS accepts 256 KB with attributes. Larger documents are published without instances."""
 
 OUTLINES = frozenset({"polygon", "landmarks"})
-"""The members of findings that are left out first."""
+"""Members of findings. They are left out first if a document is too large."""
 
 LATER = ("uploaded_at", "correlation_id")
-"""The members that early documents of this schema lack."""
+"""Members that are missing in early documents of this schema."""
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:sightline")
 
@@ -154,7 +154,7 @@ def event_id(*, image_id: str, sequencer: str, event: EventName, fingerprint: st
 
 
 def label_from(document: dict[str, Any]) -> Label:
-    """Read one label of a document or of a stored record.
+    """Read one label from a document or a stored record.
 
     Raises:
         KeyError, TypeError: a member is missing or has the wrong type.
@@ -176,7 +176,7 @@ def label_from(document: dict[str, Any]) -> Label:
 
 
 def abilities_from(document: dict[str, Any]) -> dict[str, AbilityResult]:
-    """Read the results of abilities, of a document or of a stored record.
+    """Read the results of abilities from a document or a stored record.
 
     Raises:
         KeyError, TypeError, AttributeError: a member is missing or of another type.
@@ -225,9 +225,9 @@ def _texts_checked(document: Checked) -> Checked:
 
 
 def shrinking(labelled: Labelled) -> Iterator[Labelled]:
-    """Yield a dataclass with `labels`, `truncated` and perhaps `abilities` itself, then smaller versions of it.
+    """Yield a dataclass, then smaller versions of it. It has `labels` and `truncated`, and may have `abilities`.
 
-    The findings of abilities shrink first: abilities do not change what the documents say about labels.
+    The findings of abilities shrink first, so that abilities do not change the labels in a document.
     """
     value: Any = labelled
     yield value

@@ -1,7 +1,7 @@
 """Reads query parameters and the members of JSON bodies. Both are declared in the same way.
 
 Nothing is ignored. Unknown, repeated and mistyped values are refused, and the message shows a correct call. If a filter
-with a typo were ignored, the answer would be for another question.
+with a typo were ignored, the caller would get the answer to a different question.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import Any
 from common.runtime.api_errors import ApiError, bad_request
 
 MAX_SHOWN = 60
-"""The number of characters that messages show of an unknown name."""
+"""Messages show at most this many characters of an unknown name."""
 
 BYTE_ORDER_MARK = "\ufeff"
 
@@ -24,8 +24,8 @@ BYTE_ORDER_MARK = "\ufeff"
 class Parameter:
     """A query parameter or a member of a body, with its reader and its descriptions for programs and people.
 
-    `schema` is JSON Schema. `read` converts the text to a value. If it raises ValueError or KeyError, the answer is 400
-    with `takes`. It is not called for a boolean member of a body, because JSON has booleans.
+    `schema` is JSON Schema. `read` converts the text to a value. If `read` raises ValueError or KeyError, the answer is
+    400 with `takes`. `read` is not called for a boolean member of a body, because JSON has booleans.
     """
 
     name: str
@@ -36,8 +36,8 @@ class Parameter:
     required: bool = False
     default: Any = None
     most: int = 1
-    """The number of times that a query may give it. If this is more than one, the value is a tuple, and a body takes a
-    list of at most so many texts."""
+    """How often a query may repeat the parameter. If `most` is more than one, the value is a tuple, and a body takes a
+    list of at most `most` texts."""
     several: str = "send a call for each"
     """Advice for callers who give a list."""
 
@@ -108,7 +108,7 @@ class Parameter:
 
 
 def matching(pattern: str) -> Callable[[str], str]:
-    """Return a reader of texts that match a pattern as a whole. It raises ValueError for any other text."""
+    """Return a reader for texts that match a whole pattern. The reader raises ValueError if a text does not match."""
 
     def read(text: str) -> str:
         if not re.fullmatch(pattern, text):
@@ -133,9 +133,10 @@ class Body:
 def read_query(
     given: Mapping[str, Sequence[str]], parameters: Sequence[Parameter], *, path: bool, body: Body | None
 ) -> dict[str, Any]:
-    """Return the values of all parameters by name. A parameter that may be repeated has a tuple.
+    """Return the values of all parameters by name. The value is a tuple if the parameter may be repeated.
 
-    `path` and `body` say that the call takes these too. Messages about unknown parameters then mention them.
+    `path` and `body` say that the call also takes path parameters or a body. Messages about unknown parameters then
+    mention them.
 
     Raises:
         ApiError: 400, naming the parameter and a valid value.
@@ -174,7 +175,7 @@ def read_body(text: str, media_type: str, body: Body) -> dict[str, Any]:
 
 
 def expect_no_body(text: str, parameters: Sequence[Parameter]) -> None:
-    """Refuse a body of a call that takes none, because its contents would be ignored. An empty object is allowed.
+    """Refuse the body of a call that takes no body, because it would be ignored. An empty object is allowed.
 
     Raises:
         ApiError: 400.

@@ -7,7 +7,7 @@ MAX_DIGITS = 9
 
 
 def retry_after_seconds(header: str | None, *, max_seconds: int) -> int | None:
-    """Return the seconds that an answer asks us to wait, between 0 and `max_seconds`.
+    """Return how many seconds an answer asks us to wait. The result is between 0 and `max_seconds`.
 
     Returns None if the header is missing, or is neither a number of seconds nor a date (RFC 9110, section 10.2.3).
     Never raises: a bad header does not make the rest of the answer invalid.

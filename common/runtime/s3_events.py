@@ -11,7 +11,8 @@ from common.runtime.json_documents import JsonDocumentError, read_object, text_o
 SEQUENCER_DIGITS = 64
 CREATED = "ObjectCreated:"
 REMOVED = ("ObjectRemoved:", "LifecycleExpiration:")
-"""A version was deleted for good, or a delete marker was made. Either may change the current version."""
+"""The beginnings of the names of removal events. A version was deleted for good, or a delete marker was created. Both
+may change the current version."""
 
 
 class NotificationError(ValueError):
@@ -20,13 +21,13 @@ class NotificationError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """Something happened to the versions of an object: `deleted` tells removals from creations.
+    """A change of the versions of an object. `deleted` is True for a removal and False for a creation.
 
-    `sequencer` orders the changes of one key. It is S3's hexadecimal one, right-padded with zeros to one length, so
-    that it compares as text, or zero if S3 sent none
+    `sequencer` orders the changes of one key. It is S3's hexadecimal sequencer, right-padded with zeros to a fixed
+    length so that it compares as text. It is zero if S3 sent no sequencer
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html). `request_id` is the id
-    of the request to S3. `abilities` are names that the record should have in addition. S3 asks for no ability;
-    `sightline reproject` may ask for some.
+    of the request to S3. `abilities` are further abilities that the record should have. S3 names no abilities.
+    `sightline reproject` may name some.
     """
 
     key: str
@@ -40,7 +41,7 @@ class Change:
 
 
 def changes(body: str) -> Iterator[Change]:
-    """Yield the changes in one notification. `s3:TestEvent`, which S3 sends after a configuration, has none.
+    """Yield the changes in one notification. S3 sends `s3:TestEvent` after a configuration; it has no changes.
 
     Raises:
         NotificationError: the message is not an S3 event notification.
@@ -60,7 +61,10 @@ def changes(body: str) -> Iterator[Change]:
 
 
 def _is_folder(entity: dict[str, Any]) -> bool:
-    """Return True for an object that consoles create for a folder. Removals carry no size, so they cannot tell."""
+    """Return True for an object that consoles create for a folder.
+
+    Returns False for removals, because they have no size.
+    """
     return bool(entity["key"].endswith("/")) and not entity.get("size")
 
 

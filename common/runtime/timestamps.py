@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 
 def timestamp(moment: datetime) -> str:
-    """Return a time, which has a zone, as text."""
+    """Return a time as text. The time must have a zone."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -9,9 +9,9 @@ _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uf
 
 
 def visible(text: str) -> str:
-    """Return the text with every invisible or direction-changing character as its code point, such as <U+202E>.
+    """Return the text. Invisible or direction-changing characters are replaced by their code points, such as <U+202E>.
 
-    Control characters and line ends are among them. Blanks are not, as readers see them.
+    Control characters and line ends are replaced too. Blanks stay, because readers can see them.
     """
     return "".join(
         f"<U+{ord(character):04X}>" if _BLANK.match(character) or not _is_printable(character) else character

@@ -1,4 +1,7 @@
-"""Delivers results to one receiver: each event becomes one signed document, POSTed to its address."""
+"""Delivers results to one receiver.
+
+Each event becomes one signed document, which is POSTed to the receiver's address.
+"""
 
 import math
 import random
@@ -35,11 +38,13 @@ CACHE_SECONDS = 60
 """The time after which the address and the secrets are read again."""
 
 MAX_ATTEMPTS = 100
-"""Attempts for a document. With backoff they take about 18 hours in which the receiver accepts others."""
+"""The number of attempts at a document while the receiver accepts other documents. With backoff, they take about 18
+hours."""
 
 MAX_AGE_SECONDS = 8 * 24 * 60 * 60
-"""The time that a document may wait for a receiver that is down. SQS would drop it after 14 days, or move it without a
-reason after 1,000 receives, which take some nine days. In the dead-letter queue it has another 14 days."""
+"""The time that a document may wait for a receiver that is down. SQS would drop the document after 14 days. After
+1,000 receives, in about nine days, SQS would move it to the dead-letter queue without a reason. The dead-letter queue
+keeps it for another 14 days."""
 
 WAIT_STEP_SECONDS = 3
 LONGEST_WAIT_SECONDS = 900
@@ -93,7 +98,8 @@ class Sender:
             return None
 
     def secrets(self) -> tuple[str, ...]:
-        """Return the signing secret and the previous one, if it exists, because the receiver may use either of them.
+        """Return the signing secret, and the previous secret if it exists. The receiver may still use the previous
+        secret.
 
         Raises:
             ClientError: the secret cannot be read.
@@ -205,10 +211,10 @@ def _deliver(message: Message, event: RecognitionEvent, address: str, secrets: t
 
 
 def _wait(seconds: float, receives: int) -> int:
-    """Return how long to hide a message while the receiver is not called: at least `seconds`, more with each receive.
+    """Return how many seconds a message is hidden while the receiver is not called. The time is at least `seconds`.
 
-    A message may be received 1,000 times, and must last for MAX_AGE_SECONDS. Jitter separates the messages that wait.
-    The first that returns is the next probe.
+    The time grows with each receive. A message may be received 1,000 times in MAX_AGE_SECONDS. Jitter separates the
+    waiting messages. The first message that returns to the queue's readers is the next probe.
     """
     longest = max(seconds, min(WAIT_STEP_SECONDS * receives, LONGEST_WAIT_SECONDS))
     return max(1, math.ceil(min(longest * random.uniform(1, 1.25), LONGEST_WAIT_SECONDS)))  # noqa: S311 - no secret
@@ -226,7 +232,7 @@ def _offer(event: RecognitionEvent, address: str, secrets: tuple[str, ...], *, u
     """Send an event. After a 401 or 403, read the target again and send once more if it has changed.
 
     The receiver may have switched to a new secret while this worker still uses the previous one. Returns the last
-    answer. There is no second call after `until`, in seconds since 1970.
+    answer. There is no second call after the time `until` (seconds since 1970).
     """
     answer = _sender().offer(event, address, secrets)
     if not answer.is_unauthorized or time.time() > until:

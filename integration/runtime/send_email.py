@@ -1,4 +1,4 @@
-"""Sends e-mails about results: one for each batch, so that SNS's ten a second are never exceeded."""
+"""Sends e-mails about results. Each batch gets one e-mail, so that SNS's limit of ten a second is never exceeded."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -45,7 +45,10 @@ class MailRefusedError(Exception):
 
 
 def _send_mail(messages: Sequence[Message]) -> Exception | None:
-    """Send one e-mail about all messages that are events. Each event appears once. Returns the error if SNS refuses."""
+    """Send one e-mail about all messages that are events.
+
+    Each event appears once. Returns the error if SNS refuses it.
+    """
     results: dict[str, RecognitionEvent] = {}
     for message in messages:
         with suppress(EventError):

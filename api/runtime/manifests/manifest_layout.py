@@ -1,4 +1,4 @@
-"""Recognise how a manifest is written, by its name and its first bytes."""
+"""Recognise the layout of a manifest from its name and its first bytes."""
 
 import json
 import re
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 HEAD_BYTES = 16 * 1024
-"""The first bytes of a manifest, from which its layout is recognised."""
+"""The number of bytes at a manifest's start from which its layout is recognised."""
 
 Format = Literal["JSON list", "JSON lines", "delimited"]
 Encoding = Literal["UTF-8", "UTF-16-LE", "UTF-16-BE"]
@@ -19,29 +19,30 @@ FORMATS: dict[str, Format] = {
     "tsv": "delimited",
     "txt": "delimited",
 }
-"""The ending of a manifest's name in lower case -> its format."""
+"""Maps the ending of a manifest's name, in lower case, to the manifest's format."""
 
 ENDINGS = ", ".join(f".{ending}" for ending in FORMATS)
 COLUMNS = ("url", "name")
 """The columns of a manifest without a header."""
 KNOWN_COLUMNS = (*COLUMNS, "abilities")
-"""The columns of a header, and the members of a JSON object."""
+"""The columns that a header may name. They are also the members that a JSON object may have."""
 INVISIBLE = "\ufeff\u200b"
-"""The byte order mark, which Excel writes, and a blank without a width, which comes with copied text."""
+"""The byte order mark and the zero-width space. Excel writes the first; copied text may contain the second."""
 
 _LINE_END = re.compile(r"\r\n?|\n")
 _URL_AND_NAME = {
     sign: re.compile(rf"[^{sign}]+{re.escape(sign)}[^{sign}?&=]+\.\w{{1,5}}\s*{re.escape(sign)}?") for sign in ";|"
 }
-"""A URL, a sign and a file name. URLs may hold these signs too, but then `name=value` follows in most cases."""
+"""For each sign, a pattern of a URL, the sign and a file name. URLs may contain the sign too, but then `name=value`
+follows it in most cases."""
 _SEPARATOR = re.compile(r"sep=([,;|\t])", re.IGNORECASE)  # Excel's own first line
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a manifest is written. `header` is the number of the header's line, or 0; `columns` are its cells.
+    """The layout of a manifest. `header` is the number of the header's line, or 0. `columns` are the header's cells.
 
-    Lines up to `skipped` are not read: they tell the delimiter.
+    Lines up to number `skipped` are not read as entries, because they only state the delimiter.
     """
 
     format: Format
@@ -53,7 +54,7 @@ class Layout:
 
     @property
     def unit(self) -> int:
-        """Bytes of one code unit."""
+        """The number of bytes in one code unit."""
         return 1 if self.encoding == "UTF-8" else 2
 
 
@@ -94,7 +95,10 @@ def layout_of(form: Format, head: bytes) -> Layout:
 
 
 def _numbered_lines(text: str) -> list[tuple[int, str]]:
-    """Return the lines that are not blank. A tab at the start of a line may stand behind an empty cell."""
+    """Return the lines that are not blank.
+
+    A tab at the start of a line is kept, because it may follow an empty cell.
+    """
     return [(number, line) for number, line in enumerate(_LINE_END.split(text), 1) if trimmed(line)]
 
 
@@ -107,7 +111,7 @@ def _is_json(text: str) -> bool:
 
 
 def _encoding(head: bytes) -> Encoding:
-    """Recognise UTF-16 by its byte order mark, or by the zero byte of an ASCII character at the start."""
+    """Recognise UTF-16 by its byte order mark, or by a zero byte in the first character, which is then ASCII."""
     start = head[:2]
     if start == b"\xff\xfe" or (len(start) > 1 and start[0] and not start[1]):
         return "UTF-16-LE"

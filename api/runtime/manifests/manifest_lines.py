@@ -19,8 +19,8 @@ MAX_REASON_CHARACTERS = 300
 
 @dataclass(frozen=True)
 class Entry:
-    """A picture to fetch. `number` counts lines, or elements of a JSON list, from 1. `abilities` are those that the
-    line asks for."""
+    """A picture to fetch. `number` counts lines, or elements of a JSON list, from 1. `abilities` are the abilities
+    that the line asks for."""
 
     number: int
     url: str
@@ -38,7 +38,7 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Asking:
-    """The abilities that are enabled, and those that the whole manifest asks for."""
+    """The enabled abilities, and the abilities that the whole manifest asks for."""
 
     enabled: Collection[str] = ()
     for_all: Collection[str] = ()
@@ -46,7 +46,7 @@ class Asking:
 
 @dataclass(frozen=True)
 class _Fields:
-    """A line as it is written."""
+    """The fields of a line, as they are written in the manifest."""
 
     url: str
     name: str | None
@@ -60,7 +60,8 @@ class EntryError(ValueError):
 def entries(
     layout: Layout, chunks: Iterable[bytes], start: Position, asking: Asking
 ) -> Iterator[tuple[Position, Entry | Rejection | None]]:
-    """Yield the entries of a manifest from `start` on, each with its end; None stands for a line without an entry.
+    """Yield each entry of a manifest from `start` on, with the position after it. None stands for a line without an
+    entry.
 
     `chunks` are the manifest's bytes from `start` on.
     """
@@ -124,7 +125,7 @@ def _members(text: str) -> _Fields:
 
 
 def _check_header(layout: Layout) -> None:
-    """Reject the header's own line if it has a column that is not read. All other lines are read."""
+    """Reject the header line if it names an unknown column. All other lines are still read."""
     if unknown := [column for column in layout.columns if column and column not in KNOWN_COLUMNS]:
         raise EntryError(f"the column {unknown[0]!r} is unknown and not read; the columns are url, name and abilities")
 

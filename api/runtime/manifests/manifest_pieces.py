@@ -1,7 +1,7 @@
 """Cut manifests into pieces: lines, or the elements of a JSON list.
 
-Cutting looks only at line ends, or at brackets, commas and quotation marks. So no content makes the rest of a file
-unreadable, memory stays bounded, and reading can go on at the end of any piece.
+Cutting looks only at line ends, or at brackets, commas and quotation marks. So a bad piece does not make the rest of
+the file unreadable. Memory stays bounded, and reading can continue at the end of any piece.
 """
 
 import re
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from api.runtime.manifests.manifest_layout import Layout
 
 MAX_PIECE_BYTES = 16 * 1024
-"""A URL takes 1,800 bytes and a name 1,024. JSON may write them six times as long."""
+"""The limit of one piece. A URL takes 1,800 bytes and a name 1,024. In JSON, both may be six times as long."""
 
 MAX_SCANNED_BYTES = 4 * 1024 * 1024
-"""A piece that is longer than this ends the reading, so that each call makes progress or ends."""
+"""A piece that is longer than this ends the reading. So each call either makes progress or ends the reading."""
 
 _LINE_END = re.compile(rb"\r\n?|\n")
 _IN_LIST = re.compile(rb'["\[\]{}]|,[, \t\r\n]*+')
@@ -38,7 +38,7 @@ class EndlessPieceError(Exception):
 
 @dataclass(frozen=True)
 class Position:
-    """A place between two pieces: the number of pieces and of bytes before it."""
+    """A position between two pieces, given by the number of pieces and the number of bytes before it."""
 
     number: int = 0
     offset: int = 0
@@ -46,17 +46,18 @@ class Position:
 
 @dataclass(frozen=True)
 class Piece:
-    """A line, or an element of a JSON list. `content` is empty for a blank piece, and None beyond MAX_PIECE_BYTES."""
+    """A line, or an element of a JSON list. `content` is empty for a blank piece, and None for a piece longer than
+    MAX_PIECE_BYTES."""
 
     end: Position
     content: bytes | None
 
 
 def pieces(layout: Layout, chunks: Iterable[bytes], start: Position) -> Iterator[Piece]:
-    """Yield the pieces of a manifest from `start` on, where its chunks begin.
+    """Yield the pieces of a manifest from `start` on. The chunks begin at `start`.
 
-    Blank pieces are skipped. After each chunk comes at least one piece, blank if need be, so that a caller can save the
-    progress.
+    Blank pieces are skipped, but each chunk yields at least one piece. This piece is blank if the chunk has no other.
+    So a caller can save the progress.
 
     Raises:
         EndlessPieceError: a piece has more than MAX_SCANNED_BYTES.
@@ -66,7 +67,7 @@ def pieces(layout: Layout, chunks: Iterable[bytes], start: Position) -> Iterator
 
 
 class _Collector:
-    """Collects the bytes of one piece, but no more than necessary."""
+    """Collects the bytes of one piece. It keeps no more bytes than necessary."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()
@@ -77,7 +78,7 @@ class _Collector:
         self._bytes += part[: max(0, MAX_PIECE_BYTES + 2 - len(self._bytes))]
 
     def take(self) -> bytes | None:
-        """Return the collected bytes, or None if they are too many, and start again."""
+        """Return the collected bytes, or None if there are too many, and begin the next piece."""
         content = None if self.size > MAX_PIECE_BYTES else bytes(self._bytes)
         self._bytes.clear()
         self.size = 0
@@ -103,7 +104,7 @@ def _is_ascii(unit: bytes, character: bytes) -> bool:
 
 
 def _shadow(chunk: bytes, layout: Layout) -> bytes:
-    """Return one byte for each code unit: its ASCII character, or one that is not ASCII."""
+    """Return one byte for each code unit. The byte is the ASCII character, or a byte that is not ASCII."""
     if layout.unit == 1:
         return chunk
     units = array("H", chunk[: len(chunk) // 2 * 2])
@@ -118,8 +119,10 @@ def _is_blank(content: bytes | None) -> bool:
 
 @dataclass(frozen=True)
 class _Cut:
-    """The end of a piece and the places after it, in code units of a chunk: where the next piece begins, and where
-    another call goes on."""
+    """The end of a piece and two positions after it, counted in code units of a chunk.
+
+    The next piece begins at `next`. Another call continues at `resumption`.
+    """
 
     end: int
     next: int
@@ -127,12 +130,12 @@ class _Cut:
 
 
 class _Lines:
-    """Cuts a file at its line ends. Blank lines get numbers too."""
+    """Cuts a file at its line ends. Blank lines are counted too."""
 
     counts_blanks = True
 
     def begin(self, _: bytes) -> int:
-        """Return where the first piece of a chunk begins."""
+        """Return the position at which the first piece of a chunk begins."""
         return 0
 
     def cuts(self, shadow: bytes, _: int) -> Iterator[_Cut]:
@@ -142,7 +145,7 @@ class _Lines:
 
 
 class _Elements:
-    """Cuts a JSON list at its commas, whether its elements are JSON or not. A file that is no list is one piece."""
+    """Cuts a JSON list at its commas, even if its elements are not JSON. A file that is not a list is one piece."""
 
     counts_blanks = False
 
@@ -153,7 +156,10 @@ class _Elements:
         self._skip = 0
 
     def begin(self, shadow: bytes) -> int:
-        """Return where the first piece of a chunk begins: behind the bracket that opens the list."""
+        """Return the position at which the first piece of a chunk begins.
+
+        It follows the bracket that opens the list.
+        """
         blanks = _BLANKS + b"".join(_BOMS) + bytes([_ANY_BUT_ASCII])
         if self._has_begun or not (rest := shadow.lstrip(blanks)):
             return 0
@@ -188,7 +194,10 @@ class _Elements:
         self._skip = max(0, position - len(shadow))
 
     def _after_text(self, shadow: bytes, position: int) -> int:
-        """Return the place behind a text's end, or behind the chunk if it goes on there."""
+        """Return the position after the end of a JSON string.
+
+        Returns a position after the chunk if the string continues.
+        """
         rest = _REST_OF_TEXT.match(shadow, position)
         end = rest.end() if rest else position
         self._in_text = shadow[end : end + 1] != b'"'

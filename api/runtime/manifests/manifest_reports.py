@@ -1,4 +1,7 @@
-"""Write the reports of manifests: counts of lines, and the reasons of rejected and failed lines."""
+"""Write the reports of manifests.
+
+A report contains counts of lines, and the reasons why lines were rejected or failed.
+"""
 
 import json
 import tempfile
@@ -29,7 +32,7 @@ class Reports:
     manifests: Manifests
 
     def write(self, manifest: Manifest, progress: Progress, status: Status) -> None:
-        """Write the current report. The memory that this needs does not grow with the report's length."""
+        """Write the current report. The memory in use does not grow with the length of the report."""
         with tempfile.TemporaryFile() as file:
             for part in self._parts(manifest, progress, status):
                 file.write(part.encode())

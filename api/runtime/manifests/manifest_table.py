@@ -1,4 +1,5 @@
-"""Store the progress of manifests and the outcomes of their lines: one item per line, so repetitions change nothing."""
+"""Store the progress of manifests and the outcomes of their lines: one item per line, so a repetition changes
+nothing."""
 
 import time
 from collections.abc import Collection, Iterator
@@ -53,7 +54,7 @@ class Progress:
         return Position(self.number, self.offset)
 
     def further(self, end: Position, *, reader: str, accepted: int, rejected: int) -> "Progress":
-        """Return the progress after some more lines."""
+        """Return the progress after more lines were read."""
         return replace(
             self,
             number=end.number,
@@ -138,7 +139,10 @@ class Manifests:
         return sum(page["Count"] for page in self._pages(manifest, outcome, Select="COUNT"))
 
     def lines(self, manifest: Manifest, outcome: Outcome) -> Iterator[dict[str, Any]]:
-        """Yield the lines with this outcome in order: line, reason, and url if the line was accepted."""
+        """Yield the lines with this outcome, in order.
+
+        Each has its number and reason, and its URL if the line was accepted.
+        """
         for page in self._pages(manifest, outcome):
             for item in page["Items"]:
                 texts = {name: item[name]["S"] for name in ("url", "reason") if name in item}
@@ -194,5 +198,5 @@ def _attributes(progress: Progress) -> dict[str, Any]:
 
 
 def _encodable(text: str) -> str:
-    """Replace halves of surrogate pairs, which cannot be encoded as UTF-8."""
+    """Replace single halves of surrogate pairs, because UTF-8 cannot encode them."""
     return text.encode(errors="replace").decode()

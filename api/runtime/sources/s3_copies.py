@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 SOURCE_ETAG = "source-etag"
-"""Metadata of a copy: the ETag of its source. The copy of a multipart object has another ETag."""
+"""The name in a copy's metadata that holds the ETag of its source. A copy of a multipart object has a different
+ETag."""
 HEAD_BYTES = 64
-"""Enough to recognise a picture's format."""
+"""Enough bytes to recognise a picture's format."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Copier:
     max_bytes: int
 
     def copy(self, source: S3Object, name: str, correlation_id: str, abilities: Collection[str] = ()) -> bool:
-        """Copy an object unless the name holds the same bytes. Returns whether anything changed.
+        """Copy an object unless the name already holds the same bytes. Returns True if anything changed.
 
         The same bytes are copied again if `abilities` contains names that the stored picture did not ask for.
 
@@ -85,7 +86,10 @@ class Copier:
         metadata: Mapping[str, str],
         held: Mapping[str, Any] | None,
     ) -> None:
-        """Copy an object over the object that has its name (`held`), unless somebody has changed that object."""
+        """Copy an object and replace `held`, the object that has the name.
+
+        Refuses if somebody changed `held` meanwhile.
+        """
         condition: Any = {"IfMatch": held["ETag"]} if held else {"IfNoneMatch": "*"}
         tag = etag(picture.described)
         self.s3.copy_object(

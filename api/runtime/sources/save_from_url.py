@@ -16,12 +16,12 @@ from common.runtime.safe_fetch.transport import fetch
 MAX_SHOWN_CHARACTERS = 40
 
 INSPECTION_SECONDS = 8.0
-"""Time to decode a picture; 60 megapixels of HEIC, the slowest, take 1.6 s (make bench-conversion)."""
+"""Time to decode a picture. HEIC is the slowest format: 60 megapixels take 1.6 s (make bench-conversion)."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A requested picture, its future name, and the abilities that the upload asks for."""
+    """A picture to fetch, the name to store it under, and the abilities that the upload asks for."""
 
     url: str
     name: str
@@ -77,7 +77,7 @@ class Saver:
 
 
 def _shown(coding: str) -> str:
-    """Return the beginning of a header that a stranger wrote, for an error message."""
+    """Return the beginning of a header for an error message. An untrusted server wrote the header."""
     return "".join(character if character.isprintable() else "?" for character in coding[:MAX_SHOWN_CHARACTERS])
 
 
@@ -98,4 +98,5 @@ REFUSALS: dict[type[Exception], tuple[HTTPStatus, str]] = {
     decoder.DecoderStoppedError: (HTTPStatus.SERVICE_UNAVAILABLE, "Busy"),
     NameTakenError: (HTTPStatus.CONFLICT, "NameTaken"),
 }
-"""Errors of a request, its source, the picture or its name -> status and code. All other errors are our fault."""
+"""Maps errors to status and code. The request, its source, the picture or its name causes these errors. All other
+errors are our fault."""

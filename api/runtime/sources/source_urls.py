@@ -8,7 +8,7 @@ from common.runtime.safe_fetch.urls import ParsedUrl
 
 S3_SCHEME = "s3://"
 MAX_URL_CHARACTERS = 1_800
-"""The URL is kept in the picture's metadata, which has at most 2 KB."""
+"""The longest URL. It is kept in the picture's metadata, and S3 accepts at most 2 KB of metadata."""
 MAX_KEY_BYTES = 1024
 
 
@@ -51,6 +51,6 @@ class S3Object:
 
     @property
     def url(self) -> str | None:
-        """The URL, percent-encoded because S3 keeps metadata in ASCII. None if it is too long for metadata."""
+        """The URL, percent-encoded because S3 keeps metadata in ASCII. None if the URL is too long for metadata."""
         url = f"{S3_SCHEME}{self.bucket}/{quote(self.key)}"
         return url if len(url) <= MAX_URL_CHARACTERS else None

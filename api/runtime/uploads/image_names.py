@@ -4,7 +4,7 @@ import unicodedata
 from urllib.parse import unquote, urlsplit
 
 MAX_NAME_BYTES = 1024
-"""The maximum of an S3 key."""
+"""The longest key that S3 accepts."""
 
 # Control characters, halves of surrogate pairs, line and paragraph separators, and code points without a character:
 # Rekognition's pattern for a key (\S.*) or SQS refuses them.
@@ -12,7 +12,7 @@ UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp", "Cn"})
 
 
 class ImageNameError(ValueError):
-    """An image cannot have this name. The message says why and shows a valid name."""
+    """An image cannot have this name. The message gives the reason and a valid name."""
 
 
 def check(name: str) -> str:

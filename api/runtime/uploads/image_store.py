@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 SHA256 = "sha256"
 SOURCE_URL = "source-url"
 REFRESH = "refresh"
-"""Names of metadata of stored pictures."""
+"""Names in the metadata of stored pictures."""
 
 REFUSED_CONDITION = {"PreconditionFailed", "ConditionalRequestConflict"}
-"""S3's codes for a name that is taken, and for two conditional writes at once (409)."""
+"""S3's error codes: the name is taken, or two conditional writes ran at the same time (409)."""
 
 
 class NameTakenError(Exception):
@@ -35,7 +35,7 @@ class NameTakenError(Exception):
 
 @dataclass(frozen=True)
 class _Held:
-    """The object that has a name. Tells whether the object holds the same bytes, and which abilities it asks for."""
+    """The object that already has a name. It is compared with the new picture by its bytes and its abilities."""
 
     is_same: bool
     asked: frozenset[str]
@@ -62,9 +62,10 @@ class ImageStore:
     ) -> bool:
         """Store a picture unless the name holds the same bytes. Returns True if anything changed.
 
-        `source_url` must be ASCII, because S3 keeps it as metadata. With `refresh` the picture is stored again even if
-        it is the same. A UUID in the metadata then asks for a new call of Rekognition. The same picture is also stored
-        again if it asks for `abilities` that the stored one did not ask for. The object then asks for both.
+        `source_url` must be ASCII, because S3 keeps it as metadata. With `refresh`, even the same picture is
+        stored again. A UUID in its metadata then causes a new call of Rekognition. The same picture is also stored
+        again if `abilities` contains names that the stored picture did not ask for. The new object then asks for the
+        abilities of both.
 
         Raises:
             NameTakenError: the name holds other bytes, and `overwrite` is false.
@@ -86,7 +87,7 @@ class ImageStore:
         return True
 
     def _put_new(self, put: Callable[..., object], name: str, body: bytes, digest: str) -> _Held | None:
-        """Store a picture under a free name. Returns None, or the object that has the name."""
+        """Store a picture under a free name. Returns None, or the object that already has the name."""
         for last in (False, True):
             try:
                 put(IfNoneMatch="*")

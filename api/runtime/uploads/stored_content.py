@@ -15,12 +15,13 @@ PLAIN_ENCRYPTION = {None, "AES256"}
 
 
 def etag(answer: Mapping[str, Any]) -> str:
-    """Return the ETag of an answer without its quotation marks."""
+    """Return the ETag in an answer of S3, without quotation marks."""
     return str(answer["ETag"]).strip('"')
 
 
 def is_missing(error: ClientError) -> bool:
-    """Return True if S3 answered 404, or 403, which callers without the right to list get for a missing object."""
+    """Return True if S3 answered 404 or 403. S3 answers 403 for a missing object if the caller may not list the
+    bucket."""
     return error.response["ResponseMetadata"]["HTTPStatusCode"] in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 
 

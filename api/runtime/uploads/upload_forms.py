@@ -17,9 +17,9 @@ FORM_SECONDS = 900
 
 @dataclass(frozen=True)
 class File:
-    """A file that a caller wants to upload. `md5` has hexadecimal digits; the form is also signed without `md5`.
+    """A file that a caller wants to upload. `md5` has hexadecimal digits. A form can be signed without it.
 
-    `abilities` are those that the upload asks for.
+    `abilities` are the abilities that the upload asks for.
     """
 
     name: str
@@ -39,8 +39,8 @@ class UploadForms:
     def sign(self, file: File, correlation_id: str) -> tuple[HTTPStatus, dict[str, Any]]:
         """Return 201 and a form, or 200 if the name holds the same bytes and asks for the same abilities.
 
-        S3's form policies have no condition for existing objects. So a taken name is refused here, and of two forms
-        that are used at once the last one wins.
+        S3's form policies have no condition for existing objects. So this method refuses a name
+        that is taken. If two forms for one name are used at the same time, the last upload wins.
 
         Raises:
             NameTakenError: the name holds another picture, and `overwrite` is false.
@@ -72,5 +72,8 @@ class UploadForms:
         }
 
     def _has_md5(self, name: str, held: Mapping[str, Any], md5: str) -> bool:
-        """Compare a stored picture with a file. An object that is too large for a form is not read."""
+        """Return True if a stored picture has the MD5 of the file.
+
+        An object that is too large for a form is not read.
+        """
         return held["ContentLength"] <= MAX_BYTES and stored_content.md5(self.s3, self.bucket, name, held) == md5

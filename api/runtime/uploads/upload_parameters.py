@@ -21,7 +21,7 @@ MEDIA_TYPES = {
     **dict.fromkeys(("image/tif", "image/x-tif", "image/x-tiff", "image/tiff-fx"), "image/tiff"),
     "image/x-webp": "image/webp",
 }
-"""Media types as devices and programs write them -> media types as pictures are stored."""
+"""Maps media types that devices and programs send to the media types under which pictures are stored."""
 
 
 def _file_name(text: str) -> str:

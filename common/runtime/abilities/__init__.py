@@ -1,7 +1,7 @@
-"""The abilities: what Rekognition is asked about a picture besides its labels, one module for each.
+"""The abilities: further analyses of a picture by Rekognition, in addition to its labels. Each ability has one module.
 
-A module states the operation, its parameters, its final errors, how its answer is read and what can be searched. The
-rest of the system handles all abilities alike. docs/abilities.md describes them.
+A module states the operation, the parameters and the final errors. It also states how the answer is read and which
+terms can be searched. The rest of the system handles all abilities alike. docs/abilities.md describes them.
 """
 
 from common.runtime.abilities.ability import Ability

@@ -8,19 +8,19 @@ Answer = Mapping[str, Any]
 """The answer of an operation, as boto3 returns it."""
 
 Options = Mapping[str, Any]
-"""The ability's setting: `when` and the members of this ability."""
+"""The ability's setting: `when`, and the members that only this ability has."""
 
 Finding = dict[str, Any]
 """One thing that an ability found, in the form of our JSON documents: names in snake case, confidences in per cent,
 boxes and points in fractions of the upright picture's sides."""
 
 PICTURE_ERRORS = frozenset({"ImageTooLargeException", "InvalidImageFormatException"})
-"""Errors that the picture itself causes, at every operation. A second call gives the same answer."""
+"""Errors of every operation that the picture itself causes. A second call gives the same answer."""
 
 
 @dataclass(frozen=True)
 class FoundName:
-    """A name under which a picture is found: the kind of the term, its spelling, and the confidence in per cent."""
+    """A term by which a search finds the picture: its kind, its spelling, and the confidence in per cent."""
 
     kind: str
     spelling: str
@@ -29,15 +29,15 @@ class FoundName:
 
 @dataclass(frozen=True, kw_only=True)
 class Ability:
-    """One operation of Rekognition, and how its answer is understood.
+    """One operation of Rekognition, and the functions that read its answer.
 
-    `final_errors` are the picture's fault: the failure is stored like an answer. `refusals` may have another cause,
-    such as a setting: the failure is recorded, but the next request asks again. All other errors are transient.
+    The picture causes `final_errors`, so such a failure is stored like an answer. `refusals` may have another cause,
+    such as a setting, so the failure is recorded, but the next request asks again. All other errors are transient.
 
-    `parameters` makes the request's parameters from the options. They identify an answer, so a change of them is a new
-    call. `model` reads the version of the model (None if the operation does not name it). `read` reads the findings;
-    options such as a threshold apply here, so a change of them costs nothing. `names` lists the terms for the search.
-    `element` is the name of a finding's element in XML.
+    `parameters` makes the request's parameters from the options. The parameters identify an answer, so changed
+    parameters need a new call. `model` reads the version of the model (None if the operation does not name it). `read`
+    reads the findings. It applies options such as a threshold, so changing these options costs nothing. `names` lists
+    the terms for the search. `element` is the name of the XML element of a finding.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Ability:
 
 
 def box_from(box: Mapping[str, float]) -> Finding:
-    """Translate a BoundingBox."""
+    """Translate a BoundingBox of Rekognition."""
     return {"left": box["Left"], "top": box["Top"], "width": box["Width"], "height": box["Height"]}
 
 

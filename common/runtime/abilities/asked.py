@@ -1,4 +1,4 @@
-"""The abilities that an upload asks for, besides those that the setting gives each picture."""
+"""The abilities that an upload asks for. The setting may give the picture further abilities."""
 
 from collections.abc import Collection, Iterable, Mapping
 
@@ -6,11 +6,11 @@ from common.runtime.abilities import ABILITIES
 from common.runtime.abilities.enabled import METADATA
 
 MAX_SHOWN = 60
-"""The number of characters that messages show of an unknown name."""
+"""Messages show at most this many characters of an unknown name."""
 
 
 class AbilityError(ValueError):
-    """An upload asks for an ability that does not exist or is not enabled. The message lists the enabled ones."""
+    """An upload asks for an ability that does not exist or is not enabled. The message lists the enabled abilities."""
 
 
 def check_asked(names: Iterable[str], enabled: Collection[str]) -> tuple[str, ...]:

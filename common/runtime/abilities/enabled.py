@@ -1,4 +1,4 @@
-"""The abilities that the setting `abilities` enables, and the pictures that each of them is asked about."""
+"""The abilities that the setting `abilities` enables, and the pictures that get each of them."""
 
 import json
 from collections.abc import Collection, Iterable
@@ -9,21 +9,24 @@ from common.runtime.abilities import ABILITIES
 from common.runtime.abilities.ability import Ability, Options
 
 METADATA = "abilities"
-"""The name in an object's metadata under which an upload asks for abilities: names, separated by commas."""
+"""An entry in an object's metadata by which an upload asks for abilities. Its value is names, separated by commas."""
 
 When = Literal["always", "asked"] | tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class EnabledAbility:
-    """An ability with its options. `when` selects pictures, in addition to those whose upload asks for the ability."""
+    """An ability with its options.
+
+    `when` selects pictures. Pictures get the ability too if their upload asks for it.
+    """
 
     ability: Ability
     when: When
     options: Options
 
     def is_wanted(self, image: str, asked: Collection[str]) -> bool:
-        """Return True if an image gets this ability. `asked` are the abilities that its upload asks for."""
+        """Return True if an image gets this ability. `asked` are the abilities that the image's upload asks for."""
         if self.ability.name in asked or self.when == "always":
             return True
         return isinstance(self.when, tuple) and image.startswith(self.when)
@@ -40,15 +43,15 @@ def enabled_abilities(text: str) -> dict[str, EnabledAbility]:
 
 
 def wanted(enabled: dict[str, EnabledAbility], image: str, asked: str | None) -> dict[str, EnabledAbility]:
-    """Return the abilities to ask about an image. `asked` is the METADATA of its object.
+    """Return the abilities that an image gets. `asked` is the value of METADATA in the object's metadata.
 
-    Names that are not enabled are left out: the setting may have changed since the upload.
+    Names that are not enabled are left out, because the setting may have changed since the upload.
     """
     names = frozenset((asked or "").split(","))
     return {name: each for name, each in enabled.items() if each.is_wanted(image, names)}
 
 
 def as_metadata(names: Iterable[str]) -> dict[str, str]:
-    """Return the metadata of an object whose upload asks for these abilities: nothing if there are none."""
+    """Return the metadata by which an upload asks for these abilities. Returns nothing if there are no abilities."""
     asked = ",".join(sorted(set(names)))
     return {METADATA: asked} if asked else {}

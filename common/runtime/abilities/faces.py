@@ -1,4 +1,4 @@
-"""Faces: boxes, landmarks, pose and quality, by DetectFaces, and only the attributes that the setting names.
+"""Faces: boxes, landmarks, pose and quality, by DetectFaces. Other attributes are kept only if the setting names them.
 
 https://docs.aws.amazon.com/rekognition/latest/APIReference/API_DetectFaces.html
 """

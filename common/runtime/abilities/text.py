@@ -21,12 +21,15 @@ KIND = "text"
 
 
 def folded_word(text: str) -> str:
-    """Return the form in which words are compared: no case, no accents, no punctuation at the ends. May be empty."""
+    """Return the form of a word for comparisons: no case, no accents, no punctuation at the ends. It may be empty."""
     return _trimmed(_folded(text))
 
 
 def folded_prefix(text: str) -> str:
-    """Return the beginning of a word in that form. Punctuation at its end stays, because it is inside the word."""
+    """Return the beginning of a word in the form of `folded_word`.
+
+    Punctuation at the end stays, as the word may continue.
+    """
     folded = _folded(text)
     return folded[folded.index(_trimmed(folded)[:1]) :] if _trimmed(folded) else ""
 

@@ -1,4 +1,4 @@
-"""Decodes answers that a source compressed, although we ask for `identity`."""
+"""Decodes compressed answers. Some sources compress although we ask for `identity`."""
 
 import zlib
 from collections.abc import Iterable
@@ -7,10 +7,10 @@ from common.runtime.safe_fetch.errors import SourceFailedError
 
 KNOWN = {"gzip", "x-gzip", "deflate"}
 REFUSED = {"br", "dcb", "dcz", "zstd"}
-"""Codings that browsers decode and we do not. The bytes are never plain, so none of them is passed on."""
+"""Codings that browsers decode and we do not. Their bytes are never plain, so we refuse them."""
 GZIP_BEGIN = b"\x1f\x8b"
 MAX_MEMBERS = 1000
-"""bgzip writes one member per 64 KB, which is 240 for 15 MB."""
+"""The highest number of members in a gzip file. bgzip writes one member per 64 KB, so 15 MB have 240 members."""
 CHUNK = 16 * 1024
 
 _NOT_ALONE = "and not in gzip or deflate alone (Content-Encoding)"
@@ -20,7 +20,7 @@ def decode(body: bytes, headers: Iterable[str], *, max_bytes: int) -> tuple[byte
     """Decode the codings of the Content-Encoding headers.
 
     Returns at most `max_bytes` + 1 decoded bytes, and the codings that we do not know. Like browsers, we pass on bytes
-    in an unknown coding. Often it is only a name, and the bytes are plain.
+    in an unknown coding. Often the bytes are plain, although the header names a coding.
 
     Raises:
         SourceFailedError: the bytes are not in the named coding, are compressed twice, or need another decoder.

@@ -1,4 +1,4 @@
-"""Cookies of one fetch: some sources set one, redirect to the same URL, and expect it."""
+"""Keeps cookies during one fetch. Some sources set a cookie, redirect to the same URL, and expect the cookie there."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ class Cookies:
         self._hosts: dict[str, dict[str, str]] = defaultdict(dict)
 
     def keep(self, url: ParsedUrl, set_cookies: Iterable[str]) -> None:
-        """Keep the cookies of an answer from `url`. The last value of a name replaces earlier ones."""
+        """Keep the cookies of an answer from `url`. The last value of a name replaces earlier values."""
         cookies = self._hosts[url.host]
         for header in set_cookies:
             pair, *attributes = header.split(";")
@@ -30,6 +30,6 @@ class Cookies:
             cookies[name] = value
 
     def headers(self, url: ParsedUrl) -> dict[str, str]:
-        """Return the Cookie header for a request to `url`, if its host has set any."""
+        """Return the Cookie header for a request to `url`, if the host has set cookies."""
         cookies = self._hosts.get(url.host)
         return {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())} if cookies else {}

@@ -6,7 +6,7 @@ class FetchError(Exception):
 
 
 class InvalidUrlError(FetchError):
-    """The URL cannot be fetched, or is read in different ways by different programs."""
+    """The URL cannot be fetched, or different programs read it in different ways."""
 
 
 class SourceForbiddenError(FetchError):
@@ -16,8 +16,8 @@ class SourceForbiddenError(FetchError):
 class SourceFailedError(FetchError):
     """The source could not be reached or answered with an error.
 
-    `status` is the status of its answer, if there was one. `retry_after` is the number of seconds that it asks us to
-    wait.
+    `status` is the status of the source's answer, if there was an answer. `retry_after` is the number of seconds that
+    the source asks us to wait.
     """
 
     def __init__(self, message: str, status: int | None = None, retry_after: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The rules for sources: hosts, ports and addresses that may be fetched from."""
+"""The rules for sources: the hosts, ports and addresses from which pictures may be fetched."""
 
 import ipaddress
 import json
@@ -22,22 +22,22 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, kw_only=True)
 class SourceRules:
-    """The settings with these names, in the form in which URLs are checked."""
+    """The settings with the names of the fields, in the form that the checks of URLs need."""
 
     source_ports: frozenset[int]
     allowed_sources: tuple[str, ...]
-    """If there are any, other hosts are refused."""
+    """If this lists hosts, all other hosts are refused."""
     denied_sources: tuple[str, ...]
     denied_networks: tuple[Network, ...]
     private_sources: frozenset[tuple[str, int]]
-    """Hosts and ports that may have any address. Only a denial has precedence."""
+    """Hosts and ports that may have any address, even a private one. Only a denied host or address is still refused."""
 
     @classmethod
     def from_json(cls, text: str) -> "SourceRules":
         """Read the output of `Settings.sources`.
 
         Raises:
-            ValueError, KeyError, FetchError: the text is something else, because of an error in the deployment.
+            ValueError, KeyError, FetchError: the text is not such output, because of an error in the deployment.
         """
         document = json.loads(text)
         names = {kind: tuple(map(_pattern, document[kind])) for kind in ("allowed_sources", "denied_sources")}
@@ -50,7 +50,7 @@ class SourceRules:
         )
 
     def check_url(self, url: ParsedUrl) -> None:
-        """Check host and port, before the host is looked up.
+        """Check the host and the port. Called before the host is looked up.
 
         Raises:
             SourceForbiddenError
@@ -66,7 +66,7 @@ class SourceRules:
             raise SourceForbiddenError(f"the source's port is {url.port}; expected one of {ports} (source_ports)")
 
     def check_address(self, url: ParsedUrl, address: Address) -> None:
-        """Check one of the host's addresses, before any of them is connected to.
+        """Check one address of the host. All addresses are checked before the connection is made.
 
         Raises:
             SourceForbiddenError

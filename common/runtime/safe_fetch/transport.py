@@ -2,7 +2,7 @@
 
 For every request, including each redirect, the host is looked up once, all of its addresses are checked, and the
 connection is made to one of these addresses. So a caller cannot reach servers that only this function can reach, such
-as its own runtime API on 127.0.0.1:9001, and a name cannot lead to another address the second time.
+as its own runtime API on 127.0.0.1:9001, and a name cannot lead to another address when the connection is made.
 """
 
 import ipaddress
@@ -55,23 +55,23 @@ CONTENT_RANGE = re.compile(r"bytes 0-([0-9]{1,18})/([0-9]{1,18})", re.IGNORECASE
 
 @dataclass(frozen=True)
 class Fetched:
-    """The bytes that a source sent, and the URL that they came from after redirects."""
+    """The bytes that a source sent, and the URL after all redirects."""
 
     url: str
     body: bytes
     unknown_coding: str | None
-    """The Content-Encoding of the bytes, if we cannot decode it. Many sources name one and send plain bytes."""
+    """The Content-Encoding of the bytes, if we cannot decode it. Many sources name a coding and send plain bytes."""
 
 
 class Wire:
-    """The connection of a fetch in progress and the time that is left for it. A second thread may end it."""
+    """The connection of a fetch in progress, and the deadline of the fetch. A second thread may end it."""
 
     def __init__(self) -> None:
         self._deadline = time.monotonic() + DEADLINE_SECONDS
         self._connection: socket.socket | None = None
 
     def seconds(self, limit: float) -> float:
-        """Return the limit of the next step, or the time that is left.
+        """Return the time limit of the next step. It is never longer than the time until the deadline.
 
         Raises:
             SourceTimeoutError: no time is left.
@@ -181,7 +181,7 @@ def _read(response: HTTPResponse) -> bytes:
 
 
 def _only(locations: set[str]) -> str:
-    """Return the location. Browsers refuse an answer with two of them as well."""
+    """Return the only location. An answer with two different locations is refused, as in browsers."""
     location, *others = locations
     if others:
         raise SourceFailedError("the source sends two different locations of a redirect")
@@ -199,7 +199,7 @@ def _redirected(url: ParsedUrl, location: str) -> ParsedUrl:
 
 
 def _connected(url: ParsedUrl, rules: SourceRules, wire: Wire) -> socket.socket:
-    """Connect to one of the host's addresses, after all of them have been checked."""
+    """Check all addresses of the host, then connect to one of them."""
     rules.check_url(url)
     try:
         found = socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)

@@ -18,21 +18,21 @@ IPV4_BYTES = 4
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 LEGAL = "!$%&'()*+,/:;=?@[]~"
-"""Characters that a path and a query may contain unchanged, besides letters, digits and '-', '.', '_'."""
+"""Characters that may stay unchanged in a path and a query, in addition to letters, digits and '-', '.', '_'."""
 
 
 @dataclass(frozen=True)
 class ParsedUrl:
-    """A URL that was read once. The check, the connection and the request use this reading."""
+    """A URL that was parsed once. The check, the connection and the request all use this result."""
 
     scheme: str
     host: str
-    """A name in lower case without its last dot, or an address."""
+    """A name in lower case without a dot at its end, or an address."""
     spelling: str
-    """The host as the URL spells it: different from `host` for an IPv4 address such as `127.1`."""
+    """The host as it is written in the URL. It differs from `host` for an IPv4 address such as `127.1`."""
     port: int
     target: str
-    """Path and query of the request."""
+    """The path and the query of the request."""
 
     @classmethod
     def parse(cls, url: str) -> "ParsedUrl":
@@ -72,7 +72,7 @@ class ParsedUrl:
 
     @property
     def authority(self) -> str:
-        """The Host header."""
+        """The value of the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
@@ -80,10 +80,11 @@ class ParsedUrl:
         return f"{self.scheme}://{self.authority}{self.target}"
 
     def follow(self, location: str) -> "ParsedUrl":
-        """Read the Location header of the answer to this URL.
+        """Return the URL in a Location header. The header belongs to the answer to this URL.
 
-        Sources send blanks and UTF-8 in this header, which http.client reads as Latin-1. Not urljoin(): it drops a `;`
-        at the end, and reads `///host` and `http:///host` as a path, where browsers read a host.
+        Sources send blanks and UTF-8 in this header. http.client reads the header as Latin-1. urljoin() is not used,
+        because it drops a `;` at the end. It also reads `///host` and `http:///host` as a path, but browsers read a
+        host.
 
         Raises:
             InvalidUrlError: the header has no http or https URL, or programs read it in different ways.
@@ -109,7 +110,7 @@ class ParsedUrl:
 
 
 def _ipv4(name: str) -> str | None:
-    """Return the IPv4 address that a name stands for, such as 127.0.0.1 for `0x7f.1`, or None for another name.
+    """Return the IPv4 address if the name is one, such as 127.0.0.1 for `0x7f.1`. Otherwise return None.
 
     https://url.spec.whatwg.org/#concept-ipv4-parser
 

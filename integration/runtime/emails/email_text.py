@@ -10,7 +10,7 @@ from common.runtime.recognition_event import AbilityResult, RecognitionEvent
 from common.runtime.visible_text import visible
 
 MAX_BYTES = 250_000
-"""SNS accepts 256 KB."""
+"""The longest text of an e-mail. SNS accepts 256 KB."""
 
 
 def subject(events: Sequence[RecognitionEvent]) -> str:
@@ -19,7 +19,7 @@ def subject(events: Sequence[RecognitionEvent]) -> str:
 
 
 def text(events: Sequence[RecognitionEvent]) -> str:
-    """Return a paragraph for each image, with its name and source first. Images beyond SNS's limit are only counted."""
+    """Return a paragraph for each image, with its name and source first. Images that do not fit are only counted."""
     paragraphs: list[str] = []
     size = 0
     for event in events:

@@ -1,12 +1,13 @@
-"""A circuit breaker for one receiver. A receiver that is down is probed, and gets no other calls.
+"""A circuit breaker for one receiver. While the receiver is down, it gets only occasional test calls (probes).
 
 All workers share the receiver's state. While the breaker is closed, all workers call. It opens after FAILURES in a row,
 or when the receiver asks for a pause. Then no worker calls until `retry_at`. After that one worker at a time may probe
 with one document. An answer closes the breaker. A failure opens it for twice as long.
 
 A worker that had an answer in the last seconds makes calls in parallel. Failures among these calls are not counted,
-because the receiver answers other calls. After such a failure, and at its start, a worker makes one call at a time and
-counts failures until it has an answer. So an outage meets few calls, and occasional failures do not open the breaker.
+because the receiver answers other calls. After such a failure, and at the worker's start, the worker makes one call at
+a time. It counts failures until it gets an answer. So few calls are made during an outage, and occasional failures do
+not open the breaker.
 """
 
 import threading
@@ -19,15 +20,15 @@ from typing import Protocol
 from integration.runtime.webhooks.receiver_answers import Answer
 
 FAILURES = 5
-"""Consecutive failures of all workers together."""
+"""The number of consecutive failures, of all workers together, that opens the breaker."""
 
 FIRST_PROBE_SECONDS = 5
 LAST_PROBE_SECONDS = 60
 LEASE_SECONDS = 20
-"""The time after which another worker may probe. It is a little longer than a call may take."""
+"""The time after which another worker may probe. It is a little longer than the time limit of a call."""
 
 PROBED_SECONDS = 2
-"""The wait while another worker probes."""
+"""The time that a message waits while another worker probes."""
 
 CACHE_SECONDS = 5
 """The time for which a worker uses the state that it read. A closed breaker costs one read in this time."""
@@ -55,7 +56,7 @@ class State:
 
 
 class Store(Protocol):
-    """Shares the state. Every change is one write, and returns the new state."""
+    """Shares the state between workers. Every change is one write, and returns the new state."""
 
     def read(self) -> State:
         """Return the state as of the last write."""
@@ -76,7 +77,7 @@ class Store(Protocol):
 class Breaker:
     """The breaker of one worker. Threads may share it.
 
-    `changed` is called for each change by this worker, with True if the breaker opened, and with the reason.
+    When this worker changes the state, it calls `changed` with True if the breaker opened, and with the reason.
     """
 
     def __init__(

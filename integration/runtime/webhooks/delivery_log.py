@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Status = Literal["DELIVERED", "WAITING", "DEAD"]
-"""Accepted by the receiver, waiting in the queue, or in the dead-letter queue."""
+"""The states of a delivery: accepted by the receiver, waiting in the queue, or in the dead-letter queue."""
 
 NEWEST_INDEX = "newest"
 IMAGE_INDEX = "image"
@@ -26,12 +26,12 @@ SHOWN = (
     "event_id", "receiver", "image", "event", "status", "attempts", "last_status", "last_answer", "occurred_at",
     "first_attempt_at", "last_attempt_at", "delivered_at",
 )  # fmt: skip
-"""The members that lists show. The indexes hold them."""
+"""The members that lists of deliveries show. The indexes contain these members."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """A part of a list, and the key of the next part."""
+    """A part of a list of deliveries, and the key at which the next part begins."""
 
     entries: list[dict[str, Any]]
     last_key: dict[str, str] | None
@@ -47,7 +47,8 @@ class Deliveries:
     def record(self, event: RecognitionEvent, receiver: str, answer: Answer) -> int:
         """Add an attempt in one write. Returns the number of failed attempts in this round.
 
-        A round ends with the delivery or in the dead-letter queue. The event is kept as it was first sent.
+        A round ends when the event is delivered or moved to the dead-letter queue. The event is stored as it was first
+        sent.
         """
         values: dict[str, Any] = {
             ":now": now(),
@@ -76,7 +77,7 @@ class Deliveries:
         return int(updated["Attributes"]["tries"]["N"])
 
     def wait(self, event: RecognitionEvent, receiver: str) -> None:
-        """Show an event as waiting. Its attempts stay as they are."""
+        """Mark the delivery of an event as waiting. The number of attempts does not change."""
         values = {":status": "WAITING", ":zero": 0}
         change = self._change(event, receiver, ["attempts = if_not_exists(attempts, :zero)"], values)
         with suppress(self.dynamodb.exceptions.ConditionalCheckFailedException):  # it is WAITING already

@@ -1,4 +1,4 @@
-"""Decides by a receiver's answer what happens to the document that was sent."""
+"""Decides what happens to a sent document. The receiver's answer determines the decision."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -16,7 +16,8 @@ UNAUTHORIZED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """An HTTP answer. Without an answer, `status` is None. `text` is the beginning of the answer, or the reason."""
+    """An HTTP answer. Without an answer, `status` is None. `text` is the beginning of the answer, or the reason
+    why there is none."""
 
     status: int | None
     text: str
@@ -25,10 +26,11 @@ class Answer:
 
     @property
     def verdict(self) -> Verdict:
-        """Return the document's result: delivered by 2xx, sent again if the receiver failed, else rejected.
+        """Return the document's result. It is delivered after 2xx, sent again if the receiver failed, and otherwise
+        rejected.
 
-        A redirect rejects. Following it would turn the POST into a GET, and only a person can correct the address.
-        An interim answer (1xx) without a final one decides nothing.
+        A redirect counts as a rejection. Following the redirect would turn the POST into a GET, and only a person can
+        correct the address. An interim answer (1xx) without a final answer decides nothing.
         """
         if self.status is None or self.status < HTTPStatus.OK or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return "again"
@@ -38,7 +40,7 @@ class Answer:
 
     @property
     def pause(self) -> int | None:
-        """Return the seconds for which an overloaded receiver asks for no calls at all, or None."""
+        """Return the seconds for which an overloaded receiver wants no calls. Returns None for other answers."""
         return self.retry_after if self.status in OVERLOADED else None
 
     @property

@@ -1,4 +1,4 @@
-"""Writes an event as XML, by `integration/recognition.xsd` or `integration/recognition2.xsd`."""
+"""Writes an event as XML. The schemas are `integration/recognition.xsd` and `integration/recognition2.xsd`."""
 
 import re
 from typing import Any
@@ -11,7 +11,8 @@ NAMESPACE = "urn:sightline:recognition:1"
 NAMESPACE_2 = "urn:sightline:recognition:2"
 
 POINTS = {"polygon": "point"}
-"""Names of the elements of lists. Other lists lose the last `s` of their names."""
+"""Names of the XML elements for the entries of lists. For other lists, the element has the list's name without the last
+`s`."""
 
 # All characters that https://www.w3.org/TR/xml/#charsets excludes: ElementTree would write them, but parsers refuse
 # them. The carriage return is included, because parsers read it as a line feed.

@@ -14,7 +14,7 @@ class SecretError(ValueError):
 
 
 def headers(secrets: Sequence[str], *, delivery_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """Return the headers of a delivery: its id, its time (seconds since 1970), and a signature by each secret.
+    """Return the headers of a delivery: its id, its time (seconds since 1970), and one signature for each secret.
 
     https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 

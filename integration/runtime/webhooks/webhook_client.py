@@ -1,4 +1,4 @@
-"""Sends one POST to a receiver, and returns its answer or the reason why there was none."""
+"""Sends one POST to a receiver. Returns the receiver's answer, or the reason why there was none."""
 
 import base64
 import html
@@ -20,13 +20,13 @@ from integration.runtime.webhooks.receiver_answers import MAX_RETRY_SECONDS, Ans
 CONNECT_SECONDS = 5
 READ_SECONDS = 10
 DEADLINE_SECONDS = 15
-"""For the whole call."""
+"""The time limit of a whole call."""
 
 SHOWN_CHARACTERS = 300
 TOKEN_CHARACTERS = 8
-"""A part of an address with so many characters may be a token. Shorter parts are words such as `hooks`."""
+"""A part of an address with at least this many characters may be a token. Shorter parts are words such as `hooks`."""
 SHOWN_SECRET_CHARACTERS = 2
-"""If a secret is cut off at the end of an answer, at most this many of its characters are shown."""
+"""If an answer breaks off within a secret, at most this many characters of the secret are shown."""
 
 
 class _Connection(HTTPConnection):
@@ -46,7 +46,7 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
 
 
 class WebhookClient:
-    """Keeps connections open. Threads may share a client. It follows no redirect and repeats no request."""
+    """Keeps connections open. Threads may share a client. A client follows no redirect and repeats no request."""
 
     def __init__(self) -> None:
         # Not requests, as for fetching: its import would add a quarter to this function's cold start.
@@ -89,7 +89,10 @@ class WebhookClient:
 
 
 def _basic_authentication(url: Url) -> dict[str, str]:
-    """Return the Authorization header for the user name and password of an address, percent-decoded as in browsers."""
+    """Return the Authorization header for the user name and password in an address.
+
+    Decodes percent-encoding, as browsers do.
+    """
     if url.auth is None:
         return {}
     user, _, password = url.auth.partition(":")
@@ -97,7 +100,7 @@ def _basic_authentication(url: Url) -> dict[str, str]:
 
 
 def _beginning(answer: urllib3.BaseHTTPResponse, url: Url) -> str:
-    """Return the text that one read of the socket gives: a body may be endless, or not what its headers say."""
+    """Return the text from a single read of the socket. A body may be endless, or may contradict its headers."""
     try:
         return _readable(answer.read1(4 * SHOWN_CHARACTERS), url)
     except urllib3.exceptions.HTTPError as error:
@@ -105,7 +108,7 @@ def _beginning(answer: urllib3.BaseHTTPResponse, url: Url) -> str:
 
 
 def _readable(body: bytes, url: Url) -> str:
-    """Return the beginning of an answer without the secrets of the address, also where the answer breaks off in one."""
+    """Return the beginning of an answer without the address's secrets. Also hides a secret that is cut off."""
     text = body.decode(errors="replace")
     for secret in sorted(_secrets(url), key=len, reverse=True):
         text = text.replace(secret, "…")
@@ -117,7 +120,10 @@ def _readable(body: bytes, url: Url) -> str:
 
 
 def _secrets(url: Url) -> set[str]:
-    """Return the secrets of an address, in the spellings that an answer may repeat: user, password, path and query."""
+    """Return the secrets in an address: user, password, path and query.
+
+    Includes each spelling that an answer may repeat.
+    """
     wholes = {part for part in (url.path, url.query, url.auth) if part and part != "/"}
     parts = {part for whole in wholes for part in re.split("[/&=:]", whole) if len(part) >= TOKEN_CHARACTERS}
     user, _, password = (url.auth or "").partition(":")
