@@ -1,4 +1,4 @@
-"""The embedded cloud in which the benchmarks measure, with a Rekognition that gives each picture the same labels."""
+"""The embedded cloud for the benchmarks. Its Rekognition gives the same labels to every picture."""
 
 import io
 import json
@@ -53,7 +53,7 @@ class BenchmarkError(RuntimeError):
 
 
 class BlindCloud(Cloud):
-    """An embedded cloud with a Rekognition that does not analyse pictures, so that benchmarks measure the rest."""
+    """An embedded cloud with a Rekognition that does not analyse pictures. Benchmarks measure the rest."""
 
     def model_options(self) -> list[str]:
         """Return the options of the blind engine."""
@@ -80,7 +80,7 @@ def photographs() -> list[Image.Image]:
 
 
 def pictures(count: int) -> list[bytes]:
-    """Return `count` different small JPEGs, the same ones each time: crops of the photographs."""
+    """Return `count` different small JPEGs. They are crops of the photographs, and the same in each run."""
     sources, chance = photographs(), random.Random(0)  # noqa: S311 - the same each time is the point
     made: dict[bytes, None] = {}
     while len(made) < count:
@@ -93,10 +93,10 @@ def pictures(count: int) -> list[bytes]:
 
 
 def wait_for_empty_queues(endpoints: Endpoints, *, seconds: float) -> None:
-    """Wait until no message waits in any work queue or is in flight.
+    """Wait until all work queues are empty and no message is in flight.
 
     Raises:
-        BenchmarkError: messages are left after `seconds`, or have become dead letters.
+        BenchmarkError: some messages are still in the queues after `seconds`, or have become dead letters.
     """
     target, deadline = local_target(vars(endpoints)), time.monotonic() + seconds
     sqs: SQSClient = target.client("sqs")
@@ -151,7 +151,7 @@ def print_report(benchmark: str, figures: dict[str, Any]) -> None:
 
 
 def stopped(number: int, _: object) -> None:
-    """End all child processes and their children. Otherwise a deployment would end only `cdk` itself."""
+    """End all child processes and the processes that these started. Ending only `cdk` would leave its children."""
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             process.terminate()

@@ -1,9 +1,9 @@
-"""Measure the import time of each Lambda function, beside a bare boto3 client: `make bench-cold-start`.
+"""Measure the import time of each Lambda function, and of a bare boto3 client for comparison: `make bench-cold-start`.
 
-The benchmark synthesizes the stacks with wheels for this machine and this Python, and reads the functions, their code
-and their layers from them. Each import runs in a fresh process that sees only Lambda's modules: the code, the layers,
+The benchmark synthesizes the stacks with wheels for this machine and this Python. The templates name the functions,
+the code and the layers. Each import runs in a fresh process that sees only Lambda's modules: the code, the layers,
 the standard library, boto3 and its dependencies. Imports alternate with `import boto3; boto3.client("s3")`; the results
-are medians. The start of Python itself is not counted, because it is the same for all. Prints JSON.
+are medians. The start of Python itself is not counted, because it is the same for all functions. Prints JSON.
 
 `as_deployed` measures the imports as on Lambda: the modules of boto3 are compiled, and the modules of code and layers
 only if they are deployed compiled. `compiled` measures the imports with all modules compiled.
@@ -51,7 +51,7 @@ HEAVIEST = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Function:
-    """A synthesized function: the folders of its code and its layers, and its callers."""
+    """A synthesized function: the folders of its code and layers, and the services that call it."""
 
     name: str
     kind: Literal["queue", "api"]
@@ -62,16 +62,16 @@ class Function:
 
     @property
     def statement(self) -> str:
-        """Return the import of the handler, as Lambda's init does it."""
+        """Return the statement that imports the handler, as Lambda does when it starts a worker."""
         return f"import {self.module}"
 
     def path(self) -> list[Path]:
-        """Return the folders before Lambda's own modules: /var/task, then /opt/python."""
+        """Return the folders that Python searches before Lambda's own modules: /var/task, then /opt/python."""
         return [self.code, *(layer / "python" for layer in self.layers)]
 
 
 def synthesized(folder: Path) -> list[Function]:
-    """Synthesize the three stacks for this machine, with their assets in the folder. Returns their functions."""
+    """Synthesize the three stacks for this machine, and put the assets into the folder. Returns the functions."""
     os.environ["CDK_OUTDIR"] = str(folder)
     os.environ.setdefault("JSII_NODE", str(Path(sys.executable).parent / "node"))
     from app import build_app  # noqa: PLC0415 - starts jsii, which then reads both
@@ -99,7 +99,7 @@ def assets(folder: Path, manifest: Path) -> dict[str, Path]:
 
 
 def functions(template: Mapping[str, Any], located: Mapping[str, Path]) -> list[Function]:
-    """Return the functions of a template that `python_function` made, without CDK's own."""
+    """Return the functions that `python_function` added to a template. CDK's own functions are left out."""
     resources = template["Resources"]
     of_queues = {
         resource["Properties"]["FunctionName"]["Ref"]
@@ -150,7 +150,7 @@ def standard_library() -> list[Path]:
 
 
 def _python(options: Sequence[str], environment: Mapping[str, str], *, errors: bool = False) -> str:
-    """Run a fresh Python without site packages, user folder or current directory, which writes no compiled modules."""
+    """Run a fresh Python without site packages, user folder or current directory. It writes no compiled modules."""
     done = subprocess.run(  # noqa: S603 - this Python
         [sys.executable, "-I", "-S", "-B", *options], env=dict(environment), capture_output=True, text=True, check=False
     )
@@ -170,7 +170,10 @@ class Lambda:
         return 1000 * float(_python(["-c", self._program(statement, path)], {**ENVIRONMENT, **environment}))
 
     def heaviest(self, function: Function) -> dict[str, float]:
-        """Return the packages with the slowest own modules, in ms. Measuring takes time: only proportions count."""
+        """Return the packages with the slowest modules, in ms.
+
+        The measurement slows the imports down, so only the proportions of these times are meaningful.
+        """
         program = self._program(function.statement, function.path())
         lines = _python(
             ["-X", "importtime", "-c", program], {**ENVIRONMENT, **function.environment}, errors=True
@@ -182,7 +185,7 @@ class Lambda:
 
 
 def own_microseconds(lines: Iterable[str]) -> Counter[str]:
-    """Return the time in each top-level package's own modules, from the output of `-X importtime`."""
+    """Read the output of `-X importtime`. Returns the time that each top-level package spends in its own modules."""
     packages: Counter[str] = Counter()
     for line in lines:
         own, _, module = (part.strip() for part in line.removeprefix("import time:").split("|"))
@@ -205,7 +208,10 @@ def sizes(folders: Sequence[Path]) -> dict[str, float]:
 
 
 def measure(runner: Lambda, found: Sequence[Function], rounds: int) -> tuple[float, dict[str, float]]:
-    """Return the medians of the base line and each function, in ms. They alternate, so a busy moment affects all."""
+    """Return the median times of the base line and of each function, in ms.
+
+    The measurements alternate, so a busy moment affects all of them.
+    """
     base: list[float] = []
     times: dict[str, list[float]] = {function.name: [] for function in found}
     for _ in range(rounds):

@@ -36,11 +36,11 @@ SAVING: dict[str, dict[str, Any]] = {
 
 
 SMALL_MEGAPIXELS = 0.05
-"""A picture of 258 x 194 pixels: its thumbnail costs little more than the process that makes it."""
+"""This is a picture of 258 x 194 pixels. Its thumbnail costs little more than the process that makes the thumbnail."""
 
 
 def write(megapixels: float, name: str, path: Path) -> None:
-    """Write a picture, four to three, the same each time."""
+    """Write a picture with an aspect ratio of 4:3. It is the same in each run."""
     pillow_heif.register_heif_opener()
     small = Image.frombytes("RGB", (80, 60), random.Random(1).randbytes(80 * 60 * 3))  # noqa: S311 - no secret
     width = round((megapixels * 1e6 * 4 / 3) ** 0.5)
@@ -49,7 +49,7 @@ def write(megapixels: float, name: str, path: Path) -> None:
 
 
 def measured(path: Path, *, form: FormName = "recognition", rounds: int = 1) -> dict[str, Any]:
-    """Convert one file several times, with a warm decoder service and with a new one for each time."""
+    """Convert one file several times: with a warm decoder service, and with a new service for each conversion."""
     warm = Decoder()
     _convert(warm, path, form)
     seconds, cpu_before = [], _cpu_seconds(warm)
@@ -76,7 +76,7 @@ def _convert(decoder: Decoder, path: Path, form: FormName) -> bytes:
 
 
 def _cpu_seconds(decoder: Decoder) -> float:
-    """Return the processor time of this process, the service and the processes that it has forked."""
+    """Return the processor time of this process, of the service and of the processes that the service forked."""
     times = psutil.Process(decoder.pid).cpu_times()
     return time.process_time() + sum(times[:4])  # user, system, and those of children that have ended
 

@@ -30,11 +30,11 @@ from local.cloud import Cloud
 from local.endpoints import Endpoints
 
 ANSWER_SECONDS = 120
-"""The timeout of a first call: many workers start at once, on few processors."""
+"""The timeout of a first call. It is long because many workers start at once, on few processors."""
 UPLOADERS = 3
 """The number is small because each upload has its own worker, and recognition and deliveries need processors too."""
 LOOKS = 30
-"""Measured calls of `Budget`, with a warm worker as on AWS, where the function is called once a minute."""
+"""The number of measured calls of `Budget`. The worker is warm, as on AWS, where the function runs every minute."""
 WHOLE_WAY = {"GetSaveImage", "ImageRecognition", "Project", "Deliver", "SendEmail", "Thumbnails"}
 
 
@@ -78,7 +78,7 @@ def _send(endpoints: Endpoints, numbers: Sequence[int]) -> None:
 
 
 def _looks(cloud: Cloud, function: dict[str, Any]) -> dict[str, Any]:
-    """Return the figures of one call of `Budget`. The schedule's calls, once a minute, are counted too."""
+    """Return the figures of one call of `Budget`. The calls that the schedule makes each minute are counted too."""
     functions = cloud.client("lambda")
     functions.invoke(FunctionName=function["FunctionName"])  # the worker starts
     since = int(1000 * time.time())

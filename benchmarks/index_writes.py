@@ -1,4 +1,4 @@
-"""Compute the write units that the index takes for a picture, by its number of words: `make bench-index`.
+"""Compute how many write units the index needs for a picture, for several numbers of words: `make bench-index`.
 
 The code of `update_index` makes the transactions, and nothing is written. DynamoDB counts two units for each KB of an
 item in a transaction (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html). Prints

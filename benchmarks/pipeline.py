@@ -2,9 +2,9 @@
 
 Both run in one embedded cloud in a temporary folder. Its Rekognition does not look at pictures and takes a quarter of a
 second for each call. The workshop's handler runs first, with its own bucket, topic, queue, table and event source
-mapping; then our recognition, with all other functions paused. Memory, timeout, batch size and concurrency are ours in
-both. At last all our functions run together: thumbnails, index, deliveries and e-mails too. This run measures the
-processor time. Prints JSON, and fails if our figures are worse than their limits.
+mapping. Then our recognition runs, while all other functions are paused. Both use Sightline's memory, timeout, batch
+size and concurrency. At the end all our functions run together, also those for thumbnails, index, deliveries and
+e-mails. This run measures the processor time. Prints JSON, and fails if one of our figures is worse than its limit.
 """
 
 import argparse
@@ -39,14 +39,14 @@ from local.endpoints import Endpoints
 WORKSHOP = Path(__file__).parent / "workshop"
 OUR_HANDLER = "recognition.runtime.recognize_images.handler"
 MIN_RATIO = 3.0
-"""Pictures a second, divided by the workshop's."""
+"""The smallest ratio of Sightline's pictures a second to the workshop's."""
 MAX_CPU_MS = 80
-"""Processor time of all functions for a picture."""
+"""The largest processor time that all functions together may take for a picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
-    """A pipeline from a bucket through a recognising function into a table."""
+    """A pipeline: a bucket, a function that recognises the pictures in it, and the table with the results."""
 
     bucket: str
     table: str
@@ -54,7 +54,7 @@ class Pipeline:
     function: dict[str, Any]
     """Lambda's configuration of the function."""
     mapping: dict[str, Any]
-    """The members of the event source mapping that set the speed."""
+    """The members of the event source mapping that determine the speed."""
 
 
 def deployed(cloud: Cloud, endpoints: Endpoints) -> Pipeline:
@@ -76,7 +76,7 @@ def deployed(cloud: Cloud, endpoints: Endpoints) -> Pipeline:
 
 
 def create_workshop(cloud: Cloud, ours: Pipeline) -> Pipeline:
-    """Create the workshop's pipeline beside ours, with the same speed."""
+    """Create the workshop's pipeline beside ours, with the same settings for the speed."""
     sns = cloud.client("sns")
     cloud.client("s3").create_bucket(Bucket="workshop")
     cloud.client("dynamodb").create_table(
@@ -140,7 +140,7 @@ class Measurement:
         """Return the figures of one run. The first `warm_up` pictures start the workers and are not measured.
 
         Raises:
-            BenchmarkError: pictures are missing at the end.
+            BenchmarkError: some pictures have no record at the end.
         """
         self._send(files[:warm_up], "warm-up")
         calls, since, started = self._calls(), int(1000 * time.time()), time.monotonic()
@@ -175,7 +175,7 @@ class Measurement:
         self._s3.put_object(Bucket=self._pipeline.bucket, Key=key, Body=file, ContentType="image/jpeg")
 
     def _wait(self, missing: Callable[[], int], what: str) -> None:
-        """Wait until nothing is missing, for at most PATIENCE_SECONDS after each progress."""
+        """Wait until nothing is missing. Fails if there is no progress for PATIENCE_SECONDS."""
         fewest, deadline = math.inf, 0.0
         while (now := missing()) > 0:
             if now < fewest:

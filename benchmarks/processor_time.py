@@ -1,4 +1,4 @@
-"""Measure the processor time that an embedded cloud takes, by its parts."""
+"""Measure the processor time that each part of an embedded cloud takes."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,9 +11,9 @@ import psutil
 class ProcessorTime:
     """Seconds of processor time, user and system.
 
-    `functions` contains the functions' processes, their decoder services, and the limited processes that these fork.
-    `emulator` is the emulator's own process, which stands in for S3, SNS, SQS, DynamoDB and Lambda. `others` contains
-    the local Rekognition, the partner and the photo server.
+    `functions` contains the processes of the functions, the decoder services, and the limited processes that the
+    decoder services fork. `emulator` is the emulator's own process. It replaces S3, SNS, SQS, DynamoDB and Lambda.
+    `others` contains the local Rekognition, the partner and the photo server.
     """
 
     functions: float
@@ -22,7 +22,7 @@ class ProcessorTime:
 
     @classmethod
     def read(cls, services: Mapping[str, psutil.Process]) -> "ProcessorTime":
-        """Return the time that the services of an embedded cloud have taken since their start."""
+        """Return the processor time of the services of an embedded cloud since the services started."""
         emulator = services["emulator"]
         times = emulator.cpu_times()
         # The emulator's only children are functions. Those that have ended count as the emulator's children.
@@ -36,7 +36,7 @@ class ProcessorTime:
         return cls(functions=functions, emulator=times.user + times.system, others=sum(map(_with_ended, others)))
 
     def since(self, before: "ProcessorTime") -> "ProcessorTime":
-        """Return the time between two readings."""
+        """Return the processor time between two readings."""
         return ProcessorTime(
             functions=self.functions - before.functions,
             emulator=self.emulator - before.emulator,
@@ -44,7 +44,7 @@ class ProcessorTime:
         )
 
     def parts(self) -> dict[str, float]:
-        """Return the seconds of each part, and their total."""
+        """Return the seconds of each part, and the total."""
         return {**vars(self), "total": self.functions + self.emulator + self.others}
 
 
@@ -53,7 +53,7 @@ def _descendants(process: psutil.Process) -> list[psutil.Process]:
 
 
 def _with_ended(process: psutil.Process) -> float:
-    """Return the time of a process and of its children that have ended."""
+    """Return the processor time of a process, including its children that have ended."""
     with suppress(psutil.NoSuchProcess):  # it ends now, and counts as its parent's
         return float(sum(process.cpu_times()[:4]))
     return 0.0

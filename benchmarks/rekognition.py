@@ -1,8 +1,8 @@
-"""Measure the local Rekognition: pictures a second, memory and start, and the cost of each engine. Prints JSON.
+"""Measure the local Rekognition: pictures a second, memory, start time and the cost of each engine. Prints JSON.
 
 The benchmark runs the server with its default engines. 1, 2 and 4 clients on the same machine send real photographs
 with boto3. Then each engine, including the one for text, looks at the same photographs alone in one thread.
-The benchmark fails if the server is slower or larger than it promises.
+The benchmark fails if the server is slower, or needs more memory, than its limits allow.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ PROJECT = Path(__file__).parents[1]
 CLIENTS = (1, 2, 4)
 
 MIN_IMAGES_PER_SECOND = 12
-"""On two cores, with the best number of clients."""
+"""The limit on two cores, with the number of clients that gives the best result."""
 
 MAX_RSS_MB = 350
 MAX_READY_SECONDS = 2
@@ -70,7 +70,7 @@ def running() -> Iterator[tuple[str, psutil.Process, float]]:
 
 
 def measure(url: str, server: psutil.Process, pictures: list[bytes], *, clients: int, seconds: float) -> dict[str, Any]:
-    """Return pictures a second, their latency and cost, while clients send as fast as they get answers."""
+    """Return pictures a second, latency and cost. Each client sends its next picture when it has an answer."""
     session = boto3.Session("test", "test", region_name="us-east-1")
     rekognition = session.client("rekognition", endpoint_url=url)
     for picture in pictures:
@@ -99,7 +99,7 @@ def measure(url: str, server: psutil.Process, pictures: list[bytes], *, clients:
 
 
 def cost(engine: Engine, pictures: list[Picture]) -> dict[str, Any]:
-    """Return the time of an engine's first look, its CPU time for a picture, and the memory that it adds."""
+    """Return the time of an engine's first picture, its CPU time for a later one, and the memory that it adds."""
     process = psutil.Process()
     before, started = process.memory_info().rss, time.perf_counter()
     engine.look(pictures[0])

@@ -1,9 +1,10 @@
-"""Measure times and items read of lists and searches as the table grows: `make bench-search`.
+"""Measure lists and searches as the table grows: their times, and the items that they read: `make bench-search`.
 
-The benchmark writes records of a realistic distribution (Zipf over 500 labels, 10 per image) into its own embedded
-cloud. The code of `update_index` writes the index, but in batches instead of transactions. At each size, the benchmark
-then requests pages by HTTP. The handler's debug log tells the items that it read. DynamoDB reads as many items. The
-times are the emulator's, which scans whole tables where DynamoDB does not. Prints JSON.
+The benchmark writes records with a realistic distribution of labels (Zipf over 500 labels, 10 per image) into its own
+embedded cloud. The code of `update_index` writes the index, but in batches instead of transactions. At each size, the
+benchmark then requests pages by HTTP. The handler's debug log has the number of items that it read. On AWS the number
+is the same. The times are not those of AWS, because the emulator scans whole tables where DynamoDB does not. Prints
+JSON.
 """
 
 import argparse
@@ -44,7 +45,7 @@ LOG_SECONDS = 30
 
 @dataclass
 class Writer:
-    """Replaces DynamoDB under the code of `update_index`, for new images only: writes in batches."""
+    """Replaces the DynamoDB client of the code of `update_index`. Writes in batches, and accepts only new images."""
 
     dynamodb: Any
     batches: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -57,7 +58,7 @@ class Writer:
         self.batches.setdefault(table, []).append({"PutRequest": {"Item": item}})
 
     def transact_write_items(self, *, TransactItems: list[dict[str, Any]]) -> None:  # noqa: N803 - boto3's name
-        """Stands in for DynamoDB's calls in `update_index`."""
+        """Take the writes that `update_index` would send to DynamoDB."""
         for write in TransactItems:
             if "Put" in write:
                 self.put(write["Put"]["TableName"], write["Put"]["Item"])
@@ -85,7 +86,7 @@ class Writer:
 
 
 def records(bucket: str, count: int) -> Iterator[ImageRecord]:
-    """Return `count` records, the same ones each time."""
+    """Return `count` records. They are the same in each run."""
     chance = random.Random(0)  # noqa: S311 - the same each time is the point
     weights = list(itertools.accumulate(1 / rank for rank in range(1, LABELS + 1)))
     start = datetime(2026, 1, 1, tzinfo=UTC)
@@ -111,7 +112,7 @@ def records(bucket: str, count: int) -> Iterator[ImageRecord]:
 
 
 def tables(cloud: Cloud, endpoints: Endpoints) -> dict[str, str]:
-    """Return the deployed tables: construct -> name."""
+    """Return the names of the deployed tables, by construct."""
     names = cloud.client("dynamodb").list_tables()["TableNames"]
     kinds = ("LabelIndex", "LabelCounts", "Projections")
     return {kind: next(name for name in names if f"-{kind}" in name) for kind in kinds} | {
@@ -190,7 +191,10 @@ def _document(text: str) -> dict[str, Any]:
 
 
 def measure(caller: Caller, calls: int) -> dict[str, Any]:
-    """Return figures for each kind of query. One kind follows the other, so each kind's log lines are together."""
+    """Return figures for each kind of query.
+
+    All queries of one kind run before the next kind, so the log lines of one kind are together.
+    """
     chance = random.Random(1)  # noqa: S311 - the same each time is the point
     rounds = [queries(chance) for _ in range(calls)]
     figures = {}

@@ -1,6 +1,7 @@
-"""Judge the labels of the local Rekognition on photos from packages, by a list that was written before.
+"""Judge the labels that the local Rekognition gives to photos from packages.
 
-The benchmark fails if fewer labels are right, or more wrong, than docs/local-rekognition.md promises.
+A list names the right labels. It was written before the measurement. The benchmark fails if fewer labels are
+right, or more labels are wrong, than docs/local-rekognition.md promises.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Verdict:
     labels: dict[str, float]
     """Confidence by name."""
     specific: frozenset[str]
-    """Return the labels that are no other label's ancestor."""
+    """The labels that are not an ancestor of another label."""
 
     @property
     def wrong(self) -> list[str]:
@@ -69,13 +70,13 @@ def _labels(sight: Sight, file: Path) -> list[dict[str, Any]]:
 
 
 def _specific(found: list[dict[str, Any]]) -> frozenset[str]:
-    """Return the names of the labels that are no other label's ancestor."""
+    """Return the names of the labels that are not an ancestor of another label."""
     ancestors = {parent["Name"] for label in found for parent in label["Parents"]}
     return frozenset({label["Name"] for label in found} - ancestors)
 
 
 def report(verdicts: list[Verdict]) -> str:
-    """Return the tables of the page, in Markdown."""
+    """Return the tables of docs/local-rekognition.md, in Markdown."""
     lines = ["| photo | labels, with their confidence in percent | |", "|---|---|---|"]
     for verdict in verdicts:
         if verdict.photo.set in SHOWN:
@@ -132,7 +133,7 @@ def write_page(tables: str) -> None:
 
 
 def missed_limits(verdicts: list[Verdict]) -> list[str]:
-    """Return a sentence for each promise about the labels that is not kept."""
+    """Return a sentence for each promise about the labels that the results break."""
     wheels = [each for each in verdicts if each.photo.set == "wheels"]
     right, wrong = sum(each.is_right for each in wheels), sum(bool(each.wrong) for each in wheels)
     missed = []
@@ -149,7 +150,7 @@ def missed_limits(verdicts: list[Verdict]) -> list[str]:
 
 
 def fit(photos: list[Photo]) -> str:
-    """Return the calibration that fits the photos best, for each kind of score, and a check of the present one."""
+    """Return the calibration that fits the photos best, for each kind of score."""
     from sklearn.linear_model import (  # type: ignore[import-untyped]  # noqa: PLC0415 - importing it takes seconds
         LogisticRegression,
     )
@@ -165,7 +166,7 @@ def fit(photos: list[Photo]) -> str:
 
 
 def _claims(photos: list[Photo]) -> dict[str, list[tuple[float, bool]]]:
-    """Return every score above 0.2, as if it were reported, with the verdict on its label."""
+    """Return every score above 0.2, even if it is not reported. Each score has the verdict on its label."""
     classifier, detector = Classifier(), Detector()
     claims: dict[str, list[tuple[float, bool]]] = {"groups": [], "classes": [], "persons": [], "objects": []}
     for photo in photos:
@@ -186,7 +187,7 @@ LEAST = 0.2
 
 
 def reliability(verdicts: list[Verdict]) -> str:
-    """Return the share of right labels for bands of confidence, in Markdown."""
+    """Return the share of right labels in each range of confidence, in Markdown."""
     counts: Counter[tuple[int, bool]] = Counter()
     for verdict in verdicts:
         for name in verdict.specific:

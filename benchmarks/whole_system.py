@@ -1,4 +1,4 @@
-"""Measure the processor time that a picture takes in the whole system, with all functions running."""
+"""Measure the processor time that the whole system takes for a picture, with all functions running."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +14,12 @@ from local.endpoints import Endpoints
 
 UPLOADERS = 8
 SECONDS_PER_IMAGE = 2
-"""A run may take this long for a picture, on a busy machine."""
+"""The longest time that a run may take for each picture. It is enough on a busy machine."""
 
 
 @contextmanager
 def others_paused(cloud: Cloud, function: Mapping[str, Any]) -> Iterator[None]:
-    """Pause all deployed functions that read queues or run by a schedule, but for one."""
+    """Pause all deployed functions that read queues or run by a schedule, except one function."""
     functions, events = cloud.client("lambda"), cloud.client("events")
     mappings = [
         mapping["UUID"]
@@ -49,13 +49,13 @@ class WholeSystem:
         self._s3 = cloud.client("s3")
 
     def measure(self, files: Sequence[bytes], *, warm_up: int) -> dict[str, Any]:
-        """Return the processor time of a picture, by its parts, in milliseconds.
+        """Return the processor time for a picture in milliseconds, separately for each part of the system.
 
-        Paused functions first handle the messages that have waited for them. The first `warm_up` pictures are not
-        measured either.
+        Functions that were paused first handle their waiting messages. This work and the first `warm_up` pictures are
+        not measured.
 
         Raises:
-            BenchmarkError: messages are left, or documents were not delivered.
+            BenchmarkError: messages are still in the queues, or documents were not delivered.
         """
         wait_for_empty_queues(self._endpoints, seconds=PATIENCE_SECONDS + SECONDS_PER_IMAGE * len(files))
         self._send(files[:warm_up], "whole-warm-up")

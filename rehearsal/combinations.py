@@ -14,7 +14,10 @@ HOSTS = [f"pictures-{number:02}.example.com" for number in range(80)]
 
 
 def _receivers(number: int) -> list[dict[str, Any]]:
-    """Return receivers with each format and schema. The first has as many labels as a subscription's filter allows."""
+    """Return receivers with every format and schema.
+
+    The first receiver has as many labels as the filter of a subscription allows.
+    """
     return [
         {
             "name": f"receiver-{number:02}",
@@ -27,8 +30,8 @@ def _receivers(number: int) -> list[dict[str, Any]]:
 
 
 LINTED = ("cdk.json", "auth=iam", "everything")
-"""The combinations that cfn-lint reads. There are few of them, because cfn-lint takes as long as all other checks. The
-engine of cdk-preflight reads every combination, and has most of the same rules."""
+"""The combinations that cfn-lint reads. There are only a few, because cfn-lint takes as long as all other checks. The
+engine of cdk-preflight reads every combination, and has most of cfn-lint's rules."""
 
 COMBINATIONS: dict[str, dict[str, Any]] = {
     "cdk.json": {},
@@ -98,7 +101,7 @@ COMBINATIONS: dict[str, dict[str, Any]] = {
         "rekognition_tps": 0.1,
     },
 }
-"""Name -> differences from the settings in cdk.json. Those settings are a combination too."""
+"""Each combination by its name: the differences from the settings in cdk.json. cdk.json itself is a combination too."""
 
 
 def context(combination: str) -> dict[str, Any]:

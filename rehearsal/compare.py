@@ -1,6 +1,7 @@
 """Compares the templates of a revision with those of the working tree: `make compare-templates BASE=<revision>`.
 
-A refactoring must not change the templates: CloudFormation would replace a table whose logical id changed.
+A refactoring must not change the templates. If the logical id of a table changed, CloudFormation would replace the
+table.
 """
 
 import json
@@ -17,14 +18,14 @@ from rehearsal import template_lines
 ROOT = Path(__file__).resolve().parents[1]
 
 SHARED = (".build", "node_modules")
-"""Folders that a synth needs and git ignores. The revision uses those of the working tree."""
+"""Folders that a synth needs and git ignores. The revision uses the folders of the working tree."""
 
 Templates = Mapping[str, Sequence[str]]
-"""Combination of settings -> the lines of its templates."""
+"""The lines of the templates, by combination of settings."""
 
 
 def main(base: str) -> int:
-    """Print how the templates differ, apart from asset hashes. Returns the exit code: 1 if they do."""
+    """Print the differences between the templates, except asset hashes. Returns the exit code: 1 if there are any."""
     with tempfile.TemporaryDirectory() as folder:
         before = synthesized(extracted(base, Path(folder) / "tree"))
         after = synthesized(ROOT)
@@ -48,7 +49,7 @@ def extracted(revision: str, folder: Path) -> Path:
 
 
 def synthesized(tree: Path) -> dict[str, list[str]]:
-    """Synthesize all combinations of a tree in a process of its own, because trees have the same module names."""
+    """Synthesize all combinations of a tree in a new process, because both trees have the same module names."""
     with tempfile.NamedTemporaryFile(suffix=".json") as output:
         command = [sys.executable, "-P", "-W", "ignore", template_lines.__file__, output.name]
         subprocess.run(command, cwd=tree, check=True, env={**os.environ, "PYTHONPATH": str(tree)})  # noqa: S603
@@ -57,7 +58,7 @@ def synthesized(tree: Path) -> dict[str, list[str]]:
 
 
 def differences(before: Templates, after: Templates) -> Iterator[str]:
-    """Yield removed (-) and added (+) lines under the names of the combinations that they belong to."""
+    """Yield the removed (-) and added (+) lines of each combination, after the name of the combination."""
     changes: dict[tuple[str, ...], list[str]] = defaultdict(list)
     found: dict[str, list[str]] = defaultdict(list)
     for combination in dict.fromkeys([*before, *after]):

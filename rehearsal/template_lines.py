@@ -1,6 +1,6 @@
 """Writes the templates of a tree as lines that can be compared: `python -P template_lines.py OUTPUT`.
 
-PYTHONPATH names the tree, whose own combinations of settings it synthesizes.
+PYTHONPATH names the tree. The program synthesizes the combinations of settings that the tree itself defines.
 """
 
 import json
@@ -17,7 +17,7 @@ HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 def main(output: Path) -> None:
-    """Write combination -> lines as JSON."""
+    """Write the lines of each combination as JSON."""
     lines = {name: list(template_lines(context(name))) for name in COMBINATIONS}
     output.write_text(json.dumps(lines))
 

@@ -1,4 +1,4 @@
-"""The soak: load and faults on the embedded cloud, then a comparison with the objects in S3."""
+"""The soak: put load and faults on the embedded cloud, then compare its data with the objects in S3."""
 
 from pathlib import Path
 

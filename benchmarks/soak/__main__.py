@@ -1,10 +1,11 @@
 """Run callers and faults against the embedded cloud, then check that nothing was lost: `make soak MINUTES=10`.
 
-Callers upload by URL and by form, overwrite, delete, undelete, remove versions for good and search, at a steady rate.
-Rekognition is asked for the texts of all pictures, and for the faces of some. Meanwhile it is slow, throttles, fails or
-is down, the third party is down, calls of AWS are refused and workers are killed. When the system is idle again, the
-soak compares records, index, counts, documents, lists, searches, deliveries and Rekognition's calls with the objects in
-S3, by brute force. It writes soak.png, and the numbers as CSV. Ctrl-C ends the load; the comparison still follows.
+Callers upload by URL and by form, overwrite, delete, undelete, remove versions permanently and search, at a steady
+rate. Rekognition is asked for the texts of all pictures, and for the faces of some. During this time the soak injects
+faults: Rekognition is slow, throttles, fails or is down, the third party is down, calls to AWS are refused, and workers
+are killed. When the system is idle again, the soak compares everything with the objects in S3, by brute force: records,
+index, counts, documents, lists, searches, deliveries and Rekognition's calls. The soak writes soak.png, and the numbers
+as CSV. Ctrl-C ends the load, and the comparison still follows.
 """
 
 import argparse
@@ -44,17 +45,18 @@ CALLERS = 4
 ABILITIES = {"text": {"when": "always"}, "faces": {"when": "asked"}}
 WARM_UP_CALLS = 24
 PATIENT_SECONDS = 120
-"""In a shorter soak no worker is killed and no e-mail refused, because their messages come back only after minutes."""
+"""In a shorter soak no worker is killed and no e-mail is refused, because their messages come back only after
+minutes."""
 REST_SECONDS = 330
-"""The time that the system may take to become idle: dead workers' messages, probes of the third party, backoffs, and
-refused e-mails, which are hidden for four minutes."""
+"""The time that the system may take to become idle. It includes the waits for dead workers' messages, for probes of the
+third party, for backoffs, and for refused e-mails. Refused e-mails are hidden for four minutes."""
 RECOGNITION_QUEUES = {"UploadedImage", "RemovedImage"}
 """The queues of the workers that the faults kill."""
 CALM_SECONDS = 10
 FLAT_MB_A_MINUTE = 1.0
 FLAT_SHARE = 0.05
 JUDGED_MINUTES = 5
-"""A shorter soak says nothing about memory: workers grow until all of their code has run once."""
+"""A shorter soak does not judge memory, because workers grow until all of their code has run once."""
 
 
 class Soak:
@@ -80,7 +82,7 @@ class Soak:
         return time.monotonic() - self.began
 
     def run(self, folder: Path, console: Console) -> dict[str, Any]:
-        """Run load and faults, wait, check, and write the files. Returns the summary, ideally without `violations`."""
+        """Run load and faults, wait, check, and write the files. Returns the summary, with the `violations` found."""
         before = calls(self.endpoints)
         with impatient(self.cloud, [queue.url for queue in self.queues if queue.name in RECOGNITION_QUEUES]):
             self._warm_up(console)
@@ -153,7 +155,7 @@ class Soak:
         }
 
     def _warm_up(self, console: Console) -> None:
-        """Start the workers with some calls that are not measured. Their pictures are compared with the rest."""
+        """Start the workers with some calls that are not measured. The comparison includes their pictures."""
         console.print("warming up …")
         with ThreadPoolExecutor(CALLERS) as pool:
             for step in [self.load.next() for _ in range(WARM_UP_CALLS)]:
@@ -188,7 +190,7 @@ class Soak:
         return self.sampler.samples[-1] if self.sampler.samples else {}
 
     def _rest(self) -> list[str]:
-        """Wait until the queues are empty. Returns a violation for each queue that is not."""
+        """Wait until the queues are empty. Returns a violation for each queue that still has messages."""
         deadline = time.monotonic() + REST_SECONDS
         while (waiting := {name: n for name, n in self.sampler.depths().items() if n}) and time.monotonic() < deadline:
             time.sleep(0.5)
@@ -197,7 +199,7 @@ class Soak:
         return found + [f"{queue.dead_letters} dead letters in {queue.name}" for queue in dead if queue.dead_letters]
 
     def _was_calm(self, at: float, seconds: float) -> bool:
-        """Return True if no fault was active from an upload to its labels, nor in the seconds before."""
+        """Return True if no fault was active from an upload until its labels, or in the seconds before the upload."""
         return not any(start - seconds < at < end + CALM_SECONDS for _, start, end in self.faults.spans)
 
     def _grown(self, growth: dict[str, dict[str, float]]) -> list[str]:

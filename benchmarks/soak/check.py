@@ -24,10 +24,10 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class SystemState:
-    """The idle system: all of its data with the prefix."""
+    """The idle system: all data of the images with the prefix."""
 
     current: dict[str, tuple[str, str]]
-    """Each stored object's version and its content's ETag."""
+    """The version of each stored object, and the ETag of its content."""
 
     deleted: set[str]
     contents: set[str]
@@ -38,10 +38,10 @@ class SystemState:
     derived: Derived
     listed: set[str]
     searched: dict[str, set[str]]
-    """The images that the API lists, and those that it finds by each label."""
+    """The images that the API finds by each label, and the images that it lists."""
 
     wanted: dict[str, set[str]]
-    """The abilities that each stored object is asked about. It has an empty set for each object if none is enabled."""
+    """The abilities that Rekognition is asked about, for each stored object. The sets are empty if none is enabled."""
 
     calls: Counter[str]
     """The number of calls that Rekognition answered since the start, by operation."""
@@ -85,7 +85,10 @@ def read_state(
 
 
 def _wanted(s3: Any, bucket: str, names: Iterable[str], enabled: Sequence[DeployedAbility]) -> dict[str, set[str]]:
-    """Return the abilities that each stored object is asked about: always, or because its metadata asks."""
+    """Return the abilities that Rekognition is asked about, for each stored object.
+
+    Some abilities apply to every object, others only to objects with metadata that asks for them.
+    """
     if not enabled:
         return {name: set() for name in names}
     asked = {name: asked_by(s3.head_object(Bucket=bucket, Key=name)["Metadata"]) for name in names}
@@ -99,7 +102,7 @@ def calls(endpoints: Endpoints) -> Counter[str]:
 
 
 def violations(seen: SystemState, load: Load, calls_lost: int) -> Iterator[str]:
-    """Return each broken rule with examples. `calls_lost` pictures may have been sent to Rekognition again."""
+    """Return each broken rule with examples. Up to `calls_lost` pictures may have been sent to Rekognition twice."""
     corrupt = {picture.etag for picture in load.pictures if picture.is_corrupt}
     yield from _named("stored objects have no record", seen.current.keys() - seen.records.keys())
     known = seen.current.keys() | seen.deleted | load.erased
@@ -140,7 +143,7 @@ def _done(record: ImageRecord) -> set[str]:
 
 
 def _calls(seen: SystemState, load: Load, corrupt: set[str], calls_lost: int) -> Iterator[str]:
-    """Compare the calls of each operation with the contents. Each content costs at most one."""
+    """Compare the calls of each operation with the contents. Each content may cost at most one call."""
     most = len((seen.contents | load.erased_contents) - corrupt) + calls_lost
     least = {"DetectLabels": len({etag for _, etag in seen.current.values()} - corrupt)}
     for name in set().union(*seen.wanted.values()):
@@ -199,9 +202,10 @@ def _table(dynamodb: Any, name: str) -> str:
 
 
 def seconds_to_labels(seen: SystemState, load: Load) -> list[tuple[datetime, float]]:
-    """Return, for each remaining picture, the time of its upload and the seconds until it had its labels.
+    """Return the time of upload of each remaining picture, and the seconds until the picture had its labels.
 
-    Leaves out names with removed versions: a picture that became the current version again was uploaded long before.
+    Names with removed versions are left out, because a picture that became the current version again was uploaded long
+    before.
     """
     return [
         (uploaded, (datetime.fromisoformat(record.recognized_at) - uploaded).total_seconds())

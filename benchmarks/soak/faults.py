@@ -1,4 +1,4 @@
-"""Inject faults: Rekognition slow, throttling, failing or down, its workers dead, the third party down."""
+"""Inject faults: Rekognition is slow, throttles, fails or is down, workers die, the third party is down."""
 
 import random
 import threading
@@ -18,7 +18,7 @@ BATCH = 10
 
 FUNCTION_SECONDS = 30
 VISIBILITY_SECONDS = 40
-"""A dead worker's messages come back after this time. In a deployment they come back after six minutes."""
+"""The time after which a dead worker's messages come back. In a deployment they come back after six minutes."""
 
 
 @dataclass
@@ -38,10 +38,13 @@ class Faults:
     now: str = ""
 
     patient: bool = True
-    """True if the soak has time for late messages: dead workers' come back after one minute, e-mails after four."""
+    """True if the soak has time for late messages.
+
+    Messages of dead workers come back after one minute, and e-mails after four.
+    """
 
     def run(self, clock: Callable[[], float], seconds: float, stopping: threading.Event) -> None:
-        """Inject one fault after the other until the end, with pauses as long as the faults."""
+        """Inject one fault after the other until the end. The pause after each fault is as long as the fault."""
         span = min(20.0, max(2.0, seconds / 24))
         left: list[str] = []
         while clock() < seconds - span and not stopping.wait(min(span, max(0.0, seconds - clock()))):
@@ -95,12 +98,12 @@ class Faults:
         requests.post(address, json=calls, timeout=TIMEOUT_SECONDS).raise_for_status()
 
     def _refuse_some(self) -> None:
-        """Refuse writes of records, announcements, and claims or answers."""
+        """Refuse to write records, to publish announcements, and to store claims or answers."""
         self._refuse(PutItem=2, UpdateItem=2, Publish=2 * self.patient)
         self.unstored += 2
 
     def _kill(self) -> None:
-        """Kill all workers that recognise, at any point of their work."""
+        """Kill all workers that recognise pictures. They may be at any point of their work."""
         for name, process in workers(self.cloud):
             if "ImageRecognition" in name:
                 with suppress(psutil.NoSuchProcess):
@@ -109,7 +112,7 @@ class Faults:
 
 
 def workers(cloud: Cloud) -> Iterator[tuple[str, psutil.Process]]:
-    """Yield the processes in which functions run, with the functions' names."""
+    """Yield each process that runs a function, with the name of the function."""
     emulator = cloud.processes.running().get("emulator")
     for process in emulator.children(recursive=True) if emulator else []:
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 40
 COLOURS = {"red": (200, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 200), "dark": (10, 10, 10)}
 FORMATS = ["JPEG"] * 12 + ["PNG"] * 6 + ["WEBP"] * 2
-"""WebP is converted on the way to Rekognition."""
+"""WebP is among these formats because it must be converted for Rekognition."""
 CORRUPT = 0.03
 MEDIA = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 SIZE = (160, 120)
@@ -32,7 +32,7 @@ BLOCK = 16
 EXPECTED = {200, 201, 202, 204, 404, 409}
 """404: the image is deleted, or not recorded yet. 409: a name was overwritten before its first upload."""
 SETTLED = 12
-"""Deletions spare this number of latest uploads: most older ones are recorded."""
+"""Deletions do not touch this number of latest uploads. Most older uploads are recorded already."""
 
 VERSION_CHANGES: dict[str, Callable[[list[dict[str, Any]]], list[dict[str, Any]]]] = {
     "undelete": lambda versions: [version for version in versions[:1] if "ETag" not in version],
@@ -40,12 +40,15 @@ VERSION_CHANGES: dict[str, Callable[[list[dict[str, Any]]], list[dict[str, Any]]
     "remove older": lambda versions: versions[1:2],
     "remove all": lambda versions: versions,
 }
-"""Choose the versions and delete markers that a change removes for good, from all of an object, the latest first."""
+"""Functions that choose the versions and delete markers to remove permanently.
+
+Each function gets all versions and delete markers of an object, the latest first.
+"""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call of an API: its time in seconds from the start, kind, duration, and the answer's status."""
+    """One call of an API: its time in seconds since the start, its kind, its duration and the status of the answer."""
 
     at: float
     kind: str
@@ -55,7 +58,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Picture:
-    """Return bytes that were never uploaded before."""
+    """A picture with new bytes, and its format."""
 
     body: bytes
     format: str
@@ -84,7 +87,7 @@ class Load:
     chance: random.Random
     clock: Callable[[], float]
     abilities: Sequence[str] = ()
-    """The abilities that half of the uploads by form ask for."""
+    """The abilities to ask for. Half of the uploads by form ask for them."""
 
     calls: list[Call] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -92,7 +95,7 @@ class Load:
     names: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     erased: set[str] = field(default_factory=set)
-    """The names with versions that were removed for good."""
+    """The names with versions that were removed permanently."""
 
     erased_contents: set[str] = field(default_factory=set)
     """The ETags of these versions."""
@@ -112,7 +115,7 @@ class Load:
         return self._put(self._new_name(), self._picture(), overwrite=False)
 
     def _repeat(self) -> Callable[[], object]:
-        """Upload bytes that are stored already, under a new name."""
+        """Upload bytes that are already stored under another name."""
         picture = self.chance.choice(self.pictures) if self.pictures else self._picture()
         return self._put(self._new_name(), picture, overwrite=False)
 
@@ -139,7 +142,7 @@ class Load:
         return lambda: self.remove_versions(kind, name)
 
     def remove_versions(self, kind: str, name: str) -> None:
-        """Remove versions in the bucket itself, with one call."""
+        """Remove versions from the bucket with one call of S3."""
         began, at, status = time.monotonic(), self.clock(), 0
         try:
             page = self.s3.list_object_versions(Bucket=self.endpoints.bucket, Prefix=name)

@@ -30,11 +30,11 @@ class Sampler:
     cloud: Cloud
     endpoints: Endpoints
     queues: dict[str, str]
-    """Name -> URL."""
+    """The URL of each queue, by name."""
 
     samples: list[dict[str, float]] = field(default_factory=list)
     by_worker: dict[tuple[str, int], list[tuple[float, float]]] = field(default_factory=dict)
-    """Function and process id -> time and memory."""
+    """The times and memory of each worker, by function and process id."""
 
     def run(self, clock: Callable[[], float], interval: float, stopping: threading.Event) -> None:
         """Sample until `stopping` is set."""
@@ -43,7 +43,7 @@ class Sampler:
                 self.samples.append(self.sample(clock()))
 
     def sample(self, at: float) -> dict[str, float]:
-        """One row."""
+        """Take one sample: a row of the table."""
         row = {"seconds": round(at, 2)}
         for name, process in self.cloud.processes.running().items():
             row[f"{name}_mb"] = _mb(process)
@@ -69,7 +69,10 @@ class Sampler:
         }
 
     def growth(self, start: float, end: float) -> dict[str, dict[str, float]]:
-        """Return memory, and MB a minute by a linear fit, of each function's workers that ran most of the time."""
+        """Return the memory and the growth of the workers that ran most of the time, by function.
+
+        The growth is in MB a minute, by a linear fit.
+        """
         found: dict[str, list[tuple[float, float, float]]] = {}
         for (function, _), points in self.by_worker.items():
             times, memory = np.array([point for point in points if start <= point[0] <= end]).T.reshape(2, -1)
@@ -88,7 +91,7 @@ class Sampler:
 
 
 def slope(samples: Sequence[dict[str, float]], name: str, start: float) -> float:
-    """Return the MB a minute of a column from a time on, by a linear fit."""
+    """Fit a line to the values of a column after a time. Returns its slope in MB a minute."""
     points = [(row["seconds"], row[name]) for row in samples if row["seconds"] >= start and name in row]
     if len(points) < LEAST_POINTS:
         return float("nan")
@@ -125,7 +128,10 @@ def plot(
     labelled: Sequence[tuple[float, float]],
     faults: Sequence[tuple[str, float, float]],
 ) -> None:
-    """Plot rate, latencies, memory and queues. `labelled` has times of uploads and the seconds until their labels."""
+    """Plot rate, latencies, memory and queues.
+
+    `labelled` has the time of each upload, and the seconds until the picture had its labels.
+    """
     from matplotlib.figure import Figure  # noqa: PLC0415 - importing it takes a second
 
     figure = Figure(figsize=(11, 12), layout="constrained")

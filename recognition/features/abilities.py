@@ -8,7 +8,7 @@ from common.settings import Settings
 
 
 def show_abilities(stack: Stack, settings: Settings) -> None:
-    """Add an output about the enabled abilities, for the commands. Adds nothing if no ability is enabled.
+    """Add an output about the enabled abilities. The commands read it. Without abilities there is no output.
 
     CloudFormation limits the length of an output, so prefixes are not listed.
     """

@@ -1,4 +1,4 @@
-"""Alarms and graphs for recognition, beside the ones that every queue, function and API has."""
+"""Alarms and graphs for recognition. They complete the alarms and graphs that every queue, function and API has."""
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch

@@ -1,4 +1,4 @@
-"""The label index: everything that is derived from the records."""
+"""The label index, its counts and the result documents. All of them are derived from the records."""
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_dynamodb as dynamodb
@@ -17,7 +17,7 @@ BATCH_SIZE = 10
 
 
 class LabelIndex:
-    """Adds the label index, its counts and the result documents to a stack, and the function that updates them."""
+    """Adds to a stack the label index, its counts, the result documents, and the function that updates all three."""
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ from recognition.features.spending import Spending
 
 BATCH_SIZE = 10
 REMOVAL_WORKERS = 2
-"""The smallest MaximumConcurrency."""
+"""The concurrency of removals. It is the smallest MaximumConcurrency that Lambda accepts."""
 
 
 class RecognitionWorker:
@@ -89,7 +89,7 @@ class RecognitionWorker:
 
 
 def _abilities(settings: Settings) -> dict[str, str]:
-    """Return the variable `ABILITIES` if any ability is enabled, with the rate of one worker."""
+    """Return the variable `ABILITIES`, or nothing if no ability is enabled. Its rates are the rates of one worker."""
     options = {
         name: each | {"calls_per_second": each["calls_per_second"] / settings.recognition_workers}
         for name, each in settings.ability_options.items()
@@ -98,5 +98,5 @@ def _abilities(settings: Settings) -> dict[str, str]:
 
 
 def picture_storage(settings: Settings) -> Size:
-    """Return the size of /tmp for a batch of the largest pictures, with room for other files."""
+    """Return the size of /tmp. A batch of the largest pictures and some other files fit into it."""
     return Size.mebibytes(max(512, BATCH_SIZE * settings.max_image_megabytes + 100))

@@ -1,9 +1,9 @@
 """Stop the upload queue while the month's budget is used up, and report the month's cost to CloudWatch. Runs every
 minute.
 
-The queue is read again after the budget was raised or removed, or in the next month. Workers make no call beyond the
-budget even without this function. With it, they do not receive messages that have to wait. Messages wait in the queue,
-for 14 days at most.
+The queue is read again when somebody raises or removes the budget, or when the next month begins. Even without this
+function, workers make no call that exceeds the budget. With this function, workers do not receive messages that have
+to wait. Messages wait in the queue, for 14 days at most.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Environment:
 
 @dataclass(frozen=True)
 class QueueSwitch:
-    """Turns the reading of the upload queue on and off, by its event source mapping."""
+    """Turns the event source mapping of the upload queue on and off."""
 
     functions: "LambdaClient"
     mapping: str
@@ -47,8 +47,9 @@ class QueueSwitch:
     def set(self, usage: UsageTable, *, over_budget: bool) -> None:
         """Turn the queue off if the budget is used up. Otherwise turn it on again if this function turned it off.
 
-        A queue that an operator turned off stays off, because it has no mark. The mark is set before the queue is
-        turned off and removed after it is on again, so the next run completes a run that was interrupted.
+        A mark records that this function turned the queue off. A queue that an operator turned off has no mark and
+        stays off. The mark is set before the queue is turned off, and removed after the queue is on again. So the next
+        run completes an interrupted run.
         """
         state = self.functions.get_event_source_mapping(UUID=self.mapping)["State"]
         if over_budget and state == "Enabled":

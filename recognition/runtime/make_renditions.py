@@ -6,11 +6,12 @@ renditions, and looks again. If the version has changed by then, it starts again
 out of order, and several workers may handle the same picture:
 
 - A worker deletes its message only if the version that it wrote was current after its last write.
-- The event of the last version is handled after that version came into being. Everything that was written before its
-  worker looked is seen and replaced by that worker. A worker that writes an older version later finds it outdated at
-  its second look. So the last write of all is of the last version.
-- The message of a worker that ends between a write and its second look stays in the queue. The next worker checks both
-  renditions.
+- The event of the last version is handled after S3 stored this version. The worker that handles this event sees and
+  replaces all renditions that were written before its first look. Another worker may write renditions of an older
+  version later. At its second look, that worker finds that the version is outdated, and starts again. So the very last
+  write always shows the last version.
+- If a worker ends between a write and its second look, its message stays in the queue. The next worker that receives
+  the message checks both renditions.
 """
 
 import tempfile
@@ -79,7 +80,7 @@ class RenditionUpdater:
         raise RetryLaterError("the picture kept changing", RETRY_SECONDS)
 
     def _reconcile(self, name: str, change: Change, current: str | None, ends_at: float, attempt: int) -> str | None:
-        """Replace renditions of another version. Returns the version that the renditions then show, None for none."""
+        """Replace renditions of another version. Returns the version that the renditions show, or None without any."""
         if current is not None and self.renditions.keep(name, current):
             return current
         self.renditions.remove(name)  # nobody may see another version while these are made
@@ -96,7 +97,7 @@ class RenditionUpdater:
         return picture.version_id
 
     def _render(self, picture: StoredPicture, ends_at: float, attempt: int) -> RenditionFiles | None:
-        """Make the renditions of a picture. Returns None if it cannot be decoded, which its record also says."""
+        """Make the renditions of a picture. Returns None if the picture cannot be decoded. Its record says so too."""
         try:
             return self._files(picture, ends_at)
         except PictureError as error:
@@ -128,7 +129,7 @@ def _environment() -> Environment:
 
 @cached
 def rendition_updater() -> RenditionUpdater:
-    """Make this worker's updater, at its first message."""
+    """Make the updater of this worker when it receives its first message."""
     environment = _environment()
     s3 = client("s3")
     return RenditionUpdater(

@@ -37,7 +37,7 @@ class Environment:
     """The function's environment variables.
 
     `queue_url` is the queue of uploads. `detect_labels` holds the parameters of DetectLabels as JSON. `abilities` holds
-    the enabled abilities as JSON. There, as in `calls_per_second`, rates are those of this worker.
+    the enabled abilities as JSON. The rates in `abilities` and in `calls_per_second` are the rates of this worker.
     """
 
     classifications_table: str
@@ -62,7 +62,7 @@ def _environment() -> Environment:
 
 @cached
 def record_updater() -> RecordUpdater:
-    """Make this worker's updater, at its first message."""
+    """Make the updater of this worker when it receives its first message."""
     environment = _environment()
     dynamodb = client("dynamodb")
     pictures = StoredPictures(
@@ -125,8 +125,9 @@ def _queue_url(arn: str) -> str:
 def handler(message: Message) -> None:
     """Update the record of one changed object.
 
-    Removals do not wait for Rekognition. If one makes a version current that needs a call, its message goes to the
-    queue of uploads. A message that waits is sent again before it becomes a dead letter.
+    Removals do not wait for Rekognition. A removal can make an earlier version current again. If this version needs a
+    call, the message of the removal goes to the queue of uploads. A message that waits is sent again before it becomes
+    a dead letter.
     """
     environment = _environment()
     updater = record_updater()

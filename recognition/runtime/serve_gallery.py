@@ -46,7 +46,7 @@ def _environment() -> Environment:
 
 @cached
 def _files() -> dict[str, str]:
-    """Read the files of the built page by their names. Nothing else is ever served."""
+    """Read the files of the built page. Returns them by name. No other files are served."""
     suffixes = {"html", *CONTENT_TYPES}
     found = (entry for entry in files("gallery_page").iterdir() if entry.name.rpartition(".")[2] in suffixes)
     return {entry.name: entry.read_text(encoding="utf-8") for entry in found}

@@ -1,7 +1,7 @@
-"""Make everything that is derived from a record agree with it: the label index, its counts and the result document.
+"""Update everything that is derived from a record: the label index, its counts and the result document.
 
-A message only says that an image changed. The handler reads the record to learn how. So repeated, late and unordered
-messages do no harm, and sending every image's name again rebuilds everything.
+A message only says that an image changed. The handler reads the record to find the change. So repeated, late and
+unordered messages do no harm. To rebuild everything, it is enough to send the name of every image again.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Environment:
 
 @dataclass(frozen=True)
 class IndexUpdater:
-    """Reconciles everything that is derived from one image's record."""
+    """Makes everything that is derived from one image's record agree with the record."""
 
     records: ImageRecords
     index: IndexWriter
@@ -52,12 +52,13 @@ class IndexUpdater:
     def handle(self, image: str, image_id: str, *, rewrite: bool) -> None:
         """Make the index and the result document agree with the current record.
 
-        The order of the steps makes the result exact. Of two workers at one image, only one can raise the revision
-        that both have read, and the other starts again. So the last worker that succeeds has read the record after
-        everything that was stored before its event, and has written the document after all other workers.
+        The order of the steps makes the result exact. If two workers handle the same image and have read the same
+        revision, only one of them can raise the revision. The other worker starts again. So the last worker that
+        succeeds has read the record with all changes from before its event. It has also written the document after all
+        other workers.
 
         Raises:
-            RetryLaterError: other workers were faster each time.
+            RetryLaterError: at each attempt, another worker was faster.
             ClientError, BotoCoreError: a transient error.
         """
         for _ in range(MAX_ATTEMPTS):
@@ -80,7 +81,7 @@ def _environment() -> Environment:
 
 @cached
 def index_updater() -> IndexUpdater:
-    """Make this worker's updater, at its first message."""
+    """Make the updater of this worker when it receives its first message."""
     environment = _environment()
     dynamodb = client("dynamodb")
     return IndexUpdater(
@@ -105,7 +106,7 @@ def handler(message: Message) -> None:
 
 @dataclass(frozen=True)
 class UpdateRequest:
-    """The image that a message is about. With `rewrite`, also entries that should be right already are written."""
+    """The image that a message names. With `rewrite`, entries that should be right already are written too."""
 
     image: str
     image_id: str

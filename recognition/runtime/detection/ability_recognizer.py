@@ -1,4 +1,4 @@
-"""Ask Rekognition about the abilities of a picture, one operation after the other."""
+"""Ask Rekognition about a picture: one operation for each ability, one after the other."""
 
 import hashlib
 import json
@@ -63,9 +63,9 @@ class AbilityOperation:
         return AbilityAnswer(now(), {name: each for name, each in answer.items() if name != "ResponseMetadata"}, None)
 
     def _refusal(self, error: Exception) -> Failure | None:
-        """Return the failure if Rekognition refused the call for a reason that may not be the picture's.
+        """Return the failure if Rekognition refused the call, perhaps for a reason that is not in the picture.
 
-        The refusal is not stored and, like other errors of AWS, not counted as a call.
+        Such a refusal is not stored. It is not counted as a call, like all other errors of AWS.
         """
         if isinstance(error, ClientError) and error.response["Error"]["Code"] in self.enabled.ability.refusals:
             return _failure(error)
@@ -89,9 +89,10 @@ class AbilityRecognizer:
         return [name for name, each in self.operations.items() if each.enabled.is_wanted(image, asked)]
 
     def results(self, picture: PreparedPicture, names: Collection[str], *, attempt: int) -> dict[str, AbilityResult]:
-        """Ask about each of these abilities. If one has a transient error, the others are asked before it is raised.
+        """Ask Rekognition about each of these abilities.
 
-        So the next attempt finds their answers stored.
+        After a transient error, the method first asks about the other abilities and then raises the error. So the next
+        attempt finds the other answers stored.
 
         Raises:
             RetryLaterError, ClientError, BotoCoreError: the first transient error.

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 FINAL_ERRORS = frozenset({"ImageTooLargeException", "InvalidImageFormatException", "InvalidParameterException"})
 """Errors that the picture itself causes (`InvalidParameterException`: a side is under 80 pixels). A second call gives
-the same answer. All other errors may pass. `InvalidS3ObjectException` and `AccessDeniedException` belong to these,
-because they also stand for a missing permission. Source: the API reference of DetectLabels."""
+the same error. All other errors may be transient. `InvalidS3ObjectException` and `AccessDeniedException` are not in
+this set, because a missing permission also causes them. Source: the API reference of DetectLabels."""
 
 
 @dataclass(frozen=True)

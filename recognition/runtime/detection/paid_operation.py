@@ -1,4 +1,4 @@
-"""One operation of Rekognition: from the stored answers, or by a call that the budget and the rate allow."""
+"""One operation of Rekognition. The answer is a stored one, or comes from a call if budget and rate allow a call."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -41,17 +41,17 @@ class PaidOperation(Generic[T]):
     may_call: bool = True
 
     def without_calls(self) -> "PaidOperation[T]":
-        """Return the operation with stored answers only."""
+        """Return the same operation, which then uses only stored answers."""
         return replace(self, may_call=False)
 
     def answer(self, picture: PreparedPicture, call: "Callable[[ImageTypeDef], T]") -> T:
-        """Return the stored answer about a picture. Without one, make the call and store its answer.
+        """Return the stored answer about a picture. If there is none, make the call and store its answer.
 
         Raises:
             CallNeededError: there is no stored answer, and no call may be made.
             ClaimedError: another worker is asking about the same content.
             OverBudgetError: the month's budget pays for no further call.
-            RateError: the rate of calls allows none before the worker ends.
+            RateError: the rate of calls allows no call before the worker ends.
             RetryLaterError: there was too little time.
             PictureError: the picture cannot be converted.
             Exception: any error of `call`.

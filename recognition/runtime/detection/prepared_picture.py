@@ -25,7 +25,7 @@ class PreparedPicture:
         return self.ends_at - time.monotonic()
 
     def check(self) -> None:
-        """Refuse a picture that Rekognition cannot take, as far as an inspection tells.
+        """Inspect the picture, and refuse it if the inspection shows that Rekognition cannot take it.
 
         Raises:
             PictureError: the picture is not whole, or outside the limits.

@@ -1,9 +1,9 @@
 """Define the terms under which an image is found, and the keys of the label index.
 
 A term is a label, or a name of another kind that an ability found: a word (`text`), a celebrity, a moderation label.
-Three tables are derived from the records. `LabelIndex` has one entry for each image and term, the surest first.
-`LabelCounts` has the number of images of each term, in shards. `Projections` has the state of each image in the other
-two.
+Three tables are derived from the records. `LabelIndex` has one entry for each image and term. Entries with the highest
+confidence come first. `LabelCounts` has the number of images of each term, in shards. `Projections` has, for each
+image, its state in the other two tables.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 SHARDS = 16
 MAX_CONFIDENCE = 1_000_000
-"""A confidence of 100 %. Confidences are cut off to whole ten-thousandths of a per cent, so that they compare
-exactly."""
+"""A confidence of 100 %. Confidences are rounded down to whole ten-thousandths of a per cent, so that comparisons are
+exact."""
 
 
 LABEL_KIND = "label"
 SEPARATOR = "\x1f"
-"""Separates the kind of a term from its name. The keys of labels have no kind, because labels came first."""
+"""Separates the kind of a term from its name. The keys of labels have no kind, because the index had only labels
+at first."""
 
 MAX_NAME_CHARACTERS = 200
 """Longer words are not in the index. No search can ask for them."""
@@ -62,20 +63,20 @@ def index_confidence(per_cent: float) -> int:
 
 
 def rank(confidence: int, image_id: str) -> str:
-    """Return the sort key of an entry. The surest entry comes first, in the same order under every term."""
+    """Return the sort key of an entry. Entries with the highest confidence come first, under every term."""
     return f"{MAX_CONFIDENCE - confidence:07d}#{image_id}"
 
 
 def last_rank(confidence: int) -> str:
-    """Return a rank behind all entries of this confidence."""
+    """Return a rank that comes after all entries with this confidence."""
     return f"{rank(confidence, '')}~"  # `~` sorts behind every UUID
 
 
 def terms(record: "ImageRecord | None") -> dict[str, Term]:
-    """Return the terms of an image by their keys, each at its highest confidence.
+    """Return the terms of an image by their keys, each with its highest confidence.
 
-    These are labels, their parents and aliases, and the names that abilities found. An image without labels (deleted,
-    failed or without a record) has no terms.
+    The terms are labels, their parents and aliases, and the names that abilities found. An image without labels
+    (deleted, failed or without a record) has no terms.
     """
     found: dict[str, Term] = {}
     for key, spelling, per_cent in _names(record) if record and record.status == "RECOGNIZED" else ():
@@ -105,7 +106,10 @@ def entry_key(key: str, confidence: int, image_id: str) -> dict[str, Any]:
 
 
 def entry(record: "ImageRecord", found: Mapping[str, Term]) -> dict[str, Any]:
-    """Return the attributes that all entries of an image share: the members of a list, and the terms' confidences."""
+    """Return the attributes that all entries of an image share.
+
+    These are the members that lists show, and the confidences of the image's terms.
+    """
     return {
         "image": record.image,
         "image_id": record.image_id,
@@ -117,7 +121,7 @@ def entry(record: "ImageRecord", found: Mapping[str, Term]) -> dict[str, Any]:
 
 
 def shard(image_id: str) -> str:
-    """Return the shard that counts an image. With several shards, images of one label seldom update the same
+    """Return the shard that counts an image. With several shards, images with the same label seldom update the same
     counter."""
     return str(UUID(image_id).int % SHARDS)
 
@@ -129,7 +133,7 @@ def count_key(key: str, shard: str) -> dict[str, Any]:
 
 
 def count_partition(kind: str, shard: str) -> str:
-    """Return the partition that counts the terms of a kind in a shard."""
+    """Return the partition of the counters in this shard for terms of this kind."""
     return shard if kind == LABEL_KIND else f"{kind}#{shard}"
 
 

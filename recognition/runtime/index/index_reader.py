@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 MAX_PARALLEL_SHARDS = 8
 
 MAX_DRIVERS = 100
-"""The largest number of terms that a search reads the entries of. More words that begin with a prefix are refused."""
+"""The largest number of terms for which a search reads entries. A prefix that begins more words is refused."""
 
 MAX_SHARD_WORDS = 125
-"""The number of counters that are read of each shard to find these words. Some may count no image any more."""
+"""The number of counters that a search reads in each shard to find the words with a prefix. Some may be zero."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class SearchPage:
 
 @dataclass(frozen=True)
 class LabelPage:
-    """One page of the list of labels: labels in Rekognition's spelling with their numbers of images."""
+    """One page of the list of labels: each label in Rekognition's spelling, with its number of images."""
 
     labels: list[tuple[str, int]]
     cursor: str | None
@@ -58,9 +58,9 @@ class LabelPage:
 
 @dataclass(frozen=True)
 class Driver:
-    """A clause with its terms, and the number of images of those that a prefix begins.
+    """A clause with its terms. It also has the number of images of each term that a prefix found.
 
-    If there are too many terms to read their entries, `is_complete` is False.
+    If the clause has too many terms for a search to read all entries, `is_complete` is False.
     """
 
     clause: int
@@ -81,7 +81,7 @@ class IndexReader:
     def page(self, query: SearchQuery, cursor: str | None, limit: int) -> SearchPage:
         """Find the next `limit` images, best first.
 
-        An image's rank is the lowest confidence of the clauses. A clause has the confidence of its surest term.
+        Images are ranked by the lowest confidence of the clauses. A clause has the highest confidence of its terms.
 
         Raises:
             ApiError: 400, the cursor is not one of ours, or belongs to another search, or a prefix begins too many
@@ -164,14 +164,14 @@ class IndexReader:
         return LabelPage(page, label_cursor(kind, prefix, last), sum(len(items) for items, _ in shards))
 
     def _shards(self, kind: str, prefix: str, after: str | None, limit: int) -> list[tuple[list[dict[str, Any]], bool]]:
-        """Read the next counters of a kind in each shard, at most `limit` of each."""
+        """Read the next counters of a kind, at most `limit` from each shard."""
         shards = map(str, range(SHARDS))
         return list(self._pool.map(lambda shard: self._shard(kind, shard, prefix, after, limit), shards))
 
     def _shard(
         self, kind: str, shard: str, prefix: str, after: str | None, limit: int
     ) -> tuple[list[dict[str, Any]], bool]:
-        """Read the next counters of one shard. Returns its items, and True if it has more."""
+        """Read the next counters of one shard. Returns the items, and True if the shard has more."""
         values = {":shard": count_partition(kind, shard), **({":prefix": prefix} if prefix else {})}
         start = {"ExclusiveStartKey": count_key(term_key(kind, after), shard)} if after else {}
         answer = self.dynamodb.query(

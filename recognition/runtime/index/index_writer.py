@@ -24,11 +24,11 @@ FIRST_WAIT_SECONDS = 0.02
 RETRY_SECONDS = 5
 EMPTY_STATE_SECONDS = 30 * 24 * 3600
 TRANSIENT_REASONS = frozenset({"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
-"""Reasons of a cancelled transaction that may succeed at the next attempt. `None` stands for an item without a
-fault."""
+"""Reasons why DynamoDB cancelled a transaction that may succeed at the next attempt. `None` is the reason for an item
+without a fault."""
 
 Step = tuple[str, int | None, list[dict[str, Any]]]
-"""A term, its confidence afterwards (None if the term is removed), and the writes that get it there."""
+"""A term, its new confidence (None if the term is removed), and the writes that make this change."""
 
 
 class OvertakenError(Exception):
@@ -37,9 +37,9 @@ class OvertakenError(Exception):
 
 @dataclass(frozen=True)
 class IndexedImage:
-    """The state of an image in the index: its terms with their confidences, and a digest of its entries' content.
+    """The state of an image in the index: its terms with their confidences, and a digest of the content of its entries.
 
-    The digest is missing while the entries have different contents. `revision` counts the transactions.
+    There is no digest while the entries of the image differ in content. `revision` counts the transactions.
     """
 
     image_id: str
@@ -70,14 +70,14 @@ class IndexWriter:
     ) -> None:
         """Make the image's entries and counts agree with its record.
 
-        `seen` is the image's state in the index, read before the record. The change is one transaction, or several if
-        more than a hundred items change. After each of them, counts, entries and state agree. The revision always
-        grows, so a worker that read the state earlier has to read it again. With `rewrite`, also the entries that
-        should be right already are written.
+        `seen` is the image's state in the index. It was read before the record. The change is one transaction, or
+        several transactions if more than a hundred items change. After each transaction, counts, entries and state
+        agree. The revision always grows, so a worker that read the state earlier has to read it again. With `rewrite`,
+        the method also writes the entries that should be right already.
 
         Raises:
             OvertakenError: read the state again.
-            RetryLaterError: transactions of other images updated the same counters each time.
+            RetryLaterError: at each attempt, transactions of other images updated the same counters.
             ClientError, BotoCoreError: a transient error.
         """
         now = seen or IndexedImage(image_id, 0, {}, None)

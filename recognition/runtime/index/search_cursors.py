@@ -16,8 +16,9 @@ RANK = re.compile(r"\d{7}#[0-9a-f-]{36}")
 class SearchPosition:
     """The position at which a search continues.
 
-    `clause` is the number of the clause that drives the search: the entries of its terms are read, behind the entry at
-    `start`. If `end` is set, a block of entries up to `end` was shown as far as the rank `after`.
+    `clause` is the number of the clause that drives the search. The search reads the entries of this clause's terms. It
+    continues after the entry at `start`. If `end` is set, the search is within a block of entries that ends at `end`.
+    Hits up to the rank `after` were shown already.
     """
 
     clause: int
@@ -51,12 +52,12 @@ def search_position(cursor: str, query: SearchQuery) -> SearchPosition:
 
 
 def label_cursor(kind: str, prefix: str, after: str | None) -> str | None:
-    """Write the cursor of the list of a kind's terms. Returns None if the list is complete."""
+    """Write the cursor of a list with the terms of one kind. Returns None if the list is complete."""
     return write_cursor(_list_digest(kind, prefix), after) if after else None
 
 
 def last_label(cursor: str | None, kind: str, prefix: str) -> str | None:
-    """Read the last name of the previous page.
+    """Read the last name of the previous page from a cursor.
 
     Raises:
         ApiError: 400, the cursor is not one of ours, or belongs to another kind or prefix.

@@ -39,7 +39,7 @@ def _prefix(text: str) -> str:
 
 
 def _name(kind: str) -> Callable[[str], Clause]:
-    """Return a reader of names of a kind."""
+    """Return a function that reads names of this kind."""
 
     def read(text: str) -> Clause:
         name = folded_word(text)
@@ -51,7 +51,7 @@ def _name(kind: str) -> Callable[[str], Clause]:
 
 
 def _words(given: str) -> tuple[Clause, ...]:
-    """Read words. A word without a letter or digit is left out, as in the index, if there are others."""
+    """Read words. A word without a letter or digit is left out, as in the index, unless all words are like this."""
     _label(given)
     clauses = []
     for word in given.split():
@@ -87,7 +87,7 @@ def _since(text: str) -> str:
 
 
 def _until(text: str) -> str:
-    """Return the end of a date's day, or of a time's millisecond."""
+    """Return the end of the day if the value is a date, or the end of the millisecond if it is a time."""
     return _moment(text)[1]
 
 
@@ -245,10 +245,10 @@ def _any(terms: Sequence[Clause]) -> Clause:
 
 
 def name_prefix(kind: str, given: str) -> str:
-    """Return the beginning of a kind's names in the form in which they are compared.
+    """Return the prefix in the form in which names of this kind are compared.
 
     Raises:
-        ApiError: 400, the prefix has no letter or digit, and names of this kind begin with one.
+        ApiError: 400, the prefix has no letter or digit, but names of this kind begin with a letter or digit.
     """
     prefix = fold(given) if kind == LABEL_KIND else folded_prefix(given)
     if given and not prefix:

@@ -1,4 +1,4 @@
-"""Define a search, and the filter that lets DynamoDB send only the entries that fit it."""
+"""Define a search, and its filter. With the filter, DynamoDB sends only the entries that fit the search."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,13 +7,16 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Clause:
-    """Terms of which an image needs one: terms by their keys in the index, and beginnings of such keys."""
+    """A condition of a search: an image must have at least one of the terms.
+
+    The terms are given by their keys in the index, or by prefixes of such keys.
+    """
 
     keys: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
 
     def confidence(self, confidences: Mapping[str, int]) -> int:
-        """Return the confidence of an image's surest term of the clause, or -1 if the image has none."""
+        """Return the highest confidence that an image has for a term of the clause, or -1 without such a term."""
         return max((value for key, value in confidences.items() if self._has(key)), default=-1)
 
     def _has(self, key: str) -> bool:
@@ -22,10 +25,11 @@ class Clause:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchQuery:
-    """A search for images that fit all clauses. Confidences are in the index's units, times are written as in the
-    records.
+    """A search for images that fit all clauses. Confidences are in the units of the index. Times are written as in
+    the records.
 
-    `exclude` has keys of terms. `since` is an inclusive and `until` an exclusive bound of `uploaded_at`.
+    `exclude` has keys of terms. `since` is the inclusive lower bound of `uploaded_at`, and `until` the exclusive upper
+    bound.
     """
 
     clauses: tuple[Clause, ...]
@@ -36,10 +40,10 @@ class SearchQuery:
 
 
 def filter_expression(query: SearchQuery, driver: int) -> tuple[str, dict[str, str], dict[str, Any]]:
-    """Return the filter for the entries of a term of the clause `driver`: expression, attribute names and values.
+    """Return the filter for entries of a term in the clause `driver`: expression, attribute names and values.
 
-    The filter leaves out this clause, because the key's range already limits it, and clauses with prefixes, which
-    DynamoDB cannot check.
+    The filter leaves out this clause, because the range of keys already checks it. It also leaves out clauses with
+    prefixes, because DynamoDB cannot check prefixes.
     """
     parts: list[str] = []
     names: dict[str, str] = {}

@@ -16,14 +16,14 @@ MAX_READ = 2_000
 """The largest number of entries that are read for one page."""
 
 BLOCK = 1_500
-"""The number of entries in a block, within which the order is exact. The rest of MAX_READ is for entries that are
-written into the block between two pages."""
+"""The number of entries in a block. Within a block the order of hits is exact. The rest of MAX_READ is for entries that
+workers write into the block between two pages."""
 
 
 @dataclass(frozen=True)
 class SearchHit:
-    """An image that fits: its entry, the entry's rank in the driver's list, and the rank and confidence in the
-    search."""
+    """An image that fits the search. The hit has the image's entry, the rank of this entry among the entries of its
+    term, and the rank and confidence of the image in the search."""
 
     item: dict[str, Any]
     entry_rank: str
@@ -33,7 +33,7 @@ class SearchHit:
 
 @dataclass
 class EntryReader:
-    """Reads the entries of one term, the surest first."""
+    """Reads the entries of one term. Entries with the highest confidence come first."""
 
     dynamodb: "DynamoDBClient"
     table: str
@@ -46,7 +46,7 @@ class EntryReader:
     items_read: int = 0
 
     def read(self, limit: int) -> list[dict[str, Any]]:
-        """Read the next `limit` entries. Returns those that fit the query."""
+        """Read the next `limit` entries. Returns the entries that fit the query."""
         condition, names, values = self.filter
         more: dict[str, Any] = {"FilterExpression": condition} if condition else {}
         if self.reached:
@@ -69,12 +69,12 @@ class EntryReader:
 
 @dataclass
 class SearchScan:
-    """Reads the entries of one or several terms, those of the clause that drives the search, for one page.
+    """Reads the entries for one page of a search: the entries of all terms in the clause that drives the search.
 
-    The entries of a term are sorted by its own confidence. A hit is certain once its rank is not behind the last entry
-    that was read, because all unread entries rank behind that. A search with several clauses may need more than BLOCK
-    entries for a certain hit. Then the scan ends with this block, the block is shown in its order, and the next block
-    begins behind it.
+    The entries of a term are sorted by their confidence for this term. A hit is certain if it does not rank after the
+    last entry that was read, because all unread entries rank after that entry. A search with several clauses may need
+    more than BLOCK entries to find a certain hit. Then the scan ends with this block. Pages show the hits of the block
+    in the order of their ranks, and the next block begins after it.
     """
 
     query: SearchQuery
@@ -91,7 +91,7 @@ class SearchScan:
         position: SearchPosition,
         drivers: Sequence[str],
     ) -> "SearchScan":
-        """Make a scan of the terms `drivers` that has read nothing yet."""
+        """Create a new scan of the terms `drivers`."""
         end = last_rank(query.min_confidence)
         if position.end:
             end = min(end, position.end)
@@ -106,7 +106,7 @@ class SearchScan:
 
     @property
     def frontier(self) -> str | None:
-        """The rank up to which every term's entries were read. None if there are no more entries."""
+        """The rank up to which the entries of all terms were read. None if no term has more entries."""
         return min((reader.reached or "" for reader in self._open_readers()), default=None)
 
     @property
@@ -116,7 +116,7 @@ class SearchScan:
 
     @property
     def is_block(self) -> bool:
-        """True if the scan ended with a full block: the entries up to the frontier."""
+        """True if the scan ended with a full block. The block contains the entries up to the frontier."""
         return self.left <= 0 and (len(self.readers) == 1 or len(self.query.clauses) > 1)
 
     def certain(self) -> list[SearchHit]:
@@ -129,7 +129,7 @@ class SearchScan:
         return sorted(certain, key=lambda hit: hit.rank)
 
     def run(self, limit: int) -> None:
-        """Read until `limit` hits are certain, the scan may read no more, or there are no more entries."""
+        """Read until `limit` hits are certain, the scan has reached its limit, or there are no more entries."""
         size, largest = limit // len(self.readers) + 1, BLOCK // len(self.readers)
         while self._open_readers() and self.left > 0 and len(self.certain()) < limit:
             reader = min(self._open_readers(), key=lambda reader: reader.reached or "")
@@ -141,7 +141,7 @@ class SearchScan:
             self.hits += self._hits(reader.key, items)
 
     def next_position(self, page: list[SearchHit]) -> SearchPosition | None:
-        """Return the position behind a page of certain hits. None if the search is complete."""
+        """Return the position after a page of certain hits, or None if the search is complete."""
         shown = {hit.rank for hit in page}
         first = min((hit.entry_rank for hit in self.hits if hit.rank not in shown), default=None)
         frontier = self.frontier
@@ -168,9 +168,9 @@ class SearchScan:
                 yield hit
 
     def _confidence(self, key: str, confidences: dict[str, int]) -> int | None:
-        """Return an image's confidence in the search, from its entry of the term `key`.
+        """Return an image's confidence in the search, from its entry under the term `key`.
 
-        Returns None if the image does not fit, or if another entry stands for it.
+        Returns None if the image does not fit the search, or if its entry under another term is used instead.
         """
         surest = max((reader.key for reader in self.readers), key=lambda each: confidences.get(each, -1))
         if key != surest:

@@ -13,14 +13,14 @@ MAX_ATTEMPTS = 3
 
 
 class DecoderEndedError(RetryLaterError):
-    """Something ended the decoder while it had the picture. After several attempts the picture itself is the cause."""
+    """The decoder ended while it handled the picture. After several attempts, the picture counts as the cause."""
 
 
 def is_final(error: Exception, attempt: int) -> bool:
-    """Return True if an error must be the picture's own, because no attempt so far succeeded.
+    """Return True if the picture must be the cause of an error, because no attempt so far succeeded.
 
-    An error has another cause if a service fails or throttles, if another worker is first, or if time, memory or disk
-    space is short. Such messages wait, however often they were received.
+    The picture is not the cause if a service fails or throttles, if another worker is first, or if time, memory or disk
+    space is short. Messages with such errors wait, even after many attempts.
     """
     if attempt < MAX_ATTEMPTS:
         return False
@@ -30,7 +30,7 @@ def is_final(error: Exception, attempt: int) -> bool:
 
 
 def failure_by(error: Exception, attempt: int) -> Failure | None:
-    """Return the failure of a picture that this error causes, or None if another attempt may succeed."""
+    """Return the failure to record for a picture after this error, or None if another attempt may succeed."""
     if isinstance(error, PictureError):
         return Failure(code=error.code, message=str(error))
     if not is_final(error, attempt):

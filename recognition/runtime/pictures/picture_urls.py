@@ -20,8 +20,9 @@ class PictureUrls:
     def picture(self, bucket: str, key: str, version_id: str | None, content_type: str | None) -> str:
         """Sign the URL of one version of a picture. It works for URL_SECONDS.
 
-        The URL opens the picture with the type that its bytes have, whatever type the object was stored with. Without a
-        `content_type` it downloads the object: a browser would run scripts in HTML or SVG.
+        With a `content_type`, the browser shows the picture as this type, which its bytes announce. The type that the
+        object was stored with does not matter. Without a `content_type`, the browser downloads the object, because it
+        would run scripts in HTML or SVG.
         """
         url: str = self.s3.generate_presigned_url(
             "get_object",
@@ -39,7 +40,8 @@ class PictureUrls:
     def rendition(self, image_id: str, name: str, version: str) -> str:
         """Sign the URL of a rendition. It works for 5 to 10 minutes.
 
-        The URL is the same for 5 minutes, because signing a page of many takes time, and because browsers cache by URL.
+        The URL stays the same for 5 minutes, because signing many URLs for a page takes time, and because browsers
+        cache by URL.
         """
         return _signed_rendition(self, image_id, name, version, int(time.time() // URL_SECONDS))
 

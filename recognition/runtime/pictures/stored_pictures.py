@@ -31,7 +31,7 @@ MAX_MEMORY_BYTES = 4 * 1024 * 1024
 MAX_REFERENCE_BYTES = 15 * 1024 * 1024  # Rekognition's limit for an S3 object
 REFERENCE_NAME = re.compile(r"\S.*")  # Rekognition's own pattern for an S3 object's name
 RESERVED_SECONDS = 15
-"""Time that a worker needs after a conversion to call Rekognition, store the result and announce it."""
+"""The time that a worker needs, after a conversion, to call Rekognition, store the result and announce it."""
 
 RETRY_SECONDS = 5
 
@@ -40,8 +40,8 @@ RETRY_SECONDS = 5
 class StoredPicture:
     """One version of an object: its bytes, its size in bytes, and its metadata.
 
-    `stored_at` is when S3 stored the version, in whole seconds. `content_type` is the type of the picture that the
-    first bytes announce, if they do. It is None for an object that is too large to read.
+    `stored_at` is the time at which S3 stored the version, in whole seconds. `content_type` is the type of picture that
+    the first bytes announce. It is None if they announce no type, or if the object is too large to read.
     """
 
     bucket: str
@@ -64,7 +64,7 @@ class StoredPictures:
     max_pixels: int
 
     def current_version(self, bucket: str, key: str) -> str | None:
-        """Return the id of an object's current version, or None without a version or if it is a delete marker.
+        """Return the id of an object's current version. None if there is no version, or a delete marker is current.
 
         Raises:
             ClientError, BotoCoreError: a transient error.
@@ -78,7 +78,7 @@ class StoredPictures:
 
     @contextmanager
     def read(self, bucket: str, key: str) -> Iterator[StoredPicture | None]:
-        """Read the current version of an object. Yields None if there is none, or if it is a delete marker.
+        """Read the current version of an object. Yields None if there is no version, or a delete marker is current.
 
         An object larger than `max_bytes` is not read, and its `sha256` is empty.
 

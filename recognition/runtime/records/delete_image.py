@@ -1,5 +1,5 @@
-"""Delete an image: the picture's object gets a delete marker, and its event removes everything derived from the
-picture."""
+"""Delete an image. The picture's object gets a delete marker. The event of the delete marker removes everything that is
+derived from the picture."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Find the pictures that the setting `hide_moderated` hides: those with one of its moderation labels."""
+"""Find the pictures that the setting `hide_moderated` hides. It hides pictures with one of its moderation labels."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HiddenImages:
-    """The labels that hide a picture, folded, and the table of records. A label's parent hides it too."""
+    """The labels that hide a picture, folded, and the table of records.
+
+    A picture is also hidden if one of these labels is a parent of its moderation label.
+    """
 
     dynamodb: "DynamoDBClient"
     table: str
@@ -30,7 +33,7 @@ class HiddenImages:
         return cls(dynamodb, table, frozenset(map(folded_word, json.loads(setting or "[]"))))
 
     def among(self, images: Iterable[str]) -> set[str]:
-        """Return the images that are hidden, from their records. Without labels in the setting, nothing is read."""
+        """Read the images' records. Returns the hidden images. If the setting has no labels, no record is read."""
         keys = [{"image": {"S": image}} for image in dict.fromkeys(images)] if self.labels else []
         items = map(
             from_attributes, get_items(self.dynamodb, self.table, keys, attributes="image, abilities.moderation")

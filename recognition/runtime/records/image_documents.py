@@ -1,4 +1,4 @@
-"""Make JSON documents of images: one image with everything, or the entries of a list."""
+"""Make JSON documents of images: one image with all details, or the entries of a list."""
 
 import dataclasses
 from collections.abc import Collection, Iterable
@@ -38,9 +38,9 @@ class ImageDocuments:
     def entries(
         self, items: Iterable[dict[str, Any]], *, thumbnails: bool, hidden: Collection[str]
     ) -> list[dict[str, Any]]:
-        """Return the entries of a list, with a mark at those of the images in `hidden`.
+        """Return the entries of a list. The entries of images in `hidden` have a mark.
 
-        With `thumbnails`, each entry that has a thumbnail gets its URL.
+        With `thumbnails`, each entry of an image that has a thumbnail gets the thumbnail's URL.
         """
         items = list(items)
         rendered = self.renditions.find(item["image_id"] for item in items) if thumbnails else {}
@@ -60,7 +60,7 @@ class ImageDocuments:
         ]
 
     def _rendition_url(self, member: str, image_id: str, name: str, rendered: RenditionSet | None) -> dict[str, str]:
-        """Return `member` with the rendition's URL, or nothing if the image has no such rendition."""
+        """Return `member` with the URL of the rendition. Without this rendition, return an empty result."""
         if rendered is None or name not in rendered.names:
             return {}
         return {member: self.urls.rendition(image_id, name, rendered.version)}

@@ -27,7 +27,7 @@ Status = Literal["RECOGNIZED", "FAILED", "DELETED"]
 
 NEWEST_INDEX = "newest"
 UNVERSIONED = "null"
-"""S3's version id of objects that were stored without versioning. Older records have none."""
+"""S3's version id of objects that were stored without versioning. Older records have no version id."""
 
 LISTED = "image"
 """The only partition of the index `newest`. Deleted images are not in it."""
@@ -147,7 +147,7 @@ class ImageRecords:
     table: str
 
     def get(self, image: str) -> ImageRecord | None:
-        """Read the image's record, also of a deleted image, with a consistent read."""
+        """Read the image's record with a consistent read. Deleted images have a record too."""
         answer = self.dynamodb.get_item(TableName=self.table, Key={"image": {"S": image}}, ConsistentRead=True)
         return from_item(answer["Item"]) if "Item" in answer else None
 

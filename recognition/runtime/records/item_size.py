@@ -12,7 +12,10 @@ T = TypeVar("T")
 
 
 def fit_into_item(labelled: T) -> T:
-    """Return the first version of a dataclass with `labels` that fits, as `shrinking` yields them, or the smallest."""
+    """Return the first version of a dataclass with `labels` that fits into an item.
+
+    `shrinking` yields the versions, each smaller than the previous one. If no version fits, returns the smallest.
+    """
     value: Any = labelled
     for value in shrinking(labelled):
         if len(json.dumps(dataclasses.asdict(value)).encode()) <= MAX_ITEM_BYTES:

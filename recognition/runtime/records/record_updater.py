@@ -3,13 +3,14 @@
 An event only says that an object changed. The worker looks up the current version, stores a record of it, and looks
 again. If the version has changed by then, it starts again. So events may be late, repeated and out of order:
 
-- A record replaces the one that the worker read before it looked. If another worker was first, the write fails.
+- A record replaces only the record that the worker read before it looked. If another worker was first, the write fails.
 - A worker deletes its message only if a check after its last write found the version that the record describes. So the
-  last write of all is of the last version.
-- The message of a worker that ends between its write and its second check stays in the queue. The next worker corrects
-  and announces the record.
+  very last write always describes the last version.
+- If a worker ends between its write and its second check, its message stays in the queue. The next worker that receives
+  the message corrects and announces the record.
 
-A change may ask for abilities. A record of the current version that lacks them keeps its labels and gets only these.
+A change may ask for abilities. If the record describes the current version but lacks these abilities, it keeps its
+labels, and only the results of these abilities are added.
 """
 
 import time
@@ -59,7 +60,7 @@ class RecordUpdater:
 
         `seconds` are left until this worker ends. `attempt` counts the attempts at this message.
 
-        A record that another change stored is not announced, because the handler of that change does it.
+        A record that another change stored is not announced here. The handler of that other change announces it.
 
         Raises:
             CallNeededError: the current version needs a call of Rekognition, and this updater may not make one.
@@ -78,7 +79,10 @@ class RecordUpdater:
         self.topic.announce(record.event())
 
     def _reconcile(self, change: Change, ends_at: float, attempt: int) -> ImageRecord | None:
-        """Store records until one describes the current version. Returns it, or None if the image never existed."""
+        """Store records until one of them describes the current version.
+
+        Returns this record, or None if the image never existed.
+        """
         record = self.records.get(change.key)
         for _ in range(MAX_ATTEMPTS):
             if record and self._is_complete(record, change):
@@ -96,7 +100,7 @@ class RecordUpdater:
         return record.describes(current) and not self._lacking(record, change)
 
     def _lacking(self, record: ImageRecord, change: Change) -> list[str]:
-        """Return the enabled abilities that the change asks for and that the record has no answer of."""
+        """Return the enabled abilities that the change asks for, if the record has no answer from them."""
         enabled = self.abilities.operations
         return [
             name
@@ -107,7 +111,7 @@ class RecordUpdater:
     def _new_record(
         self, change: Change, previous: ImageRecord | None, ends_at: float, attempt: int
     ) -> ImageRecord | None:
-        """Make a record of the current version. None if there is neither a version nor a previous record."""
+        """Make a record of the current version. Returns None if there is no version and no previous record."""
         with self.pictures.read(change.bucket, change.key) as picture:
             if picture is None:
                 return self._tombstone(change).following(previous) if previous else None

@@ -2,8 +2,8 @@
 the picture itself.
 
 Each rendition has the picture's version in its metadata. A table says which images have renditions, so a list of a
-thousand images needs no call of S3. A table item is written after the files and removed before them, so every file
-that it names exists.
+thousand images needs no call of S3. The item in the table is written after the files and removed before them. So every
+file that the item names exists.
 """
 
 from collections.abc import Iterable
@@ -23,8 +23,8 @@ THUMBNAIL = "thumbnail.jpg"
 DISPLAY = "display.jpg"
 
 CACHE_CONTROL = "private, max-age=60"
-"""After a minute a browser asks if the file has changed. The answer is small, and the picture may have been
-replaced."""
+"""After a minute a browser asks if the file has changed, because the picture may have been replaced. The answer is
+small."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class RenditionFiles:
 
 @dataclass(frozen=True)
 class RenditionSet:
-    """The renditions that an image has: the picture's version that they show, and their files' names."""
+    """The renditions of an image: the names of the files, and the picture's version that the files show."""
 
     version: str
     names: frozenset[str]
@@ -51,8 +51,8 @@ class RenditionIndex:
     table: str
 
     def find(self, image_ids: Iterable[str]) -> dict[str, RenditionSet]:
-        """Read the renditions of several images, with one call for each hundred. Images without renditions are left
-        out."""
+        """Read the renditions of several images. One call reads a hundred images. Images without renditions are
+        left out."""
         keys = [to_attributes({"image_id": image_id}) for image_id in dict.fromkeys(image_ids)]
         items = [from_attributes(item) for item in get_items(self.dynamodb, self.table, keys)]
         return {item["image_id"]: RenditionSet(item["version"], frozenset(item["names"])) for item in items}
@@ -77,9 +77,9 @@ class RenditionStore:
     index: RenditionIndex
 
     def keep(self, image_id: str, version: str) -> bool:
-        """Record the files in the table if they are complete and show this version. Returns True if they do.
+        """Check the files. If they are complete and show this version, record them in the table and return True.
 
-        The table is written even if it should be right already, because files may be older than the table.
+        The table is written even if it should be right already, because the files may be older than the table.
         """
         thumbnail = self._metadata(image_id, THUMBNAIL)
         if thumbnail is None or thumbnail.get("version") != version:

@@ -25,7 +25,7 @@ class AnswerForm(Generic[T]):
 
 @dataclass(frozen=True)
 class AbilityAnswer:
-    """An answer about an ability: the operation's whole answer, or its failure because of the picture.
+    """An answer about an ability: the complete answer of the operation, or the failure that the picture caused.
 
     `at` is the time of the answer, ISO 8601 in UTC.
     """
@@ -64,5 +64,5 @@ DETECTIONS = AnswerForm(_detection_attribute, _detection)
 """Answers of DetectLabels, as maps. An answer that is too large for an item loses its instances."""
 
 ABILITY_ANSWERS = AnswerForm(_compressed, _decompressed)
-"""Answers about abilities, as compressed JSON. The largest one, of 100 faces with all attributes, has about 300 KB
-before it is compressed, so all answers fit into an item."""
+"""Answers about abilities, as compressed JSON. The largest answer describes 100 faces with all attributes. It has about
+300 KB before the compression. So all answers fit into an item."""

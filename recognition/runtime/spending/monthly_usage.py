@@ -1,7 +1,7 @@
 """Count Rekognition's calls in the table `Usage`, and refuse calls that exceed the month's budget.
 
 The table has one item for each month, in UTC, with a counter for each day. One conditional write counts a call or finds
-that the budget is used up. Whatever fails, at least as many calls are counted as are billed.
+that the budget is used up. Even after a failure, the count is never lower than the number of billed calls.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 logger = Logger()
 
 OVER_BUDGET_SECONDS = 30
-"""How long a message stays hidden while the budget is used up. `enforce_budget` stops the queue within a minute."""
+"""The time for which a message stays hidden if the budget is used up. `enforce_budget` stops the queue within a
+minute."""
 
 PAUSE = "pause"
 """The key of the item that exists while `enforce_budget` has stopped the upload queue."""
@@ -90,18 +91,18 @@ class UsageTable:
     budget: Decimal
     dynamodb: "DynamoDBClient" = field(default_factory=lambda: client("dynamodb"))
     without_retries: "DynamoDBClient" = field(default_factory=lambda: client("dynamodb", WITHOUT_RETRIES))
-    """For counts that must not be repeated after a lost answer."""
+    """The client for counts. It does not repeat a request after a lost answer, so nothing is counted twice."""
 
     @property
     def max_calls(self) -> int | None:
-        """The calls that the budget pays for in a month. None without a budget."""
+        """The number of calls that the budget pays for in a month. None without a budget."""
         return calls_for(self.budget) if self.budget else None
 
     @contextmanager
     def count_call(self, ability: str | None = None) -> Iterator[None]:
-        """Count a call before the block makes it. If the block raises an AWS error, the count is reduced again.
+        """Count a call before the `with` block makes it. If the block raises an AWS error, reduce the count again.
 
-        Calls for an ability count towards all calls, and towards the ability's share.
+        A call for an ability counts for all calls together, and for the share of this ability.
 
         Raises:
             OverBudgetError: the budget is used up. The call is not counted, and the block does not run. ClientError,
@@ -195,7 +196,7 @@ class UsageTable:
 
 
 def month_from_item(month: str, item: Mapping[str, int], *, today: str) -> Month:
-    """Convert a month's item. Each call of a day is priced by the tier that the month had reached."""
+    """Convert a month's item. The price of a day's calls depends on the tier that the month had reached."""
     days = []
     calls = hits = 0
     cost = saved = Decimal(0)
@@ -213,9 +214,10 @@ def month_from_item(month: str, item: Mapping[str, int], *, today: str) -> Month
 
 
 def _shares(item: Mapping[str, int], day: str, cost: Decimal, saved: Decimal) -> dict[str, AbilityUsage]:
-    """Return the shares of abilities that the month's item counts, on a day such as `_21` or, without one, in all.
+    """Return the shares of abilities from the month's item, for a day such as `_21`, or for the whole month.
 
-    `cost` and `saved` are the US dollars of all calls and of all stored answers of that time.
+    `cost` is the price in US dollars of all calls in this time. `saved` is the price of the calls that stored answers
+    replaced.
     """
     shares = {}
     for name in ABILITIES:

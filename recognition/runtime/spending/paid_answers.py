@@ -48,10 +48,10 @@ class PaidAnswers(Generic[T]):
     _locks: Any = field(default_factory=weakref.WeakValueDictionary)
 
     def answer(self, content: str, *, refresh: str | None, lease_seconds: float, ask: Callable[[], T]) -> T:
-        """Return the stored answer for a content. Without one, call `ask` and store its answer.
+        """Return the stored answer for a content. If there is none, call `ask` and store its answer.
 
-        While `ask` runs, no other worker asks about this content. `refresh` identifies a request for a new answer: a
-        stored answer is used only if the same request produced it. The claim of a worker that died ends after
+        While `ask` runs, no other worker asks about this content. `refresh` identifies a request for a new answer. Then
+        a stored answer is used only if the same request produced it. The claim of a worker that died ends after
         `lease_seconds`.
 
         Raises:
@@ -80,7 +80,7 @@ class PaidAnswers(Generic[T]):
             return lock
 
     def _claim(self, content: str, refresh: str | None, lease_seconds: float) -> T | None:
-        """Claim the content with one conditional write. Returns the stored answer if there is one."""
+        """Claim the content with one conditional write. If the content has a stored answer, return this answer."""
         now = time.time()
         values = {":now": now, ":until": now + lease_seconds, ":worker": self.worker, ":refresh": refresh}
         unanswered = "attribute_not_exists(answer)"
@@ -136,11 +136,11 @@ class PaidAnswers(Generic[T]):
 
 
 def _retry_seconds(item: dict[str, Any], now: float, lease_seconds: float) -> int:
-    """Return the seconds until a message should look at a claim again: the claim's age, rounded up, and one more.
+    """Return the seconds until the worker of a message should look at a claim again.
 
-    Most calls take one second, so the first look comes soon. After a worker died, few receives are used up. The
-    result never exceeds the rest of the claim by more than two seconds. The other worker's lease is assumed to be as
-    long as ours.
+    This is the age of the claim, rounded up, and one more second. Most calls take one second, so the first look comes
+    soon. If the other worker died, the message is received only a few times. The result never exceeds the rest of the
+    claim by more than two seconds. The other worker's lease is assumed to be as long as ours.
     """
     left = max(0.0, float(item["claimed_until"]) - now)
     return ceil(min(left, max(1.0, lease_seconds - left))) + 1

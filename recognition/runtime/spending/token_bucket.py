@@ -7,17 +7,17 @@ from math import ceil
 from common.runtime.message_batch import RetryLaterError
 
 BURST_SECONDS = 0.25
-"""The bucket holds the calls of this many seconds, which is about the duration of one call. A smaller bucket would
-not let a worker catch up after it waited for the last answers of a batch. With a larger one, workers that were idle
+"""The bucket holds the calls of this many seconds. This is about the duration of one call. With a smaller bucket, a
+worker could not catch up after it waited for the last answers of a batch. With a larger bucket, workers that were idle
 would together exceed the quota."""
 
 
 class RateError(RetryLaterError):
-    """The turn of a call comes too late for this worker. `seconds` says when it comes."""
+    """A call would have to wait too long for this worker. `seconds` is the time until the call may be made."""
 
 
 class TokenBucket:
-    """Admits `calls_per_second` calls of all threads together, and a burst of BURST_SECONDS."""
+    """Allows `calls_per_second` calls for all threads together, and a burst of BURST_SECONDS."""
 
     def __init__(self, calls_per_second: float) -> None:
         self._interval = 1 / calls_per_second
@@ -28,7 +28,8 @@ class TokenBucket:
         """Sleep until the caller may make one call.
 
         Raises:
-            RateError: the turn comes only after `seconds`. Another call gets it. Without a wait, no call is refused.
+            RateError: the caller would have to wait longer than `seconds`. Another call may then go first. A call that
+                need not wait is never refused.
         """
         with self._lock:
             now = time.monotonic()
