@@ -28,7 +28,7 @@ READERS = re.compile(
     r"|\w*_proxy|SSL_CERT_\w+|\w+_CA_\w+|(pip|uv|npm_config)_\w+",  # how this machine reaches the registries
     re.IGNORECASE,
 )
-"""The variables that a reader of the README has, too. All others are unset."""
+"""The environment variables that a reader of the README has as well. All other variables are unset."""
 
 INSTALL_SECONDS = 900
 START_SECONDS = 20
@@ -41,7 +41,7 @@ SEEN_SECONDS = 20
 
 
 class WalkError(Exception):
-    """A printed command did not do what it promises."""
+    """A printed command does not do what the text beside it says."""
 
 
 def main() -> int:
@@ -127,7 +127,10 @@ class Walk:
 
     @contextmanager
     def running(self, what: str, seconds: float) -> Iterator[None]:
-        """Run `make local` at a terminal, from its last line until Ctrl-C. Its output goes to a file."""
+        """Run `make local` at a terminal. The `with` block begins after its last line. Ctrl-C at the end stops it.
+
+        The output goes to a file.
+        """
         with self.output.open("wb") as output:
             make, terminal = pty.fork()
             if make == 0:
@@ -272,7 +275,7 @@ class Shell:
 
 
 def expect_kinds(text: str) -> None:
-    """Raise WalkError unless the table of sample photos has each of the KINDS."""
+    """Raise WalkError unless the table of sample photos has each entry of KINDS."""
     with step(f"the sample photos show {', '.join(KINDS)}"):
         if missing := [kind for kind in KINDS if not re.search(rf"│ {kind} +│", text)]:
             raise WalkError(f"no sample photo has the label {' or '.join(missing)}:\n{text}")
@@ -297,20 +300,20 @@ def judge(command: str, shell: Shell) -> None:
 
 
 def printed_commands(text: str) -> list[str]:
-    """Return the commands of indented lines that begin with a program, after a colon, and in backquotes."""
+    """Return the printed commands that begin with a program: indented, after a colon or in backquotes."""
     program = r"(?:make|eval|curl|aws|sightline|[^\s`]*\.venv/bin/\w+) [^`\n]+"
     found = re.findall(rf"^  ({program})$|: ({program})$|`({program})`", text, re.MULTILINE)
     return ["".join(groups) for groups in found]
 
 
 def readme_commands(text: str) -> list[str]:
-    """Return the commands of the first block with a line of curl."""
+    """Return the commands of the README's first block that calls curl."""
     block = next(block for block in re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL) if "curl" in block)
     return [line for line in re.split(r"(?<!\\)\n", block) if line and not line.startswith("#")]
 
 
 def processes_below(folder: Path) -> list[str]:
-    """Return the processes that have a folder in their command, environment or working directory."""
+    """Return the processes that name a folder in their command, environment or working directory."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -328,7 +331,7 @@ def is_open(port: int) -> bool:
 
 
 def ended(process: int, seconds: float) -> int | None:
-    """Return the exit code (negative: the signal), or None if the process does not end within `seconds`."""
+    """Return the exit code, or None if the process does not end within `seconds`. A signal has a negative exit code."""
     deadline = time.monotonic() + seconds
     while True:
         finished, status = os.waitpid(process, os.WNOHANG)

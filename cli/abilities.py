@@ -9,7 +9,10 @@ from common.runtime.abilities import ABILITIES
 from common.runtime.abilities.asked import check_asked
 
 PREFIXES = "prefixes"
-"""`when` of an ability that pictures get by the beginnings of their names. A stack's output is too short for these."""
+"""The value of `when` if a picture gets the ability because its name has a certain prefix.
+
+A stack's output has no room for the prefixes.
+"""
 
 
 @dataclass(frozen=True)
@@ -22,16 +25,16 @@ class DeployedAbility:
 
     @property
     def operation(self) -> str:
-        """The ability's operation of Rekognition."""
+        """The Rekognition operation that the ability calls."""
         return ABILITIES[self.name].operation
 
     def may_be_asked(self, asked: Collection[str]) -> bool:
-        """Return True if pictures whose upload asks for the abilities `asked` may cost calls of this ability."""
+        """Return True if a picture may cost a call of this ability. Its upload asks for the abilities in `asked`."""
         return self.when != "asked" or self.name in asked
 
 
 def deployed_abilities(target: Target) -> list[DeployedAbility]:
-    """Return the enabled abilities. A system without abilities has no output about them."""
+    """Return the enabled abilities. A system without abilities has no stack output for abilities."""
     enabled = json.loads(target.outputs.get("Abilities", "{}"))
     return [DeployedAbility(name, each["when"], each["calls_per_second"]) for name, each in enabled.items()]
 

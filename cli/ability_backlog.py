@@ -1,4 +1,4 @@
-"""Finds the images whose records lack abilities that are enabled, and what asking for them costs."""
+"""Finds the images that lack results of enabled abilities, and calculates the cost of the missing calls."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,7 +23,7 @@ HEADS_PER_BATCH = 200
 
 @dataclass(frozen=True)
 class IncompleteImage:
-    """A recognised image, and the enabled abilities that its record lacks."""
+    """A recognised image, and the enabled abilities that have no result in its record."""
 
     image: str
     size: int | None
@@ -31,7 +31,7 @@ class IncompleteImage:
     lacking: tuple[str, ...]
 
     def notification(self, bucket: str) -> str:
-        """Return the change that makes the worker ask for the abilities."""
+        """Return the S3 notification that makes the worker ask for the abilities."""
         return notification(
             bucket,
             self.image,
@@ -54,9 +54,10 @@ class AbilityBacklog:
     enabled: Mapping[str, EnabledAbility]
 
     def images(self, advance: Callable[[int], None]) -> Iterator[IncompleteImage]:
-        """Yield the images that lack an ability, if the setting or their upload calls for it.
+        """Yield the images that lack an ability, if the setting or the image's upload asks for the ability.
 
-        A refusal that may have another cause than the picture counts as lacking. `advance` is told the records read.
+        An ability also counts as lacking if it was refused for a reason that may not be the picture.
+        `advance` is called with the number of records that were read.
         """
         with ThreadPoolExecutor(READERS) as pool:
             for batch in batches(self._recognized(advance), HEADS_PER_BATCH):
@@ -87,7 +88,7 @@ class AbilityBacklog:
         return (result.get("failure") or {}).get("code") in self.enabled[name].ability.refusals
 
     def _wanted(self, image: IncompleteImage) -> IncompleteImage:
-        """Return the image with only those abilities that the setting or its upload calls for."""
+        """Return the image with only the abilities that the setting or the image's upload asks for."""
         by_name = {name for name in image.lacking if self.enabled[name].is_wanted(image.image, ())}
         wanted = by_name if by_name == {*image.lacking} else by_name | self._asked(image.image)
         lacking = tuple(name for name in image.lacking if name in wanted)
@@ -120,9 +121,9 @@ class BacklogSize:
         return cls(pictures, calls)
 
     def dollars(self, calls_this_month: int) -> Decimal:
-        """Return the highest cost, in US dollars. Bytes that were asked about before cost nothing."""
+        """Return the highest possible cost, in US dollars. A picture with a stored answer costs nothing."""
         return cost_of(calls_this_month + sum(self.calls.values())) - cost_of(calls_this_month)
 
     def hours(self, calls_per_second: Mapping[str, float]) -> float:
-        """Return the hours that the slowest ability takes at its rate."""
+        """Return the hours that the slowest ability needs at its rate of calls."""
         return max((calls / calls_per_second[name] for name, calls in self.calls.items()), default=0) / 3600

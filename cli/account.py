@@ -20,7 +20,7 @@ REGION_VARIABLES = ("AWS_REGION", "AMAZON_REGION", "AWS_DEFAULT_REGION", "AMAZON
 PROFILE_VARIABLES = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]
 DEFAULT_REGION = "us-east-1"
 EC2_MARKS = {"/sys/devices/virtual/dmi/id/board_asset_tag": "i-", "/sys/hypervisor/uuid": "ec2"}
-"""Files that identify an EC2 instance, and the beginning that they have there."""
+"""Files that identify an EC2 instance, and the text that each file begins with on an instance."""
 
 EXPIRED_CODES = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 WRONG_CODES = {"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "AuthFailure"}
@@ -117,7 +117,7 @@ def explain(error: Exception) -> str:
 
 
 def _core_session() -> "botocore.session.Session":
-    """Create a botocore session that chooses the profile as the CDK CLI does if both variables are set."""
+    """Create a botocore session. If both variables for the profile are set, choose the same one as the CDK CLI."""
     import botocore.session
 
     variables: dict[str, tuple[Any, Any, Any, Callable[[Any], Any] | None]] = {

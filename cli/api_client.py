@@ -38,7 +38,7 @@ def call(
 ) -> "requests.Response":
     """Call an API and return its answer.
 
-    Query parameters that are None are left out; a list repeats its parameter. A body is sent as JSON.
+    Query parameters that are None are left out. A list sends its parameter once for each item. A body is sent as JSON.
 
     Raises:
         CallError: the API refused the call or did not answer.
@@ -60,7 +60,7 @@ def call(
 
 
 def entries(target: Target, url: str, query: Mapping[str, Any], limit: int) -> list[dict[str, Any]]:
-    """Return the first `limit` entries of a list. A short page may still have a next page.
+    """Return the first `limit` entries of a list. A page with few entries may still have a next page.
 
     Raises:
         CallError: a page could not be read.

@@ -1,4 +1,4 @@
-"""The checkout that commands run in."""
+"""The folder of the repository that the commands run in."""
 
 import json
 from pathlib import Path
@@ -11,6 +11,6 @@ CDK_JSON = ROOT / "cdk.json"
 
 
 def read_context(cdk_json: Path) -> dict[str, Any]:
-    """Read the settings of a cdk.json, as they are written in the file."""
+    """Read the settings of a cdk.json, without defaults or checks."""
     context: dict[str, Any] = json.loads(cdk_json.read_text())["context"]
     return context

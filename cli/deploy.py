@@ -1,6 +1,6 @@
 """`python -m cli.deploy bootstrap|deploy|destroy`: shows the destination, checks the stacks there, runs the CDK CLI.
 
-`make bootstrap`, `make deploy` and `make destroy` call it.
+`make bootstrap`, `make deploy` and `make destroy` call this module.
 """
 
 import os
@@ -57,7 +57,7 @@ def _endpoint() -> str:
 
 
 def _environment(region: str) -> dict[str, str]:
-    """Return the CDK CLI's environment, with this Region and these credentials, so that the CLI uses no others."""
+    """Return the CDK CLI's environment. It sets the Region and credentials, so the CLI uses no other ones."""
     kept = {name: value for name, value in os.environ.items() if name not in account.PROFILE_VARIABLES}
     credentials = account.session().get_credentials().get_frozen_credentials()  # type: ignore[union-attr]
     given = {

@@ -7,7 +7,7 @@ from typing import Any
 from cli.target import Target
 
 SERVICE_VARIABLE = "POWERTOOLS_SERVICE_NAME"
-"""Each of our functions has it; its value is the function's name in the deployment."""
+"""Each of our functions has this environment variable. Its value is the function's name in the deployment."""
 
 
 class UnknownFunctionError(LookupError):
@@ -16,7 +16,7 @@ class UnknownFunctionError(LookupError):
 
 @dataclass(frozen=True)
 class Function:
-    """A deployed function. `name` is the short one, such as `ImageRecognition`; `handler` names module and function."""
+    """A deployed function. `name` is short, such as `ImageRecognition`. `handler` names the module and function."""
 
     name: str
     physical_name: str
@@ -58,7 +58,7 @@ def deployed_functions(target: Target) -> list[Function]:
 
 
 def choose_functions(functions: Sequence[Function], wanted: Sequence[str]) -> list[Function]:
-    """Return the wanted functions, by their names or modules. Without names, return all functions.
+    """Return the functions with these names or modules. Without names, return all functions.
 
     Raises:
         UnknownFunctionError: there is no such function.

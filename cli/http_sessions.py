@@ -23,7 +23,7 @@ class MissingCredentialsError(RuntimeError):
 
 
 class Session(requests.Session):
-    """Uses the environment's proxies and certificate authorities, but reaches loopback without a proxy."""
+    """Uses the proxies and certificate authorities of the environment. Calls loopback addresses without a proxy."""
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
         """Merge the environment's settings into those of a call."""
@@ -32,9 +32,9 @@ class Session(requests.Session):
 
 
 def retrying_session(connections: int) -> Session:
-    """Create a session for calls that may be repeated, with a connection for each of so many threads.
+    """Create a session for calls that may be repeated. It keeps one connection for each thread.
 
-    The session repeats throttled and failing calls with growing pauses.
+    The session repeats throttled and failing calls. The pauses become longer.
     """
     retries = Retry(
         total=6,

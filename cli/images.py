@@ -1,4 +1,4 @@
-"""Images as the List Images Service describes them: reading a record, and printing images."""
+"""Reads records of images from the List Images Service, and prints images."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 FACTS = ("image", "status", "size", "uploaded_at", "recognized_at", "source_url", "model", "correlation_id",
          "picture_url")  # fmt: skip
-"""The members of a record that are printed as they are, in this order."""
+"""The members of a record that are printed unchanged, in this order."""
 
 
 def read_image(target: Target, name: str, session: "Session | None" = None) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _findings(result: Mapping[str, Any]) -> list[str]:
 
 
 def named_findings(result: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the findings of an ability, with a name for each. Words are left out, because lines contain them."""
+    """Yield the findings of an ability, each with a name. Single words are left out, because lines contain them."""
     for each in result["found"]:
         if each.get("type") != "word":
             parent = f" ({each['parent']})" if each.get("parent") else ""

@@ -1,4 +1,4 @@
-"""Printing the lists of the APIs."""
+"""Prints the lists that the APIs return."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Log lines of the functions, as they are shown to people."""
+"""Turns the functions' log lines into entries for people."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from cli.queues import read_object
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 PLATFORM_TEXT = re.compile(r"(INIT_START|START|END|REPORT) ")
-"""Lambda's own lines where its log format is text, as on the embedded cloud."""
+"""The beginning of Lambda's own lines if its log format is text. The embedded cloud uses this format."""
 
 UNSUCCESSFUL = re.compile(r"\bStatus: (error|timeout)\b")
 
@@ -25,7 +25,7 @@ HIDDEN_FIELDS = {
 
 @dataclass(frozen=True)
 class LogEntry:
-    """One log line of a function. A line without a level is not JSON: the runtime or a library wrote it."""
+    """One log line of a function. A line without a level is not JSON, because the runtime or a library wrote it."""
 
     time: datetime
     function: str
@@ -36,7 +36,7 @@ class LogEntry:
     stack: str = ""
 
     def is_at_least(self, level: str) -> bool:
-        """Return True if the line is as severe as a level. A line without a level always is."""
+        """Return True if the line is at least as severe as a level. Returns True for every line without a level."""
         return self.level not in LEVELS or LEVELS.index(self.level) >= LEVELS.index(level)
 
 
@@ -63,7 +63,7 @@ def read_entry(function: str, milliseconds: int, text: str) -> LogEntry | None:
 
 
 def _failed_status(text: str, document: Mapping[str, Any]) -> str | None:
-    """Return the status of an invocation that failed, if this is Lambda's report of one."""
+    """Return the status if the text is Lambda's report of a failed invocation."""
     if not document:
         found = UNSUCCESSFUL.search(text)
         return found[1] if found else None
@@ -78,7 +78,7 @@ def _text(value: Any) -> str | None:
 
 
 def _stack(document: Mapping[str, Any]) -> str:
-    """Return the traceback, whether our functions, Powertools or Lambda's runtime wrote it."""
+    """Return the traceback. Our functions, Powertools or Lambda's runtime may have written it."""
     for name in ("stack", "exception", "stackTrace"):
         if found := document.get(name):
             return "".join(map(str, found)) if isinstance(found, list) else str(found)

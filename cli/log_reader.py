@@ -1,4 +1,4 @@
-"""Reads the logs of several functions, again and again, without repeating a line."""
+"""Reads the new log lines of several functions again and again. Returns each line once."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -8,14 +8,14 @@ from cli.functions import Function
 from cli.log_entries import LogEntry, read_entry
 
 LATE = timedelta(seconds=30)
-"""CloudWatch Logs may show a line this long after its time."""
+"""CloudWatch Logs may show a line this long after the line's own time."""
 
 
 class LogReader:
     """Reads lines that were written from `start` on.
 
-    `pattern` is a filter pattern of CloudWatch Logs. It saves reading; callers still have to compare, as the embedded
-    cloud ignores patterns of JSON.
+    `pattern` is a filter pattern of CloudWatch Logs, so that fewer lines are read. Callers must still filter the lines,
+    because the embedded cloud ignores patterns for JSON.
     """
 
     def __init__(self, logs: Any, functions: Sequence[Function], start: datetime, pattern: str = "") -> None:

@@ -39,7 +39,7 @@ COMMANDS = {
     },
     "Development": {"invoke": "Run a handler of the local system in this process."},
 }
-"""The first sentence of each command's help, by the panel that lists it."""
+"""The first sentence of each command's help. The outer keys are the panels of `sightline --help`."""
 
 
 class LazyGroup(TyperGroup):

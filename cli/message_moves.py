@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 POLL_SECONDS = 1.0
 
 Report = Callable[[int], None]
-"""Is called with the number of messages moved so far."""
+"""A function that is called with the number of messages that have been moved so far."""
 
 
 class MoveError(RuntimeError):
@@ -75,9 +75,9 @@ def _latest_task(sqs: "SQSClient", queue: WorkQueue) -> "ListMessageMoveTasksRes
 
 
 def _move_one_by_one(sqs: "SQSClient", queue: WorkQueue, rate: int, report: Report) -> None:
-    """Receive, send, then delete. A crash in between repeats a message, which is harmless, and loses none.
+    """Receive, send, then delete each message. A crash in between repeats a message, which is harmless, but loses none.
 
-    Moves no more messages than were counted. Otherwise messages that fail again at once would move in a circle.
+    Moves no more messages than there were at the start. Otherwise messages that fail again at once would move forever.
     """
     done = 0
     while done < queue.dead_letters:

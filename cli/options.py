@@ -17,7 +17,7 @@ NameArgument = Annotated[str, typer.Argument(help="The image's name, as `sightli
 
 
 def open_target(name: TargetName | None, *, may_be_incomplete: bool = False) -> Target:
-    """Find the system of the option `--target` and print which one it is.
+    """Find the system that the option `--target` names, and print which system it is.
 
     Raises:
         typer.Exit: there is no such system, or the system is not up.

@@ -24,7 +24,7 @@ def fail(error: Exception | str) -> NoReturn:
 
 @contextmanager
 def failing_on(*kinds: type[Exception]) -> Iterator[None]:
-    """End with one line for errors of these kinds."""
+    """If an error of these kinds occurs, print one line and end."""
     try:
         yield
     except kinds as error:
@@ -47,15 +47,15 @@ def progress_bar() -> Progress:
 
 
 def say(line: str) -> None:
-    """Print a line of stdout that may hold other people's text; line ends and markup in it have no effect."""
+    """Print a line to stdout. It may contain other people's text, so line ends and markup in it have no effect."""
     out.print(visible(line), markup=False, emoji=False)
 
 
 def show_entry(fields: Sequence[str], title: str, *details: str) -> None:
     """Print one entry of a list.
 
-    A terminal gets the title and indented details; it wraps long lines itself, and copies them whole. A pipe gets one
-    line, with tabs between the fields, for grep and cut.
+    A terminal gets the title and indented details. The terminal wraps long lines, so a copied line is complete. A pipe
+    gets one line with tabs between the fields, for grep and cut.
     """
     if not out.is_terminal:
         out.file.write("\t".join(map(visible, fields)) + "\n")  # print would turn tabs into spaces
@@ -66,7 +66,7 @@ def show_entry(fields: Sequence[str], title: str, *details: str) -> None:
 
 
 def minute(time: str) -> str:
-    """Return a timestamp of the APIs to the minute, such as 2026-11-20 09:30."""
+    """Return an API's timestamp without seconds, such as 2026-11-20 09:30."""
     return time[:16].replace("T", " ")
 
 

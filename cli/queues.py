@@ -28,7 +28,7 @@ class WorkQueue:
 
 
 def work_queues(target: Target) -> list[WorkQueue]:
-    """Return the queues of the stacks that have a dead-letter queue."""
+    """Return those queues of the stacks that have a dead-letter queue."""
     sqs: SQSClient = target.client("sqs")
     names, urls, attributes = {}, {}, {}
     for resource in target.stacks.resources("AWS::SQS::Queue"):
@@ -57,7 +57,7 @@ def consumer(target: Target, queue: WorkQueue) -> Function | None:
 
 
 def image_of(body: str) -> str | None:
-    """Return the name of the image that a message is about, if it has a form that the functions read."""
+    """Return the name of the image that a message is about, if the message has a form that the functions can read."""
     document = read_object(body)
     try:
         if "schema" in document:
@@ -77,5 +77,5 @@ def read_object(text: str) -> dict[str, Any]:
 
 
 def _readable(logical_id: str) -> str:
-    """Return a queue's name without the suffixes of CDK and the construct."""
+    """Return a queue's name without the suffixes that CDK and the construct add."""
     return re.sub("(Queue)?[0-9A-F]{8}$", "", logical_id)

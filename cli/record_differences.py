@@ -1,4 +1,4 @@
-"""Finds objects that differ from their records: new, overwritten, deleted or removed for good."""
+"""Finds objects that differ from their records. They are new, overwritten, deleted or permanently removed."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +30,7 @@ class Version:
     is_deleted: bool
 
     def notification(self, bucket: str, sequencer: str) -> str:
-        """Return the notification that S3 would have sent when this version became the current one."""
+        """Return the notification that S3 should have sent when this version became the current version."""
         known: dict[str, Any] = {"sequencer": sequencer}
         if self.version_id is not None:
             known["versionId"] = self.version_id
@@ -49,7 +49,7 @@ class RecordComparison:
     records_table: str
 
     def differing_objects(self) -> Iterator[str]:
-        """Yield a notification for each object without a record, or with a record of another version."""
+        """Yield a notification for each object that has no record, or has a record of another version."""
         pages = self.s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket)
         listed = (version for page in pages for version in _current_versions(page))
         for batch in batches(listed, KEYS_PER_BATCH):
@@ -65,10 +65,10 @@ class RecordComparison:
                 )
 
     def _differing(self, versions: Sequence[Version]) -> Iterator[str]:
-        """Yield a notification for each version that differs from its record, with a sequencer just after the record's.
+        """Yield a notification for each version that differs from its record, with the sequencer after the record's.
 
-        S3 is asked again after the record was read. Its answer is then no older than the record, and a change that it
-        does not show yet has a later sequencer.
+        S3 is asked again after the record was read. Therefore S3's answer is not older than the record. A change that
+        the answer does not show yet has a later sequencer.
         """
         records = read_records(self.dynamodb, self.records_table, [version.key for version in versions])
         differing = [version.key for version in versions if not _is_recorded(version, records.get(version.key))]
@@ -114,7 +114,7 @@ def _is_recorded(version: Version, record: Item | None) -> bool:
 
 
 def read_records(dynamodb: Any, table: str, images: list[str]) -> dict[str, Item]:
-    """Return state, version and sequencer of the images that have a record."""
+    """Return the state, version and sequencer of each image that has a record."""
     asked: dict[str, Any] = {
         table: {
             "Keys": [{"image": {"S": image}} for image in dict.fromkeys(images)],
@@ -132,7 +132,7 @@ def read_records(dynamodb: Any, table: str, images: list[str]) -> dict[str, Item
 
 
 def batches(entries: Iterable[Entry], size: int) -> Iterator[tuple[Entry, ...]]:
-    """Cut a stream into tuples of at most `size` entries."""
+    """Divide a stream into tuples of at most `size` entries."""
     entries = iter(entries)
     while batch := tuple(islice(entries, size)):
         yield batch

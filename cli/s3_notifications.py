@@ -12,11 +12,11 @@ CREATED = "ObjectCreated:Put"
 DELETED = "ObjectRemoved:DeleteMarkerCreated"
 
 EARLIEST_SEQUENCER = "0"
-"""Every real event of a key has a later one."""
+"""A sequencer that is earlier than the sequencer of every real event."""
 
 
 def notification(bucket: str, key: str, event: str, time: datetime, **known: Any) -> str:
-    """Return S3's notification of one event. `known` are further members of its object, such as `versionId`."""
+    """Return a notification like S3's of one event. `known` are further members of `object`, such as `versionId`."""
     record = {
         "eventSource": "aws:s3",
         "eventName": event,
@@ -31,8 +31,8 @@ def notification(bucket: str, key: str, event: str, time: datetime, **known: Any
 
 
 def next_sequencer(sequencer: str) -> str:
-    """Return a sequencer just after that of a record, and before all that S3 gives out later.
+    """Return a sequencer just after a record's sequencer, and before all later sequencers of S3.
 
-    Records keep sequencers padded; S3's own differ in the digits before the padding.
+    Records hold sequencers with padding. S3's later sequencers differ in the digits before the padding.
     """
     return f"{int(sequencer, 16) + 1:0{len(sequencer)}X}"

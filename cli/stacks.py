@@ -9,10 +9,10 @@ from botocore.exceptions import ClientError
 from common.deployment_names import named, tags
 
 STACKS = ("APIStack", "RekognitionStack", "IntegrationStack")
-"""Their names in the app. CloudFormation adds the setting `deployment` in front, if it is set."""
+"""The stacks' names in the app. If the setting `deployment` is set, it precedes these names in CloudFormation."""
 
 MakeClient = Callable[[Any], Any]
-"""Creates the boto3 client of a service, such as `sqs`."""
+"""A function that creates the boto3 client of a service, such as `sqs`."""
 
 
 class ForeignStackError(RuntimeError):
@@ -21,7 +21,7 @@ class ForeignStackError(RuntimeError):
 
 @dataclass(frozen=True)
 class Stacks:
-    """The stacks of one deployment, and no others."""
+    """The stacks of one deployment. Stacks of other deployments are never used."""
 
     client: MakeClient
     deployment: str = ""
@@ -78,7 +78,7 @@ class Stacks:
 
 
 def names_no_stack(error: Exception) -> bool:
-    """Return True for CloudFormation's answer that there is no such stack."""
+    """Return True if the error is CloudFormation's answer that there is no such stack."""
     return (
         isinstance(error, ClientError)
         and error.response["Error"]["Code"] == "ValidationError"

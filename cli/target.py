@@ -23,10 +23,13 @@ from cli.stacks import STACKS, ForeignStackError, Stacks
 from common.deployment_names import DEFAULT_DEPLOYMENT
 
 LOCAL_FOLDER = Path(os.environ.get("SIGHTLINE_LOCAL") or ROOT / ".local")
-"""The embedded cloud's state, logs and addresses. SIGHTLINE_LOCAL names another folder than this checkout's."""
+"""The folder of the embedded cloud's state, logs and addresses. SIGHTLINE_LOCAL can name another folder."""
 
 ENDPOINTS = LOCAL_FOLDER / "endpoints.json"
-"""The addresses of a running embedded cloud. The file exists from the end of its start to the beginning of its stop."""
+"""The file with the addresses of a running embedded cloud.
+
+The file is written when the cloud's start is complete, and deleted when its stop begins.
+"""
 
 PROCESSES = LOCAL_FOLDER / "processes.json"
 """The processes of the embedded cloud."""
@@ -52,12 +55,12 @@ class TargetError(RuntimeError):
 
 
 class MissingOutputError(LookupError):
-    """No stack has an output of this name, for example because its stack is not deployed."""
+    """No stack has an output of this name, for example because a stack is not deployed."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A running system. URLs have no slash at the end; an optional value is None where the system has no such thing."""
+    """A running system. URLs have no slash at the end. An optional value is None if the system has no such part."""
 
     name: TargetName
     upload_url: str
@@ -70,7 +73,7 @@ class Target:
     image_bucket: str | None = None
     manifest_bucket: str | None = None
     partner_url: str | None = None
-    """The local system's third party."""
+    """The address of the local partner, which receives results."""
     aws_url: str | None = None
     """The embedded cloud's endpoint for AWS services; None on AWS."""
     rekognition_url: str | None = None
@@ -101,7 +104,7 @@ class Target:
 
     @property
     def description(self) -> str:
-        """The system's account, Region and deployment, for whoever is about to change it."""
+        """The system's account, Region and deployment. Commands show this before they change the system."""
         parts: list[str] = [self.name]
         if self.name is TargetName.AWS:
             parts += [f"account {self.account}"] if self.account else []
@@ -129,7 +132,7 @@ class Target:
 
 
 def find(name: TargetName | None, *, may_be_incomplete: bool = False) -> Target:
-    """Return the system of this name. Without a name: the embedded cloud if one is registered, else AWS.
+    """Return the system of this name. Without a name, return the embedded cloud if one is registered, or else AWS.
 
     With `may_be_incomplete`, addresses of missing stacks are empty and refused calls are ignored.
 
@@ -147,7 +150,7 @@ def _is_registered() -> bool:
 
 
 def _local() -> Target:
-    """Return the embedded cloud if its processes run, however slowly it answers.
+    """Return the embedded cloud if its processes run, even if it answers slowly.
 
     Raises:
         TargetError: the embedded cloud is not up.
@@ -196,7 +199,7 @@ def local_target(endpoints: dict[str, str]) -> Target:
 
 
 def _on_aws(*tolerated: type[Exception]) -> Target:
-    """Return the complete system on AWS; with tolerated errors, as much of it as can be seen.
+    """Return the complete system on AWS. If errors are tolerated, return the parts that can be read.
 
     Raises:
         TargetError: something is missing, or AWS cannot be called.
@@ -232,7 +235,7 @@ def _on_aws(*tolerated: type[Exception]) -> Target:
 
 
 def _described(stacks: Stacks, where: str, tolerated: tuple[type[Exception], ...]) -> Iterator[Any]:
-    """Yield CloudFormation's descriptions of the stacks. With tolerated errors, leave out stacks that cannot be seen.
+    """Yield CloudFormation's descriptions of the stacks. If errors are tolerated, leave out stacks that cannot be read.
 
     Raises:
         TargetError: a stack is missing, and no errors are tolerated.

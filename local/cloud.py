@@ -24,12 +24,12 @@ INTERNAL_ERROR = 500
 class Cloud:
     """One embedded cloud, with its state, logs and addresses in one folder.
 
-    `say` receives a line about each step. `port` is the emulator's; without it the emulator gets its previous port or
-    a free one. `sources` are further `host:port` pairs on private addresses from which the upload API may fetch.
+    `say` receives a line about each step. `port` is the emulator's port. Without it the emulator gets its previous port
+    or a free one. `sources` are further `host:port` pairs on private addresses from which the upload API may fetch.
     `models` are ONNX directories that replace the default model. With `moderation` the local Rekognition answers
     DetectModerationLabels. With `strict` the emulator enforces the roles'
     policies and serves over TLS, which the buckets' policies then require. `context` holds further settings. With
-    `terminal` the cloud ends with the program that starts it and that keeps it with `held`.
+    `terminal` the cloud belongs to the program that starts it: the program calls `held`, and the cloud ends with it.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Cloud:
         return Endpoints(**found) if found else None
 
     def up(self) -> Endpoints:
-        """Start everything, deploy the stacks and wait until the APIs answer. If that fails, stop everything.
+        """Start everything, deploy the stacks and wait until the APIs answer. If a step fails, stop everything.
 
         Raises:
             CloudError: a port is taken, a tool is missing, a process ended or the deployment failed.
@@ -97,7 +97,7 @@ class Cloud:
 
     @contextmanager
     def held(self) -> Iterator[bool]:
-        """Hold the cloud while this process lives. Yields False if another process holds it."""
+        """Hold the cloud's lock while this process lives. Yields False if another process holds the lock."""
         with self.files.open_lock("terminal.lock") as file:
             yield lock(file)
 
@@ -112,7 +112,7 @@ class Cloud:
             return self.is_in_terminal() and (self.terminal or lock(file))
 
     def differences(self) -> dict[str, Any]:
-        """Return the running system's values of the requested settings that it does not have, by setting."""
+        """Compare the running system with the requested settings. Returns its values that differ, by setting."""
         running = self.files.read("settings.json")
         requested = {name: value for name, value in self.requested_settings(self.port).items() if value}
         return {name: running.get(name) for name, value in requested.items() if value != running.get(name)}
@@ -150,7 +150,7 @@ class Cloud:
         return ports
 
     def services(self, ports: Mapping[str, int]) -> Services:
-        """Return the services at these ports. They need not run."""
+        """Return the services for these ports. The services may be stopped."""
         return Services(self.files, self.processes, self.addresses(ports), self.say)
 
     def model_options(self) -> list[str]:
@@ -191,7 +191,7 @@ class Cloud:
             list(pool.map(wait, (endpoints.labels, f"{endpoints.upload}?url=")))
 
     def _stop(self) -> None:
-        """Stop everything. An unfinished start leaves the state that was saved before it."""
+        """Stop everything. If the start was not finished, the state from before this start stays."""
         self.processes.stop(self.say, save=(self.folder / "endpoints.json").exists())
         self.files.remove("endpoints.json")
         for folder in [self.files.temporary, *self.photos.glob(f"{photos.LENT}*")]:

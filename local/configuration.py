@@ -1,4 +1,4 @@
-"""Configure a deployed system: the steps of an operator, and the gaps that the emulator leaves."""
+"""Configure a deployed system: do an operator's steps, and the work that the emulator leaves out."""
 
 import json
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ def configure(
 
 
 def _subscribe(addresses: Addresses, topic: str, inbox: str) -> None:
-    """Send a topic's e-mails to the partner's inbox, and no longer to the inbox of an earlier start."""
+    """Send a topic's e-mails to the partner's inbox, and stop sending them to the inbox of an earlier start."""
     sns = addresses.client("sns")
     for subscription in sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]:
         if subscription["Protocol"] == "http" and subscription["Endpoint"] != inbox:

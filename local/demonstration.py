@@ -26,7 +26,7 @@ Documents = list[dict[str, str]]
 def send(console: Console, endpoints: Endpoints, folder: Path, own: Path | None) -> None:
     """Send the user's picture, or else the sample photos, and show the results.
 
-    `folder` is the photo server's.
+    `folder` is the folder of the photo server.
     """
     if not own:
         _send_all(console, endpoints, {name: quote(name) for name in photos.write_samples(folder)})
@@ -36,7 +36,7 @@ def send(console: Console, endpoints: Endpoints, folder: Path, own: Path | None)
 
 
 def _send_all(console: Console, endpoints: Endpoints, paths: Mapping[str, str]) -> None:
-    """Upload photos, given as names and paths on the photo server, and show the results."""
+    """Upload photos and show the results. `paths` maps each photo's name to its path on the photo server."""
     before = len(_documents(endpoints))
     refusals = _upload(endpoints, paths)
     accepted = len(paths) - len(refusals)
@@ -46,7 +46,7 @@ def _send_all(console: Console, endpoints: Endpoints, paths: Mapping[str, str]) 
 
 
 def _upload(endpoints: Endpoints, paths: Mapping[str, str]) -> dict[str, str]:
-    """Upload photos through the API. Returns the reasons of refusals, by name."""
+    """Upload photos through the API. Returns the reason for each refused photo, by name."""
     refusals = {}
     for name, path in paths.items():
         # With refresh, a photo from an earlier start is recognised again, by the current models.
@@ -72,7 +72,7 @@ def _result_table(endpoints: Endpoints, names: Mapping[str, str], refusals: Mapp
 
 
 def _rows(record: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Return the name, confidence and number of boxes of each label, then of each finding of an ability."""
+    """Return a row for each label and each finding of an ability: name, confidence and number of boxes."""
     if record["failure"]:
         return [(record["failure"]["message"], "", "")]
     seen = [(label["name"], label["confidence"], len(label["instances"])) for label in record["labels"]]
@@ -102,7 +102,10 @@ def _documents(endpoints: Endpoints) -> Documents:
 
 
 def _wait_for_documents(endpoints: Endpoints, before: int, count: int) -> Documents:
-    """Return the documents after the first `before` as soon as there are `count` of them, or when time is up."""
+    """Wait for `count` new documents, and return the new documents. The first `before` documents are old.
+
+    When the time is up, returns fewer documents.
+    """
     deadline = time.monotonic() + WAIT_SECONDS
     while len(documents := _documents(endpoints)[before:]) < count and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -23,7 +23,7 @@ from local.state_folder import StateFolder
 
 DEPLOYED_FROM = ("app.py", "cdk.json", "requirements.txt", "package-lock.json", "api", "common", "integration",
                  "recognition")  # fmt: skip
-"""The files and folders that decide what is deployed."""
+"""The files and folders that determine the deployed system."""
 
 SOURCE_BUCKET = "photo-archive"
 """A bucket from which manifests may copy pictures, for users who create it."""
@@ -79,7 +79,7 @@ class Deployment:
             self._synthesize()
 
     def run(self) -> Outputs:
-        """Deploy, unless nothing has changed. Returns the outputs of the stacks.
+        """Deploy the stacks if something has changed. Returns the outputs of the stacks.
 
         Raises:
             CloudError: the CDK CLI failed or is missing.

@@ -1,12 +1,12 @@
 """Runs ministack, the embedded cloud. Corrects the differences from AWS that matter here, and refuses calls on request.
 
-`python -m local.emulator CODE`. The folder CODE holds the functions' unpacked code. ministack's own environment
-variables are the settings.
+Start it with `python -m local.emulator CODE`. The folder CODE holds the functions' unpacked code. ministack's own
+environment variables are the settings.
 
-`POST /_sightline/save` saves the state, as a normal end does.
+`POST /_sightline/save` saves the state, like a normal stop.
 
 `POST /_sightline/refusals {"PutItem": 1}` refuses the next PutItem, as if a permission were missing. botocore does not
-retry such an error, so the caller gets it. `GET` shows the refusals that are left.
+retry such an error, so the caller gets the error. `GET` shows the refusals that have not happened yet.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ MESSAGE = "refused by rehearsal"
 
 
 class FunctionFailedError(Exception):
-    """A function behind an API failed, or was ended."""
+    """A function behind an API failed, or its process was stopped."""
 
 
 class Emulator:
@@ -86,7 +86,7 @@ class Emulator:
 def _raw_path(scope: dict[str, Any]) -> dict[str, Any]:
     """Return the request with the path that the caller sent.
 
-    API Gateway's REST APIs pass a percent-encoded path on; ministack decodes it before it looks for the resource.
+    REST APIs of API Gateway pass on a percent-encoded path. ministack decodes it before it looks for the resource.
     (Seen on AWS: https://github.com/localstack/localstack, test_apigateway_lambda.snapshot.json,
     `invocation-payload-with-path-encoded-email`.)
     """
@@ -96,10 +96,10 @@ def _raw_path(scope: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mend_gateway() -> None:
-    """Make API Gateway answer 502 for a failed function, with the API's gateway response, and refuse disabled keys.
+    """Make API Gateway refuse disabled keys, and answer for a failed function with 502 and the API's gateway response.
 
-    ministack answers with the exception's text. A change of a key's `enabled` comes as text, and ministack takes any
-    text for true.
+    ministack answers with the exception's text instead. A change of a key's `enabled` arrives as text, and ministack
+    treats every text as true.
     """
     proxied, execute, update_key = (
         apigateway_v1._lambda_proxy_response,
@@ -133,7 +133,7 @@ def _mend_gateway() -> None:
 
 
 def _mend_s3() -> None:
-    """Make S3 return ranges of an object's version. ministack returns the whole version for any range."""
+    """Make S3 return the requested range of an object's version. ministack always returns the whole version."""
     get_object = s3._get_object
 
     def got(bucket: str, key: str, headers: Any, query: Any = None) -> Any:
@@ -155,7 +155,7 @@ def _mend_s3() -> None:
 def _mend_sns() -> None:
     """Make filters of message bodies read arrays of objects, such as the records of S3's events.
 
-    An array matches if any of its objects does. ministack reads nested objects only.
+    An array matches if one of its objects matches. ministack reads only nested objects, and no arrays.
     """
     matches = sns._policy_matches
 
@@ -180,7 +180,7 @@ async def _body(receive: Any) -> bytes:
 
 
 def _again(body: bytes, receive: Any) -> Any:
-    """Return a `receive` that repeats the body and passes on everything after it."""
+    """Return a `receive` function that repeats the body, and then passes on all further messages."""
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def received() -> Any:
@@ -198,7 +198,8 @@ async def _answer(send: Any, status: int, media: str, text: str) -> None:
 def share_code(folder: Path) -> None:
     """Unpack each function's code and each layer once into the folder, and link the workers' folders to it.
 
-    ministack unpacks everything again for every worker: 40 MB and 1,300 files each. Lambda's folders are read-only too.
+    ministack unpacks everything again for every worker: 40 MB and 1,300 files each. The shared folders are read-only,
+    like Lambda's.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = threading.Lock()

@@ -10,12 +10,12 @@ from local.ports import HOST
 from local.services import Addresses
 
 Outputs = Mapping[str, Mapping[str, str]]
-"""The outputs of each stack, by the stack's name without a deployment."""
+"""The outputs of each stack, by the stack's name without the deployment in front."""
 
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Base URLs and resource names. `.local/endpoints.json` holds them."""
+    """Base URLs and resource names. They are stored in `.local/endpoints.json`."""
 
     upload: str
     labels: str
@@ -31,11 +31,11 @@ class Endpoints:
     gallery: str = ""
     """Empty with auth=iam, and in files from before the gallery existed."""
     deployment: str = ""
-    """The setting of that name."""
+    """The setting `deployment`."""
 
 
 def read_endpoints(addresses: Addresses, outputs: Outputs, deployment: str) -> Endpoints:
-    """Return the endpoints of the stacks with these outputs."""
+    """Return the endpoints that these outputs of the stacks give."""
     api, recognition = outputs["APIStack"], outputs["RekognitionStack"]
     labels = _local_url(addresses, recognition["LabelsEndpoint"])
     return Endpoints(
@@ -57,6 +57,6 @@ def read_endpoints(addresses: Addresses, outputs: Outputs, deployment: str) -> E
 
 
 def _local_url(addresses: Addresses, url: str) -> str:
-    """Return the embedded cloud's URL of a REST API that has this URL on AWS."""
+    """Return a REST API's URL in the embedded cloud. `url` is the URL that the API would have on AWS."""
     api_id = (urlsplit(url).hostname or "").partition(".")[0]
     return f"{addresses.aws}/restapis/{api_id}/prod/_user_request_"

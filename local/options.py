@@ -86,7 +86,7 @@ def parse_models(text: str) -> list[Path]:
 
 
 def parse_moderation(text: str) -> bool:
-    """Return True if moderation is asked for.
+    """Return True if the user asked for moderation.
 
     Raises:
         CloudError: the text is neither 1 nor empty.

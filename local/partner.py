@@ -2,8 +2,8 @@
 
 `python -m local.partner PORT SECRETS`. The file SECRETS contains the signing secrets, one on each line.
 
-`POST /` takes a document, `POST /inbox` an e-mail from SNS. `GET /` lists both, newest last, `GET /calls` counts what
-was answered. `POST /behaviour` makes documents fail from then on, `{}` no longer.
+`POST /` receives a document, and `POST /inbox` an e-mail from SNS. `GET /` lists both, newest last. `GET /calls` counts
+the answers. `POST /behaviour` makes later documents fail. `POST /behaviour` with `{}` ends this.
 """
 
 import asyncio
@@ -39,13 +39,13 @@ class Behaviour:
 
     status: int = 204
     every: int = 1
-    """`status` answers each n-th document, 204 the others."""
+    """Each n-th document is answered with `status`, all others with 204."""
 
     containing: str = ""
-    """`status` answers only documents with this text."""
+    """Only documents that contain this text are answered with `status`."""
 
     retry_after: str | None = None
-    """The header Retry-After."""
+    """The value of the header Retry-After."""
 
     hang_seconds: float = 0
     """The delay of each answer."""
@@ -121,7 +121,7 @@ class Partner:
         return JSONResponse({"deliveries": list(self.deliveries), "mails": list(self.mails)})
 
     async def show_calls(self, _: Request) -> Response:
-        """Return the number of documents by the status of their answer."""
+        """Return the number of documents for each status of an answer."""
         return JSONResponse({str(status): count for status, count in self.calls.items()})
 
 

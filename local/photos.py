@@ -23,7 +23,7 @@ class Sample:
     path: str
     licence: str
     credit: str = ""
-    """The end of a phrase that begins with the package."""
+    """The end of the photo's credit line. The name of the package precedes it."""
 
 
 SAMPLES = {
@@ -71,7 +71,7 @@ def check(photo: Path) -> None:
 
 @contextmanager
 def lent(photo: Path, folder: Path) -> Iterator[str]:
-    """Put a copy of a picture into the folder that the upload API can fetch from. Yields its path there."""
+    """Put a copy of a picture into the folder that the upload API can fetch from. Yields the path in this folder."""
     with tempfile.TemporaryDirectory(dir=folder, prefix=LENT) as lending:
         shutil.copy(photo, lending)
         yield f"{Path(lending).name}/{photo.name}"

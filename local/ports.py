@@ -12,12 +12,12 @@ SERVICES = ("emulator", "rekognition", "partner", "photos")
 def choose_ports(
     previous: Mapping[str, int], *, emulator_port: int | None, say: Callable[[str], None]
 ) -> dict[str, int]:
-    """Return a port for each service: the previous one, or a free one if that is taken or there was none.
+    """Return a port for each service: its previous port if this is free, or else another free port.
 
     `emulator_port` is the port that the user asked for.
 
     Raises:
-        CloudError: that port cannot be used.
+        CloudError: the port that the user asked for cannot be used.
     """
     remembered = dict(previous)
     if emulator_port:
@@ -40,7 +40,7 @@ def choose_ports(
 
 
 def _why_taken(port: int) -> str:
-    """Return the reason why no service can listen on a port, or an empty string if one can."""
+    """Return the reason why a service cannot listen on a port, or an empty string if the port is usable."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -53,7 +53,7 @@ def _why_taken(port: int) -> str:
 
 
 def _free_port(reserved: Collection[int]) -> int:
-    """Return a free port that is not reserved for another service: nothing listens on reserved ports yet."""
+    """Return a free port that is not reserved for another service. Nothing listens on a reserved port yet."""
     while (port := offered_port()) in reserved:
         pass
     return port

@@ -1,4 +1,4 @@
-"""Background processes that outlive the command that started them. Another command stops them."""
+"""Background processes. They continue after the command that starts them has ended. Another command stops them."""
 
 import json
 import os
@@ -36,14 +36,14 @@ class Processes:
         self._start(name, [sys.executable, *command], environment, None, ends=False)
 
     def begin(self, name: str, command: list[str], environment: Mapping[str, str], folder: Path) -> "RunningCommand":
-        """Begin to run a command that ends by itself.
+        """Begin to run a command without waiting for its end. The command needs no `stop` to end.
 
-        If this process ends before the command does, `stop` ends the command.
+        If this process ends before the command ends, `stop` can still end the command.
         """
         return RunningCommand(self, name, self._start(name, command, environment, folder, ends=True))
 
     def forget(self, name: str) -> None:
-        """Remove a process that has ended from the register."""
+        """Remove an ended process from the register."""
         self._write({other: entry for other, entry in self._read().items() if other != name})
 
     def _start(
@@ -66,7 +66,7 @@ class Processes:
         return process
 
     def ended(self) -> list[str]:
-        """Return the names of the services that were started and are not alive, although nothing stopped them."""
+        """Return the names of the services that were started and ended, although no command stopped them."""
         services = {name for name, entry in self._read().items() if not entry.get("ends")}
         return sorted(services - self.running().keys())
 
@@ -113,7 +113,7 @@ class Processes:
 
 @dataclass(frozen=True)
 class RunningCommand:
-    """A command that ends by itself."""
+    """A running command that needs no `stop` to end."""
 
     processes: Processes
     name: str
@@ -127,7 +127,7 @@ class RunningCommand:
 
 
 def _is_alive(process: psutil.Process) -> bool:
-    """Return True if a process runs. A zombie does not: it can remain for a while after its parent has gone."""
+    """Return True if a process runs. A zombie does not run. It can remain for a while after its parent has ended."""
     try:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

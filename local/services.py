@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 REGION = "us-east-1"
 START_SECONDS = 60
 TRUST = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
-"""The variables that name the trusted authority to botocore, requests, Python's own HTTP and Node."""
+"""The variables that name the trusted authority for botocore, requests, Python's own HTTP and Node."""
 
 HEALTH = {"emulator": "/_ministack/health", "rekognition": "/health"}
 """The paths of services that answer when they are ready. The other services answer at `/`."""
@@ -135,7 +135,7 @@ class Services:
         requests.post(url, timeout=START_SECONDS, verify=self.addresses.verify).raise_for_status()
 
     def environment(self) -> dict[str, str]:
-        """Return the environment of the processes and of the functions: without the caller's AWS settings."""
+        """Return the environment of the processes and functions. It does not contain the caller's AWS settings."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         return (
             kept
@@ -165,7 +165,7 @@ class Services:
         )
 
     def _tls_environment(self) -> dict[str, str]:
-        """Return the settings by which ministack enforces policies over TLS and the processes trust it."""
+        """Return settings that make ministack enforce policies and serve over TLS, and make the processes trust it."""
         if not self.addresses.authority:
             return {}
         certificate = str(self._certificate)
@@ -177,7 +177,7 @@ class Services:
         return self.folder.path / "certificate.pem"
 
     def _make_certificate(self, authority_file: Path) -> None:
-        """Issue a certificate for loopback. The authority's key is kept nowhere."""
+        """Issue a certificate for loopback. The authority's key is not stored."""
         authority = trustme.CA()
         authority.cert_pem.write_to_path(str(authority_file))
         issued = authority.issue_cert(HOST, "localhost").private_key_and_cert_chain_pem
@@ -186,7 +186,7 @@ class Services:
 
 
 def last_error(log: Path) -> str:
-    """Return the last line of a log that names an error, or else the last line."""
+    """Return the last line of a log that names an error. If no line does, return the last line."""
     lines = log.read_text(errors="replace").strip().splitlines()
     errors = [line for line in lines if re.match(r"(\S*Error|ERROR|❌)\b", line)]
     return (errors or lines or ["the log is empty"])[-1]

@@ -12,7 +12,7 @@ from typing import IO, Any
 from local.errors import CloudError
 
 NAMED_QUEUES = ("sqs", "lambda", "cloudformation")
-"""The services whose saved state names queues by URL. The URLs contain the emulator's port."""
+"""The services that save URLs of queues in their state. The URLs contain the emulator's port."""
 
 
 class StateFolder:
@@ -34,7 +34,7 @@ class StateFolder:
         return document
 
     def write(self, name: str, document: Mapping[str, Any]) -> None:
-        """Write a JSON document that only its owner can read, because one document holds the API key."""
+        """Write a JSON document that only the file's owner can read, because one document holds the API key."""
         temporary = self.path / f".{name}"
         temporary.touch(mode=0o600)
         temporary.write_text(json.dumps(document, indent=2) + "\n")
@@ -74,7 +74,7 @@ class StateFolder:
             ) from error
 
     def discard_unfinished_start(self) -> None:
-        """Remove the state of a first start that was interrupted: the emulator saves its state only at the end."""
+        """Remove the incomplete state of an interrupted first start. The emulator saves its state only at the end."""
         if not (self.state / "cloudformation.json").exists():
             for folder in (self.state, self.objects):
                 shutil.rmtree(folder, ignore_errors=True)

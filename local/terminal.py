@@ -11,7 +11,7 @@ STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StoppedError(BaseException):
-    """A signal asks to stop. `except Exception` does not catch it."""
+    """A signal asks the program to stop. `except Exception` does not catch this error."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -37,7 +37,7 @@ def raise_on_signals() -> None:
 
 @contextmanager
 def own_terminal() -> Iterator[None]:
-    """Take Ctrl-C from make, which would end with an error. Ctrl-Z does nothing meanwhile: make would not notice it."""
+    """Handle Ctrl-C instead of make, which would end with an error. Ignore Ctrl-Z, which make would not notice."""
     before = os.getpgrp()
     try:
         terminal = os.open("/dev/tty", os.O_RDWR)

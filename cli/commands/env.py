@@ -20,7 +20,7 @@ SYSTEM_VARIABLES = {
     "PHOTO_URL": "photo_url",
     "PARTNER": "partner_url",
 }
-"""Each variable, and the attribute of the target that it holds."""
+"""The name of each variable, and the attribute of the target that gives its value."""
 
 VARIABLES = (*SYSTEM_VARIABLES, SHELL_VARIABLE, "AWS_ENDPOINT_URL", *LOCAL_AWS)
 
@@ -42,7 +42,7 @@ def command(
 
 
 def exports(target: Target) -> list[str]:
-    """Return shell lines that export the variables of README and docs. Values that a target lacks are left out."""
+    """Return shell lines that export the variables of README and docs. Variables without a value are left out."""
     values = {name: getattr(target, attribute) for name, attribute in SYSTEM_VARIABLES.items()}
     values["API_KEY"] = target.api_key or ""
     if target.aws_url:

@@ -23,7 +23,7 @@ from cli.target import Target
 from common.runtime.abilities.asked import AbilityError
 
 GOOD_OUTCOMES = {Outcome.STORED, Outcome.UNCHANGED, Outcome.SKIPPED}
-"""Outcomes without an error: any other makes the exit code 1."""
+"""Outcomes that are no error. With all other outcomes the exit code is 1."""
 
 AbilityOption = Annotated[
     list[str] | None, typer.Option(help="Ask for this ability too, such as text. May be repeated.")
@@ -74,7 +74,7 @@ def command(
 
 
 def manifests_of(sources: Sequence[str]) -> list[Path]:
-    """Return the files if all of them are manifests: a .json among other files is more likely to be metadata."""
+    """Return the files if all of them are manifests. A .json among other files is probably metadata."""
     paths = [Path(source) for source in sources]
     return paths if all(kind_by_name(path.name) is Kind.MANIFEST and path.is_file() for path in paths) else []
 

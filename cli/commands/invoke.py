@@ -24,7 +24,7 @@ REMOVED_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
 
 @dataclass(frozen=True)
 class Context:
-    """Lambda's context of an invocation. The remaining time never runs out, so that a debugger may stop the handler."""
+    """Lambda's context of an invocation. The remaining time never runs out, so a debugger may pause the handler."""
 
     function_name: str
     memory_limit_in_mb: int
@@ -72,7 +72,7 @@ def environment(target: Target, function: Function) -> dict[str, str]:
 
 
 def lambda_event(target: Target, function: Function, document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the event of an invocation. If a queue feeds the function, any other document is a message's body."""
+    """Return the event of an invocation. If a queue feeds the function, the document may be the body of one message."""
     mappings = target.client("lambda").list_event_source_mappings(FunctionName=function.physical_name)
     queues = [mapping["EventSourceArn"] for mapping in mappings["EventSourceMappings"]]
     records = document.get("Records")

@@ -15,7 +15,7 @@ Mapping = dict[str, dict[str, str]]
 
 
 class KeptError(RuntimeError):
-    """The stack is not known, or several stacks have this name. The message says which."""
+    """The stack is not known, or several stacks have this name. The message names them."""
 
 
 def command(
@@ -34,12 +34,12 @@ def command(
 
 
 def kept(stacks: Stacks, stack: str) -> Mapping:
-    """Return the resource mapping of a stack that exists, or that was deleted in the last 90 days.
+    """Return the resource mapping of a stack. The stack exists, or was deleted in the last 90 days.
 
-    `stack` is a name of the app, or a stack's id if several of that name were deleted.
+    `stack` is the stack's name in the app. If several stacks of this name were deleted, `stack` is the id of one.
 
     Raises:
-        KeptError: there was no such stack, or several left something behind.
+        KeptError: there was no such stack, or several stacks of this name left something behind.
         ClientError: CloudFormation refused a call.
     """
     cloudformation = stacks.client("cloudformation")
@@ -66,7 +66,7 @@ def _kept_by_deleted(stacks: Stacks, cloudformation: Any, stack: str) -> Mapping
 
 
 def _deleted(stacks: Stacks, cloudformation: Any, stack: str) -> dict[str, str]:
-    """Return this deployment's deleted stacks of a name: id -> when it existed."""
+    """Return this deployment's deleted stacks of a name: each id, and the time when the stack existed."""
     pages = cloudformation.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
     return {
         found["StackId"]: f"{found['CreationTime']:%Y-%m-%d %H:%M} to {found['DeletionTime']:%Y-%m-%d %H:%M}"

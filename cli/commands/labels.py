@@ -11,7 +11,7 @@ from cli.output import say
 
 
 class Kind(StrEnum):
-    """The kinds of names that images are found by."""
+    """The kinds of names that a search can use."""
 
     LABEL = "label"
     TEXT = "text"

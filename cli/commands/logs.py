@@ -1,4 +1,4 @@
-"""`sightline logs`: shows the log lines of all functions, as they are written or of the last minutes."""
+"""`sightline logs`: shows the new log lines of all functions, or the lines of the last minutes."""
 
 import json
 import time
@@ -109,7 +109,7 @@ def show(entry: LogEntry, colors: Mapping[str, str]) -> None:
 
 
 def _id_color(correlation_id: str | None) -> str:
-    """Return the colour of an id. The same id always has the same colour."""
+    """Return the colour for an id. The same id always gets the same colour."""
     return COLORS[zlib.crc32(correlation_id.encode()) % len(COLORS)] if correlation_id else "dim"
 
 

@@ -82,7 +82,7 @@ def _show(target: Target, queue: WorkQueue) -> None:
 
 
 def _sample(sqs: "SQSClient", queue: WorkQueue) -> "list[MessageTypeDef]":
-    """Read a few messages and give them back at once. If that fails, they are back after half a minute."""
+    """Read a few messages and make them visible again at once. If that fails, they are visible after half a minute."""
     messages = sqs.receive_message(
         QueueUrl=queue.dead_letters_url,
         MaxNumberOfMessages=SAMPLE_SIZE,
@@ -96,12 +96,12 @@ def _sample(sqs: "SQSClient", queue: WorkQueue) -> "list[MessageTypeDef]":
 
 
 def describe(body: str) -> str:
-    """Return the image that a message is about, else the beginning of the message."""
+    """Return the image that a message is about. Without an image, return the beginning of the message."""
     return (image_of(body) or "")[:MAX_NAME_BYTES] or body[:BODY_CHARACTERS]
 
 
 def _reason(target: Target, function: Function | None, message: "MessageTypeDef") -> str:
-    """Return the message's own reason, else the last one that the function logged with the message's id."""
+    """Return the reason in the message. Without one, return the last reason that the log has for the message's id."""
     if "reason" in message.get("MessageAttributes", {}):
         return message["MessageAttributes"]["reason"]["StringValue"]
     if function is None:

@@ -1,8 +1,8 @@
 """`sightline reproject`: rebuilds everything that is derived from the records.
 
-Sends the name of every image to the queues of the functions that derive it. With --missing, also announces objects that
-differ from their records to the recognition queue. With --ability, only sends the images whose records lack abilities
-to the recognition queue.
+Sends the name of every image to the queues of the functions that derive data. With --missing, it also sends a message
+to the recognition queue for each object that differs from its record. With --ability, it only sends a message to the
+recognition queue for each image that lacks results of abilities.
 """
 
 import json
@@ -122,7 +122,7 @@ def _ask_for_abilities(target: Target, places: RebuildResources, names: Sequence
 
 
 def send_backlog(sqs: "SQSClient", places: RebuildResources, backlog: AbilityBacklog) -> int:
-    """Send the images that lack abilities to the queue of uploads. Returns their number.
+    """Send the images that lack abilities to the queue of uploads. Returns the number of images.
 
     After an interruption, only images whose records still lack an ability are sent again.
 
@@ -199,7 +199,7 @@ def _listed(dynamodb: Any, places: RebuildResources) -> Iterator[Item]:
 
 
 def _orphans(dynamodb: Any, places: RebuildResources) -> Iterator[Item]:
-    """Yield the index's states of images without a record, or with a record of a deleted image."""
+    """Yield the index's state of each image that has no record or is recorded as deleted."""
     pages = dynamodb.get_paginator("scan").paginate(
         TableName=places.projections,
         ProjectionExpression="image, image_id",
@@ -231,9 +231,9 @@ def send_messages(
     items: Iterable[Any],
     advance: Callable[[int], None],
 ) -> int:
-    """Send a message about each item to each queue, several batches at a time. Returns the number of items.
+    """Send a message about each item to each queue, several batches at the same time. Returns the number of items.
 
-    `messages` has a function for each queue's URL, which makes the message from the item.
+    `messages` maps each queue's URL to the function that makes the queue's message from an item.
 
     Raises:
         ReprojectError: SQS refused messages.

@@ -16,7 +16,7 @@ from cli.output import confirmed, failing_on, out
 from cli.target import Target, remember_key
 
 ADMISSION_SECONDS = 120.0
-"""API Gateway may take this long until all of it accepts a new key."""
+"""API Gateway may need this long until all its servers accept a new key."""
 
 POLL_SECONDS = 1.0
 

@@ -50,7 +50,7 @@ def show(usage: dict[str, Any], *, billed: bool) -> None:
 
 
 def _shares(usage: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the share of labels and of each ability in a month. Without abilities there is nothing to share."""
+    """Yield the share of labels and of each ability in a month. Without abilities, yield nothing."""
     if abilities := usage.get("abilities"):
         counts = ("calls", "cache_hits", "cost_usd", "saved_usd")
         yield "  labels", {name: usage[name] - sum(each[name] for each in abilities.values()) for name in counts}

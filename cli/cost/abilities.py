@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What an ability finds in a picture: bytes in the record, bytes of the stored answer, names in the index."""
+    """The size of an ability's findings in a picture: bytes in the record and the stored answer, names in the index."""
 
     record_bytes: int
     answer_bytes: int
@@ -33,11 +33,11 @@ FINDINGS = {
     "celebrities": Findings(record_bytes=400, answer_bytes=1000, names=1),
 }
 METRICS = 2
-"""Calls and failures of an ability."""
+"""The number of metrics of each ability: one counts calls, one counts failures."""
 
 
 def rekognition(images: int, settings: "Settings") -> Iterator[Line]:
-    """Yield the calls of each operation. They share the tiers, so each costs the month's average."""
+    """Yield the cost of each operation's calls. Operations share the price tiers, so each call costs the average."""
     enabled = settings.ability_options
     calls = images * (1 + len(enabled))
     share = float(share_of(cost_of(calls), images, calls))
@@ -48,7 +48,7 @@ def rekognition(images: int, settings: "Settings") -> Iterator[Line]:
 
 
 def other_services(images: int, settings: "Settings") -> Iterator[Line]:
-    """Yield what is stored and counted for the abilities."""
+    """Yield the cost of the data and metrics that are stored for the abilities."""
     for name in settings.ability_options:
         found = FINDINGS[name]
         writes = {

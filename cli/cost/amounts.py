@@ -5,7 +5,7 @@ import re
 
 MAX_IMAGES = 1e12
 MAX_IMAGE_BYTES = 500 * 1024**2
-"""S3 and the setting max_image_megabytes take no larger picture."""
+"""S3 and the setting max_image_megabytes accept no larger picture."""
 
 UNITS = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "kib": 1024, "mib": 1024**2}
 

@@ -1,8 +1,8 @@
-"""Estimates the monthly bill of pictures, by service, and of an idle deployment, from list prices and settings.
+"""Estimates the monthly bill from list prices and settings: for pictures, by service, and for an idle deployment.
 
 Each picture is new and comes by URL through the API, which is the most expensive way. It gets as many labels as the
-settings allow. Every receiver accepts it at the first attempt. Reading is not included: docs/scale.md has the cost of a
-page.
+settings allow. Every receiver accepts its result at the first attempt. The cost of reading is not included.
+docs/scale.md has the cost of reading one page.
 """
 
 from collections.abc import Iterator
@@ -43,13 +43,15 @@ DAYS_PER_MONTH = 30
 
 SERVICES = ["Rekognition", "Lambda", "S3", "DynamoDB", "SNS", "SQS", "API Gateway", "CloudWatch", "X-Ray",
             "Secrets Manager"]  # fmt: skip
-"""In the order of the bill."""
+"""The services, in the order in which the bill lists them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Function:
-    """A function's work for one picture, as `make bench-cost` measures it: on two idle x86 cores, with 250 ms for each
-    call to Rekognition."""
+    """A function's work for one picture, as `make bench-cost` measures it.
+
+    The measurement runs on two idle x86 cores. Each call to Rekognition takes 250 ms.
+    """
 
     memory_mb: int
     invocations: float
@@ -66,40 +68,46 @@ INDEX = Function(memory_mb=512, invocations=0.227, billed_ms=89.9, log_bytes=665
 DELIVERY = Function(memory_mb=512, invocations=0.3, billed_ms=38, log_bytes=853)
 MAIL = Function(memory_mb=512, invocations=0.317, billed_ms=32, log_bytes=739)
 BUDGET = Function(memory_mb=512, invocations=1, billed_ms=58.6, log_bytes=256)
-"""The work of one budget check. It runs once a minute, with pictures and without."""
+"""The work of one budget check. The check runs once a minute, even if there are no pictures."""
 BUDGET_READS = 2  # the month, and the mark of a pause
 BUDGET_METRICS = 3
 
 NAMES_PER_LABEL = 1.5
-"""Index entries for each label: its name, and the parents and aliases that it does not share with other labels."""
+"""Index entries for each label: its name, and the parents and aliases that no other label of the picture has."""
 
 LABEL_BYTES = 250
-"""A label with its box in a record. It takes much the same in Rekognition's answer and in the event."""
+"""The size of a label with its box in a record. The size is similar in Rekognition's answer and in the event."""
 
 INDEX_ENTRY_BYTES = 750
 THUMBNAIL_BYTES = 39_000
 DELIVERY_BYTES = 1800
-"""A log entry with its compressed event, and its copies in two indexes."""
+"""The size of an entry of the delivery log: the entry with its compressed event, and its copies in two indexes."""
 
 TRACED_SHARE = 0.05
 """X-Ray's default rule traces the first request of each second and this share of the others."""
 
 POLLERS = 5
 POLL_SECONDS = 20
-"""Lambda polls each queue with this many long polls at once, even an empty one. It uses fewer only without
-MaximumConcurrency: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html"""
+"""Lambda always has this many long polls open on each queue, even if the queue is empty.
+
+Lambda uses fewer long polls only if MaximumConcurrency is not set:
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+"""
 
 IMAGES_PER_MAIL = 100
 
 FILTERS = 2
-"""The subscriptions of the queues of uploads and of removals. SNS reads each message for both."""
+"""The number of subscriptions with a filter: one for the queue of uploads, one for the queue of removals.
+
+SNS reads each message for both filters.
+"""
 
 NOTIFICATION_BYTES = 1000
-"""A notification of S3, rounded up."""
+"""The size of an S3 notification, rounded up."""
 
 
 def bill(images: int, image_bytes: int, settings: "Settings") -> list[Line]:
-    """Return the lines of one month with so many pictures, the idle deployment's included."""
+    """Return the lines of one month with this number of pictures. The lines of the idle deployment are included."""
     lines = [*abilities.rekognition(images, settings), *_lambda(images, settings), *_s3(images, image_bytes, settings),
              *_dynamodb(images, settings), *_messages(images, settings), *_other_services(images, settings),
              *abilities.other_services(images, settings), *idle_bill(settings)]  # fmt: skip
@@ -154,7 +162,7 @@ def _alarm_count(settings: "Settings") -> int:
 
 
 def _functions(settings: "Settings") -> dict[str, tuple[Function, int]]:
-    """Return each function's work for a picture, and the number of such functions."""
+    """Return each function's work for a picture, with the number of functions that do the same work."""
     found = {
         "fetch and store": (UPLOAD, 1),
         "recognise": (RECOGNITION, 1),
@@ -176,7 +184,7 @@ def _lambda(images: int, settings: "Settings") -> Iterator[Line]:
 
 
 def _label_bytes(settings: "Settings") -> int:
-    """Return the size of a picture's labels, in its record or its result document."""
+    """Return the size of all labels of a picture, as its record or its result document holds them."""
     return LABEL_BYTES * settings.max_labels
 
 

@@ -10,7 +10,7 @@ STORAGE = "storage, from then on"
 BACKUPS = "backups, from then on"
 ABILITY_STORAGE = "abilities, from then on"
 GROWING = {STORAGE, BACKUPS, ABILITY_STORAGE}
-"""Lines that cost the same again in each later month."""
+"""Lines for stored data. Each month's pictures cost this again in every later month."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class Line:
 
     @property
     def free_tier_cost(self) -> float:
-        """The cost if nothing else in the account uses the free tier."""
+        """The cost after the free tier, if nothing else in the account uses the free tier."""
         free = min(self.count, FREE_TIER.get((self.service, self.unit), 0))
         return self.cost * (1 - free / self.count)
 
 
 def write_units(size_bytes: float) -> int:
-    """Return the write units of an item of this size."""
+    """Return the number of write units that DynamoDB charges for an item of this size."""
     return math.ceil(size_bytes / 1024)

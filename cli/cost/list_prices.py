@@ -36,5 +36,5 @@ FREE_TIER = {
     ("CloudWatch", "dashboards"): 3,
     ("CloudWatch", "GB of logs"): 5,
 }
-"""The monthly free amounts of each account, by service and unit, as far as an idle deployment uses them.
+"""The monthly free amounts of each account, by service and unit. Only amounts that an idle deployment uses are listed.
 https://aws.amazon.com/free/ ("always free"), https://aws.amazon.com/cloudwatch/pricing/"""

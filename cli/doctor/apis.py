@@ -55,7 +55,7 @@ def check_apis(deployment: Deployment) -> Iterator[Finding]:
 
 
 def check_addresses(deployment: Deployment) -> Iterator[Finding]:
-    """Report whether the parameter exists from which the gallery reads the APIs' addresses."""
+    """Report whether the parameter with the APIs' addresses exists. The gallery reads this parameter."""
     ssm = deployment.client("ssm")
     variables = (function.variables for function in deployment.functions)
     for name in sorted({found["ENDPOINTS_PARAMETER"] for found in variables if "ENDPOINTS_PARAMETER" in found}):

@@ -23,9 +23,9 @@ def check_budget(deployment: Deployment) -> Iterator[Finding]:
 
 
 def paused_by_budget(deployment: Deployment, mapping: str, stopped: str) -> Finding | None:
-    """Return the finding for an event source mapping that the budget has stopped, else None.
+    """Return the finding for an event source mapping that the budget has stopped. Returns None for other mappings.
 
-    The finding begins with the sentence `stopped`.
+    The finding begins with the sentence that `stopped` contains.
     """
     for function in deployment.functions:
         if function.variables.get("EVENT_SOURCE_MAPPING") == mapping:

@@ -20,7 +20,7 @@ class Deployment:
 
     @property
     def is_on_aws(self) -> bool:
-        """Return False for the embedded cloud, which lacks some services."""
+        """Return True on AWS. The embedded cloud lacks some services."""
         return self.target.name is TargetName.AWS
 
     def client(self, service: Any) -> Any:
@@ -29,7 +29,7 @@ class Deployment:
 
     @cached_property
     def functions(self) -> list[Function]:
-        """The functions of this repository."""
+        """The deployed functions of this repository."""
         return deployed_functions(self.target)
 
     def resources(self, kind: str) -> list[dict[str, Any]]:

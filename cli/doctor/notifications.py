@@ -1,4 +1,4 @@
-"""Examines the notifications that start all work: from the buckets to their topic and queues."""
+"""Examines the notifications of S3, which start all work. They go from the buckets to a topic, then to queues."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ PROCESS_MISSED = "then run `sightline reproject --missing`, which processes miss
 
 
 def check_notifications(deployment: Deployment) -> Iterator[Finding]:
-    """Report whether both buckets announce changes, and whether the queues of uploads and removals get these."""
+    """Report whether both buckets announce changes, and whether the queues of uploads and removals receive them."""
     topic = deployment.physical_id("AWS::SNS::Topic", "UploadedImageTopic")
     yield _image_bucket(deployment, topic)
     yield _subscription(deployment, topic, "UploadedImageQueue", "uploads")

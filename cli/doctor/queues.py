@@ -1,4 +1,4 @@
-"""Examines the queues, the mappings that feed their functions, and the dead letters."""
+"""Examines the queues, the mappings that pass their messages to functions, and the dead letters."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from cli.output import plural
 from cli.queues import work_queues
 
 MAX_AGE = timedelta(hours=1)
-"""Older messages are a problem."""
+"""Messages that have waited for a longer time are a problem."""
 
 METRIC_SECONDS = 300
 RUNNING = {"Enabled", "Enabling", "Updating", "Creating"}

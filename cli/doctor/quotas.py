@@ -10,7 +10,7 @@ from cli.doctor.deployment import Deployment
 from cli.doctor.finding import Finding, good, problem, unchecked
 
 API_EXECUTIONS = 10
-"""Executions that should be left for the APIs: their callers get errors, while messages can wait."""
+"""Executions that should be left for the APIs. Without them, callers of the APIs get errors. Messages can wait."""
 
 
 def check_rekognition_quota(deployment: Deployment) -> Iterator[Finding]:
@@ -27,7 +27,7 @@ def check_rekognition_quota(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _examine(quotas: Any, operation: str, used: float, place: str) -> Finding:
-    """Compare the quota of an operation with its rate. `place` is the setting for a lower rate, with a `{}` for it."""
+    """Compare an operation's quota with its rate. `place` names the setting of the rate, with `{}` for a lower rate."""
     allowed = _allowed_calls(quotas, operation)
     if allowed is None:
         return problem(
@@ -44,7 +44,7 @@ def _examine(quotas: Any, operation: str, used: float, place: str) -> Finding:
 
 
 def _allowed_calls(quotas: Any, operation: str) -> float | None:
-    """Return the account's own quota of an operation's calls a second, else AWS's default."""
+    """Return how many calls of an operation per second the account may make: its own quota, or else AWS's default."""
     for request in ("list_service_quotas", "list_aws_default_service_quotas"):
         for page in quotas.get_paginator(request).paginate(ServiceCode="rekognition"):
             for quota in page["Quotas"]:

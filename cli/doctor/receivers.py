@@ -34,7 +34,7 @@ def check_receivers(deployment: Deployment) -> Iterator[Finding]:
 
 
 def check_receiver_url(name: str, parameter: str, url: str) -> Finding:
-    """Report whether a receiver's address answers. Only its host is printed: the rest may be a secret."""
+    """Report whether a receiver's address answers. Only its host is printed, because the rest may be a secret."""
     host = ""
     try:
         host = _host(url)
@@ -48,7 +48,7 @@ def check_receiver_url(name: str, parameter: str, url: str) -> Finding:
 
 
 def _host(url: str) -> str:
-    """Return the host and port of an address, or nothing if they may be part of a password that contains `/`."""
+    """Return the host and port of an address. Returns nothing if they may be part of a password that contains `/`."""
     authority = urlsplit(url).netloc
     is_clear = "@" in authority or "@" not in url
     return authority.rpartition("@")[2] if is_clear else ""

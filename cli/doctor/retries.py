@@ -12,10 +12,10 @@ from cli.output import plural
 from cli.queues import consumer, work_queues
 
 MAX_RECEIVES = 5
-"""A picture that causes its own failure has a record after fewer receives."""
+"""If a picture is the cause of a failure, the failure is recorded before its message is received this often."""
 
 PERIOD = timedelta(minutes=30)
-"""Longer than the longest pause between two attempts at a message, which is 15 minutes."""
+"""The period of log lines to read. It must be longer than 15 minutes, the longest pause between two attempts."""
 
 MAX_REASONS = 3
 

@@ -1,4 +1,4 @@
-"""Ingests the pictures of an existing bucket: writes manifests that name them, and S3 copies them."""
+"""Ingests the pictures of an existing bucket. Writes manifests that name the pictures; S3 then copies the pictures."""
 
 import json
 import tempfile
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MAX_LINES = 100_000  # of one manifest
 READERS = 16
 UNREADABLE_CODES = {"AccessDenied", "InvalidObjectState", "InvalidRange", "NoSuchKey"}
-"""S3's answers about objects that are unreadable, archived, empty or gone. Such objects are left out."""
+"""S3's error codes for objects that are unreadable, archived, empty or gone. Such objects are left out."""
 
 
 class BucketError(RuntimeError):
@@ -36,7 +36,7 @@ class BucketError(RuntimeError):
 
 @dataclass
 class Listing:
-    """The pictures of a bucket, as files of manifests that name them, and the number of other objects."""
+    """The result of listing a bucket: manifest files that name its pictures, and the number of other objects."""
 
     pictures: int = 0
     others: int = 0
@@ -46,7 +46,7 @@ class Listing:
 def ingest_bucket(
     target: Target, url: str, prefix: str, asked: Collection[str], *, yes: bool, wait: bool, as_json: bool
 ) -> None:
-    """List a bucket, print the cost, ask, and write manifests. Follow them with `wait`.
+    """List a bucket, print the cost, ask for confirmation, and write manifests. With `wait`, wait for their reports.
 
     The pictures ask for the abilities in `asked`.
 
@@ -81,7 +81,7 @@ def ingest_bucket(
 def list_pictures(s3: "S3Client", bucket: str, start: str, prefix: str, files: ExitStack) -> Listing:
     """List the pictures with keys that begin with `start`. The caller closes the manifests' files.
 
-    An image's name is `prefix` and its key from the last folder of `start` on.
+    An image's name is `prefix`, followed by the part of the key that begins with the last folder of `start`.
     """
     listing = Listing()
     folder = start[: start.rfind("/") + 1]
@@ -101,7 +101,7 @@ def list_pictures(s3: "S3Client", bucket: str, start: str, prefix: str, files: E
 
 
 def _is_picture(s3: "S3Client", bucket: str, key: str) -> bool:
-    """Return True for a picture, by its name. If the name is not that of a picture, read and judge the first bytes."""
+    """Return True for a picture. If the object's name is not a picture's name, read the first bytes to decide."""
     if metadata_owner(key) or key.endswith("/"):
         return False
     if kind_by_name(key) is Kind.PICTURE:
@@ -118,7 +118,7 @@ def _is_picture(s3: "S3Client", bucket: str, key: str) -> bool:
 def write_manifests(
     system: ManifestSystem, bucket: str, listing: Listing, asked: Collection[str]
 ) -> list[SentManifest]:
-    """Put the manifests into their bucket. Their metadata ask for the abilities of all lines."""
+    """Put the manifests into the manifest bucket. A manifest's metadata ask for the abilities for all its lines."""
     s3, sent = system.target.client("s3"), []
     moment = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
     for number, file in enumerate(listing.files, 1):

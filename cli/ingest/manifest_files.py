@@ -1,4 +1,4 @@
-"""Ingests manifest files: puts them into the manifest bucket, and follows them to their reports."""
+"""Ingests manifest files: puts them into the manifest bucket, and waits for their reports."""
 
 import hashlib
 import shlex
@@ -29,10 +29,10 @@ class ManifestError(RuntimeError):
 def ingest_manifests(
     target: Target, paths: Sequence[Path], asked: Collection[str], *, yes: bool, wait: bool, as_json: bool
 ) -> None:
-    """Put manifests into their bucket, on AWS after a confirmation, and follow them with `wait`.
+    """Put manifests into the manifest bucket. On AWS, ask for confirmation first. With `wait`, wait for the reports.
 
-    All of their lines ask for the abilities in `asked`. The same manifest again is only followed until its report is
-    final. After that it is read again.
+    All lines of the manifests ask for the abilities in `asked`. If the same manifest is sent again before its report is
+    final, the command only waits for the report. After that, the manifest is read again.
 
     Raises:
         ManifestError: a file cannot be read or is empty, or AWS refused a call.
@@ -65,7 +65,7 @@ def _confirm(found: Sequence[tuple[Path, bytes]], system: ManifestSystem, asked:
 
 
 def count_lines(path: Path, body: bytes) -> int:
-    """Count the pictures that a manifest may name, at most: its lines, or the elements of its JSON list."""
+    """Return the largest number of pictures that a manifest can name: its lines, or the elements of its JSON list."""
     form = format_of(path.name)
     if form is None:
         raise ManifestError(f"{path} is no manifest, because the name of a manifest ends in {ENDINGS}")
@@ -80,7 +80,7 @@ def count_lines(path: Path, body: bytes) -> int:
 
 
 def _put(system: ManifestSystem, path: Path, body: bytes, asked: Collection[str]) -> SentManifest:
-    """Put a manifest under a key of its own content and abilities, unless the same manifest is being read."""
+    """Store a manifest, unless the same manifest is being read. Its key is derived from its content and abilities."""
     s3 = system.target.client("s3")
     metadata = as_metadata(asked)
     identity = body + "".join(metadata.values()).encode()

@@ -1,4 +1,4 @@
-"""Follows manifests in their bucket to their reports, and prints the results of their lines."""
+"""Waits for the reports of manifests, and prints the results of the manifests' lines."""
 
 import json
 import time
@@ -26,7 +26,7 @@ MAX_PROBLEMS_SHOWN = 20
 
 @dataclass(frozen=True)
 class ManifestSystem:
-    """A system's bucket and table of manifests, its source buckets, its rate of labels and its abilities."""
+    """The parts of a system that manifests need: bucket, table, source buckets, rate of label calls, and abilities."""
 
     target: Target
     bucket: str
@@ -48,7 +48,7 @@ class ManifestSystem:
         )
 
     def report_url(self, sent: "SentManifest") -> str:
-        """Return the future address of a manifest's report."""
+        """Return the address that a manifest's report will have."""
         return f"s3://{self.bucket}/{report_key(sent.manifest)}"
 
 
@@ -62,7 +62,7 @@ class SentManifest:
 
 
 def print_cost(pictures: int, system: ManifestSystem, asked: Collection[str]) -> None:
-    """Print how many calls, how much money and how much time the pictures take, if they ask for these abilities."""
+    """Print the number of calls, the cost and the time for the pictures, if the pictures ask for these abilities."""
     abilities = [each for each in system.abilities if each.may_be_asked(asked)]
     calls = pictures * (1 + len(abilities))
     rate = min([system.calls_per_second, *(each.calls_per_second for each in abilities)])
@@ -84,9 +84,10 @@ def duration(seconds: float) -> str:
 def finish(
     system: ManifestSystem, sent: Sequence[SentManifest], *, again: Sequence[str] = (), wait: bool, as_json: bool
 ) -> None:
-    """Follow manifests to their reports and print the reports. Without `wait`, print only their future addresses.
+    """Wait for the reports of manifests and print the reports. Without `wait`, print only the addresses of the reports.
 
-    `again` are the commands to show after an interrupt. Without them, AWS CLI commands that read the reports are shown.
+    After an interrupt, the commands in `again` are shown. If `again` is empty, AWS CLI commands that read the reports
+    are shown.
 
     Raises:
         typer.Exit: the command was interrupted, or not all lines became images.
@@ -127,7 +128,7 @@ def _wait_for_reports(
 
 
 def final_report(s3: "S3Client", bucket: str, manifest: Manifest) -> dict[str, Any] | None:
-    """Return a manifest's report, if it is about this version and final."""
+    """Return a manifest's report, if the report is final and is about this version of the manifest."""
     try:
         answer = s3.get_object(Bucket=bucket, Key=report_key(manifest))
     except s3.exceptions.NoSuchKey:

@@ -1,4 +1,4 @@
-"""Tells pictures, manifests, videos and metadata apart by their names, and media types by the first bytes."""
+"""Recognises pictures, manifests, videos and metadata by their names, and media types by the first bytes."""
 
 import io
 import re
@@ -9,7 +9,7 @@ from api.runtime.manifests.manifest_layout import FORMATS
 from common.imaging.pictures import CONTENT_TYPES, SIGNATURE_BYTES, NoPictureError, kind_of
 
 START_BYTES = SIGNATURE_BYTES
-"""The first bytes of a file, which tell its media type."""
+"""The number of bytes at the start of a file that show its media type."""
 
 PICTURE_TYPES = {
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".mpo"), "image/jpeg"),
@@ -21,7 +21,7 @@ PICTURE_TYPES = {
     **dict.fromkeys((".tif", ".tiff"), "image/tiff"),
     **dict.fromkeys((".bmp", ".dib"), "image/bmp"),
 }
-"""The media types of pictures by their suffixes, as cameras, phones and browsers write them."""
+"""The media types of pictures, by the suffixes that cameras, phones and browsers write."""
 
 MANIFEST_SUFFIXES = {f".{ending}" for ending in FORMATS}
 VIDEO_SUFFIXES = {
@@ -30,7 +30,7 @@ VIDEO_SUFFIXES = {
 }  # fmt: skip
 
 EXTENSION = re.compile(r"\.(?=.*[a-z])[a-z0-9_+-]{1,8}")
-"""Other ends of names are none: "Screenshot 10.30.15", "Dr. Who" and "scan" have no extension."""
+"""The form of an extension. "Screenshot 10.30.15", "Dr. Who" and "scan" have no extension."""
 
 METADATA_FILES = {
     ".ds_store": "macOS",
@@ -40,7 +40,7 @@ METADATA_FILES = {
 }
 METADATA_FOLDERS = {"__macosx": "macOS", "@eadir": "a Synology NAS"}
 APPLE_DOUBLE = "._"
-"""macOS writes the metadata of photo.jpg into ._photo.jpg, where a disk cannot hold them otherwise."""
+"""If a disk cannot store metadata in another way, macOS writes the metadata of photo.jpg into ._photo.jpg."""
 
 
 class Kind(Enum):
@@ -77,12 +77,12 @@ def kind_by_name(name: str) -> Kind:
 
 
 def why_no_picture(name: str) -> str:
-    """Return the reason to leave out a file with the bytes of no picture, in words that fit its name."""
+    """Return the reason to leave out a file that does not contain a picture's bytes. The words fit the file's name."""
     return NOT_PICTURES.get(kind_by_name(name), "not a picture by its bytes")
 
 
 def metadata_owner(path: str) -> str | None:
-    """Return the system that wrote a metadata file or folder, such as "macOS", by its path. None for other files."""
+    """Return the system that wrote a metadata file or folder, such as "macOS". Returns None for other files."""
     *folders, name = (part.lower() for part in path.split("/"))
     for folder in (*folders, name):
         if folder in METADATA_FOLDERS:
@@ -91,7 +91,7 @@ def metadata_owner(path: str) -> str | None:
 
 
 def content_type(name: str, start: bytes) -> str | None:
-    """Return the media type by the first bytes, else by the name. Returns None if neither is a picture's."""
+    """Return the media type by the first bytes, or else by the name. Returns None if neither belongs to a picture."""
     try:
         return CONTENT_TYPES[kind_of(io.BytesIO(start))]
     except NoPictureError:

@@ -10,7 +10,7 @@ from cli.ingest.sources import Outcome, Result
 from cli.target import Target
 
 PATIENCE_SECONDS = 300
-"""Waiting ends when nothing at all was recognised for this long."""
+"""The wait ends if no picture at all is recognised for this long."""
 
 OUT_OF_PATIENCE = (
     f"nothing was recognised for {PATIENCE_SECONDS // 60} minutes; `sightline doctor` may show why, "

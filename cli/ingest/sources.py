@@ -55,7 +55,7 @@ Source = File | Address
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a file or URL, and its reason. The record of a new image has its upload's `request_id`."""
+    """The result of a file or URL, and its reason. A new image's record has the same `request_id` as its upload."""
 
     source: str
     name: str
@@ -75,10 +75,10 @@ class Result:
 
 
 def find_sources(arguments: Iterable[str], prefix: str) -> Iterator[Source | Result]:
-    """Yield the URLs and files of the arguments, and all files in their folders, named by their paths in the folder.
+    """Yield the URLs and files of the arguments, and all files in folders. A file's path in the folder is its name.
 
-    Yields a result with the reason for each file that is left out. Hidden files and links to folders are sent only
-    if they are arguments themselves.
+    For each file that is left out, yields a result with the reason. Hidden files and links to folders are sent only
+    if they are themselves arguments.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
@@ -119,7 +119,7 @@ def _files_in(top: Path, prefix: str) -> Iterator[Source | Result]:
 
 
 def _why_not_enter(folder: Path) -> str:
-    """Return why a folder's files are left out, or "" if they are sent."""
+    """Return the reason to leave out a folder's files, or "" if the files are sent."""
     if owner := metadata_owner(folder.name):
         return f"a folder of metadata of {owner}"
     if folder.name.startswith("."):

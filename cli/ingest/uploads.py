@@ -27,7 +27,7 @@ class Uploads:
         self._session = retrying_session(workers)
 
     def send(self, source: Source) -> Result:
-        """Send a file or URL, unless it is no picture or is stored already."""
+        """Send a file or URL, unless it is not a picture or is already stored."""
         try:
             if isinstance(source, Address):
                 return self._fetch(source)
@@ -38,7 +38,7 @@ class Uploads:
             return Result.of(source, Outcome.UNSENT, reason_of(error))
 
     def _send(self, file: File, body: bytes) -> Result:
-        """Ask for an upload form, and post the file to S3 with it."""
+        """Ask for an upload form, and use the form to post the file to S3."""
         media_type = content_type(file.path.name, body)
         md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
         wanted = {

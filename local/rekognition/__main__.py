@@ -29,16 +29,16 @@ from local.rekognition.sight import Sight, default_engines
 from local.rekognition.weights.store import AGAIN, WeightsError
 
 MALLOC_SETTINGS = {-8: 1, -1: 64 << 20, -3: 32 << 20}
-"""For glibc's mallopt: M_ARENA_MAX, M_TRIM_THRESHOLD, M_MMAP_THRESHOLD. See _save_memory."""
+"""Parameters of glibc's mallopt: M_ARENA_MAX, M_TRIM_THRESHOLD, M_MMAP_THRESHOLD. See _save_memory."""
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
 GRACE = 1
-"""Seconds that open calls may still take when the server is told to stop."""
+"""The seconds that open calls may still take after the server gets the signal to stop."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until SIGTERM or Ctrl-C. Returns 0 after those, 1 if it cannot start."""
+    """Serve until SIGTERM or Ctrl-C, then return 0. Returns 1 if the server cannot start."""
     options = _options(arguments)
     _save_memory()
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
@@ -82,7 +82,10 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _save_memory() -> None:
-    """Make glibc return freed memory: 317 MB after some photos, not 345, and 337 MB, not 574, after reading text."""
+    """Make glibc return freed memory.
+
+    The process then has 317 MB instead of 345 MB after some photos, and 337 MB instead of 574 MB after reading text.
+    """
     if set_option := getattr(ctypes.CDLL(None), "mallopt", None):
         for option, value in MALLOC_SETTINGS.items():
             set_option(option, value)

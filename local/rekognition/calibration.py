@@ -1,8 +1,8 @@
-"""Turn a network's score into a confidence: the share of such claims that are right.
+"""Turn a network's score into a confidence. The confidence is the share of results with this score that are right.
 
-A score is not a probability that holds for other pictures than the network's own training set. Each
-engine has a `Calibration`, fitted to the photos of benchmarks/photos.csv that thresholds may be chosen
-by. `make bench-sight OPTIONS=--fit` prints the fits, and the check on photos that were not used.
+A network's score is a probability only for pictures like its training set. Each engine has a
+`Calibration`. It is fitted to those photos of benchmarks/photos.csv that may be used to choose thresholds.
+`make bench-sight OPTIONS=--fit` prints the fits, and checks them on photos that were not used for fitting.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ REPORTED = 75.0
 """A label with a smaller confidence (percent) is not reported: precision matters more than coverage."""
 
 CERTAIN = 99.0
-"""No confidence is higher: some hundred photos cannot prove more."""
+"""The highest confidence. A few hundred photos cannot prove a higher one."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A logistic curve (Platt scaling) over the logarithm of the score's odds."""
+    """A logistic curve (Platt scaling). Its variable is the logarithm of the score's odds."""
 
     slope: float
     offset: float

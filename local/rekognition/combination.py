@@ -1,19 +1,19 @@
-"""Make one list of the reports of several engines.
+"""Combine the detections of several engines into one list.
 
-An engine that describes the whole picture and one that gives boxes know different things. Together:
+The classifier describes the whole picture. The detector gives boxes. They know different things. The rules are:
 
-- A weak detection is used if the whole picture has the same label: its box is reported, with the surer
+- A weak detection is used if the whole picture has the same label. Its box is reported, with the higher
   of both confidences. Other weak detections are dropped.
-- The detector names the animal. It knows ten of them by their outlines. The classifier, trained on 118
-  breeds of dogs, calls a horse's outline a dog, but can tell no breed. So where the classifier names
-  one of DISPUTED without its breed, and the detector has another animal that is half as sure, the
-  classifier's animal is dropped. The detector's is reported, with the surer of both confidences.
-- If the classifier knows the breed, neither is reported, only the ancestors that both have: the
-  detector calls a Dalmatian a giraffe.
-- The classifier names all other animals: the detector has no fox, and calls it a dog.
-- A picture of an animal has no uncertain face: BlazeFace sees one in a cheetah.
-- In a picture that is unlike photos (drawings.py), a network alone must be nearly certain. Less will do if
-  the other network has the same label, or both have a common ancestor. Uncertain faces are dropped.
+- The detector may correct the classifier's animal. The detector knows ten animals by their outlines. The
+  classifier is trained on 118 breeds of dogs. It calls a horse's outline a dog, but cannot name a breed.
+  If the classifier names an animal of DISPUTED without a breed, and the detector is HALF_SURE of another
+  animal, the classifier's animal is dropped. The detector's animal is reported, with the higher confidence.
+- If the classifier names a breed as well, neither animal is reported, but only the ancestors that both
+  animals have. For example, the detector calls a Dalmatian a giraffe.
+- The classifier names all other animals. For example, the detector does not know foxes, and calls a fox a dog.
+- In a picture of an animal, uncertain faces are dropped. For example, BlazeFace sees a face in a cheetah.
+- In a picture that is unlike photos (drawings.py), a label of only one network must be nearly certain. A lower
+  confidence is enough if the other network has the same label or a common ancestor. Uncertain faces are dropped.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from local.rekognition.taxonomy import label_of
 ANIMAL, FACE = "Animal", "Face"
 
 ANIMALS = frozenset({"Bear", "Bird", "Cat", "Cow", "Dog", "Elephant", "Giraffe", "Horse", "Sheep", "Zebra"})
-"""The animals of COCO, which every detector here is trained on."""
+"""The animals of COCO. Every detector here is trained on COCO."""
 
 DISPUTED = frozenset({"Bird", "Cat", "Dog", "Rabbit"})
 """Animals of the classifier that a detector may replace."""
 
 HALF_SURE = 35.0
-"""Percent that a detector's animal needs to refute the classifier's."""
+"""The detector's animal needs at least this confidence (percent) to replace the classifier's animal."""
 
 CERTAIN_FACE = 80.0
-"""Percent that a face needs in a picture of an animal."""
+"""A face in a picture of an animal needs at least this confidence (percent)."""
 
 NEARLY_CERTAIN = 97.0
-"""Percent that a label needs which only one network sees in a picture that is unlike photos."""
+"""In a picture that is unlike photos, a label of only one network needs at least this confidence (percent)."""
 
 Detections = Sequence[Detection]
 
@@ -67,7 +67,7 @@ def _is_uncertain_face(detection: Detection) -> bool:
 
 
 def _agreed(detections: Detections) -> set[str]:
-    """Return the labels, with their ancestors, that both kinds of networks see in a picture that is unlike photos."""
+    """Return the labels that both kinds of networks see in a picture that is unlike photos. Ancestors are included."""
     doubtful = [each for each in detections if each.is_doubtful and each.label.name != FACE]
     whole = set[str]().union(*(_names(each) for each in doubtful if not each.box and not each.is_weak))
     boxed = set[str]().union(*(_names(each) for each in doubtful if each.box and each.confidence >= HALF_SURE))
@@ -75,7 +75,7 @@ def _agreed(detections: Detections) -> set[str]:
 
 
 def _supported(boxed: Detections, whole: Detections) -> list[Detection]:
-    """Return the strong detections, and of the weak ones the surest of each label that the whole picture has."""
+    """Return the strong detections, and the surest weak detection for each label that the whole picture has."""
     confidences = {each.label.name: each.confidence for each in whole}
     kept, seen = [], set()
     for each in sorted(boxed, key=lambda each: -each.confidence):
@@ -89,7 +89,7 @@ def _supported(boxed: Detections, whole: Detections) -> list[Detection]:
 
 
 def _settle_animals(whole: Detections, boxed: Detections) -> tuple[Detections, Detections]:
-    """Return the detections of both kinds without the animals that the other kind refutes."""
+    """Return the detections of both kinds. An animal is left out if the other kind refutes it."""
     named = [each for each in whole if ANIMAL in _names(each) and not each.is_weak]
     outlined = [each for each in boxed if each.label.name in ANIMALS]
     if not named or not outlined:

@@ -29,19 +29,19 @@ class Box(NamedTuple):
 
     @classmethod
     def between(cls, left: float, top: float, right: float, bottom: float) -> Box:
-        """Return the rectangle with these edges, cut off at the picture's edges."""
+        """Return the rectangle with these edges. Parts outside the picture are cut off."""
         left, top = min(max(left, 0.0), 1.0), min(max(top, 0.0), 1.0)
         right, bottom = min(max(right, left), 1.0), min(max(bottom, top), 1.0)
         return cls(float(left), float(top), float(right - left), float(bottom - top))
 
     @classmethod
     def around(cls, points: Iterable[tuple[float, float]]) -> Box:
-        """Return the smallest rectangle with these points, cut off at the picture's edges."""
+        """Return the smallest rectangle that contains these points. Parts outside the picture are cut off."""
         xs, ys = zip(*points, strict=True)
         return cls.between(min(xs), min(ys), max(xs), max(ys))
 
     def named(self) -> dict[str, float]:
-        """Return Rekognition's `BoundingBox`."""
+        """Return the rectangle as Rekognition's `BoundingBox`."""
         return {"Width": self.width, "Height": self.height, "Left": self.left, "Top": self.top}
 
     def overlap(self, other: Box) -> float:
@@ -63,6 +63,6 @@ class Detection:
     box: Box | None = None
     """None if the engine describes the whole picture."""
     is_weak: bool = False
-    """Too unsure to be reported, unless another engine reports the same label. See combination.py."""
+    """True if the detection is reported only together with another engine's same label. See combination.py."""
     is_doubtful: bool = False
-    """The picture is unlike the photos that the network was trained on. See combination.py."""
+    """True if the picture is unlike the photos that the network was trained on. See combination.py."""

@@ -1,7 +1,7 @@
 """Recognise pictures that are unlike the networks' training photos: drawings, diagrams, screens and tiny ones.
 
-The networks are sure of much that is not there: a pie chart is an umbrella, rings are a music player, some
-strokes on 80 x 80 pixels a chair. combination.py asks for more evidence in such pictures.
+In such pictures the networks see many things that are not there. They call a pie chart an umbrella, rings a
+music player, and some strokes on 80 x 80 pixels a chair. combination.py asks for more evidence in such pictures.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from local.rekognition.detections import Pixels
 
 MIN_SIDE = 128
-"""Pixels. The networks see a smaller picture scaled up to 224 or more, which no photo of their training was."""
+"""Pixels. A smaller picture is scaled up to 224 or more for the networks. No photo of their training was scaled up."""
 
 SAMPLES = 200
-"""Rows and columns that are looked at."""
+"""The number of rows and of columns that are examined."""
 
 EVEN = 0.6
-"""A drawing has at least this share of pixels that equal their right neighbour, but for the noise of JPEG."""
+"""In a drawing, at least this share of the pixels equals the pixel on the right. The noise of JPEG is ignored."""
 
 NOISE = 1
 
 MAIN_COLOURS = 8
 FEW_COLOURS = 0.85
-"""The share of MAIN_COLOURS, of 4,096, in a drawing."""
+"""In a drawing, the MAIN_COLOURS most frequent of 4,096 colours cover at least this share of the pixels."""
 
 
 def is_unlike_photos(rgb: Pixels) -> bool:
-    """Return True for a tiny picture, and for one of few colours in even areas."""
+    """Return True for a tiny picture, and for a picture that has even areas of few colours."""
     height, width = rgb.shape[:2]
     if min(height, width) < MIN_SIDE:
         return True

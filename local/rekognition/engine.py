@@ -1,4 +1,4 @@
-"""Defines the interface of engines. An engine is one way to look at a picture. Modules in engines/ define them."""
+"""Defines the interface of engines. An engine is one way to look at a picture. The engines are modules in engines/."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Engine(Protocol):
 
     @property
     def weights(self) -> Sequence[Weights]:
-        """The networks that the engine uses, with licence and source."""
+        """The networks that the engine uses, with their licence and source."""
 
     def look(self, picture: Picture) -> Sequence[Detection]:
         """Return the things that the engine finds in the picture.

@@ -1,7 +1,7 @@
 """DetectFaces and RecognizeCelebrities: turn faces into answers.
 
-Answers contain only measured members. No engine knows a name, an age, a gender or an emotion. Open eyes are
-left out as well: the landmark network draws them on closed ones too.
+Answers contain only measured members. No engine knows a name, an age, a gender or an emotion. `EyesOpen` is
+left out as well, because the landmark network shows open eyes even if the eyes are closed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from local.rekognition.engines.faces import Face
 
 MAX_FACES = 100
-"""The largest faces are reported. From Amazon's reference for DetectFaces."""
+"""At most this many faces are reported, the largest first. The limit is from Amazon's reference for DetectFaces."""
 
 FIVE = ("eyeLeft", "eyeRight", "mouthLeft", "mouthRight", "nose")
 """The landmarks of an answer without `ALL`."""
@@ -32,16 +32,22 @@ LEFT_EYE, RIGHT_EYE = (33, 133), (362, 263)
 MOUTH_CORNERS, INNER_LIPS = (61, 291), (13, 14)
 
 WIDE_MOUTH, WIDTH_SLOPE = 0.93, 17.0
-"""A smile: the mouth's width by the distance of the eyes. Of 50 faces 14 are wider. 12 of them smile, and 5 others."""
+"""A smile: the mouth's width divided by the distance of the eyes.
+
+Of 50 faces, 14 have a wider mouth. 12 of these 14 smile. 5 other faces smile as well.
+"""
 
 OPEN_MOUTH, OPENING_SLOPE = 0.1, 22.0
-"""The gap between the lips by the mouth's width. Of the same faces 22 have a larger one. 18 of them are open."""
+"""An open mouth: the gap between the lips divided by the mouth's width.
+
+Of the same 50 faces, 22 have a larger gap. 18 of these 22 mouths are open.
+"""
 
 SHARPNESS_SIDE = 96
-"""Pixels that a face is scaled to, so that its size does not matter to its sharpness."""
+"""Pixels. Each face is scaled to this side, so that the face's size does not change its sharpness."""
 
 HALF_SHARP = 40.0
-"""The difference of brightness, of 255, at the strongest edges of a face that is reported as half sharp."""
+"""The difference of brightness (0..255) at a face's strongest edges. A face with this value is half sharp."""
 
 Points = npt.NDArray[np.float64]
 """A face's 468 points in pixels, shape (468, 2)."""
@@ -112,7 +118,7 @@ def _distance(one: Points, other: Points) -> float:
 
 
 def _verdict(odds: float) -> dict[str, Any]:
-    """Return a value with its confidence, by the logarithm of the odds that it is true."""
+    """Return a value with its confidence. `odds` is the logarithm of the odds that the value is true."""
     return {"Value": odds > 0, "Confidence": 100 / (1 + math.exp(-min(abs(odds), 50.0)))}
 
 
@@ -120,4 +126,4 @@ ATTRIBUTES: dict[str, tuple[str, Callable[[Points], dict[str, Any]]]] = {
     "SMILE": ("Smile", _smile),
     "MOUTH_OPEN": ("MouthOpen", _open_mouth),
 }
-"""By the name in a request's `Attributes`: the member of the answer, and its measure."""
+"""The member of the answer and the function that measures it, by the name in a request's `Attributes`."""

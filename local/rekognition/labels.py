@@ -26,7 +26,7 @@ class Question:
     """Percent."""
     max_labels: int
     names: frozenset[str]
-    """Only these labels, or those in `categories`. If both are empty, all labels."""
+    """Only these labels and the labels in `categories` are reported. If both are empty, all labels are reported."""
     categories: frozenset[str]
     not_names: frozenset[str]
     not_categories: frozenset[str]
@@ -68,10 +68,10 @@ class _Found:
 
 
 def answer(question: Question, detections: Iterable[Detection], *, version: str) -> dict[str, Any]:
-    """Return the body of a DetectLabels answer: surest label first, ancestors as labels of their own.
+    """Return the body of a DetectLabels answer, surest label first. Ancestors are labels of their own.
 
-    An ancestor has its surest descendant's confidence, as in Amazon's answers, but no instances: a
-    face's box is not the person's.
+    An ancestor has the confidence of its surest descendant, as in Amazon's answers. It has no instances,
+    because the box of a face, for example, is not the box of the person.
     """
     sure = (each for each in detections if each.confidence >= question.min_confidence)
     found = [f for f in _gather(sure) if question.wants(f.label)]

@@ -14,7 +14,7 @@ DEFAULT_MIN_CONFIDENCE = 50.0
 """Percent. From Amazon's reference for DetectModerationLabels."""
 
 LABEL = "Explicit"
-"""The first level of Amazon's list that the score comes nearest to. It tells no second level."""
+"""The label of Amazon's first level that fits the score best. The score does not show a second level."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Question:
 
 
 def answer(question: Question, score: float, *, version: str) -> dict[str, Any]:
-    """Return the body of a DetectModerationLabels answer, by a score in percent."""
+    """Return the body of a DetectModerationLabels answer for a score in percent."""
     label = {"Name": LABEL, "ParentName": "", "TaxonomyLevel": 1, "Confidence": score}
     labels = [label] if score >= question.min_confidence else []
     return {"ModerationLabels": labels, "ModerationModelVersion": version, "ContentTypes": []}

@@ -1,4 +1,4 @@
-"""The operations that this service answers. Each checks a request first, then answers for its picture."""
+"""The operations that this service answers. Each operation checks the request first, then answers for the picture."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Request = Mapping[str, Any]
 
 Answerer = Callable[["Picture"], dict[str, Any]]
-"""Answers for a picture. Raises ServiceError, InvalidImageFormatException, if the picture is damaged."""
+"""Returns the answer for a picture. Raises ServiceError (InvalidImageFormatException) if the picture is damaged."""
 
 LACKING = f"the engine {{}} is needed, but this server does not run that engine; to build missing networks: {AGAIN}"
 
@@ -37,11 +37,14 @@ class Operation:
     """An operation of Rekognition."""
 
     about: str
-    """Its answer, in words."""
+    """A description of the operation's answer."""
     refusal: str
-    """The reason if it is refused, with the remedy."""
+    """If the operation is refused: the reason and the remedy."""
     prepare: Callable[[Request], Answerer] | None
-    """Checks a request apart from its picture. Raises ServiceError, InvalidParameterException. None: it is refused."""
+    """Checks everything in a request but the picture. Raises ServiceError (InvalidParameterException).
+
+    None if the operation is refused.
+    """
 
     def describe(self) -> str:
         """Return a sentence for GET /health."""
@@ -54,7 +57,7 @@ class Operations:
     def __init__(
         self, sight: Sight, *, text: TextEngine | None = None, moderation: ModerationEngine | None = None
     ) -> None:
-        """Answer the operations that these engines allow. Faces come from the face engine of `sight`."""
+        """Answer the operations that these engines make possible. Faces come from the face engine in `sight`."""
         faces = next((engine for engine in sight.engines if isinstance(engine, FaceEngine)), None)
         reader = text if text and is_ready(text) else None
         self.further_engines = [engine for engine in (reader, moderation) if engine]
@@ -78,14 +81,14 @@ class Operations:
 
     @property
     def names(self) -> list[str]:
-        """The operations that are known here, including those that are refused."""
+        """The names of all known operations. Refused operations are included."""
         return list(self._by_name)
 
     def require(self, operation: str) -> Callable[[Request], Answerer]:
         """Return the preparation of an operation's answers.
 
         Raises:
-            ServiceError: InvalidParameterException if this service does not answer it.
+            ServiceError: InvalidParameterException if this service does not answer the operation.
         """
         if operation not in self._by_name:
             raise invalid_parameter(f"{operation} is not part of this local service")

@@ -39,7 +39,7 @@ MAX_SIDE = 10_000
 WORKING_SIDE = 1600
 
 FETCHES = 32
-"""Pictures that are fetched from S3 at once, at most."""
+"""The largest number of pictures that are fetched from S3 at the same time."""
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class Picture:
             )
 
     def pixels(self) -> Pixels:
-        """Return upright RGB, shape (height, width, 3), neither side over WORKING_SIDE. It is decoded once.
+        """Return upright RGB, shape (height, width, 3). No side is over WORKING_SIDE. The picture is decoded once.
 
         Raises:
             ServiceError: InvalidImageFormatException if the picture is truncated or damaged.
@@ -108,7 +108,7 @@ class Picture:
 
 
 class PictureSource:
-    """Gets a request's picture: from the request, or from S3 at the endpoint of the AWS_* settings."""
+    """Gets a request's picture from the request itself, or from S3. The AWS_* settings name the endpoint of S3."""
 
     def __init__(self) -> None:
         self._s3: S3Client = boto3.client(
@@ -126,7 +126,7 @@ class PictureSource:
         """Return the picture that the request's `Image` member names.
 
         Raises:
-            ServiceError: as `Picture`, and InvalidS3ObjectException, ImageTooLargeException,
+            ServiceError: the errors of `Picture`, and InvalidS3ObjectException, ImageTooLargeException,
                 SerializationException (not base64), InvalidParameterException (no source or two).
         """
         if ("Bytes" in image) == ("S3Object" in image):
@@ -164,7 +164,7 @@ def _inline(text: str) -> bytes:
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
-    """Return eight bits a channel. Transparent parts are white, as viewers show them."""
+    """Return RGB with eight bits for each channel. Transparent parts become white, as viewers show them."""
     if image.mode.startswith("I"):  # 16-bit grey; Pillow's own conversion clips instead of scaling
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if not image.has_transparency_data:

@@ -1,4 +1,4 @@
-"""Parse Rekognition's requests and word its errors: AWS JSON 1.1, by botocore's service model.
+"""Parse Rekognition's requests and create its errors: AWS JSON 1.1, by botocore's service model.
 
 Source: botocore/data/rekognition/2016-06-27/service-2.json (`protocol: json`, `jsonVersion: 1.1`,
 `targetPrefix: RekognitionService`). The form of an error body is the one in Amazon's
@@ -19,7 +19,7 @@ CONTENT_TYPE = "application/x-amz-json-1.1"
 TARGET_PREFIX = "RekognitionService."
 
 CHECKED_BY_SERVICE = frozenset({"Attribute"})
-"""Enumerations of the model. Another value is an InvalidParameterException, not a ValidationException."""
+"""Enumerations of the model. An unknown value is an InvalidParameterException, not a ValidationException."""
 
 
 class ServiceError(Exception):
@@ -77,7 +77,7 @@ def _refuse_constant(text: str) -> NoReturn:
 
 
 def _check(shape: Shape, value: Any, path: str) -> Any:
-    """`value` without the members that are null or unknown, as Amazon's servers treat them."""
+    """Return `value` without null and unknown members, which Amazon's servers ignore."""
     if isinstance(shape, StructureShape):
         return _check_structure(shape, value, path)
     if isinstance(shape, ListShape):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class RehearsalError(ValueError):
-    """A setting does not exist, or cannot have that value. The message names the setting."""
+    """A setting does not exist, or cannot have the given value. The message names the setting."""
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,16 @@ class Settings:
     """The faults that are rehearsed. By default there are none."""
 
     latency_ms: float = 0
-    """Added to every answer, 0..60,000."""
+    """The delay of every answer, 0..60,000."""
     calls_per_second: float | None = None
-    """Further calls are throttled. A second's worth may come at once. None means no limit."""
+    """Calls above this rate are throttled. The calls of one second may come all at once. None means no limit."""
     failure_rate: float = 0
     """The share of calls that fail, 0..1."""
     outage: bool = False
     """Every call fails."""
 
     def changed(self, wanted: dict[str, Any]) -> Settings:
-        """Return these settings, with other values for some.
+        """Return a copy of these settings, with new values for some of them.
 
         Raises:
             RehearsalError: a setting is wrong.
@@ -78,14 +78,14 @@ class Rehearsal:
         self._special = {operation: _Rule() for operation in operations}
 
     def state(self) -> dict[str, object]:
-        """Return the settings for all operations by name, and in `operations` those of single ones, if there are."""
+        """Return the general settings by name. `operations` holds the settings of single operations, if any."""
         special = {name: asdict(rule.settings) for name, rule in self._special.items() if rule.settings != Settings()}
         return asdict(self._general.settings) | ({"operations": special} if special else {})
 
     def change(self, body: bytes) -> None:
-        """Change the settings that a JSON object names. The others stay.
+        """Change the settings that a JSON object names. The other settings stay.
 
-        The settings are those of the operation that the member `operation` names. Without it they hold for all.
+        If the object has the member `operation`, the settings apply to this operation. Otherwise they apply to all.
 
         Raises:
             RehearsalError: a setting is wrong; nothing changes.
@@ -105,7 +105,7 @@ class Rehearsal:
         rule.change(rule.settings.changed(wanted))
 
     async def admit(self, operation: str) -> None:
-        """Wait for the rehearsed latency. A call is subject to the general rule, and to its operation's.
+        """Wait for the rehearsed latency. The general rule and the operation's own rule both apply to a call.
 
         Raises:
             ServiceError: InternalServerError in an outage or by the failure rate;
@@ -120,7 +120,7 @@ class Rehearsal:
 
 
 class _Rule:
-    """Settings, and the calls that may still come within their limit."""
+    """Settings, and the number of calls that their limit still allows."""
 
     def __init__(self) -> None:
         self.settings = Settings()
@@ -132,18 +132,18 @@ class _Rule:
         self._tokens = self._burst()
 
     def refuse(self) -> None:
-        """Raise ServiceError in an outage, and over the limit."""
+        """Raise ServiceError in an outage, and if a call is over the limit."""
         if self.settings.outage:
             raise _internal("an outage is being rehearsed")
         self._throttle()
 
     def fail(self) -> None:
-        """Raise ServiceError for the share of calls that fail."""
+        """Raise ServiceError at random, for the share `failure_rate` of calls."""
         if random.random() < self.settings.failure_rate:  # noqa: S311 - no secret
             raise _internal("failures are being rehearsed")
 
     def _burst(self) -> float:
-        """Return the size of the token bucket: a second's worth, and at least one call."""
+        """Return the size of the token bucket: the calls of one second, and at least one call."""
         return max(1.0, self.settings.calls_per_second or 0)
 
     def _throttle(self) -> None:

@@ -1,4 +1,4 @@
-"""The HTTP side: one endpoint for all operations, in AWS's JSON protocol, and three to look inside."""
+"""The HTTP server: one endpoint for all operations, in AWS's JSON protocol, and /health, /stats and /rehearsal."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class Server:
-    """The service around the engines. All of its own state belongs to the event loop's thread."""
+    """The service around the engines. Only the event loop's thread uses the server's state."""
 
     def __init__(self, *, sight: Sight, operations: Operations, source: PictureSource) -> None:
         self._sight = sight
@@ -90,7 +90,7 @@ class Server:
         return JSONResponse({"status": "ok", **self._sight.describe(), "operations": self._operations.describe()})
 
     async def _rehearse(self, request: Request) -> Response:
-        """Show the rehearsal's settings. POST changes them."""
+        """Show the settings of the rehearsal. POST changes the settings."""
         if request.method == "POST":
             try:
                 self._rehearsal.change(await request.body())
@@ -99,7 +99,7 @@ class Server:
         return JSONResponse(self._rehearsal.state())
 
     async def _stats(self, _: Request) -> Response:
-        """Count the answered calls by operation, and the refused ones by operation and error."""
+        """Return the number of answered calls by operation, and of refused calls by operation and error."""
         return JSONResponse({**self._answered, "refused": self._refused})
 
 

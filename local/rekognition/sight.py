@@ -28,11 +28,11 @@ class Sight:
     def __init__(self, engines: Sequence[Engine]) -> None:
         self.engines = [engine for engine in engines if is_ready(engine)]
         self.missing = [weights.name for engine in engines for weights in engine.weights if engine not in self.engines]
-        """The networks that are not built. Their engines are left out."""
+        """The networks that are not built. Engines that need these networks are left out."""
 
     @property
     def version(self) -> str:
-        """The LabelModelVersion of answers. It names the engines, so that nobody takes the answers for Amazon's."""
+        """The LabelModelVersion of answers. It names the engines, to show that the answers are not Amazon's."""
         return version_of(*(engine.name for engine in self.engines))
 
     def look(self, picture: Picture) -> list[Detection]:
@@ -63,7 +63,7 @@ def version_of(*engines: str) -> str:
 
 
 def default_engines(models: Sequence[OnnxModel] = ()) -> list[Engine]:
-    """Return the engines to look with. A model of the caller's replaces the default one of its kind."""
+    """Return the engines to use. A model that the caller names replaces the default model of the same kind."""
     engines: list[Engine] = [FaceEngine(), CodeEngine(), PageEngine(), *models]
     if not any(model.boxes for model in models):
         engines.append(Detector())

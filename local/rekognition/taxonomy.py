@@ -1,9 +1,9 @@
 """The labels of answers: name, parents, categories and aliases, as in Rekognition.
 
-taxonomy.csv has a row for each label. Names, categories and the form are Amazon's. They are confirmed
-where its documentation shows them (Car, Person, Mobile Phone …), and by analogy elsewhere. `parents`
-holds all ancestors, as in Amazon's answers, and each ancestor has a row too. imagenet.csv has the
-classes of ImageNet-1k by number, with their parents: a name alone may mislead (its kite is a bird).
+taxonomy.csv has a row for each label. Names, categories and the form follow Amazon's. Some labels are confirmed
+by Amazon's documentation (Car, Person, Mobile Phone …). The other labels are formed by analogy. `parents`
+holds all ancestors, as in Amazon's answers, and each ancestor has a row too. imagenet.csv has the classes of
+ImageNet-1k by number, with their parents. A name alone may mislead: ImageNet's kite is a bird.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class Label:
 
 
 def label_of(name: str) -> Label:
-    """Return the label for a class name. A name that the table lacks becomes a label of its own, capitalised."""
+    """Return the label for a class name. A name that is not in the table becomes a new label, capitalised."""
     return _table().get(name.lower()) or Label(_capitals(name))
 
 
 def lineage(label: Label) -> list[Label]:
-    """Return the label and its ancestors. An answer names them all."""
+    """Return the label and its ancestors. An answer names all of these."""
     return [label, *map(label_of, label.parents)]
 
 
@@ -55,7 +55,7 @@ def imagenet_labels() -> list[Label]:
 
 
 def imagenet_groups() -> dict[str, list[int]]:
-    """Return the numbers of the ImageNet classes below each label of the table, by the label's name."""
+    """Return the numbers of the ImageNet classes that belong to each label of the table, by the label's name."""
     groups: dict[str, list[int]] = {}
     for number, each in enumerate(_imagenet()):
         for parent in each.parents:
@@ -64,7 +64,10 @@ def imagenet_groups() -> dict[str, list[int]]:
 
 
 def _imagenet_offset(classes: Mapping[int, str]) -> int | None:
-    """Return the number of ImageNet's first class in the model: 1 after a background class, None in another model."""
+    """Return the number of ImageNet's first class in the model: 1 if the model begins with a background class, else 0.
+
+    Returns None if the model has other classes.
+    """
     for offset in (0, 1):
         named = classes.get(offset, "").lower().startswith(IMAGENET_FIRST)
         if named and len(classes) == IMAGENET_CLASSES + offset:
@@ -85,7 +88,7 @@ def _placed(names: str, parents: tuple[str, ...]) -> Label:
 
 @cache
 def _table() -> dict[str, Label]:
-    """Return the labels by lower-case name, and by every other spelling that models use."""
+    """Return the labels by their names in lower case, and by all other spellings that models use."""
     table = {}
     for row in _rows("taxonomy.csv"):
         label = Label(row["name"], _words(row["parents"]), _words(row["category"]), _words(row["aliases"]))

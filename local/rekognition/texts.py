@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from local.rekognition.engines.text import Corners, Line, Word
 
 MAX_WORDS = 100
-"""Words in an answer, at most. From Amazon's guide, "Detecting text"."""
+"""The largest number of words in an answer. From Amazon's guide, "Detecting text"."""
 
 MIN_CORNERS = 3
 
 RASTER = 1000
-"""Regions are drawn on a square of this side, to compare them with words."""
+"""The side of a square. Regions are drawn into the square, to compare them with words."""
 
 INSIDE = 0.5
-"""The share of a word that lies in a region, at least: Amazon's reference, `RegionOfInterest`, says more than half."""
+"""A region includes words with at least this share inside. Amazon's reference, `RegionOfInterest`: more than half."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Question:
     """Percent."""
     min_height: float
     min_width: float
-    """Both in fractions of the picture's sides."""
+    """The least width and height of a word, in fractions of the picture's sides."""
     regions: tuple[Pixels, ...]
-    """A mask of RASTER x RASTER for each region, 1 inside. Without any, the whole picture counts."""
+    """A mask of RASTER x RASTER for each region, 1 inside. Without regions, the whole picture counts."""
 
     @classmethod
     def of(cls, request: Mapping[str, Any]) -> Question:
@@ -66,9 +66,9 @@ class Question:
 
 
 def answer(question: Question, lines: Iterable[Line], *, version: str) -> dict[str, Any]:
-    """Return the body of a DetectText answer: all lines, then all words, each with its line's id.
+    """Return the body of a DetectText answer: all lines, then all words. Each word has the id of its line.
 
-    A line without a word that the filters let through is left out.
+    A line is left out if the filters let none of its words through.
     """
     kept: list[tuple[Line, list[Word]]] = []
     left = MAX_WORDS

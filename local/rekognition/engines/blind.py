@@ -1,4 +1,4 @@
-"""Gives every picture the same answer, without analysing it, to measure everything around Rekognition."""
+"""Gives every picture the same answer, without analysing the picture. This measures everything around Rekognition."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class BlindEngine:
-    """Reports the same for every picture, without decoding the picture."""
+    """Reports the same detections for every picture, without decoding the picture."""
 
     name = "blind"
     sees = "nothing: every answer is the same"

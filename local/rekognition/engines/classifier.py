@@ -1,12 +1,13 @@
 """EfficientNet-Lite0: one of ImageNet's 1,000 classes for the whole picture, reported as groups.
 
-The network was trained to tell 118 breeds of dogs apart, and is rarely sure of one. The sum over all
-breeds is reliable: it is the probability of `Dog`. Groups, names and parents are in imagenet.csv.
+The network was trained to distinguish 118 breeds of dogs, and is rarely sure of one breed. But the sum over
+all breeds is reliable. It is the probability of `Dog`. Groups, names and parents are in imagenet.csv.
 
-- A group of n classes has n/1000 by chance. This prior is taken off the sum.
+- A group of n classes gets n/1000 by chance. This prior is subtracted from the sum.
 - The probabilities are the mean of two views: the picture's centre, and the whole picture in a square
-  with grey margins. Squeezed into a square, the cat of the sample photos becomes a dog.
-- Classes that fire on patterns are refused. See PATTERNS.
+  with grey margins. Without margins the picture would be squeezed into the square. The cat of the sample
+  photos would then become a dog.
+- Classes that the network sees in patterns are never reported. See PATTERNS.
 """
 
 from __future__ import annotations
@@ -54,23 +55,24 @@ CENTRE = 0.875
 MEAN, DEVIATION = 127, 128
 
 REDUCING_GAP = 2.0
-"""See PIL.Image.resize: up to this factor, pictures are scaled by the cubic filter alone."""
+"""Up to this factor, pictures are scaled with the cubic filter only. See PIL.Image.resize."""
 
 MAX_GROUP = 150
-"""A larger group is only reported as the parent of a smaller one: on noise, `Animal` (397 classes) sums to 0.67."""
+"""A group with more classes is reported only as a parent. On noise, the sum of `Animal` (397 classes) is 0.67."""
 
 PATTERNS = frozenset(
     {"Bubble", "Coil", "Doormat", "Maze", "Nematode", "Plectrum", "Spotlight", "Velvet Fabric", "Window Screen"}
 )
-"""Classes that the network sees in stripes, rings, blurs and blobs. They came up on drawn patterns and in photos."""
+"""Classes that the network sees in stripes, rings, blurs and blobs. Drawn patterns and photos showed this."""
 
 LIKELY_CLASS = 0.5
-"""A class with this probability decides about the animal, see combination.py. Only one can have it."""
+"""A class with this probability decides about the animal. Only one class can be so probable. See combination.py."""
 
 REPORTED_CLASS = 86.0
-"""Percent that a class needs to be reported: it is one of several that look alike, a loafer or a laced shoe.
+"""A class is reported only with at least this confidence (percent). With less, only its group is reported.
 
-With less its group is reported alone. Of 22 classes with 80 % in 213 photos, three were wrong, all below this.
+Many classes look alike, such as a loafer and a laced shoe. Of 22 classes with 80 % or more in 213 photos, three were
+wrong. All three were below this value.
 """
 
 GROUPS = Calibration(slope=1.52, offset=0.84)
@@ -130,7 +132,7 @@ class Classifier:
         return open_network(WEIGHTS.folder / "model.onnx")
 
     def _probabilities(self, rgb: Pixels) -> Probabilities:
-        """Return the mean probabilities of both views; those of patterns are 0."""
+        """Return the mean probabilities of both views. The classes of PATTERNS get 0."""
         image = Image.fromarray(rgb)
         views = np.stack([_scaled(_centre(image)), _scaled(_boxed(image))])
         (logits,) = self._session.run(["logits"], {"pixels": views})
@@ -140,7 +142,7 @@ class Classifier:
 
 
 def _centre(image: Image.Image) -> Image.Image:
-    """Return the square in the middle. It is cut out first: a long strip would grow beyond all bounds."""
+    """Return the square in the middle. It is cut out before scaling, because a scaled long strip would be huge."""
     side = CENTRE * min(image.size)
     left, top = (image.width - side) / 2, (image.height - side) / 2
     return _resized(image, [SIDE, SIDE], (left, top, left + side, top + side))
@@ -156,7 +158,7 @@ def _boxed(image: Image.Image) -> Image.Image:
 
 
 def _resized(image: Image.Image, size: list[int], box: tuple[float, float, float, float]) -> Image.Image:
-    """Scale a part of a picture. A far larger part is first averaged by a whole number: it takes half as long."""
+    """Scale a part of a picture. A much larger part is first averaged by a whole number, which halves the time."""
     return image.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=REDUCING_GAP)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from local.rekognition.weights.store import Weights
 
 READ = 99.0
-"""Percent. The readers give no score. Both kinds of code carry check digits: a code that can be read is there."""
+"""Percent. The readers give no score. Both kinds of code have check digits, so a code that can be read exists."""
 
 
 class CodeEngine:
@@ -38,7 +38,7 @@ class CodeEngine:
 
 
 class _Readers(threading.local):
-    """Readers for each thread, made at its first use: they keep state."""
+    """The readers of each thread, created at their first use. Threads cannot share them, because readers keep state."""
 
     def __init__(self) -> None:
         self._qr = cv2.QRCodeDetector()

@@ -1,7 +1,7 @@
 """NanoDet-g: the 80 kinds of objects of COCO, with a box each.
 
-A part of a detection's box is read from a distribution: the network gives, for each of the four
-edges, the probabilities of eleven distances from the cell's centre (generalised focal loss). See
+A box is read from distributions. For each of its four edges, the network gives the probabilities of eleven
+distances from the cell's centre (generalised focal loss). See
 https://github.com/RangiLyu/nanodet, nanodet/model/head/gfl_head.py.
 """
 
@@ -59,7 +59,7 @@ MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 DEVIATION = np.array([58.395, 57.12, 57.375], np.float32)
 
 CONSIDERED = 0.2
-"""Scores below it are noise."""
+"""Lower scores are noise."""
 
 SAME_OBJECT = 0.5
 """Boxes of one class that overlap more than this are one object."""
@@ -88,7 +88,7 @@ class Detector:
         self._labels = [label_of(name) for name in CLASSES]
 
     def look(self, picture: Picture) -> list[Detection]:
-        """See Engine. The unsure ones are marked as weak."""
+        """See Engine. Unsure detections are marked as weak."""
         found = []
         for candidate in self.candidates(picture.pixels()):
             confidence = calibration_of(candidate.kind).percent(candidate.score)
@@ -115,12 +115,15 @@ class Detector:
 
 
 def calibration_of(kind: int) -> Calibration:
-    """Return the calibration for a class. A quarter of COCO's objects are persons: the network knows them best."""
+    """Return the calibration for a class. Persons have their own: they are a quarter of COCO's objects.
+
+    Therefore the network knows persons best.
+    """
     return OBJECTS if kind else PERSONS
 
 
 def _boxed(rgb: Pixels) -> tuple[Floats, npt.NDArray[np.float64]]:
-    """Return the picture in the upper left of a square as the network takes it, and the part of the square it fills."""
+    """Return the network's square input with the picture in its upper left, and the part that the picture fills."""
     height, width = rgb.shape[:2]
     scale = SIDE / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))

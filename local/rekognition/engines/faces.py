@@ -1,9 +1,9 @@
 """Faces: BlazeFace proposes faces, and the face landmark network confirms or rejects each.
 
-Alone BlazeFace also fires on flowers, cats and headlamps, with scores of 0.5 to 0.6. The landmark network
-gives these scores near 0: with its vote the false finds on the hundred non-faces of scikit-image's LFW
-subset fall from 13 to none, and no face is lost. The networks are MediaPipe's (Apache-2.0). The anchor
-layout, the box coding and the weighted suppression follow its source, in mediapipe/calculators:
+BlazeFace alone also sees faces in flowers, cats and headlamps, with scores of 0.5 to 0.6. The landmark network
+gives these false faces scores near 0. On the hundred non-faces of scikit-image's LFW subset, BlazeFace alone
+finds 13 faces, both networks together find none. No real face is lost. The networks are MediaPipe's (Apache-2.0).
+The anchor layout, the box coding and the weighted suppression follow MediaPipe's source, in mediapipe/calculators:
 tflite/ssd_anchors_calculator.cc, util/non_max_suppression_calculator.cc.
 """
 
@@ -53,10 +53,10 @@ WEIGHTS = Weights(
 )
 
 PROPOSED = 0.5
-"""BlazeFace's least score for a face to be considered (MediaPipe's own value)."""
+"""A face is considered only with at least this score of BlazeFace (MediaPipe's own value)."""
 
 AGREED = 0.45
-"""The least product of both networks' scores. LFW at 60 px: it keeps 97 % of the faces, 0.5 keeps 95 %."""
+"""The least product of both networks' scores. On LFW at 60 px, this value keeps 97 % of the faces; 0.5 keeps 95 %."""
 
 SAME_FACE = 0.3
 """Boxes that overlap more than this are one face (MediaPipe's own value)."""
@@ -96,16 +96,16 @@ LANDMARKS = {
     "midJawlineRight": (397,),
     "upperJawlineRight": (454,),
 }
-"""Rekognition's landmarks, each the mean of some of the 468 points. Left is the viewer's left, as in its answers.
+"""Rekognition's landmarks. Each is the mean of some of the 468 points.
 
-The network does not know the pupils.
+Left is the viewer's left, as in Rekognition's answers. The network does not find the pupils.
 """
 
 OUTER_EYES = 33, 263
 FOREHEAD, CHIN = 10, 152
 
 STRAIGHT = -5.0
-"""Degrees that the line from forehead to chin leans if a face looks straight ahead: -3 to -7 in four portraits."""
+"""The angle (degrees) of the line from forehead to chin if a face looks straight ahead: -3 to -7 in four portraits."""
 
 Array = npt.NDArray[np.float64]
 
@@ -149,7 +149,7 @@ class Face(Detection):
 
 
 class FaceEngine:
-    """Finds faces from about a twelfth of the picture's longer side."""
+    """Finds faces. The smallest face has about a twelfth of the length of the picture's longer side."""
 
     name = "blazeface"
     sees = "faces"
@@ -165,7 +165,7 @@ class FaceEngine:
         return [replace(face, is_doubtful=True) for face in faces] if picture.is_unlike_photos else faces
 
     def find(self, rgb: Pixels) -> list[Face]:
-        """Return the faces, surest first, each with the box from forehead to chin."""
+        """Return the faces, surest first. Each has a box from forehead to chin."""
         height, width = rgb.shape[:2]
         kept: list[Face] = []
         for candidate in sorted(self._candidates(rgb), key=lambda c: -c.score):
@@ -193,7 +193,7 @@ class FaceEngine:
                 yield Candidate(found.score, found.edges + np.tile(offset, 2), found.eyes + offset)
 
     def _propose(self, rgb: Pixels) -> list[Candidate]:
-        """Return BlazeFace's answer for a picture or a part of one."""
+        """Return BlazeFace's answer for a picture or for a part of a picture."""
         height, width = rgb.shape[:2]
         side = max(height, width)
         across, down = (side - width) // 2, (side - height) // 2
@@ -209,7 +209,7 @@ class FaceEngine:
         return _merge(scores[sure], boxes * side - np.tile(shift, 2), points * side - shift)
 
     def _landmarks_of(self, rgb: Pixels, candidate: Candidate) -> tuple[float, Array, Pose]:
-        """Return the landmark network's answer: its confidence in a face, 0..1, the points in pixels, and the pose.
+        """Return the landmark network's answer: its confidence in a face (0..1), the points in pixels, and the pose.
 
         The points have the shape (468, 2).
         """
@@ -232,7 +232,7 @@ class FaceEngine:
 def _pose(mesh: Array, angle: float) -> Pose:
     """Return the pose of a mesh, shape (468, 3), that was turned upright by an angle in degrees.
 
-    The mesh has the third axis away from the camera, in pixels as the others.
+    The third axis of the mesh points away from the camera. It is in pixels, like the other axes.
     """
     left, right = mesh[list(OUTER_EYES)]
     across, down = right - left, mesh[CHIN] - mesh[FOREHEAD]
@@ -247,7 +247,7 @@ def _pose(mesh: Array, angle: float) -> Pose:
 def _parts(rgb: Pixels) -> Iterator[tuple[int, int, Pixels]]:
     """Yield the whole picture, then nine overlapping quarters of it: (left, top, pixels).
 
-    With the quarters 98 % of faces of 60 px in a picture of 400 px are found, without them none.
+    In a picture of 400 px, 98 % of the faces of 60 px are found with the quarters, and none without them.
     """
     yield 0, 0, rgb
     height, width = rgb.shape[:2]
@@ -268,7 +268,7 @@ def _anchors() -> Array:
 
 
 def _decode(coded: Floats, anchors: Array) -> tuple[Array, Array]:
-    """Return boxes (n, 4: left, top, right, bottom) and eyes (n, 2, 2), in 0..1 of the network's square input."""
+    """Return boxes (n, 4: left, top, right, bottom) and eyes (n, 2, 2), in fractions (0..1) of the square input."""
     values = coded.astype(np.float64) / DETECTOR_SIDE
     centres, sizes = values[:, :2] + anchors, values[:, 2:4]
     points = values[:, 4:8].reshape(-1, 2, 2) + anchors[:, None]

@@ -1,7 +1,7 @@
 """Moderation: Yahoo's open_nsfw gives one score. A server uses this network only with `--moderation`.
 
-Its recall is unknown: nobody here tried it on pictures that must be found. On 24 harmless photos the
-highest score was 18 %.
+The network's recall is unknown, because nobody here tried it on pictures that it must find. On 24 harmless
+photos the highest score was 18 %.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class ModerationEngine:
     name = "open_nsfw"
 
     def __init__(self, weights: Weights = WEIGHTS) -> None:
-        """Use the network in the folder of `weights`, once it is built."""
+        """Use the network in the folder of `weights`. It must be built before."""
         self.weights = (weights,)
 
     def score(self, picture: Picture) -> float:
@@ -66,7 +66,7 @@ class ModerationEngine:
 
 
 def _prepared(image: Image.Image) -> Any:
-    """Return the centre, shape (1, 224, 224, 3), blue first. As in the network's training, it is a JPEG in between."""
+    """Return the centre, shape (1, 224, 224, 3), blue first. As in the training, it goes through JPEG once."""
     margin = (SIDE - CROP) // 2
     square = image.resize((SIDE, SIDE), Image.Resampling.BILINEAR).crop((margin, margin, SIDE - margin, SIDE - margin))
     with io.BytesIO() as file:

@@ -2,11 +2,11 @@
 
     config.json                 the classes, the model's type
     preprocessor_config.json    the steps from a picture to the input (preparation.py)
-    onnx/model.onnx             the network; else model.onnx, onnx/model_quantized.onnx
+    onnx/model.onnx             the network; or model.onnx, or onnx/model_quantized.onnx
 
-The network has the input `pixel_values` and, exported from DETR, `pixel_mask`. A classifier has the
-output `logits`, for the picture. A detector (DETR, YOLOS, RT-DETR, D-FINE) has `logits` and
-`pred_boxes`, for many queries. optimum exports this form, and transformers.js reads it.
+The network has the input `pixel_values`. A network from DETR also has the input `pixel_mask`. A classifier has
+the output `logits` for the picture. A detector (DETR, YOLOS, RT-DETR, D-FINE) has the outputs `logits` and
+`pred_boxes` for many queries. optimum exports this form, and transformers.js reads it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 NETWORKS = ("onnx/model.onnx", "model.onnx", "onnx/model_quantized.onnx")
 
 MAX_DETECTIONS = 100
-"""Only the surest ones of a picture are reported."""
+"""Only this many detections of a picture are reported, the surest first."""
 
 MASK_SIDE = 64  # pixel_mask may have any size; the network scales it
 
@@ -46,7 +46,7 @@ class ModelError(RuntimeError):
 
 
 class OnnxModel:
-    """A network with its preparation and its classes. Its scores are reported as they are, in percent."""
+    """A network with its preparation and its classes. The scores are reported unchanged, in percent."""
 
     weights: tuple[Weights, ...] = ()
 
@@ -99,7 +99,7 @@ class OnnxModel:
 
     @property
     def classes(self) -> int:
-        """The number of kinds of things."""
+        """The number of classes that the network knows."""
         return len(self._labels)
 
     @property
@@ -166,7 +166,7 @@ def _classes(config: Mapping[str, Any]) -> dict[int, str]:
 
 
 def _fixed_size(shape: list[int | str]) -> tuple[int, int] | None:
-    """Return the width and height of an input (batch, 3, height, width), or None where they are free."""
+    """Return the width and height of an input (batch, 3, height, width). Returns None if the input takes any size."""
     if len(shape) != 4:  # noqa: PLR2004 - see above
         raise ModelError(f"the input has the shape {shape}, not (batch, 3, height, width)")
     _, _, height, width = shape

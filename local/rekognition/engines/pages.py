@@ -1,6 +1,6 @@
-"""Pages of text: PP-OCR's first network finds the lines, on a picture too small to read.
+"""Pages of text: PP-OCR's first network finds the lines. The picture is scaled down; its text is too small to read.
 
-Reading takes ten times as long. DetectLabels only needs to know that there is text.
+Reading the text would take ten times as long. DetectLabels only needs to know that there is text.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from local.rekognition.pictures import Picture
 
 SIDE = 256
-"""Pixels of the longer side. At 320 it takes nearly twice as long, and finds two pages more in 140 photos."""
+"""Pixels of the longer side. 320 takes nearly twice as long, and finds two more pages in 140 photos."""
 
 STEP = 32  # the network takes multiples of it
 
@@ -29,20 +29,20 @@ TEXT = 0.3
 """A pixel with this score belongs to a line (PP-OCR's own value)."""
 
 SURE = 0.7
-"""The mean score of a line."""
+"""A line needs at least this mean score."""
 
 FLAT, FULL = 2, 0.4
-"""A line is at least twice as wide as high, and fills this part of its box."""
+"""A line is at least FLAT times as wide as high, and fills at least the part FULL of its box."""
 
 LINES = 4
-"""With as many lines a picture shows a page of text. Signs and name plates have up to three."""
+"""A picture with at least this many lines shows a page of text. Signs and name plates have up to three lines."""
 
 CONFIDENCE = 86.0
-"""Percent, by the rule of succession: all 5 of the first 140 photos with so many lines show text."""
+"""Percent, by the rule of succession. Of the first 140 photos, 5 have at least LINES lines. All 5 show text."""
 
 
 class PageEngine:
-    """Reports text if there are several lines of it."""
+    """Reports text if the picture has several lines of text."""
 
     name = "pp-ocr-v6"
     sees = "pages of text"

@@ -1,8 +1,8 @@
-"""Turn a picture into a model's input tensor, as preprocessor_config.json says.
+"""Turn a picture into a model's input tensor. preprocessor_config.json describes the steps.
 
-Follow the image processors of Hugging Face transformers 4.57 (image_processing_vit, _convnext,
-_detr, _yolos, _rt_detr, _mobilevit). The numbers agree to within 1e-6. Padding is left out: it only
-matters to batches.
+The steps are those of the image processors of Hugging Face transformers 4.57 (image_processing_vit,
+_convnext, _detr, _yolos, _rt_detr, _mobilevit). The results differ by at most 1e-6. Padding is left out,
+because only batches need it.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Preparation:
     config: Mapping[str, Any]
     """The contents of preprocessor_config.json."""
     fixed: Size | None
-    """The input size of a model that takes only one."""
+    """The input size, if the model accepts only one size."""
     step: int
-    """The sides are rounded down to multiples of this."""
+    """The sides are rounded down to multiples of this number."""
 
     def tensor(self, rgb: Pixels) -> Floats:
         """Return the model's input, shape (1, 3, height, width).
@@ -64,7 +64,7 @@ class Preparation:
         )
 
     def _size(self) -> dict[str, int]:
-        """Return `size` in its present form. Older files have one number; its meaning depends on the other settings."""
+        """Return `size` in its present form. Older files have one number. Its meaning depends on other settings."""
         size = self.config.get("size")
         if size is None and self.fixed:
             return {"width": self.fixed[0], "height": self.fixed[1]}
@@ -92,7 +92,7 @@ class Preparation:
 
 
 def _target(size: Mapping[str, int], given: Size) -> Size:
-    """Return the size to resize to, by {height, width} or {shortest_edge[, longest_edge]}."""
+    """Return the picture's new size. `size` is {height, width} or {shortest_edge[, longest_edge]}."""
     if "height" in size:
         return size["width"], size["height"]
     short = size["shortest_edge"]
@@ -103,7 +103,7 @@ def _target(size: Mapping[str, int], given: Size) -> Size:
 
 
 def _within(short: int, long: int, given: Size) -> Size:
-    """Apply DETR's rule (get_size_with_aspect_ratio): scale to the shorter side, within the longer one's limit."""
+    """Apply DETR's rule (get_size_with_aspect_ratio): scale to the shorter side, within the longer side's limit."""
     width, height = given
     exact = float(short)
     if max(given) / min(given) * short > long:

@@ -1,4 +1,4 @@
-"""Text: PP-OCR's networks, run by rapidocr. One detection for each line that can be read."""
+"""Text: rapidocr runs PP-OCR's networks. There is one detection for each line that can be read."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ WEIGHTS = Weights(
 )
 
 LONGER_SIDE = 960
-"""Pixels that the detector works on. rapidocr's default scales small pictures up, and takes three times as long."""
+"""The longer side (pixels) for the detector. rapidocr's default enlarges small pictures, and is three times slower."""
 
 READ = 0.8
-"""The least score of a line. In photos of no text, rapidocr reads single letters and signs."""
+"""The least score of a line. In photos without text, rapidocr reads single letters and signs with lower scores."""
 
 MIN_LETTERS = 3
 
@@ -59,7 +59,7 @@ class Word:
 
     @property
     def box(self) -> Box:
-        """The upright box around it."""
+        """The upright box around the word."""
         return Box.around(self.corners)
 
 
@@ -70,11 +70,11 @@ class Line(Detection):
     text: str = ""
     corners: Corners = ()
     words: tuple[Word, ...] = ()
-    """From left to right, at least one."""
+    """The words from left to right. There is at least one."""
 
 
 class TextEngine:
-    """Reads lines of text. One picture at a time: a second instance would take another 150 MB."""
+    """Reads lines of text, one picture at a time. A second instance would need another 150 MB."""
 
     name = "rapidocr"
     sees = "lines of text"
@@ -132,6 +132,6 @@ def _line(text: str, score: float, box: Any, words: Any, size: tuple[int, int]) 
 
 
 def _corners(points: Any, size: tuple[int, int]) -> Corners:
-    """Return points in fractions of the picture's sides, moved to its edge if they lie outside."""
+    """Return points in fractions of the picture's sides. Points outside are moved to the picture's edge."""
     inside = np.clip(np.asarray(points, float) / size, 0, 1)
     return tuple((float(x), float(y)) for x, y in inside)

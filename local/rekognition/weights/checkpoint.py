@@ -1,7 +1,7 @@
 """Read a PyTorch checkpoint (`.pth`) without PyTorch.
 
-A checkpoint is a pickle. The unpickler below builds nothing but dictionaries and arrays, so that a
-file can run no code of its own. It reads the form of before PyTorch 1.6, which the pinned file has.
+A checkpoint is a pickle. The unpickler below builds only dictionaries and arrays, so a file cannot run
+code of its own. The unpickler reads the old form, from before PyTorch 1.6. The pinned file has this form.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ class _Tensor:
     strides: tuple[int, ...]
 
     def array(self, contents: Mapping[str, Array]) -> Array:
-        """Return a copy of the tensor's part of its storage."""
+        """Return a copy of the tensor's values. A tensor is a part of its storage."""
         start = contents[self.storage.key][self.offset :]
         steps = [step * start.itemsize for step in self.strides]
         return np.lib.stride_tricks.as_strided(start, self.shape, steps).copy()
 
 
 class _Unpickler(pickle.Unpickler):
-    """Builds dictionaries, and descriptions of tensors; refuses everything else."""
+    """Builds dictionaries and descriptions of tensors, and refuses everything else."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):

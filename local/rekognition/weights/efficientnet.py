@@ -31,11 +31,11 @@ STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
 """The number of blocks of each stage, and the stride of the first one."""
 
 EPSILON = 1e-3
-"""The batch normalisation's, as in the original."""
+"""The epsilon of batch normalisation, as in the original network."""
 
 
 def build(files: Sequence[Path], folder: Path) -> None:
-    """Build the network in a folder from its checkpoint; keep the licence beside it.
+    """Build the network in a folder from its checkpoint. Put the licence into the same folder.
 
     Raises:
         CheckpointError: the file is not a checkpoint of the known form.
@@ -86,7 +86,7 @@ class _Builder:
     def _convolution(
         self, x: str, name: str, normalisation: str, *, stride: int = 1, groups: int = 1, clipped: bool = True
     ) -> str:
-        """Add a convolution, its batch normalisation folded in, and ReLU6."""
+        """Add a convolution and ReLU6. The batch normalisation is folded into the convolution."""
         kernel = self._arrays[f"{name}.weight"]
         gain, bias, mean, variance = (
             self._arrays[f"{normalisation}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")

@@ -1,7 +1,7 @@
 """Read FlatBuffers, the container of TensorFlow Lite's models, without a schema compiler.
 
-https://flatbuffers.dev/internals: a table starts with the distance back to its vtable, which holds the
-place of each field, by the field's number in the schema. A field that is not there has its default.
+https://flatbuffers.dev/internals describes the form. A table starts with the distance back to its vtable. The
+vtable holds the position of each field, by the field's number in the schema. A missing field has its default.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Table:
         """Return a file's first table.
 
         Raises:
-            struct.error: the file ends too early; so do all methods.
+            struct.error: the file ends too early. All methods of this class raise the same error.
         """
         return cls(data, _unsigned(data, 0))
 
@@ -77,4 +77,4 @@ def _unsigned(data: bytes, place: int) -> int:
 
 
 EMPTY = Table(struct.pack("<HHi", 4, 4, 4), 4)
-"""A table without fields: its vtable lies before it."""
+"""A table without fields. Its vtable comes before the table."""

@@ -33,7 +33,7 @@ PINS = {  # the small ones first: they tell if the hub answers
 DIRECTORY = MODELS / REPOSITORY.rpartition("/")[2]
 
 STALL_SECONDS = 10.0
-"""A download without a byte for that long is given up."""
+"""A download is stopped if no byte arrives for this long."""
 
 
 def fetch_model(directory: Path = DIRECTORY, pins: Mapping[str, str] = PINS) -> None:

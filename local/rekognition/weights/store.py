@@ -1,4 +1,4 @@
-"""Keep networks in .build/models: built once, from files that are pinned by SHA-256."""
+"""Keep networks in .build/models. Each is built once, from files that are pinned by SHA-256."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Weights:
     name: str
     licence: str
     source: str
-    """The package that brings it, with its version and registry."""
+    """The package that contains the network, with version and registry."""
     kind: str
     """The folder's name in .build/models."""
     pins: Mapping[str, str]
@@ -36,7 +36,7 @@ class Weights:
     fetch: Callable[[], AbstractContextManager[Path]]
     """Yields a folder with these files, or raises WeightsError."""
     builder: str
-    """The module with `build(files, folder)`. It is imported only to build: onnx takes 60 MB."""
+    """The module with `build(files, folder)`. It is imported only to build a network, because onnx takes 60 MB."""
     root: Path = MODELS
 
     @property
@@ -45,7 +45,7 @@ class Weights:
         return self.root / self.kind
 
     def is_built(self) -> bool:
-        """Return True if the network was built from the pinned files by the present code."""
+        """Return True if the present code built the network from the pinned files."""
         record = self.folder / RECORD
         return record.is_file() and json.loads(record.read_text()) == self._record()
 
@@ -91,7 +91,7 @@ class Weights:
 
 
 def ensure_all(every: Iterable[Weights], report: Callable[[str], object]) -> bool:
-    """Build the networks that are missing; report each network, and each one that is not available.
+    """Build the networks that are missing. Report each network that is built, and each one that is not available.
 
     Returns True if all networks are built.
     """
