@@ -27,4 +27,4 @@ COUNTED: dict[str, set[Kind]] = {
 """The counted metrics of each function, by the module of its handler."""
 
 COUNTED_FOR_ABILITIES: set[Kind] = {("Calls", "ability"), ("Failed", "ability")}
-"""What `recognize_images` counts besides, for enabled abilities."""
+"""Metrics that `recognize_images` counts for enabled abilities as well."""

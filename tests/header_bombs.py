@@ -42,13 +42,13 @@ def many_frames(kind: str, count: int) -> bytes:
 
 
 def item_places(count: int) -> bytes:
-    """What an `iloc` box of version 2 holds for so many items of 10 bytes."""
+    """Return the content of an `iloc` box of version 2 with this number of items of 10 bytes."""
     items = b"".join(struct.pack(">IHHHII", number, 0, 0, 1, 300, 10) for number in range(1, count + 1))
     return b"\2\0\0\0\x44\0" + struct.pack(">I", count) + items
 
 
 def item_properties(count: int) -> bytes:
-    """What an `ipma` box holds for so many items."""
+    """Return the content of an `ipma` box with this number of items."""
     items = b"".join(struct.pack(">HB3s", 1 + number % 65_000, 3, b"\1\2\3") for number in range(count))
     return bytes(4) + struct.pack(">I", count) + items
 

@@ -36,8 +36,8 @@ class Parameter:
     required: bool = False
     default: Any = None
     most: int = 1
-    """How often a query may repeat the parameter. If `most` is more than one, the value is a tuple, and a body takes a
-    list of at most `most` texts."""
+    """The number of times that a query may repeat the parameter. If `most` is more than one, the value is a tuple, and
+    a body accepts a list of at most `most` texts."""
     several: str = "send a call for each"
     """Advice for callers who give a list."""
 

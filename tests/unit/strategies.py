@@ -57,7 +57,7 @@ findings: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     ),
     "later": st.fixed_dictionaries({"depth": fraction, "note": anything, "layers": st.lists(boxes)}),
 }
-"""What abilities find, and an ability that does not exist yet."""
+"""Findings of abilities, also of an ability that does not exist yet."""
 
 
 def results(finding: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[AbilityResult]:
