@@ -90,11 +90,11 @@ def expect_pause(system: System) -> int:
     assert shown["cost_usd"] == shown["budget_usd"] == float(cost_of(AFFORDABLE))
     before = calls(system)
     assert AFFORDABLE <= before <= AFFORDABLE + WORKERS * BATCH
-    assert system.depth("UploadedImageQueue") == PICTURES - AFFORDABLE
+    wait_for(lambda: system.depth("UploadedImageQueue") == PICTURES - AFFORDABLE)
     gone = next(iter(system.images()))
     system.s3().delete_object(Bucket=system.endpoints.bucket, Key=gone)
     wait_for(lambda: gone not in system.images())  # removals do not wait for the budget
-    assert system.depth("UploadedImageQueue") == PICTURES - AFFORDABLE
+    wait_for(lambda: system.depth("UploadedImageQueue") == PICTURES - AFFORDABLE)
     # What is under way when the cloud stops stays hidden for minutes.
     wait_for(
         lambda: not any(map(system.depth, ("RemovedImageQueue", "ThumbnailQueue", "IndexQueue", "LabelsQueue"))), 90

@@ -255,8 +255,7 @@ def test_another_receiver_gets_its_labels_as_json_and_its_failures_delay_nobody(
     publish(system, [tree, dog])
     wait_for(lambda: system.documents("dog.jpg") and system.documents("tree.jpg"), 10)
     wait_for(lambda: pets.received)
-    assert system.depth("LabelsQueue") == 0
-    assert system.depth("PetsLabelsQueue") == 1
+    wait_for(lambda: (system.depth("LabelsQueue"), system.depth("PetsLabelsQueue")) == (0, 1))
 
     pets.post_status = 200
     taken = len(pets.received)

@@ -61,4 +61,4 @@ def test_a_picture_deleted_for_good_is_gone_while_uploads_wait(
     visit.open()
     expect(visit.tile(dog)).to_have_count(0)
     assert system.depth("UploadedImageQueue") == len(waiting)
-    assert system.depth("RemovedImageQueue") == 0
+    wait_for(lambda: system.depth("RemovedImageQueue") == 0)
