@@ -1,6 +1,6 @@
 """Times as text: UTC with milliseconds, such as `2026-11-20T09:30:00.123Z`. As text they sort by time."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 def timestamp(moment: datetime) -> str:
@@ -20,3 +20,8 @@ def moment(text: str) -> datetime:
         ValueError: the text is not such a time.
     """
     return datetime.fromisoformat(text)
+
+
+def next_timestamp(text: str) -> str:
+    """Return the time one millisecond after the time in a text."""
+    return timestamp(moment(text) + timedelta(milliseconds=1))

@@ -1,3 +1,4 @@
+import dataclasses
 from decimal import Decimal
 from typing import Any
 
@@ -70,3 +71,11 @@ def test_an_item_that_dynamodb_would_refuse_is_stored_without_boxes() -> None:
     item = stored(person(instances=6000))
     assert item["truncated"] is True
     assert item["labels"][0]["instances"] == []
+
+
+@given(records, records, st.sampled_from(["2026-11-20T09:30:00.000Z", "2026-11-20T09:30:01.457Z"]))
+def test_a_record_that_follows_another_is_later_even_if_the_clock_of_its_worker_is_slow(
+    previous: ImageRecord, record: ImageRecord, recognized_at: str
+) -> None:
+    following = dataclasses.replace(record, recognized_at=recognized_at).following(previous)
+    assert following.recognized_at == "2026-11-20T09:30:01.457Z"

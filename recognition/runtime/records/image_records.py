@@ -18,6 +18,7 @@ from common.runtime.recognition_event import (
     event_id,
     label_from,
 )
+from common.runtime.timestamps import next_timestamp
 from recognition.runtime.records.item_size import fit_into_item
 
 if TYPE_CHECKING:
@@ -92,12 +93,18 @@ class ImageRecord:
         return result is None or (is_refused and not self.is_stored_by(sequencer))
 
     def following(self, previous: "ImageRecord | None") -> "ImageRecord":
-        """Return the record with a sequencer behind the previous record's."""
-        if previous is None or self.sequencer > previous.sequencer:
+        """Return the record with a sequencer behind the previous record's, and a later time.
+
+        The clocks of workers may differ. Receivers order the events of an image by this time.
+        """
+        if previous is None:
             return self
+        recognized_at = max(self.recognized_at, next_timestamp(previous.recognized_at))
+        if self.sequencer > previous.sequencer:
+            return dataclasses.replace(self, recognized_at=recognized_at)
         # One more is less than every sequencer that S3 gives out later, because those differ before the padding.
         sequencer = f"{int(previous.sequencer, 16) + 1:0{len(previous.sequencer)}X}"
-        return dataclasses.replace(self, sequencer=sequencer, stored_by=self.sequencer)
+        return dataclasses.replace(self, sequencer=sequencer, stored_by=self.sequencer, recognized_at=recognized_at)
 
     def is_stored_by(self, sequencer: str) -> bool:
         """Return True if a handler of the change with this sequencer stored the record."""
