@@ -120,7 +120,7 @@ def indexed(
         assert {(name, int(value), image) for name, value in content["confidences"].items()} <= entries
     counted: Counter[str] = Counter()
     for item in count_items:
-        assert item["images"] >= 0
+        assert item["images"] > 0
         kind, separator, _ = item["shard"].partition("#")
         counted[f"{kind}\x1f{item['label']}" if separator else item["label"]] += int(item["images"])
     return entries, dict(+counted)

@@ -16,7 +16,12 @@ UNPROCESSED_SECONDS = 0.05
 
 
 def get_items(
-    dynamodb: "DynamoDBClient", table: str, keys: Sequence[dict[str, Any]], *, attributes: str | None = None
+    dynamodb: "DynamoDBClient",
+    table: str,
+    keys: Sequence[dict[str, Any]],
+    *,
+    attributes: str | None = None,
+    consistent: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Yield the existing items with these keys, in any order and in DynamoDB's notation. Makes one call per 100 keys.
 
@@ -26,7 +31,7 @@ def get_items(
     left = list(keys)
     while left:
         batch, left = left[:BATCH], left[BATCH:]
-        asked: Any = {"Keys": batch, **projection}
+        asked: Any = {"Keys": batch, "ConsistentRead": consistent, **projection}
         answer = dynamodb.batch_get_item(RequestItems={table: asked})
         yield from answer["Responses"][table]
         if unprocessed := answer.get("UnprocessedKeys", {}).get(table):

@@ -54,7 +54,7 @@ class LabelIndex:
         work.feeds(function, batch_size=BATCH_SIZE, max_concurrency=settings.index_workers)
         grant(function, ["dynamodb:GetItem"], records.table.table_arn)
         grant(function, ["dynamodb:PutItem", "dynamodb:DeleteItem"], self.entries.table_arn)
-        grant(function, ["dynamodb:UpdateItem"], self.counts.table_arn)
+        grant(function, ["dynamodb:BatchGetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], self.counts.table_arn)
         grant(function, ["dynamodb:GetItem", "dynamodb:PutItem"], states.table_arn)
         grant_objects(function, ["s3:PutObject", "s3:DeleteObject"], results)
         for name, value, description in (

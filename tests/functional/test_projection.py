@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from common.runtime.message_batch import RetryLaterError
 from common.runtime.recognition_event import AbilityResult, Box, Failure, Instance, Label, image_id
 from recognition.runtime import update_index
-from recognition.runtime.index import index_writer
+from recognition.runtime.index import index_entries, index_writer
 from recognition.runtime.index.index_writer import IndexWriter
 from recognition.runtime.records.image_records import ImageRecord, ImageRecords, to_item
 from recognition.runtime.records.result_documents import ResultDocuments
@@ -202,6 +202,38 @@ def test_a_repetition_writes_one_item_and_a_reprojection_repairs_damage(derivati
         dynamodb.delete_item(TableName=derivation.tables["labelindex"], Key=key)
     derivation.project(stored, rewrite=True)
     assert derivation.found() == expected([stored])
+
+
+@pytest.mark.parametrize("is_other_added", [True, False], ids=["added", "removed"])
+def test_a_counter_that_changes_while_an_image_is_removed_stays_exact(
+    derivation: Derivation, monkeypatch: pytest.MonkeyPatch, is_other_added: bool
+) -> None:
+    """The counter of a term's last image is removed, so that no word outlives the pictures that show it."""
+    monkeypatch.setattr(index_entries, "SHARDS", 1)
+    states = [record("b.jpg", DOG), record("b.jpg", sequencer=2, status="DELETED")]
+    before, after = reversed(states) if is_other_added else states
+    for stored in (record("a.jpg", DOG), before):
+        derivation.put(stored)
+        derivation.project(stored)
+
+    class Overtaken:
+        def __init__(self, client: Any) -> None:
+            self.client, self.is_first = client, True
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.client, name)
+
+        def transact_write_items(self, **request: Any) -> Any:
+            if self.is_first:
+                self.is_first = False
+                derivation.put(after)
+                derivation.project(after)
+            return self.client.transact_write_items(**request)
+
+    removed = record("a.jpg", sequencer=2, status="DELETED")
+    derivation.put(removed)
+    derivation.worker(Overtaken).handle(removed.image, removed.image_id, rewrite=False)
+    assert derivation.found() == expected([removed, after])
 
 
 class Conflicted:

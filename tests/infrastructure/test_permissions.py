@@ -94,7 +94,7 @@ STATEMENTS = {
         "<IndexQueue>": CONSUMING,
         "<Classifications>": {"dynamodb:GetItem"},
         "<LabelIndex>": {"dynamodb:DeleteItem", "dynamodb:PutItem"},
-        "<LabelCounts>": {"dynamodb:UpdateItem"},
+        "<LabelCounts>": {"dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem"},
         "<Projections>": {"dynamodb:GetItem", "dynamodb:PutItem"},
         "<Results>/*": {"s3:DeleteObject", "s3:PutObject"},
         "<ProjectLogs>": LOGGING,

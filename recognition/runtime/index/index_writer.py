@@ -4,15 +4,15 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from common.runtime.dynamodb_items import from_attributes, to_attributes
+from common.runtime.dynamodb_items import from_attributes, get_items, to_attributes
 from common.runtime.message_batch import RetryLaterError
-from recognition.runtime.index.index_entries import Term, count_key, entry, entry_key, shard, terms
+from recognition.runtime.index.index_entries import Term, count_key, counted_key, entry, entry_key, shard, terms
 from recognition.runtime.records.image_records import ImageRecord
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ Step = tuple[str, int | None, list[dict[str, Any]]]
 
 
 class OvertakenError(Exception):
-    """Another worker has updated the index for this image since its state was read."""
+    """Another worker has updated the index for this image, or a counter, since its state was read."""
 
 
 @dataclass(frozen=True)
@@ -105,38 +105,65 @@ class IndexWriter:
         shared = to_attributes(entry(record, found)) if record and found else {}
         content = hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()[:16]
         counter = shard(image_id)
-        steps: list[Step] = [
-            (name, None, [self._delete(name, value, image_id), self._count(name, None, counter)])
-            for name, value in now.confidences.items()
-            if name not in found
-        ]
+        steps = list(self._removals(now, [name for name in now.confidences if name not in found], counter))
         for name, wanted in found.items():
             put = {"Put": {"TableName": self.index, "Item": entry_key(name, wanted.confidence, image_id) | shared}}
             there = now.confidences.get(name)
             if there is None:
-                steps.append((name, wanted.confidence, [put, self._count(name, wanted, counter)]))
+                steps.append((name, wanted.confidence, [put, self._count_more(name, wanted, counter)]))
             elif there != wanted.confidence:
                 steps.append((name, wanted.confidence, [self._delete(name, there, image_id), put]))
             elif rewrite or content != now.content:
                 steps.append((name, wanted.confidence, [put]))
         return content, steps
 
+    def _removals(self, now: IndexedImage, names: Sequence[str], counter: str) -> Iterator[Step]:
+        several = self._counted_more_than_once(names, counter)
+        for name in names:
+            count = self._count_fewer(name, counter) if name in several else self._remove_counter(name, counter)
+            yield name, None, [self._delete(name, now.confidences[name], now.image_id), count]
+
     def _delete(self, name: str, confidence: int, image_id: str) -> dict[str, Any]:
         return {"Delete": {"TableName": self.index, "Key": entry_key(name, confidence, image_id)}}
 
-    def _count(self, name: str, added: Term | None, counter: str) -> dict[str, Any]:
-        """Count one more image under a term, or one fewer."""
-        values: dict[str, Any] = {":change": 1 if added else -1}
-        expression = "ADD images :change"
-        if added:
-            values[":spelling"] = added.spelling
-            expression += " SET spelling = :spelling"
+    def _counted_more_than_once(self, names: Sequence[str], counter: str) -> set[str]:
+        """Return those of the names under which this counter counts several images."""
+        keys = [count_key(name, counter) for name in names]
+        return {
+            counted_key(item["shard"]["S"], item["label"]["S"])
+            for item in get_items(self.dynamodb, self.counts, keys, consistent=True)
+            if int(item["images"]["N"]) > 1
+        }
+
+    def _count_more(self, name: str, added: Term, counter: str) -> dict[str, Any]:
         return {
             "Update": {
                 "TableName": self.counts,
                 "Key": count_key(name, counter),
-                "UpdateExpression": expression,
-                "ExpressionAttributeValues": to_attributes(values),
+                "UpdateExpression": "ADD images :one SET spelling = :spelling",
+                "ExpressionAttributeValues": to_attributes({":one": 1, ":spelling": added.spelling}),
+            }
+        }
+
+    def _count_fewer(self, name: str, counter: str) -> dict[str, Any]:
+        return {
+            "Update": {
+                "TableName": self.counts,
+                "Key": count_key(name, counter),
+                "UpdateExpression": "ADD images :change",
+                "ConditionExpression": "images > :one",
+                "ExpressionAttributeValues": to_attributes({":change": -1, ":one": 1}),
+            }
+        }
+
+    def _remove_counter(self, name: str, counter: str) -> dict[str, Any]:
+        """Remove the counter of a term's last image. Otherwise, a word would outlive all pictures that show it."""
+        return {
+            "Delete": {
+                "TableName": self.counts,
+                "Key": count_key(name, counter),
+                "ConditionExpression": "attribute_not_exists(images) OR images <= :one",
+                "ExpressionAttributeValues": to_attributes({":one": 1}),
             }
         }
 
