@@ -21,7 +21,10 @@ Entry = TypeVar("Entry")
 
 @dataclass(frozen=True)
 class Version:
-    """The current version of a key: an object, a delete marker, or nothing at all (without a `version_id`)."""
+    """The current version of a key: an object, a delete marker, or nothing at all (without a `version_id`).
+
+    The object that consoles create for a folder is `is_deleted` too, because it has no record.
+    """
 
     key: str
     version_id: str | None
@@ -98,8 +101,10 @@ def _current_versions(page: Item) -> Iterator[Version]:
     for kind in ("Versions", "DeleteMarkers"):
         for entry in page.get(kind, []):
             if entry["IsLatest"]:
-                is_deleted = kind == "DeleteMarkers"
-                yield Version(entry["Key"], entry["VersionId"], entry["LastModified"], entry.get("Size"), is_deleted)
+                size = entry.get("Size")
+                is_folder = entry["Key"].endswith("/") and size == 0
+                is_deleted = kind == "DeleteMarkers" or is_folder
+                yield Version(entry["Key"], entry["VersionId"], entry["LastModified"], size, is_deleted)
 
 
 def _absent(key: str) -> Version:

@@ -9,6 +9,9 @@ from common.runtime.correlation_ids import well_formed
 from common.runtime.json_documents import JsonDocumentError, read_object, text_of
 
 SEQUENCER_DIGITS = 64
+UNVERSIONED = "null"
+"""The version id of objects that S3 stored without versioning. Without versioning, S3 overwrites them in place."""
+
 CREATED = "ObjectCreated:"
 REMOVED = ("ObjectRemoved:", "LifecycleExpiration:")
 """The beginnings of the names of removal events. A version was deleted for good, or a delete marker was created. Both
@@ -39,6 +42,10 @@ class Change:
     request_id: str | None
     abilities: tuple[str, ...] = ()
 
+    def may_overwrite(self, version_id: str | None) -> bool:
+        """Return True if the object may have new content, although its current version still has this id."""
+        return version_id == UNVERSIONED and not self.deleted and not self.abilities
+
 
 def changes(body: str) -> Iterator[Change]:
     """Yield the changes in one notification. S3 sends `s3:TestEvent` after a configuration; it has no changes.
@@ -54,18 +61,10 @@ def changes(body: str) -> Iterator[Change]:
             name = record["eventName"].removeprefix("s3:")
             if name.startswith(REMOVED):
                 yield _change(record, deleted=True)
-            elif name.startswith(CREATED) and not _is_folder(record["s3"]["object"]):
+            elif name.startswith(CREATED):
                 yield _change(record, deleted=False)
     except (KeyError, TypeError, AttributeError, JsonDocumentError) as error:
         raise NotificationError(f"not an S3 event notification: {error!r}") from error
-
-
-def _is_folder(entity: dict[str, Any]) -> bool:
-    """Return True for an object that consoles create for a folder.
-
-    Returns False for removals, because they have no size.
-    """
-    return bool(entity["key"].endswith("/")) and not entity.get("size")
 
 
 def _change(record: dict[str, Any], *, deleted: bool) -> Change:

@@ -81,7 +81,7 @@ class RenditionUpdater:
 
     def _reconcile(self, name: str, change: Change, current: str | None, ends_at: float, attempt: int) -> str | None:
         """Replace renditions of another version. Returns the version that the renditions show, or None without any."""
-        if current is not None and self.renditions.keep(name, current):
+        if current is not None and not change.may_overwrite(current) and self.renditions.keep(name, current):
             return current
         self.renditions.remove(name)  # nobody may see another version while these are made
         if current is None:

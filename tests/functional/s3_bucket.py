@@ -35,8 +35,21 @@ class S3:
 
     def put_bytes(self, key: str, body: bytes, **metadata: str) -> str:
         answer = boto3.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body, Metadata=metadata)
-        self.versions.append((key, answer["VersionId"]))
-        return self.notification("object-created", key, answer["VersionId"])
+        return self._created(key, answer)
+
+    def copy_onto_itself(self, key: str) -> str:
+        """Make a new version with the same content, as `aws s3 cp` does to change the metadata."""
+        source: Any = {"Bucket": self.bucket, "Key": key}
+        answer = boto3.client("s3").copy_object(
+            Bucket=self.bucket, Key=key, CopySource=source, Metadata={}, MetadataDirective="REPLACE"
+        )
+        return self._created(key, answer)
+
+    def _created(self, key: str, answer: Any) -> str:
+        version_id = answer.get("VersionId", "null")
+        self.versions = [version for version in self.versions if version != (key, version_id)]
+        self.versions.append((key, version_id))
+        return self.notification("object-created", key, version_id)
 
     def delete(self, key: str) -> str:
         """Make a delete marker. moto, unlike S3, makes none for a key without versions."""
@@ -47,7 +60,7 @@ class S3:
         return self.notification("lifecycle-expiration", key, self._marker(key))
 
     def _marker(self, key: str) -> str:
-        version_id = boto3.client("s3").delete_object(Bucket=self.bucket, Key=key)["VersionId"]
+        version_id = boto3.client("s3").delete_object(Bucket=self.bucket, Key=key).get("VersionId", "null")
         self.versions.append((key, version_id))
         return version_id
 

@@ -51,6 +51,7 @@ def test_an_undeleted_picture_is_back_at_its_old_place_without_a_call(
     documents = [published.document for published in labels_topic.published()]
     assert [d["event"] for d in documents] == ["image.recognized", "image.deleted", "image.recognized"]
     assert len({d["event_id"] for d in documents}) == 3
+    assert documents == sorted(documents, key=lambda document: document["occurred_at"])
 
 
 def test_a_picture_whose_only_version_is_deleted_for_good_is_deleted(
@@ -195,3 +196,38 @@ def test_a_worker_that_another_one_overtakes_starts_again(
     assert status(records("a.jpg")) == ("RECOGNIZED", s3.current()["a.jpg"])
     assert recognize_images.record_updater() is worker
     assert events() == ["image.recognized"]
+
+
+def test_the_object_of_a_folder_is_no_picture_and_ends_the_picture_that_it_overwrites(
+    s3: S3, deliver: Deliver, records: Records, rekognition: FakeRekognition, events: Callable[[], list[str]]
+) -> None:
+    """Consoles create an empty object for a folder."""
+    assert deliver(s3.put_bytes("holiday/", b"")) == []
+    assert records("holiday/") is None
+    assert deliver(s3.put("holiday/")) == []
+    folder = s3.put_bytes("holiday/", b"")
+    assert deliver(folder) == []
+    assert status(records("holiday/")) == ("DELETED", version_of(folder))
+    assert events() == ["image.recognized", "image.deleted"]
+    assert len(rekognition.calls) == 1
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [2, 0, 1, 2]])
+def test_while_versioning_is_suspended_the_record_follows_what_overwrites_the_picture(
+    s3: S3, deliver: Deliver, records: Records, rekognition: FakeRekognition, labels_topic: Topic, order: list[int]
+) -> None:
+    """Then all objects have the version id `null`."""
+    boto3.client("s3").put_bucket_versioning(Bucket=s3.bucket, VersioningConfiguration={"Status": "Suspended"})
+    earlier = [s3.put("a.jpg", body="a" * number) for number in range(2)]
+    assert deliver(*earlier) == []
+    messages = [s3.put("a.jpg", body="a" * number) for number in range(2, 5)]
+    assert deliver(*[messages[number] for number in order]) == []
+    record = records("a.jpg")
+    assert record
+    assert record.size == boto3.client("s3").head_object(Bucket=s3.bucket, Key="a.jpg")["ContentLength"]
+    assert record.sequencer.startswith(f"{s3.count:016X}")
+    assert len(rekognition.calls) == 2  # the contents that a worker has seen
+    last = max((each.document for each in labels_topic.published()), key=lambda document: str(document["occurred_at"]))
+    assert last["event_id"] == record.event().event_id
+    assert deliver(s3.delete("a.jpg"), messages[0]) == []
+    assert status(records("a.jpg")) == ("DELETED", "null")

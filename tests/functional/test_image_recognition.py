@@ -167,7 +167,7 @@ def test_a_deleted_picture_stays_deleted_whatever_comes_late(
 def test_the_deletion_of_a_folder_does_no_harm(
     deliver: Callable[..., list[str]], s3: S3, table: str, records: Callable[[str], ImageRecord | None]
 ) -> None:
-    """Its deletion looks like that of a picture. Its creation does not."""
+    """Its deletion looks like that of a picture."""
     assert deliver(s3.notification("object-deleted", "holiday/", "marker")) == []
     assert ImageRecords(boto3.client("dynamodb"), table).newest(limit=10, start=None).entries == []
     assert deliver(s3.put("holiday/")) == []

@@ -82,6 +82,24 @@ def test_records_of_objects_that_were_removed_for_good_become_deleted(
     assert list(comparison(s3, tables).missing_objects(names)) == []
 
 
+def test_a_folder_differs_only_from_the_record_of_a_picture_with_the_same_name(
+    deliver: Callable[..., list[str]],
+    s3: S3,
+    tables: dict[str, str],
+    records: Callable[[str], ImageRecord | None],
+) -> None:
+    """Consoles create an empty object for a folder."""
+    assert deliver(s3.put("holiday/")) == []
+    for name in ("holiday/", "work/"):
+        s3.put_bytes(name, b"")
+    announced = list(comparison(s3, tables).differing_objects())
+    assert (len(announced), deliver(*announced)) == (1, [])
+    record = records("holiday/")
+    assert record
+    assert record.status == "DELETED"
+    assert list(comparison(s3, tables).differing_objects()) == []
+
+
 def test_reproject_sends_records_of_gone_objects_to_the_workers(
     deliver: Callable[..., list[str]],
     s3: S3,

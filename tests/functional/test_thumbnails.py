@@ -106,6 +106,16 @@ def test_a_deletion_removes_the_renditions_even_if_the_upload_event_comes_last(
     assert look("photo") == {}
 
 
+def test_while_versioning_is_suspended_the_thumbnail_follows_what_overwrites_the_picture(
+    s3: S3, render: Render, look: Look
+) -> None:
+    boto3.client("s3").put_bucket_versioning(Bucket=s3.bucket, VersioningConfiguration={"Status": "Suspended"})
+    assert render(s3.put_bytes("photo", encoded(scene()))) == []
+    small = s3.put_bytes("photo", encoded(Image.new("RGB", (40, 30))))
+    assert render(small) == []
+    assert look("photo")["thumbnail.jpg"].size == (40, 30)
+
+
 def test_the_deletion_of_an_unknown_picture_does_nothing(s3: S3, render: Render, look: Look) -> None:
     assert render(s3.notification("object-deleted", "holiday/", "marker")) == []
     assert look("holiday/") == {}

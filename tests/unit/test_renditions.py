@@ -98,7 +98,7 @@ class FakeCloud:
         self.step()
         current = self.current()
         if Bucket == "images" and current:
-            return {"VersionId": current.id}
+            return {"ContentLength": 20, "VersionId": current.id}
         if Bucket == "renditions" and Key in self.made:
             return self.made[Key]
         raise ClientError(NOT_FOUND, "HeadObject")

@@ -53,12 +53,6 @@ def test_events_that_leave_the_versions_as_they_are_change_nothing(name: str) ->
     assert list(s3_events.changes(json.dumps(document))) == []
 
 
-def test_what_a_console_makes_for_a_folder_changes_nothing() -> None:
-    document = captured("object-created")
-    document["Records"][0]["s3"]["object"] |= {"key": "holiday/", "size": 0}
-    assert list(s3_events.changes(json.dumps(document))) == []
-
-
 def test_a_picture_whose_name_ends_like_a_folder_comes_and_goes() -> None:
     found: list[s3_events.Change] = []
     for event in ("object-created", "object-deleted"):

@@ -15,14 +15,12 @@ from botocore.exceptions import ClientError
 from common.imaging import decoder
 from common.imaging.pictures import CONTENT_TYPES, NoPictureError, TooLargePictureError, kind_of
 from common.runtime.message_batch import RetryLaterError
+from common.runtime.s3_events import UNVERSIONED
 from recognition.runtime.pictures.picture_failures import DecoderEndedError
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition.type_defs import ImageTypeDef
     from mypy_boto3_s3 import S3Client
-
-UNVERSIONED = "null"
-"""The version id of objects in a bucket without versioning, as S3 writes it."""
 
 CHUNK_BYTES = 1024 * 1024
 MAX_MEMORY_BYTES = 4 * 1024 * 1024
@@ -64,21 +62,24 @@ class StoredPictures:
     max_pixels: int
 
     def current_version(self, bucket: str, key: str) -> str | None:
-        """Return the id of an object's current version. None if there is no version, or a delete marker is current.
+        """Return the id of a picture's current version.
+
+        None if there is no version, or if a delete marker or a folder is current.
 
         Raises:
             ClientError, BotoCoreError: a transient error.
         """
         try:
-            return self.s3.head_object(Bucket=bucket, Key=key).get("VersionId", UNVERSIONED)
+            answer = self.s3.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] != HTTPStatus.NOT_FOUND:
                 raise
             return None
+        return None if _is_folder(key, answer["ContentLength"]) else answer.get("VersionId", UNVERSIONED)
 
     @contextmanager
     def read(self, bucket: str, key: str) -> Iterator[StoredPicture | None]:
-        """Read the current version of an object. Yields None if there is no version, or a delete marker is current.
+        """Read the current version of a picture. Yields None if there is none (`current_version`).
 
         An object larger than `max_bytes` is not read, and its `sha256` is empty.
 
@@ -92,9 +93,12 @@ class StoredPictures:
                 raise
             yield None
             return
+        size = answer["ContentLength"]
+        if _is_folder(key, size):
+            yield None
+            return
         digest = hashlib.sha256()
         with closing(answer["Body"]) as body, tempfile.SpooledTemporaryFile(max_size=MAX_MEMORY_BYTES) as file:
-            size = answer["ContentLength"]
             if size <= self.max_bytes:
                 for chunk in body.iter_chunks(CHUNK_BYTES):
                     digest.update(chunk)
@@ -172,6 +176,11 @@ def _retried() -> Iterator[None]:
         raise DecoderEndedError(str(error), RETRY_SECONDS) from error
     except decoder.DecoderUnavailableError as error:
         raise RetryLaterError(str(error), RETRY_SECONDS) from error
+
+
+def _is_folder(key: str, size: int) -> bool:
+    """Return True for an object that consoles create for a folder."""
+    return key.endswith("/") and size == 0
 
 
 def _content_type(file: IO[bytes]) -> str | None:

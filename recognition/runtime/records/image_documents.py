@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from common.runtime.s3_events import UNVERSIONED
 from recognition.runtime.pictures.picture_urls import PictureUrls
 from recognition.runtime.records.hidden_images import HiddenImages
 from recognition.runtime.records.image_records import ImageRecord
@@ -25,7 +26,7 @@ class ImageDocuments:
     def image(self, record: ImageRecord) -> dict[str, Any]:
         """Return everything about one image, with URLs of the picture and of its renditions."""
         rendered = self.renditions.find([record.image_id]).get(record.image_id)
-        if rendered and rendered.version != (record.version_id or "null"):
+        if rendered and rendered.version != (record.version_id or UNVERSIONED):
             rendered = None  # they show another version than the one that was recognised
         return {
             **_members(record),

@@ -18,6 +18,7 @@ from common.runtime.recognition_event import (
     event_id,
     label_from,
 )
+from common.runtime.s3_events import UNVERSIONED
 from common.runtime.timestamps import next_timestamp
 from recognition.runtime.records.item_size import fit_into_item
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 Status = Literal["RECOGNIZED", "FAILED", "DELETED"]
 
 NEWEST_INDEX = "newest"
-UNVERSIONED = "null"
-"""S3's version id of objects that were stored without versioning. Older records have no version id."""
 
 LISTED = "image"
 """The only partition of the index `newest`. Deleted images are not in it."""
@@ -79,7 +78,7 @@ class ImageRecord:
         """Return True if the record is about this version. None stands for an object without a current version."""
         if self.status == "DELETED" or version_id is None:
             return self.status == "DELETED" and version_id is None
-        return (self.version_id or UNVERSIONED) == version_id
+        return (self.version_id or UNVERSIONED) == version_id  # records of the first releases have no version id
 
     def lacks(self, ability: Ability, sequencer: str) -> bool:
         """Return True if the picture has labels, but no answer of this ability.

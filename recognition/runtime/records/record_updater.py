@@ -97,7 +97,12 @@ class RecordUpdater:
 
     def _is_complete(self, record: ImageRecord, change: Change) -> bool:
         current = self.pictures.current_version(change.bucket, change.key)
-        return record.describes(current) and not self._lacking(record, change)
+        return self._describes(record, change, current) and not self._lacking(record, change)
+
+    def _describes(self, record: ImageRecord, change: Change, version_id: str | None) -> bool:
+        """Return True if the record is about this version, and the change has not overwritten the version since."""
+        is_overwritten = change.may_overwrite(version_id) and record.sequencer < change.sequencer
+        return record.describes(version_id) and not is_overwritten
 
     def _lacking(self, record: ImageRecord, change: Change) -> list[str]:
         """Return the enabled abilities that the change asks for, if the record has no answer from them."""
@@ -117,7 +122,8 @@ class RecordUpdater:
                 return self._tombstone(change).following(previous) if previous else None
             logger.thread_safe_append_keys(correlation_id=_correlation_id(picture, change))
             prepared = PreparedPicture(picture, self.pictures, ends_at)
-            if previous and previous.describes(picture.version_id) and (lacking := self._lacking(previous, change)):
+            is_current = previous and self._describes(previous, change, picture.version_id)
+            if previous and is_current and (lacking := self._lacking(previous, change)):
                 results = self.abilities.results(prepared, lacking, attempt=attempt)
                 return replace(
                     previous,
