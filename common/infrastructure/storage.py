@@ -18,7 +18,10 @@ def removal_policy(settings: Settings) -> RemovalPolicy:
 
 
 def private_bucket(scope: Construct, id: str, *, versioned: bool, settings: Settings) -> s3.Bucket:
-    """Create a bucket that only this account reads, over TLS. A versioned bucket keeps old versions for 30 days."""
+    """Create a bucket that only this account reads, over TLS. A versioned bucket keeps old versions for 30 days.
+
+    After that, nothing is left of a deleted object, not even its name in a delete marker.
+    """
     bucket = s3.Bucket(
         scope,
         id,
@@ -109,5 +112,5 @@ def _version_rules() -> list[s3.LifecycleRule]:
     return [
         s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7)),
         # An event names its version and may wait 14 days in the queue.
-        s3.LifecycleRule(noncurrent_version_expiration=Duration.days(30)),
+        s3.LifecycleRule(noncurrent_version_expiration=Duration.days(30), expired_object_delete_marker=True),
     ]

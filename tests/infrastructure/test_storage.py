@@ -38,7 +38,11 @@ def test_old_versions_and_broken_uploads_end(api: Template) -> None:
             "LifecycleConfiguration": {
                 "Rules": [
                     {"Status": "Enabled", "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}},
-                    {"Status": "Enabled", "NoncurrentVersionExpiration": {"NoncurrentDays": 30}},
+                    {
+                        "Status": "Enabled",
+                        "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
+                        "ExpiredObjectDeleteMarker": True,
+                    },
                 ]
             }
         },
