@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LOOKERS = os.cpu_count() or 1
+"""The number of pictures that are looked at at the same time."""
+
 
 class Server:
     """The service around the engines. Only the event loop's thread uses the server's state."""
@@ -38,7 +41,8 @@ class Server:
         self._source = source
         # Looking is all computation: a thread per core. Fetching is waiting. It does not use asyncio's own
         # threads: at the end asyncio would wait for an S3 that does not answer.
-        self._lookers = ThreadPoolExecutor(os.cpu_count() or 1)
+        self._lookers = ThreadPoolExecutor(LOOKERS)
+        self._turns = asyncio.Semaphore(LOOKERS)
         self._fetchers = ThreadPoolExecutor(FETCHES)
         self._rehearsal = Rehearsal(operations.names)
         self._answered: Counter[str] = Counter()
@@ -61,7 +65,7 @@ class Server:
         target = request.headers.get("x-amz-target", "")
         operation = target.removeprefix(protocol.TARGET_PREFIX)
         try:
-            body = await self._answer(protocol.operation_of(target), await request.body())
+            body = await self._answer(protocol.operation_of(target), request)
         except ServiceError as error:
             if error.code != "UnknownOperationException":
                 self._refused[operation][error.code] += 1
@@ -76,14 +80,19 @@ class Server:
         self._answered[operation] += 1
         return _reply(200, body, request_id)
 
-    async def _answer(self, operation: str, body: bytes) -> dict[str, Any]:
+    async def _answer(self, operation: str, request: Request) -> dict[str, Any]:
+        body = await request.body()
         await self._rehearsal.admit(operation)
         prepare = self._operations.require(operation)
-        request = await asyncio.to_thread(protocol.parse, operation, body)
-        answer = prepare(request)
+        question = await asyncio.to_thread(protocol.parse, operation, body)
+        answer = prepare(question)
         loop = asyncio.get_running_loop()
-        picture = await loop.run_in_executor(self._fetchers, self._source.get, request["Image"])
-        return await loop.run_in_executor(self._lookers, answer, picture)
+        picture = await loop.run_in_executor(self._fetchers, self._source.get, question["Image"])
+        async with self._turns:
+            # SDKs stop waiting and call again. If the server looked for them all the same, it would never catch up.
+            if await request.is_disconnected():
+                raise ClientDisconnect
+            return await loop.run_in_executor(self._lookers, answer, picture)
 
     async def _health(self, _: Request) -> Response:
         """Describe the engines and the operations."""
