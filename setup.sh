@@ -58,10 +58,12 @@ problem() {
 
 # Run a command, and write its output to the log. If it fails, print the reason in one line.
 quietly() {
-  local step=$1 why
+  local step=$1 why cause
   shift
   "$@" >"$log" 2>&1 && return
   why=$(grep -m1 -ioE "(request to|failed to|no matching|no space|denied|error: )[^')]*" "$log" || tail -n 1 "$log")
+  cause=$(sed -n 's/^  cause: //p' "$log" | tail -n 1) # uv prints a chain of causes; the last one says what is wrong
+  why=${why#error: }${cause:+: $cause}
   echo "✗ $step failed: ${why:-it printed nothing} (full output: $log). When that is fixed, $goals continues from here." >&2
   exit 1
 }
@@ -112,6 +114,8 @@ case $1 in
   problem) problem ;;
   python | node | weights)
     export TMPDIR=$here/.build/tmp # npm and uv leave files in it
+    # In many companies a proxy signs all certificates, and only the system trusts it.
+    export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS-1} NODE_USE_SYSTEM_CA=${NODE_USE_SYSTEM_CA-1}
     mkdir -p "$TMPDIR"
     trap 'rm -rf "$TMPDIR"' EXIT
     "$1"

@@ -223,6 +223,25 @@ def test_a_registry_that_is_not_reached_is_one_line(checkout: Checkout, registry
     assert end.startswith("make: *** ")
 
 
+def test_the_last_cause_of_a_failure_is_printed(checkout: Checkout) -> None:
+    uv = r"""
+        [[ "$*" == *--version* ]] && exit 0
+        printf "error: Failed to fetch: https://x/\n  cause: client error (Connect)\n  cause: UnknownIssuer\n" >&2
+        exit 1
+    """
+    checkout.python("python3", "3.11", uv=uv)
+    line = checkout.make("setup").stderr.splitlines()[0]
+    assert "from PyPI failed: Failed to fetch: https://x/: UnknownIssuer (full output" in line
+
+
+def test_registries_are_trusted_that_the_system_trusts(checkout: Checkout) -> None:
+    """A company's proxy may sign the certificates of PyPI and npm."""
+    checkout.python("python3", "3.11", uv='echo "uv $UV_SYSTEM_CERTS" >>trust')
+    checkout.program("npm", 'mkdir -p node_modules; echo "npm $NODE_USE_SYSTEM_CA" >>trust')
+    assert checkout.make("setup").returncode == 0
+    assert {"uv 1", "npm 1"} <= set((checkout.folder / "trust").read_text().splitlines())
+
+
 def test_the_help_says_what_each_target_does(checkout: Checkout) -> None:
     targets = re.findall(r"^([a-z0-9-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert [line.split()[0] for line in checkout.make("help").stdout.splitlines()] == targets
