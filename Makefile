@@ -7,6 +7,8 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_NODE := $(CURDIR)/.venv/bin/node
+# In many companies a proxy signs all certificates, and only the system trusts it. uv reads this from pyproject.toml.
+export NODE_USE_SYSTEM_CA ?= 1
 # Always keep byte code. Hundreds of processes run here, and without it each would compile boto3 and CDK again.
 unexport PYTHONDONTWRITEBYTECODE
 # If the home folder is not writable, uv and npm fail, and jsii waits for its cache forever. Use other folders then.

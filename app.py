@@ -1,6 +1,7 @@
 """Compose the three stacks."""
 
 import os
+import sys
 from typing import Any
 
 from aws_cdk import Annotations, App, Environment, Stack, Validations
@@ -8,6 +9,8 @@ from cdk_nag import AwsSolutionsChecks
 
 from api.infrastructure import APIStack
 from common import prices
+from common.infrastructure.builds import BuildError
+from common.setting_types import SettingsError
 from common.settings import Settings
 from integration.infrastructure import IntegrationStack
 from recognition.infrastructure import RekognitionStack
@@ -18,6 +21,7 @@ def build_app(context: dict[str, Any] | None = None) -> App:
 
     Raises:
         SettingsError: a setting is misspelt or invalid.
+        BuildError: a layer could not be built.
     """
     app = App(context=context)
     # The CDK CLI sets CDK_DEFAULT_REGION. Quotas depend on the Region.
@@ -73,4 +77,7 @@ def _warn(stack: Stack, settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    build_app().synth()
+    try:
+        build_app().synth()
+    except (SettingsError, BuildError) as error:
+        sys.exit(f"✗ {error}")

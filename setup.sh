@@ -114,8 +114,6 @@ case $1 in
   problem) problem ;;
   python | node | weights)
     export TMPDIR=$here/.build/tmp # npm and uv leave files in it
-    # In many companies a proxy signs all certificates, and only the system trusts it.
-    export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS-1} NODE_USE_SYSTEM_CA=${NODE_USE_SYSTEM_CA-1}
     mkdir -p "$TMPDIR"
     trap 'rm -rf "$TMPDIR"' EXIT
     "$1"

@@ -188,8 +188,8 @@ class Services:
 def last_error(log: Path) -> str:
     """Return the last line of a log that names an error. If no line does, return the last line."""
     lines = log.read_text(errors="replace").strip().splitlines()
-    errors = [line for line in lines if re.match(r"(\S*Error|ERROR|❌)\b", line)]
-    return (errors or lines or ["the log is empty"])[-1]
+    errors = [line for line in lines if re.match(r"\s*(\S*Error\b|ERROR\b|❌|✗)", line)]
+    return (errors or lines or ["the log is empty"])[-1].strip(" ❌✗")
 
 
 def _and(names: Sequence[str]) -> str:

@@ -1,5 +1,7 @@
 """Build the folders of Lambda assets. The same content is built only once."""
 
+import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -10,7 +12,7 @@ BUILD_FOLDER = ROOT / ".build"
 
 
 class BuildError(RuntimeError):
-    """An asset could not be built. The message contains the output of the failed command."""
+    """An asset could not be built. The message is the reason in one line, then the output of the failed command."""
 
 
 def build_once(folder: Path, fill: Callable[[Path], None]) -> Path:
@@ -38,6 +40,14 @@ def run_build_command(command: list[str], *, target: str) -> None:
     Raises:
         BuildError: the command failed.
     """
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    plain = {**os.environ, "NO_COLOR": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=plain, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
     if done.returncode:
-        raise BuildError(f"{target} could not be built:\n{(done.stderr or done.stdout).strip()}")
+        printed = (done.stderr or done.stdout).strip()
+        raise BuildError(f"{target} could not be built: {_reason(printed)}\n{printed}")
+
+
+def _reason(printed: str) -> str:
+    """Return the line that says why. uv prints a chain of causes, and the last one is the reason."""
+    causes = re.findall(r"^ *cause: (.+)", printed, re.MULTILINE)
+    return causes[-1] if causes else printed.partition("\n")[0] or "the command printed nothing"

@@ -26,6 +26,7 @@ from local.endpoints import Endpoints
 from local.errors import CloudError
 from local.ports import SERVICES
 from local.processes import Processes
+from local.services import last_error
 from local.terminal import STOPS
 from tests.conftest import ROOT
 
@@ -76,6 +77,21 @@ def up(folder: Path) -> Iterator[Cloud]:
     cloud.files.write("endpoints.json", dict.fromkeys(ENDPOINTS, "http://127.0.0.1:9/"))
     yield cloud
     cloud.processes.stop(print, save=False)
+
+
+@pytest.mark.parametrize(
+    ("log", "error"),
+    [
+        ("", "the log is empty"),
+        ("first\nlast\n", "last"),
+        ("x.BuildError: no page\nTraceback\n", "x.BuildError: no page"),
+        ("✗ max_labels is '99'\npython3 app.py: Subprocess exited with error 1\n", "max_labels is '99'"),
+        ("\n ❌  APIStack failed: no role\nAPIStack failed to deploy\n", "APIStack failed: no role"),
+    ],
+)
+def test_the_line_of_a_log_that_names_the_error_is_found(tmp_path: Path, log: str, error: str) -> None:
+    (tmp_path / "log").write_text(log)
+    assert last_error(tmp_path / "log") == error
 
 
 def test_models_and_moderation_become_options_of_the_local_rekognition(folder: Path) -> None:

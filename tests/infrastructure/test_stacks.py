@@ -1,6 +1,10 @@
 """The stacks as a whole: outputs, warnings, and the rules of cdk-nag."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +37,21 @@ def test_the_outputs_that_users_ask_for_are_there(templates: Templates) -> None:
     recognition = {"ClassificationsTableName", "ProjectionsTableName", "IndexQueueUrl", "ResultsBucketName"}
     recognition |= {"GalleryAddress", "ThumbnailQueueUrl"}
     assert {"LabelsEndpoint"} | recognition <= templates["RekognitionStack"]["Outputs"].keys()
+
+
+def test_a_setting_that_synth_refuses_is_one_line() -> None:
+    filters = [f"A long name of a label, number {number}" for number in range(100)]
+    context = json.dumps({"label_inclusion_filters": filters})
+    refused = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env={**os.environ, "CDK_CONTEXT_JSON": context},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode == 1
+    assert re.fullmatch("✗ label_inclusion_filters .* Lambda takes 4,096\n", refused.stderr)
 
 
 @pytest.mark.parametrize(
