@@ -54,7 +54,10 @@ def _default(value: Any) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("*.", "\\*.")
+    """Escape text for a cell of a table. Between backquotes Markdown knows no escapes except that of `|`."""
+    parts = text.replace("|", "\\|").split("`")
+    parts[::2] = [part.replace("<", "&lt;").replace("*.", "\\*.") for part in parts[::2]]
+    return "`".join(parts)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,6 @@ def run(
             if (endpoints := cloud.endpoints()) and not (held and cloud.is_orphan()):
                 _report_up(cloud)
                 if own:
-                    console.print(f"sending {own.name} to it …")
                     demonstration.send(console, endpoints, cloud.photos, own)
                 _show_next_steps(endpoints)
             elif held:

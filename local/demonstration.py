@@ -18,7 +18,7 @@ from local import photos
 from local.endpoints import Endpoints
 
 WAIT_SECONDS = 60
-"""The time limit for the partner's documents."""
+"""The time limit for the partner's documents, and for each call."""
 
 Documents = list[dict[str, str]]
 
@@ -38,6 +38,8 @@ def send(console: Console, endpoints: Endpoints, folder: Path, own: Path | None)
 def _send_all(console: Console, endpoints: Endpoints, paths: Mapping[str, str]) -> None:
     """Upload photos and show the results. `paths` maps each photo's name to its path on the photo server."""
     before = len(_documents(endpoints))
+    what = f"{len(paths)} photos" if len(paths) > 1 else visible(*paths)
+    console.print("[dim]·[/dim]", escape(f"sending {what} …"))
     refusals = _upload(endpoints, paths)
     accepted = len(paths) - len(refusals)
     documents = _wait_for_documents(endpoints, before, accepted)
@@ -51,7 +53,13 @@ def _upload(endpoints: Endpoints, paths: Mapping[str, str]) -> dict[str, str]:
     for name, path in paths.items():
         # With refresh, a photo from an earlier start is recognised again, by the current models.
         body = {"url": endpoints.photos + path, "name": name, "overwrite": True, "refresh": True}
-        answer = requests.post(f"{endpoints.upload}/images", json=body, headers=_headers(endpoints), timeout=60)
+        try:
+            answer = requests.post(
+                f"{endpoints.upload}/images", json=body, headers=_headers(endpoints), timeout=WAIT_SECONDS
+            )
+        except requests.Timeout:  # on a busy machine; the others may arrive
+            refusals[name] = f"no answer within {WAIT_SECONDS} s"
+            continue
         if not answer.ok:
             refusals[name] = _reason(answer)
     return refusals
