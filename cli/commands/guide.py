@@ -32,7 +32,7 @@ def _addresses(target: Target) -> dict[str, str]:
     facts = {"Upload API": target.upload_url, "Labels API": target.labels_url, "Deliveries": target.deliveries_url}
     if target.gallery_url:
         facts["Gallery"] = target.gallery_url
-    with_key = f"`sightline key --target {target.name}` prints the key"
+    with_key = f"`.venv/bin/sightline key --target {target.name}` prints the key"
     return facts | {"API key": with_key if target.api_key else "not needed; see `auth` in docs/settings.md"}
 
 
@@ -43,9 +43,10 @@ def _cost_and_teardown(target: Target) -> dict[str, str]:
 
     parameter = Settings(deployment=target.deployment).thirdparty_parameter
     return {
-        "Cost": "mostly Rekognition: $1 per 1,000 images; `sightline cost` shows the rest",
+        "Cost": "mostly Rekognition: $1 per 1,000 images; `.venv/bin/sightline cost` shows the rest",
         "Third party": f"the SSM parameter {parameter} holds its address; docs/events.md shows how to set the address",
-        "Teardown": "make destroy (keeps the bucket, the table and the logs)",
+        "Check": "`.venv/bin/sightline doctor` checks every part, and whether e-mail addresses are confirmed",
+        "Teardown": "make destroy (buckets, tables and logs stay; docs/upgrade.md shows how to remove them)",
     }
 
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from cli import account, deploy
 from common.runtime import caches
+from tests.conftest import ROOT
 
 TAG = "sightline:deployment"
 
@@ -166,3 +169,17 @@ def test_a_shell_with_the_local_systems_variables_deploys_nothing(make: Make, mo
     monkeypatch.setenv("SIGHTLINE_SHELL", "local")
     with pytest.raises(SystemExit, match="✗ `sightline env` has set this shell's AWS variables"):
         deploy.main("deploy")
+
+
+def test_the_documented_command_empties_a_bucket_of_all_versions(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CloudFormation removes only such a bucket."""
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="pictures")
+    s3.put_bucket_versioning(Bucket="pictures", VersioningConfiguration={"Status": "Enabled"})
+    for _ in range(2):
+        s3.put_object(Bucket="pictures", Key="a.jpg")
+    s3.delete_object(Bucket="pictures", Key="a.jpg")
+    [code] = re.findall(r"\.venv/bin/python -c '(.+)' NAME$", (ROOT / "docs/upgrade.md").read_text(), re.MULTILINE)
+    monkeypatch.setattr(sys, "argv", ["-c", "pictures"])
+    exec(code)  # noqa: S102 - our own documentation
+    s3.delete_bucket(Bucket="pictures")
