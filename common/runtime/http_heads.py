@@ -10,8 +10,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse
+from http.client import BadStatusLine, HTTPException, HTTPResponse
 from typing import BinaryIO, cast
+
+from common.runtime.http_chunks import ChunkedBody
 
 MAX_HEAD_BYTES = 256 * 1024
 """The limit for the heads of all interim answers and the final answer together, as in Chromium."""
@@ -19,7 +21,9 @@ MAX_HEAD_BYTES = 256 * 1024
 MAX_VALUE_BYTES = 60 * 1024
 """Headers with longer values are left out, because `http.client` refuses an answer with a line of 64 KB."""
 
-STATUS_LINE = re.compile(rb"HTTP/(\d+)(?:\.(\d+))?[ \t]+(\d{3})(?!\d)", re.IGNORECASE)
+STATUS_LINE = re.compile(rb"[^\n]{0,4}?HTTP(?:/(\d+)(?:\.(\d+))?)?[ \t]+(\d{3})(?!\d)", re.IGNORECASE)
+"""Up to four other bytes may stand before it, such as a byte order mark, and its version may be missing, as in
+Chromium."""
 LENGTH = re.compile(rb"[0-9]{1,18}")
 CONTINUATION = (b" ", b"\t")
 
@@ -33,10 +37,11 @@ USED_HEADERS = {
     b"proxy-connection": 1,
     b"retry-after": 1,
     b"set-cookie": 50,
-    b"transfer-encoding": 4,
 }
 """Maps each header's name to the number of such headers that we pass on. `http.client` accepts 100 headers."""
 SWITCHING_PROTOCOLS = 101
+HTTP_1_0 = 10
+CHUNK_BEGIN = re.compile(rb"[0-9a-f]+[0-9a-f \t;\r\n]", re.IGNORECASE)
 
 
 class HeadTooLargeError(HTTPException):
@@ -49,10 +54,14 @@ class ContradictoryLengthsError(HTTPException):
 
 @dataclass(frozen=True)
 class Head:
-    """The status line and the headers of an answer. Names are in lower case."""
+    """The status line and the headers of an answer. Names are in lower case.
+
+    `failure` is the error that ended the reading of the headers. Then no header is known.
+    """
 
     status_line: bytes
     headers: list[tuple[bytes, bytes]]
+    failure: Exception | None = None
 
     @property
     def lengths(self) -> set[bytes]:
@@ -62,19 +71,27 @@ class Head:
 
     @property
     def is_chunked(self) -> bool:
-        """Return True if the answer is chunked. It then ends at an end marker, and Content-Length does not apply."""
-        return any(name == b"transfer-encoding" and b"chunked" in value.lower() for name, value in self.headers)
+        """Return True if the answer is chunked. It then ends at an end marker, and Content-Length does not apply.
+
+        Like browsers, ignore other transfer codings.
+        """
+        values = [value for name, value in self.headers if name == b"transfer-encoding"]
+        return any(coding.strip().lower() == b"chunked" for value in values for coding in value.split(b","))
 
     def cleaned(self) -> bytes:
         """Return the head with only the headers that we use. Contradictory lengths are left out."""
-        if not self.headers:
-            return self.status_line and self.status_line + b"\r\n\r\n"
+        if not self.status_line:
+            return b""
         counts: Counter[bytes] = Counter()
         lines = [self.status_line]
         for name, value in self.headers:
             counts[name] += 1
             if counts[name] <= USED_HEADERS.get(name, 0) and len(value) <= MAX_VALUE_BYTES:
                 lines.append(name + b": " + value)
+        if self.failure:
+            lines.append(b"connection: close")  # the rest of the head may follow
+        if self.is_chunked:
+            lines.append(b"transfer-encoding: chunked")
         lengths = self.lengths
         if len(lengths) == 1 and LENGTH.fullmatch(length := lengths.pop()):
             lines.append(b"content-length: " + length)
@@ -102,18 +119,32 @@ class LenientResponse(HTTPResponse):
             self.fp = connection
 
     def check(self, head: Head) -> None:
-        """Accept any head: the status is valid even if the answer's body cannot be read."""
+        """Accept any head: the status is valid even if the other headers or the body cannot be read."""
 
 
 class BodyResponse(LenientResponse):
     """An answer that is usable only if its whole body can be read."""
 
+    def begin(self) -> None:
+        """Read the head, and decode a chunked body.
+
+        Like Chromium, read a body of HTTP/1.0 as it is if it does not begin with the size of a chunk.
+        """
+        super().begin()
+        if self.chunked:
+            self.chunked = False
+            is_plain = self.version == HTTP_1_0 and not CHUNK_BEGIN.match(self.fp.peek(2))
+            self.fp = self.fp if is_plain else io.BufferedReader(ChunkedBody(self.fp))
+
     def check(self, head: Head) -> None:
-        """Refuse contradictory lengths, as Chromium does (ERR_RESPONSE_HEADERS_MULTIPLE_CONTENT_LENGTH).
+        """Refuse incomplete heads, and contradictory lengths as Chromium does.
 
         Raises:
-            ContradictoryLengthsError
+            HeadTooLargeError, OSError: the head is incomplete.
+            ContradictoryLengthsError: ERR_RESPONSE_HEADERS_MULTIPLE_CONTENT_LENGTH in Chromium.
         """
+        if head.failure:
+            raise head.failure
         if len(head.lengths) > 1 and not head.is_chunked:
             raise ContradictoryLengthsError
 
@@ -122,18 +153,25 @@ def read_head(connection: BinaryIO) -> Head:
     """Read the head of the final answer. If the connection ends before it, return the last interim answer.
 
     Raises:
-        HeadTooLargeError
+        BadStatusLine, HeadTooLargeError, OSError: the final answer's status line cannot be read.
     """
     lines = _lines(connection)
     head = Head(b"", [])
     while first := next((line for line in lines if line), b""):
         status = STATUS_LINE.match(first)
         if status is None:
-            return Head(first, [])  # http.client says what is wrong
-        version = b"HTTP/1.0" if (status[1], status[2]) == (b"1", b"0") else b"HTTP/1.1"
-        head = Head(version + b" " + status[3] + b" ", list(_fields(lines)))
+            raise BadStatusLine(first[:80].decode("latin-1"))
+        version = b"HTTP/1.0" if (status[1], status[2]) in {(b"1", b"0"), (None, None)} else b"HTTP/1.1"
+        status_line = version + b" " + status[3] + b" "
         code = int(status[3])
-        if code >= 200 or code == SWITCHING_PROTOCOLS:  # noqa: PLR2004 - others are interim answers
+        is_final = code >= 200 or code == SWITCHING_PROTOCOLS  # noqa: PLR2004 - others are interim answers
+        try:
+            head = Head(status_line, list(_fields(lines)))
+        except (HeadTooLargeError, OSError) as error:
+            if not is_final:
+                raise
+            head = Head(status_line, [], error)
+        if is_final:
             break
     return head
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from common.runtime.safe_fetch.errors import FetchError, SourceFailedError, TooLargeError
+from common.runtime.safe_fetch.errors import FetchError, SourceFailedError, SourceForbiddenError, TooLargeError
 from common.runtime.safe_fetch.transport import DEADLINE_SECONDS, MAX_BYTES, Fetched, fetch
 from tests.internet import Internet, rules
 from tests.raw_server import Request, serve_raw
@@ -48,6 +48,40 @@ def test_blanks_behind_a_location_do_not_belong_to_it() -> None:
     assert get(lambda request: answers[request.target]).body == BODY
 
 
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        (r"\x\ok.jpg", "/x/ok.jpg"),
+        (r"..\ok.jpg?a\b", "/ok.jpg?a%5Cb"),
+        (r"ok.jpg#a\b", "/a/ok.jpg"),
+        (r"http://{host}\ok.jpg", "/ok.jpg"),
+        (r"http://{host}\@127.0.0.2\ok.jpg", "/@127.0.0.2/ok.jpg"),
+    ],
+)
+def test_backslashes_in_the_path_of_a_location_are_slashes(location: str, target: str) -> None:
+    def answer(request: Request) -> bytes:
+        if request.target == "/a/photo.jpg":
+            return head("Location: " + location.replace("{host}", request.headers["host"]), status="HTTP/1.1 302 x")
+        return head(LENGTH) + BODY
+
+    with serve_raw(answer) as server:
+        allowed = rules(private_sources=(server.host_and_port,))
+        assert fetch(f"{server.address}/a/photo.jpg", allowed).body == BODY
+        assert [request.target for request in server.requests] == ["/a/photo.jpg", target]
+
+
+@pytest.mark.parametrize(
+    "location",
+    [r"\\{host}\ok.jpg", r"/\{host}/ok.jpg", r"\/{host}/ok.jpg", r"http:\\{host}\x", r"http:/\{host}/", r"//\{host}/"],
+)
+def test_backslashes_before_the_host_of_a_location_are_refused(location: str) -> None:
+    def answer(request: Request) -> bytes:
+        return head("Location: " + location.replace("{host}", request.headers["host"]), status="HTTP/1.1 302 x")
+
+    with pytest.raises(SourceForbiddenError, match="must not be fetched"):
+        get(answer)
+
+
 def test_a_source_gets_its_cookie_back() -> None:
     redirect = (ANSWERS / "answer-redirect-with-cookie.http").read_bytes()
 
@@ -69,6 +103,13 @@ def test_a_source_gets_its_cookie_back() -> None:
         head(LENGTH, status="http/1.1 200 OK"),
         head(LENGTH, status="HTTP/1.0 200 OK"),
         head(LENGTH, status="HTTP/2 200"),
+        head(LENGTH, status="HTTP 200 OK"),
+        head(LENGTH, status=" HTTP/1.1\t200\tOK"),
+        head(LENGTH, status="\xef\xbb\xbfHTTP/1.1 200 OK"),
+        head(LENGTH, f"Content-Range: bytes 5-9/{len(BODY)}"),
+        head(LENGTH, f"Content-Range: bytes  0 - {len(BODY) - 1} / {len(BODY)}", status="HTTP/1.1 206 x"),
+        head(LENGTH, f"Content-Range: bytes=0-{len(BODY) - 1}/{len(BODY)}", status="HTTP/1.1 206 x"),
+        head(LENGTH, f"Content-Range: bytes: 0-{len(BODY)}/{len(BODY)}", status="HTTP/1.1 206 x"),
         b"\r\n\r\n" + head(LENGTH),
         head(f"Content-Length:\t {len(BODY)} \t"),
         head(f"Content-Length : {len(BODY)}"),
@@ -105,6 +146,16 @@ def raw_deflate(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
+EVERYTHING = 0b11111
+"""All flags of a gzip member: text, checksum of the header, extra field, name and comment."""
+
+
+def member(data: bytes, *, flags: int, extra: bytes = b"") -> bytes:
+    """Return a gzip member with optional parts in its header."""
+    head = b"\x1f\x8b\x08" + bytes([flags]) + bytes(6)
+    return head + extra + raw_deflate(data) + gzip.compress(data, mtime=0)[-8:]
+
+
 @pytest.mark.parametrize(
     ("coding", "sent"),
     [
@@ -112,6 +163,14 @@ def raw_deflate(data: bytes) -> bytes:
         ("GZIP ", gzip.compress(BODY)),
         ("x-gzip", gzip.compress(BODY) + bytes(5000)),
         ("gzip", gzip.compress(BODY) + b"anything else"),
+        ("gzip", gzip.compress(BODY)[:-8]),
+        ("gzip", gzip.compress(BODY)[:-3]),
+        ("gzip", gzip.compress(BODY)[:-8] + bytes(8)),
+        ("gzip", member(BODY, flags=8, extra=b"photo.jpg\0")),
+        ("gzip", member(BODY, flags=EVERYTHING, extra=b"\x03\x00abcphoto.jpg\0comment\0\x12\x34")),
+        ("deflate", zlib.compress(BODY)[:-4]),
+        ("deflate", zlib.compress(BODY)[:-4] + bytes(4)),
+        ("deflate", zlib.compress(BODY) + b"anything else"),
         ("gzip", b"".join(gzip.compress(BODY[start : start + 100]) for start in range(0, len(BODY), 100))),
         ("gzip", gzip.compress(b"") + gzip.compress(BODY)),
         ("deflate", zlib.compress(BODY)),
@@ -124,6 +183,17 @@ def raw_deflate(data: bytes) -> bytes:
 )
 def test_compressed_answers_are_decompressed(coding: str, sent: bytes) -> None:
     assert get(head(f"Content-Encoding: {coding}", f"Content-Length: {len(sent)}") + sent).body == BODY
+
+
+def test_a_length_before_the_compression_is_no_length_of_the_answer() -> None:
+    """Chromium and Firefox take such answers too."""
+    sent = gzip.compress(BODY)
+    partial = f"Content-Range: bytes 0-{len(BODY) - 1}/{len(BODY)}"
+    for first in (
+        head("Content-Encoding: gzip", LENGTH),
+        head("Content-Encoding: gzip", partial, status="HTTP/1.1 206"),
+    ):
+        assert get(first + sent).body == BODY
 
 
 BOMB = gzip.compress(bytes(MAX_BYTES), 9)
@@ -146,6 +216,13 @@ BOMB = gzip.compress(bytes(MAX_BYTES), 9)
         (b"\r\n" * 200_000 + head(LENGTH), SourceFailedError, "HeadTooLargeError"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", SourceFailedError, "BadStatusLine"),
         (head(LENGTH, status="HTTP/1.1 20"), SourceFailedError, "BadStatusLine"),
+        (head(LENGTH, status="ICY 200 OK") + BODY, SourceFailedError, "BadStatusLine"),
+        (head(LENGTH, status="HTTPS/1.1 200 OK") + BODY, SourceFailedError, "BadStatusLine"),
+        (head(LENGTH, status="12345HTTP/1.1 200 OK") + BODY, SourceFailedError, "BadStatusLine"),
+        (head(LENGTH, status="HTTP/1.1 +200 OK") + BODY, SourceFailedError, "BadStatusLine"),
+        (head(LENGTH, status="HTTP/1.1 2000 OK") + BODY, SourceFailedError, "BadStatusLine"),
+        (BODY, SourceFailedError, "BadStatusLine"),
+        (b"HTTP/1.1 100 Continue\r\n" + head(LENGTH) + BODY, SourceFailedError, "BadStatusLine"),
         (head(f"Content-Length: {MAX_BYTES + 1}"), TooLargeError, "15 MB"),
         (
             head("Content-Range: bytes 0-99/1000", "Content-Length: 100", status="HTTP/1.1 206"),
@@ -155,6 +232,17 @@ BOMB = gzip.compress(bytes(MAX_BYTES), 9)
         (head("Content-Range: bytes 1-99/100", "Content-Length: 99", status="HTTP/1.1 206"), SourceFailedError, "206"),
         (head("Content-Range: bytes 0-99/*", "Content-Length: 100", status="HTTP/1.1 206"), SourceFailedError, "206"),
         (head("Content-Range: bytes 0-99/100", status="HTTP/1.1 206"), SourceFailedError, "early"),
+        (
+            head(f"Content-Range: bytes 0-{len(BODY)}/{len(BODY) + 1}", status="HTTP/1.1 206") + BODY,
+            FetchError,
+            "early",
+        ),
+        (head(f"Content-Range: bytes 0-{len(BODY) - 2}/{len(BODY)}", status="HTTP/1.1 206") + BODY, FetchError, "206"),
+        (head("Content-Range: bytes 0-" + "9" * 19 + "/" + "9" * 19, status="HTTP/1.1 206") + BODY, FetchError, "206"),
+        (head("Content-Range: bytes" + " " * 60_000, status="HTTP/1.1 206") + BODY, SourceFailedError, "206"),
+        (head("Content-Range: bytes 0" + " " * 60_000, status="HTTP/1.1 206") + BODY, SourceFailedError, "206"),
+        (head(f"Content-Range: items 0-{len(BODY) - 1}/{len(BODY)}", status="HTTP/1.1 206") + BODY, FetchError, "206"),
+        (head(LENGTH, status="HTTP/1.1 206") + BODY, SourceFailedError, "206"),
         (head("Content-Type: multipart/byteranges", LENGTH, status="HTTP/1.1 206"), SourceFailedError, "answered 206"),
         (head(LENGTH, status="HTTP/1.1 202 Accepted"), SourceFailedError, "answered 202"),
         (
@@ -177,7 +265,15 @@ BOMB = gzip.compress(bytes(MAX_BYTES), 9)
             "within one stream",
         ),
         (head("Content-Encoding: gzip") + gzip.compress(b"") * 1001, SourceFailedError, "1,000 gzip members"),
-        (head("Content-Encoding: gzip") + gzip.compress(BODY)[:-8] + bytes(8), SourceFailedError, "not in the coding"),
+        (head("Content-Encoding: gzip") + gzip.compress(BODY)[:-9], SourceFailedError, "within one stream"),
+        (head("Content-Encoding: gzip") + member(b"", flags=EVERYTHING)[:-12], SourceFailedError, "within one stream"),
+        (head("Content-Encoding: gzip") + member(bytes(2 * MAX_BYTES), flags=8, extra=b"a\0"), TooLargeError, "15 MB"),
+        (head("Content-Encoding: gzip") + b"\x1f\x8b\x08\x08" + b"n" * 10_000, SourceFailedError, "within one stream"),
+        (head("Content-Encoding: gzip") + b"\x1f\x8b", SourceFailedError, "within one stream"),
+        (head("Content-Encoding: gzip", LENGTH) + gzip.compress(BODY)[:-20], SourceFailedError, "within one stream"),
+        (head("Content-Encoding: gzip, gzip") + gzip.compress(BODY), SourceFailedError, "more than once"),
+        (head("Content-Encoding: deflate", "Content-Encoding: gzip") + gzip.compress(BODY), SourceFailedError, "once"),
+        (head("Content-Encoding: utf-8", f"Content-Length: {len(BODY) + 1}") + BODY, SourceFailedError, "early"),
         (head("Content-Encoding: gzip") + BODY, SourceFailedError, "not in the coding"),
         (head("Content-Encoding: deflate") + BODY, SourceFailedError, "not in the coding"),
         (head("Content-Encoding: deflate") + raw_deflate(BODY)[:-5], SourceFailedError, "within one stream"),

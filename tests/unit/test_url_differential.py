@@ -115,6 +115,9 @@ def test_browsers_read_every_url_that_we_accept_as_we_do(url: str) -> None:
 @example("http://base.example/a/b", "../../%2e%2e/c")
 @example("http://base.example/a/b", "?")
 @example("http://base.example/a/b", "\tc\td")
+@example("http://base.example/a/b", r"\c\d?e\f#g\h")
+@example("http://base.example/a/b", r"http://host\@other\..\c")
+@example("http://base.example/a/b", r"/\host\c")
 def test_browsers_follow_every_redirect_that_we_accept_to_the_same_place(base: str, reference: str) -> None:
     if any(character in reference for character in "\r\n"):
         return  # it cannot be in a header

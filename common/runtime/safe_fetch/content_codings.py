@@ -8,10 +8,16 @@ from common.runtime.safe_fetch.errors import SourceFailedError
 KNOWN = {"gzip", "x-gzip", "deflate"}
 REFUSED = {"br", "dcb", "dcz", "zstd"}
 """Codings that browsers decode and we do not. Their bytes are never plain, so we refuse them."""
-GZIP_BEGIN = b"\x1f\x8b"
 MAX_MEMBERS = 1000
 """The highest number of members in a gzip file. bgzip writes one member per 64 KB, so 15 MB have 240 members."""
 CHUNK = 16 * 1024
+
+GZIP_BEGIN = b"\x1f\x8b"
+GZIP_HEAD_BYTES = 10
+GZIP_TRAILER_BYTES = 8
+HAS_HEADER_CHECKSUM, HAS_EXTRA, HAS_NAME, HAS_COMMENT = 2, 4, 8, 16
+"""Flags of a gzip member (RFC 1952)."""
+ZLIB_HEAD_BYTES = 2
 
 _NOT_ALONE = "and not in gzip or deflate alone (Content-Encoding)"
 
@@ -20,7 +26,8 @@ def decode(body: bytes, headers: Iterable[str], *, max_bytes: int) -> tuple[byte
     """Decode the codings of the Content-Encoding headers.
 
     Returns at most `max_bytes` + 1 decoded bytes, and the codings that we do not know. Like browsers, we pass on bytes
-    in an unknown coding. Often the bytes are plain, although the header names a coding.
+    in an unknown coding. Often the bytes are plain, although the header names a coding. Like browsers, we do not
+    compare checksums, which sources may leave out. The decoder of the picture decides whether it is whole.
 
     Raises:
         SourceFailedError: the bytes are not in the named coding, are compressed twice, or need another decoder.
@@ -45,10 +52,11 @@ def _inflate(body: bytes, max_bytes: int) -> bytearray:
     """Decompress `deflate`. Some sources leave out the zlib header, which RFC 9110 requires."""
     output = bytearray()
     try:
-        _decompress(body, 0, output, wbits=zlib.MAX_WBITS, max_bytes=max_bytes)
+        zlib.decompressobj().decompress(body[:ZLIB_HEAD_BYTES])  # raises if this is not a zlib header
+        _decompress(body, ZLIB_HEAD_BYTES, output, max_bytes=max_bytes)
     except zlib.error:
         output.clear()
-        _decompress(body, 0, output, wbits=-zlib.MAX_WBITS, max_bytes=max_bytes)
+        _decompress(body, 0, output, max_bytes=max_bytes)
     return output
 
 
@@ -58,14 +66,27 @@ def _gunzip(body: bytes, max_bytes: int) -> bytearray:
     while body.startswith(GZIP_BEGIN, position) and len(output) <= max_bytes:
         if members == MAX_MEMBERS:
             raise SourceFailedError(f"the source sends more than {MAX_MEMBERS:,} gzip members (Content-Encoding)")
-        position = _decompress(body, position, output, wbits=16 + zlib.MAX_WBITS, max_bytes=max_bytes)
+        end = _decompress(body, _gzip_data(body, position), output, max_bytes=max_bytes)
+        position = end + GZIP_TRAILER_BYTES
         members += 1
     return output
 
 
-def _decompress(body: bytes, position: int, output: bytearray, *, wbits: int, max_bytes: int) -> int:
-    """Append one stream from `position` on, until `output` has `max_bytes` + 1 bytes. Returns the stream's end."""
-    decompressor = zlib.decompressobj(wbits)
+def _gzip_data(body: bytes, position: int) -> int:
+    """Return the position of the compressed data in the gzip member that begins at `position`."""
+    flags = body[position + 3] if len(body) > position + 3 else 0
+    position += GZIP_HEAD_BYTES
+    if flags & HAS_EXTRA:
+        position += 2 + int.from_bytes(body[position : position + 2], "little")
+    for flag in (HAS_NAME, HAS_COMMENT):
+        if flags & flag:
+            position = body.find(b"\0", position) + 1 or len(body)
+    return position + (2 if flags & HAS_HEADER_CHECKSUM else 0)
+
+
+def _decompress(body: bytes, position: int, output: bytearray, *, max_bytes: int) -> int:
+    """Append one deflate stream from `position` on, until `output` has `max_bytes` + 1 bytes. Returns its end."""
+    decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
     while not decompressor.eof:
         chunk = body[position : position + CHUNK]
         if not chunk:

@@ -50,7 +50,7 @@ REDIRECTS = {
     HTTPStatus.PERMANENT_REDIRECT,
 }
 COMPLETE = {HTTPStatus.OK, HTTPStatus.NON_AUTHORITATIVE_INFORMATION}
-CONTENT_RANGE = re.compile(r"bytes 0-([0-9]{1,18})/([0-9]{1,18})", re.IGNORECASE)
+CONTENT_RANGE = re.compile(r"bytes[ \t:=]+0[ \t]*-[ \t]*([0-9]{1,18})[ \t]*/[ \t]*([0-9]{1,18})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -153,18 +153,27 @@ def _request(url: ParsedUrl, rules: SourceRules, wire: Wire, cookies: Cookies) -
 
 
 def _picture(url: str, response: HTTPResponse) -> Fetched:
-    whole = CONTENT_RANGE.fullmatch(response.headers["Content-Range"] or "")
-    is_whole = whole is not None and int(whole[1]) + 1 == int(whole[2])
-    if response.status not in COMPLETE and not (response.status == HTTPStatus.PARTIAL_CONTENT and is_whole):
+    total = _total(response) if response.status == HTTPStatus.PARTIAL_CONTENT else None
+    if response.status not in COMPLETE and total is None:
         wait = retry_after_seconds(response.headers["Retry-After"], max_seconds=MAX_RETRY_SECONDS)
         raise SourceFailedError(f"the source answered {response.status}", response.status, wait)
     received = _read(response)
-    if response.status == HTTPStatus.PARTIAL_CONTENT and whole and len(received) != int(whole[2]):
-        raise _ended_early()
     body, unknown_coding = decode(received, response.headers.get_all("Content-Encoding") or [], max_bytes=MAX_BYTES)
     if len(body) > MAX_BYTES:
         raise _too_large()
+    # Sources that compress may name the length before the compression. A compressed body shows where it ends.
+    if (response.length and body is received) or total not in {None, len(received), len(body)}:
+        raise SourceFailedError("the source ended its answer early")
     return Fetched(url, body, unknown_coding)
+
+
+def _total(response: HTTPResponse) -> int | None:
+    """Return the size of the whole picture, if the Content-Range names all of it.
+
+    Some sources count the last byte from 1.
+    """
+    found = CONTENT_RANGE.fullmatch(response.headers["Content-Range"] or "")
+    return int(found[2]) if found and int(found[1]) + 1 >= int(found[2]) else None
 
 
 def _read(response: HTTPResponse) -> bytes:
@@ -175,8 +184,6 @@ def _read(response: HTTPResponse) -> bytes:
         body += chunk
         if len(body) > MAX_BYTES:
             raise _too_large()
-    if response.length:
-        raise _ended_early()
     return bytes(body)
 
 
@@ -229,10 +236,6 @@ def _connected(url: ParsedUrl, rules: SourceRules, wire: Wire) -> socket.socket:
 @cached
 def _tls() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=certifi.where())
-
-
-def _ended_early() -> SourceFailedError:
-    return SourceFailedError("the source ended its answer early")
 
 
 def _too_large() -> TooLargeError:

@@ -15,6 +15,8 @@ AUTHORITY = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)]|(?P<name>[a-z0-9_-]{1,63}(?:\
 NUMBER = re.compile(r"(?P<hex>0x[0-9a-f]*)|(?P<octal>0[0-7]+)|(?P<decimal>0|[1-9][0-9]*)")
 """A part of an IPv4 address."""
 IPV4_BYTES = 4
+REFERENCE = re.compile(r"((?:https?:)?//[^/\\?#]*|)([^?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+"""The scheme and the host of a redirect, its path, and the rest. Each may be empty."""
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 LEGAL = "!$%&'()*+,/:;=?@[]~"
@@ -92,7 +94,7 @@ class ParsedUrl:
         location = location.replace("\t", "")  # as browsers do
         if CONTROL.search(location):
             raise InvalidUrlError("url has a control character; percent-encode it")
-        reference = quote(location.encode("latin-1"), safe=string.punctuation)
+        reference = _with_slashes(quote(location.encode("latin-1"), safe=string.punctuation))
         path = self.target.partition("?")[0]
         if SCHEME.match(reference):
             url = reference
@@ -107,6 +109,18 @@ class ParsedUrl:
         else:
             url = f"{self.scheme}://{self.authority}{path.rpartition('/')[0]}/{reference}"
         return ParsedUrl.parse(url)
+
+
+def _with_slashes(reference: str) -> str:
+    """Replace backslashes in the path of a redirect by slashes, as browsers do.
+
+    Keeps backslashes that browsers take for the slashes before a host. Such a redirect is refused.
+    """
+    (origin, path, rest), *_ = REFERENCE.findall(reference)
+    path, rest = path.replace("\\", "/"), rest.replace("\\", "%5C")
+    if not origin and (path.startswith("//") or SCHEME.match(path)):
+        return reference
+    return f"{origin}{path}{rest}"
 
 
 def _ipv4(name: str) -> str | None:
