@@ -7,11 +7,12 @@ docs/events.md shows it; `tests/functional/test_contract.py` feeds the output of
 import dataclasses
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, TypeVar
 
+from common.runtime.abilities.moderation import MODERATION
 from common.runtime.json_documents import JsonDocumentError, read_object, text_of
 
 SCHEMA = "sightline.recognition/1"
@@ -19,7 +20,7 @@ SCHEMA = "sightline.recognition/1"
 EventName = Literal["image.recognized", "image.failed", "image.deleted"]
 
 MAX_BYTES = 200_000
-"""SNS accepts 256 KB with attributes. Larger documents are published without instances."""
+"""SNS accepts 256 KB with attributes. `fitting` makes larger documents smaller."""
 
 OUTLINES = frozenset({"polygon", "landmarks"})
 """Members of findings. They are left out first if a document is too large."""
@@ -112,13 +113,8 @@ class RecognitionEvent:
     """The results of abilities, by their names. The document has this member only if there are any."""
 
     def to_json(self) -> str:
-        """Return the document, or the first smaller version that has at most MAX_BYTES (`shrinking`)."""
-        text = ""
-        for event in shrinking(self):
-            text = _dump(event)
-            if len(text) <= MAX_BYTES:
-                break
-        return text
+        """Return the document. If it is too large, it is a smaller version (`fitting`)."""
+        return _dump(fitting(self, lambda event: len(_dump(event)), MAX_BYTES))
 
     @classmethod
     def from_json(cls, text: str) -> "RecognitionEvent":
@@ -224,18 +220,23 @@ def _texts_checked(document: Checked) -> Checked:
     return document
 
 
-def shrinking(labelled: Labelled) -> Iterator[Labelled]:
-    """Yield a dataclass, then smaller versions of it. It has `labels` and `truncated`, and may have `abilities`.
+def fitting(labelled: Labelled, size: Callable[[Labelled], int], max_bytes: int) -> Labelled:
+    """Return a dataclass, or a smaller version of it. It has `labels` and `truncated`, and may have `abilities`.
 
-    The findings of abilities shrink first, so that abilities do not change the labels in a document.
+    Labels lose their instances if they are too large without any abilities. So abilities do not change the labels in a
+    document. The findings of abilities lose their outlines, and then they are left out, except those of moderation: a
+    picture that should be hidden would be shown. They have about 10 KB, and the result may be that much too large.
     """
     value: Any = labelled
-    yield value
-    if results := getattr(value, "abilities", None):
-        for shrink in (_without_outlines, _without_findings):
-            value = dataclasses.replace(value, abilities={name: shrink(result) for name, result in results.items()})
-            yield value
-    yield dataclasses.replace(value, labels=without_instances(value.labels), truncated=True)
+    results = getattr(value, "abilities", {})
+    if size(dataclasses.replace(value, abilities={}) if results else value) > max_bytes:
+        value = dataclasses.replace(value, labels=without_instances(value.labels), truncated=True)
+    for shrink in (_without_outlines, _without_findings):
+        if not results or size(value) <= max_bytes:
+            break
+        results = {name: result if name == MODERATION.name else shrink(result) for name, result in results.items()}
+        value = dataclasses.replace(value, abilities=results)
+    return value  # type: ignore[no-any-return]
 
 
 def _without_outlines(result: AbilityResult) -> AbilityResult:

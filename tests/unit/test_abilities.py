@@ -14,6 +14,7 @@ from common.runtime.abilities.text import folded_prefix, folded_word
 from common.runtime.recognition_event import AbilityResult, Box, EventError, Instance, Label, RecognitionEvent
 from common.setting_types import SettingsError
 from common.settings import Settings
+from tests.findings import moderation
 
 BOX = {"Left": 0.1, "Top": 0.2, "Width": 0.3, "Height": 0.4}
 OUR_BOX = {"left": 0.1, "top": 0.2, "width": 0.3, "height": 0.4}
@@ -205,6 +206,27 @@ def test_findings_shrink_before_the_labels_lose_their_instances() -> None:
     assert "polygon" not in event.abilities["text"].found[0]
     assert event.labels[0].instances
     assert not event.truncated
+
+
+def test_a_document_that_is_too_large_keeps_the_labels_of_moderation() -> None:
+    """Otherwise a picture that should be hidden would be shown."""
+    event = _large(labels=120)
+    found = event.abilities["text"].found * 10
+    results = {"text": dataclasses.replace(event.abilities["text"], found=found), "moderation": moderation("Gore")}
+    read = RecognitionEvent.from_json(dataclasses.replace(event, abilities=results).to_json())
+    assert (read.abilities["text"].found, read.abilities["text"].truncated) == ((), True)
+    assert read.abilities["moderation"] == results["moderation"]
+
+
+@pytest.mark.parametrize("labels", [20, 110, 126, 127, 128, 140])
+def test_abilities_do_not_change_the_labels_of_a_document(labels: int) -> None:
+    event = _large(labels)
+    with_abilities = dataclasses.replace(event, abilities=event.abilities | {"moderation": moderation("Gore")})
+    read, plain = (
+        RecognitionEvent.from_json(each.to_json())
+        for each in (with_abilities, dataclasses.replace(event, abilities={}))
+    )
+    assert (read.labels, read.truncated) == (plain.labels, plain.truncated)
 
 
 @pytest.mark.parametrize("abilities", [[], {"text": None}, {"text": {"status": "done", "at": "t", "found": [1]}}])

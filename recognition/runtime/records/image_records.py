@@ -202,7 +202,7 @@ class ImageRecords:
 def to_item(record: ImageRecord) -> dict[str, Any]:
     """Convert a record to a DynamoDB item.
 
-    A record that is too large for an item loses its labels' instances, and gets `truncated`.
+    If the record is too large for an item, the item has a smaller version (`fit_into_item`).
     """
     values = dataclasses.asdict(fit_into_item(record))
     if not record.abilities:

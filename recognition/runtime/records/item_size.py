@@ -4,7 +4,7 @@ import dataclasses
 import json
 from typing import Any, TypeVar
 
-from common.runtime.recognition_event import shrinking
+from common.runtime.recognition_event import fitting
 
 MAX_ITEM_BYTES = 350_000  # DynamoDB takes 400 KB
 
@@ -12,12 +12,9 @@ T = TypeVar("T")
 
 
 def fit_into_item(labelled: T) -> T:
-    """Return the first version of a dataclass with `labels` that fits into an item.
+    """Return a dataclass with `labels`, or a smaller version of it that fits into an item (`fitting`)."""
+    return fitting(labelled, _item_bytes, MAX_ITEM_BYTES)
 
-    `shrinking` yields the versions, each smaller than the previous one. If no version fits, returns the smallest.
-    """
-    value: Any = labelled
-    for value in shrinking(labelled):
-        if len(json.dumps(dataclasses.asdict(value)).encode()) <= MAX_ITEM_BYTES:
-            break
-    return value  # type: ignore[no-any-return]
+
+def _item_bytes(value: Any) -> int:
+    return len(json.dumps(dataclasses.asdict(value)))

@@ -32,6 +32,7 @@ from recognition.runtime.detection.prepared_picture import PreparedPicture
 from recognition.runtime.detection.recognizer import Recognizer
 from recognition.runtime.pictures.stored_pictures import StoredPicture, StoredPictures
 from recognition.runtime.records.image_records import ImageRecord, ImageRecords
+from recognition.runtime.records.item_size import fit_into_item
 from recognition.runtime.records.labels_topic import LabelsTopic
 
 logger = Logger()
@@ -90,6 +91,7 @@ class RecordUpdater:
             new = self._new_record(change, record, ends_at, attempt)
             if new is None:
                 return None
+            new = fit_into_item(new)  # so the event is the same if it is announced again from the stored record
             record = self.records.replace(record, new)
             if record is new and not change.abilities:
                 _count(new, change)
