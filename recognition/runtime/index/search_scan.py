@@ -134,11 +134,12 @@ class SearchScan:
         while self._open_readers() and self.left > 0 and len(self.certain()) < limit:
             reader = min(self._open_readers(), key=lambda reader: reader.reached or "")
             part = min(size, self.left)
-            items = reader.read(part)
-            # With several terms a larger part would read the other lists further than necessary.
-            if len(self.readers) == 1 or 2 * len(items) < part:
+            hits = list(self._hits(reader.key, reader.read(part)))
+            # If most entries of several terms are hits, a larger part would read further than necessary. The hits of
+            # several clauses may stay uncertain for long.
+            if len(self.readers) == 1 or len(self.query.clauses) > 1 or 2 * len(hits) < part:
                 size = min(2 * size, largest)
-            self.hits += self._hits(reader.key, items)
+            self.hits += hits
 
     def next_position(self, page: list[SearchHit]) -> SearchPosition | None:
         """Return the position after a page of certain hits, or None if the search is complete."""
