@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Predicate
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -15,11 +16,10 @@ from pydantic import (
 
 from common.runtime.abilities.faces import ATTRIBUTES
 from common.runtime.abilities.moderation import DEFAULT_MIN_CONFIDENCE
-from common.setting_types import Takes, from_json, translate
+from common.setting_types import Takes, each_once, from_json, translate
 
 MAX_PREFIXES = 20
 MAX_PREFIX_BYTES = 200
-"""Together these keep the functions' environment below its 4 KB."""
 
 
 def _is_prefix(text: str) -> bool:
@@ -41,7 +41,7 @@ When = Annotated[
         f'{MAX_PREFIXES} beginnings of names such as ["user-uploads/"], each at most {MAX_PREFIX_BYTES} bytes'
     ),
 ]
-CallsPerSecond = Annotated[float, Field(ge=0.1, le=10_000)]
+CallsPerSecond = Annotated[float, Field(strict=True, ge=0.1, le=10_000)]
 
 
 class _Setting(BaseModel):
@@ -77,7 +77,7 @@ class TextSetting(_Setting):
 class ModerationSetting(_Setting):
     """`moderation`: labels of unsafe content (DetectModerationLabels)."""
 
-    min_confidence: Annotated[float, Field(ge=0, le=100)] = DEFAULT_MIN_CONFIDENCE
+    min_confidence: Annotated[float, Field(strict=True, ge=0, le=100)] = DEFAULT_MIN_CONFIDENCE
     """Labels below this confidence, in per cent, are left out. A change needs no new calls."""
 
 
@@ -86,6 +86,7 @@ class FacesSetting(_Setting):
 
     attributes: Annotated[
         tuple[Annotated[str, Predicate(ATTRIBUTES.__contains__)], ...],
+        AfterValidator(each_once),
         Takes(f"a list of attributes: {', '.join(ATTRIBUTES)}"),
     ] = ()
     """Attributes of faces that are stored and shown besides. A change needs new calls. docs/privacy.md says why there

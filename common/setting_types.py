@@ -117,7 +117,12 @@ def _whole_number(value: Any) -> int:
         raise ValueError(f"is {value!r}") from error
 
 
-def _each_once(entries: tuple[str, ...]) -> tuple[str, ...]:
+def each_once(entries: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a list with the same entry twice.
+
+    Raises:
+        ValueError
+    """
     if twice := sorted({entry for entry in entries if entries.count(entry) > 1}):
         raise ValueError(f"has {', '.join(twice)} twice")
     return entries
@@ -201,7 +206,7 @@ HostPatternsOrNetworks = Annotated[tuple[HostPatternOrNetwork, ...], BeforeValid
 HostAndPort = Annotated[str, Predicate(_is_host_and_port), Takes("host:port, such as 127.0.0.1:8000")]
 HostsAndPorts = Annotated[tuple[HostAndPort, ...], BeforeValidator(_entries)]
 BucketName = Annotated[str, _matches(_BUCKET), Takes("names of buckets, each once")]
-BucketNames = Annotated[tuple[BucketName, ...], BeforeValidator(_entries), AfterValidator(_each_once)]
+BucketNames = Annotated[tuple[BucketName, ...], BeforeValidator(_entries), AfterValidator(each_once)]
 
 
 def takes(annotation: Any, metadata: Sequence[Any] = ()) -> str:
@@ -237,8 +242,11 @@ def translate(error: ValidationError, model: type[BaseModel], place: str = "") -
     `place` is written before the name of a setting that is part of another setting.
     """
     first = error.errors()[0]
-    name, *entry = first["loc"] or ("settings",)
     fields = fields_of(model)
+    if not first["loc"]:
+        whole = place.removesuffix(": ") or "settings"
+        return SettingsError(f"{whole} is {first['input']!r}; expected an object with {', '.join(fields)}")
+    name, *entry = first["loc"]
     field = fields.get(str(name))
     if field is None or first["type"] == "missing":
         problem = "is missing" if field else "is not known"

@@ -33,7 +33,9 @@ RESERVED_BYTES = 100
 name, if it has one."""
 
 VARIABLES = {
+    "ABILITIES": "abilities",
     "DETECT_LABELS": "the label filters",
+    "HIDE_MODERATED": "hide_moderated",
     "QUEUES": "receivers",
     "SOURCES": "allowed_sources, denied_sources, private_sources and source_ports",
     "SOURCE_BUCKETS": "source_buckets",

@@ -26,6 +26,8 @@ Deliver = Callable[..., list[str]]
 
 MAKE_UPDATER = recognize_images.record_updater
 RATE = {"calls_per_second": 1000}
+GEOMETRY = {"BoundingBox": {"Left": 0.1, "Top": 0.2, "Width": 0.3, "Height": 0.4}, "Polygon": [{"X": 0.1, "Y": 0.2}]}
+WORD = {"DetectedText": "a", "Type": "WORD", "Id": 1, "ParentId": 0, "Confidence": 99.0, "Geometry": GEOMETRY}
 OPTIONS: dict[str, Any] = {
     "text": {"when": "always", **RATE},
     "moderation": {"when": ["user-uploads/"], "min_confidence": 60, **RATE},
@@ -205,15 +207,67 @@ def test_a_picture_that_can_never_be_recognised_is_asked_about_nothing_else(
     assert record("a.jpg").abilities == {}
 
 
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ({}, "KeyError"),
+        ({"TextDetections": [{}]}, "KeyError"),
+        ({"TextDetections": None}, "TypeError"),
+        ({"TextDetections": [WORD | {"Geometry": {"BoundingBox": {}, "Polygon": []}}]}, "KeyError"),
+        ({"TextDetections": [WORD | {"Confidence": float("nan")}]}, "ValueError"),
+    ],
+)
 def test_an_answer_that_cannot_be_read_becomes_a_failure_of_the_ability_alone(
-    deliver: Deliver, s3: S3, rekognition: FakeRekognition, record: Records, monkeypatch: pytest.MonkeyPatch
+    deliver: Deliver,
+    s3: S3,
+    rekognition: FakeRekognition,
+    record: Records,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Any,
+    reason: str,
 ) -> None:
-    monkeypatch.setattr(rekognition, "detect_text", lambda **_: {"TextDetections": [{}]})
+    def detect_text(**_: Any) -> Any:
+        rekognition.asked.append("DetectText")
+        return answer
+
+    monkeypatch.setattr(rekognition, "detect_text", detect_text)
     message = s3.put("a.jpg")
     assert [deliver(message, receives=receives) for receives in (1, 2, 3)] == [["0"], ["0"], []]
     result = record("a.jpg").abilities["text"]
     assert result.failure
-    assert result.failure.message == "the picture failed 3 times; the last error was KeyError"
+    assert result.failure.message == f"the picture failed 3 times; the last error was {reason}"
+    assert (rekognition.asked, record("a.jpg").status) == (["DetectLabels", "DetectText"], "RECOGNIZED")
+
+
+def test_an_answer_with_odd_texts_is_stored_and_announced(
+    deliver: Deliver,
+    s3: S3,
+    rekognition: FakeRekognition,
+    record: Records,
+    labels_topic: Topic,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    texts = ["half \ud83d", "\0]]>\x1f", "\u202eRTL", "", "x" * 100_000]
+    odd = [WORD | {"DetectedText": text, "Geometry": GEOMETRY | {"Polygon": []}} for text in texts]
+    monkeypatch.setattr(rekognition, "detect_text", lambda **_: {"TextDetections": odd})
+    assert deliver(s3.put("a.jpg")) == []
+    stored = [each["text"] for each in record("a.jpg").abilities["text"].found]
+    assert stored == ["half ?", *texts[1:]]
+    [published] = labels_topic.published()
+    assert [each["text"] for each in published.document["abilities"]["text"]["found"]] == stored
+
+
+def test_an_ability_that_is_removed_and_enabled_again_costs_nothing(
+    deliver: Deliver, s3: S3, rekognition: FakeRekognition, record: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert deliver(s3.put("a.jpg", body="the same")) == []
+    enable(rekognition, monkeypatch)
+    assert deliver(s3.put("b.jpg", body="the same"), asking(record("a.jpg"), "text")) == []
+    assert (set(record("a.jpg").abilities), record("b.jpg").abilities) == ({"text"}, {})
+    enable(rekognition, monkeypatch, text=OPTIONS["text"])
+    assert deliver(asking(record("b.jpg"), "text")) == []
+    assert record("b.jpg").abilities["text"].found == record("a.jpg").abilities["text"].found
+    assert rekognition.asked == ["DetectLabels", "DetectText"]
 
 
 def test_another_threshold_costs_nothing_and_other_parameters_cost_a_call(

@@ -9,7 +9,8 @@ from botocore.session import get_session
 
 from common.runtime.abilities import ABILITIES
 from common.runtime.abilities.ability import PICTURE_ERRORS
-from common.runtime.abilities.enabled import as_metadata, enabled_abilities, wanted
+from common.runtime.abilities.asked import asked_by
+from common.runtime.abilities.enabled import as_metadata, enabled_abilities
 from common.runtime.abilities.text import folded_prefix, folded_word
 from common.runtime.recognition_event import AbilityResult, Box, EventError, Instance, Label, RecognitionEvent
 from common.setting_types import SettingsError
@@ -136,13 +137,23 @@ def test_the_setting_says_which_pictures_an_ability_is_asked_about() -> None:
         }
     )
     enabled = enabled_abilities(json.dumps(settings.ability_options))
-    assert set(wanted(enabled, "a.jpg", None)) == {"text"}
-    assert set(wanted(enabled, "in/a.jpg", None)) == {"text", "moderation"}
-    asked = as_metadata(["faces", "celebrities", "faces"])
-    assert asked == {"abilities": "celebrities,faces"}
-    assert set(wanted(enabled, "a.jpg", asked["abilities"])) == {"text", "faces"}
+
+    def wanted(image: str, *asked: str) -> set[str]:
+        return {name for name, each in enabled.items() if each.is_wanted(image, asked)}
+
+    assert wanted("a.jpg") == {"text"}
+    assert wanted("in/a.jpg") == {"text", "moderation"}
+    assert wanted("a.jpg", "faces", "celebrities") == {"text", "faces"}
     assert enabled["text"].options["calls_per_second"] == 5
     assert enabled["faces"].options["calls_per_second"] == 25
+
+
+def test_an_object_asks_for_abilities_by_its_metadata() -> None:
+    metadata = as_metadata(["faces", "celebrities", "faces"])
+    assert metadata == {"abilities": "celebrities,faces"}
+    assert asked_by(metadata) == {"faces", "celebrities"}
+    assert asked_by({"abilities": "text, faces "}) == {"text", "faces"}
+    assert asked_by({}) == set()
 
 
 def test_no_ability_is_enabled_by_default() -> None:
@@ -162,6 +173,17 @@ def test_no_ability_is_enabled_by_default() -> None:
             '{"faces": {"when": "asked", "attributes": ["NOSE"]}}',
             "attributes has 'NOSE'; expected a list of attributes",
         ),
+        ("[]", "abilities is []; expected an object with text, moderation, faces, celebrities"),
+        ('{"text": "always"}', "abilities: text is 'always'; expected an object with when, calls_per_second"),
+        (
+            '{"faces": {"when": "asked", "attributes": ["SMILE", "SMILE"]}}',
+            "attributes has SMILE twice; expected a list",
+        ),
+        (
+            '{"moderation": {"when": "asked", "min_confidence": true}}',
+            "min_confidence is True; expected a number from 0",
+        ),
+        ('{"text": {"when": "asked", "calls_per_second": "5"}}', "calls_per_second is '5'; expected a number from 0.1"),
         ('{"faces": {"when": "asked", "calls_per_second": 0}}', "is 0; expected a number from 0.1 to 10,000"),
     ],
 )

@@ -76,7 +76,7 @@ def test_a_csv_may_have_a_header(header: str) -> None:
         ("jsonl", f'{{"url": "{URL}", "abilities": ["text", "faces"]}}\n{{"url": "{URL}"}}\n'),
         ("json", f'[{{"url": "{URL}", "abilities": ["faces", "text", "text"]}}, {{"url": "{URL}", "abilities": []}}]'),
         ("csv", f"url,abilities\n{URL},text faces\n{URL}\n"),
-        ("csv", f'url;name;abilities\n{URL};a.jpg;"faces  text"\n{URL};;\n'),
+        ("csv", f"url;name;abilities\n{URL};a.jpg;faces, text\n{URL};;\n"),
         ("tsv", f"abilities\turl\ntext faces\t{URL}\n\t{URL}\n"),
     ],
 )

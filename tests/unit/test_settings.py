@@ -91,7 +91,7 @@ def test_label_filters_reach_rekognition_under_its_own_names() -> None:
         ({"source_buckets": 5}, "source_buckets is 5; expected names of buckets"),
         ({"source_buckets": '["photos"'}, "which is not JSON; expected names of buckets"),
         ({"receivers": 5}, "receivers is 5; expected a JSON list"),
-        ({"receivers": ["pets"]}, "expected name, url_parameter"),
+        ({"receivers": ["pets"]}, "expected an object with name, url_parameter"),
         ({"region": []}, "region is"),
         ({"label_inclusion_filters": [f"Label {n}" for n in range(101)]}, "has 101 entries; expected at most 100"),
     ],

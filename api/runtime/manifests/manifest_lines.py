@@ -10,7 +10,7 @@ from api.runtime.manifests.manifest_pieces import MAX_PIECE_BYTES, EndlessPieceE
 from api.runtime.sources.source_urls import S3_SCHEME, S3Object, check_url
 from api.runtime.uploads import image_names
 from api.runtime.uploads.image_names import ImageNameError
-from common.runtime.abilities.asked import AbilityError, check_asked
+from common.runtime.abilities.asked import AbilityError, check_asked, names_in
 from common.runtime.safe_fetch.errors import FetchError
 
 EXAMPLE = '{"url": "https://…", "name": "a.jpg"}'
@@ -148,7 +148,7 @@ def _cells(layout: Layout, text: str) -> _Fields:
     found = dict(zip(layout.columns, cells, strict=False))
     if not found.get("url"):
         raise EntryError(f"url is missing; expected {takes}")
-    return _Fields(found["url"], found.get("name") or None, found.get("abilities", "").split())
+    return _Fields(found["url"], found.get("name") or None, names_in(found.get("abilities", "")))
 
 
 def _entry(number: int, fields: _Fields, asking: Asking) -> Entry:

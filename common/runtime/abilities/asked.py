@@ -30,8 +30,8 @@ def check_asked(names: Iterable[str], enabled: Collection[str]) -> tuple[str, ..
 
 
 def names_in(text: str) -> tuple[str, ...]:
-    """Read names that are separated by commas, such as a function's variable `ABILITY_NAMES`."""
-    return tuple(name for name in text.split(",") if name)
+    """Read names that are separated by commas or blanks, such as a function's variable `ABILITY_NAMES`."""
+    return tuple(text.replace(",", " ").split())
 
 
 def asked_by(metadata: Mapping[str, str]) -> frozenset[str]:

@@ -42,15 +42,6 @@ def enabled_abilities(text: str) -> dict[str, EnabledAbility]:
     }
 
 
-def wanted(enabled: dict[str, EnabledAbility], image: str, asked: str | None) -> dict[str, EnabledAbility]:
-    """Return the abilities that an image gets. `asked` is the value of METADATA in the object's metadata.
-
-    Names that are not enabled are left out, because the setting may have changed since the upload.
-    """
-    names = frozenset((asked or "").split(","))
-    return {name: each for name, each in enabled.items() if each.is_wanted(image, names)}
-
-
 def as_metadata(names: Iterable[str]) -> dict[str, str]:
     """Return the metadata by which an upload asks for these abilities. Returns nothing if there are no abilities."""
     asked = ",".join(sorted(set(names)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from common.runtime.abilities.ability import Ability
+from common.runtime.abilities.ability import Ability, Finding
 from common.runtime.abilities.enabled import EnabledAbility
 from common.runtime.metrics import count
 from common.runtime.recognition_event import AbilityResult, Failure
@@ -43,7 +43,7 @@ class AbilityOperation:
             given = self.operation.answer(picture, self._call)
             if given.answer is None:
                 return AbilityResult(status="failed", at=given.at, failure=given.failure)
-            found = tuple(ability.read(given.answer, options))
+            found = tuple(_storable(ability.read(given.answer, options)))
             return AbilityResult(status="done", at=given.at, model=ability.model(given.answer), found=found)
         except Exception as error:
             failure = self._refusal(error) or failure_by(error, attempt)
@@ -114,6 +114,17 @@ def fingerprint(ability: Ability, options: Mapping[str, Any]) -> str:
     """Return the part of a stored answer's key that identifies the operation and its parameters."""
     parameters = json.dumps(ability.parameters(options), sort_keys=True)
     return f"{ability.operation}#{hashlib.sha256(parameters.encode()).hexdigest()[:16]}"
+
+
+def _storable(found: list[Finding]) -> list[Finding]:
+    """Return findings that DynamoDB stores: halves of surrogate pairs become question marks.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
+    text = json.dumps(found, ensure_ascii=False, allow_nan=False)
+    storable: list[Finding] = json.loads(text.encode(errors="replace"))
+    return storable
 
 
 def _failure(error: ClientError) -> Failure:
