@@ -182,7 +182,10 @@ LabelFilters = Annotated[
     tuple[LabelFilter, ...],
     BeforeValidator(_entries),
     Field(max_length=MAX_LABEL_FILTERS),
-    Takes(f"at most {MAX_LABEL_FILTERS} names of at most 50 letters, digits, blanks and '-_()., as DetectLabels does"),
+    Takes(
+        f"at most {MAX_LABEL_FILTERS} names, each of at most 50 letters, digits, blanks and the characters ' - _ ( ) . "
+        "(the rule of DetectLabels)"
+    ),
 ]
 HiddenLabels = Annotated[
     tuple[str, ...],

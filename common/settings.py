@@ -67,9 +67,10 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True, use_attribute_docstrings=True)
 
     deployment: DeploymentName = ""
-    """Separates this deployment from others in the account. `staging` gives the stacks `staging-APIStack` …, the
-    parameters `/sightline/staging/endpoints` and `/sightline/staging/thirdparty_endpoint`, and prefixes the names of
-    APIs and services. If you change the name, `make deploy` creates another deployment and keeps the old one."""
+    """Separates this deployment from others in the account. With `staging`, the names of stacks, APIs and services
+    begin with it, such as `staging-APIStack`, and the parameters are `/sightline/staging/endpoints` and
+    `/sightline/staging/thirdparty_endpoint`. If you change the name, `make deploy` creates another deployment and keeps
+    the old one."""
 
     region: str | None = None
     """AWS Region of `make deploy` and `sightline`. Without it, both follow the CDK CLI: `AWS_REGION`,
@@ -90,14 +91,15 @@ class Settings(BaseModel):
     """Requests per month that one key may send to each API. 0 sets no limit."""
 
     max_labels: Annotated[int, Field(ge=1, le=20)] = 10
-    """`MaxLabels` of DetectLabels. With at most 20, the index entries of an image fit into one DynamoDB transaction."""
+    """`MaxLabels` of DetectLabels. The index entries of an image with up to 20 labels fit into one DynamoDB
+    transaction."""
 
     min_confidence: Annotated[float, Field(ge=0, le=100)] = 70.0
     """`MinConfidence` of DetectLabels, in percent."""
 
     label_inclusion_filters: LabelFilters = ()
-    """`LabelInclusionFilters` of DetectLabels. All filters together hold about 2,500 characters, because a function's
-    environment has 4 KB."""
+    """`LabelInclusionFilters` of DetectLabels. All label filters together may have about 2,500 characters, because a
+    function's environment has 4 KB."""
 
     label_exclusion_filters: LabelFilters = ()
     """`LabelExclusionFilters` of DetectLabels."""
@@ -116,8 +118,9 @@ class Settings(BaseModel):
 
     rekognition_tps: Annotated[float, Field(ge=0, le=10_000)] = 0
     """DetectLabels calls per second. AWS raises the quota on request. 0 takes the Region's default quota: 50 in
-    us-east-1, us-west-2 and eu-west-1, 5 elsewhere. A value also sizes the workers of thumbnails, index and deliveries.
-    0 uses the fewest workers, which leaves room for the APIs among the ten executions of a new account."""
+    us-east-1, us-west-2 and eu-west-1, 5 elsewhere. Any other value also sets the number of workers for thumbnails,
+    index and deliveries. With 0 there are as few workers as possible, so that the APIs also get some of the ten
+    executions of a new account."""
 
     abilities: Abilities = AbilitySettings()
     """Further calls of Rekognition for each picture, in addition to labels: `text`, `moderation`, `faces`,
@@ -144,7 +147,7 @@ class Settings(BaseModel):
     has no wheels."""
 
     layer_platform: str = ""
-    """Platform of the layers' wheels (`uv --python-platform`), or `host` for this machine. Without it, Linux on
+    """Platform of the layers' wheels (`uv --python-platform`), or `host` for this machine. The default is Linux on
     `architecture`."""
 
     source_ports: Ports = (80, 443)
@@ -152,7 +155,8 @@ class Settings(BaseModel):
 
     allowed_sources: HostPatterns = ()
     """Hosts that pictures may be fetched from: `example.com`, or `*.example.com` for all hosts below it. Without it,
-    all public hosts. The lists of sources hold about 120 hosts together, because a function's environment has 4 KB."""
+    all public hosts are allowed. All lists of sources together may have about 120 hosts, because a function's
+    environment has 4 KB."""
 
     denied_sources: HostPatternsOrNetworks = ()
     """Hosts, addresses and networks (CIDR) that pictures must not be fetched from. Overrides all other settings."""
@@ -166,28 +170,29 @@ class Settings(BaseModel):
 
     receivers: Receivers = ()
     """Third parties. Each has its own queue, function and secret. Without it there is one receiver, `thirdparty`. Its
-    address is in the SSM parameter `thirdparty_endpoint`, with `deployment` in
-    `/sightline/<deployment>/thirdparty_endpoint`. Removing a receiver deletes its queue and the messages in it."""
+    address is in the SSM parameter `thirdparty_endpoint`, or in `/sightline/<deployment>/thirdparty_endpoint` if
+    `deployment` is set. Removing a receiver deletes its queue and the messages in it."""
 
     notify_email: EmailAddress = ""
-    """Recipient of e-mails about results. The recipient must confirm the subscription. Without it, none are sent."""
+    """Recipient of e-mails about results. The recipient must confirm the subscription. Without it, no e-mails are
+    sent."""
 
     notify_labels: MailedLabels = ()
-    """Send e-mails only for results with one of these labels. Without it, for all results."""
+    """Send e-mails only for results with one of these labels. Without it, e-mails are sent for all results."""
 
     alarm_email: EmailAddress = ""
     """Recipient of alarms, when they start and when they end. The recipient must confirm the subscription."""
 
     monitoring: Monitoring = "essential"
-    """`essential` has the alarms for loss and standstill. `full` adds all other alarms and the dashboards. `none` has
-    no alarms ([operations.md](operations.md#alarms))."""
+    """`essential` has the alarms for messages that will be lost and for work that makes no progress. `full` adds all
+    other alarms and the dashboards. `none` has no alarms ([operations.md](operations.md#alarms))."""
 
     source_buckets: BucketNames = ()
     """Buckets that manifests may copy pictures from, with lines such as `s3://bucket/key`."""
 
     fetch_workers: Annotated[int, Field(ge=2, le=1000)] = 2
     """Number of batches of manifest lines that are fetched at once. A worker fetches one picture at a time from each
-    host. The limits are those of MaximumConcurrency."""
+    host. The limits are those of Lambda's MaximumConcurrency."""
 
     removal_policy: Removal = "retain"
     """Decides whether `make destroy` keeps or deletes the buckets, tables and logs. CloudFormation deletes a bucket

@@ -19,10 +19,10 @@ HEAD = """\
 `make settings` generates this page from [common/settings.py](../common/settings.py).
 
 Write settings into `context` in [cdk.json](../cdk.json). Do not pass them to the CDK CLI with `-c`: the next
-`make deploy` would undo them. On a laptop, `make local LOCAL_CONTEXT="max_labels=5"` sets them for one start. A list is
-a JSON list, or text with commas between the entries.
+`make deploy` would undo them. On a laptop, `make local LOCAL_CONTEXT="max_labels=5"` sets them for one start. Write a
+list as JSON, or as text with commas between the entries.
 
-An unknown or invalid setting ends the deployment before anything changes. The message names valid values.
+If a setting is unknown or invalid, the deployment stops before it changes anything. The message names valid values.
 """
 
 RECEIVER_HEAD = """\
@@ -54,7 +54,7 @@ def _default(value: Any) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Escape text for a cell of a table. Between backquotes Markdown knows no escapes except that of `|`."""
+    """Escape text for a cell of a table. Within backquotes, Markdown has only one escape, that of `|`."""
     parts = text.replace("|", "\\|").split("`")
     parts[::2] = [part.replace("<", "&lt;").replace("*.", "\\*.") for part in parts[::2]]
     return "`".join(parts)

@@ -10,7 +10,7 @@ from integration.runtime.webhooks.delivery_log import Status
 
 
 class Delivery(TypedDict):
-    """One event for one receiver. Times are in UTC, ISO 8601. Members without a value yet are null."""
+    """One event for one receiver. Times are in UTC, ISO 8601. A member that has no value yet is null."""
 
     event_id: str
     receiver: str
@@ -43,5 +43,5 @@ SERVICE = Service(
         ),
         ("get", "/openapi.json"): Call(answers={HTTPStatus.OK: dict[str, Any]}, open=True),
     },
-    path_parameters={"event_id": "The event's id, as a list of deliveries and the document itself show it."},
+    path_parameters={"event_id": "The event's id, which is in the list of deliveries and in the delivered document."},
 )

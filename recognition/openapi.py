@@ -27,13 +27,14 @@ class Entry(TypedDict):
 
 
 class Found(Entry):
-    """An image that fits a search. `confidence` is in per cent: the lowest of all terms, or the highest of any."""
+    """An image that a search found. `confidence` is in per cent: the lowest of its terms for `match=all`, the highest
+    for `match=any`."""
 
     confidence: float
 
 
 class LabelCount(TypedDict):
-    """A label, parent or alias that finds images, or a name of another kind, and the number of these images."""
+    """A label, parent or alias, or a word or name that an ability found, with the number of its images."""
 
     label: str
     images: int
@@ -48,8 +49,8 @@ class Deletion(TypedDict):
 
 class Usage(TypedDict):
     """Calls to Rekognition, stored answers that replaced a call, and the list prices of both in US dollars. `paused` is
-    true while pictures wait because the month's budget is used up. `abilities` has the shares of abilities that were
-    used, by their names."""
+    true while pictures wait because the month's budget is used up. `abilities` contains the share of each ability that
+    was used, by its name."""
 
     month: str
     calls: int

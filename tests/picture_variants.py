@@ -102,7 +102,7 @@ VARIANTS: dict[str, tuple[Callable[[], bytes], str]] = {
     **{
         f"mode-{mode.replace(';', '-')}.{_suffix(kind)}": (
             lambda kind=kind, mode=mode: in_mode(kind, mode),  # type: ignore[misc]
-            "programs write it",
+            "programs write such files",
         )
         for kind, modes in MODES.items()
         for mode in modes
@@ -114,11 +114,11 @@ VARIANTS: dict[str, tuple[Callable[[], bytes], str]] = {
         )
         for kind in WITH_FRAMES
     },
-    **{name: (make, "junk is no pixel") for name, make in METADATA.items()},
+    **{name: (make, "junk around the pixels is ignored") for name, make in METADATA.items()},
     **{
         f"trailer-{name.replace(' ', '-')}.{_suffix(kind)}": (
             lambda kind=kind, trailer=trailer: encoded(scene(), kind) + trailer,  # type: ignore[misc]
-            "a trailer is no pixel",
+            "a trailer is ignored",
         )
         for kind in FORMATS
         for name, trailer in TRAILERS.items()

@@ -76,14 +76,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 @app.get("/")
 @takes(app, URL, NAME, OVERWRITE)
 def get(asked: dict[str, Any]) -> Response[Any]:
-    """Store the picture of a URL: `?url=…&name=…`."""
+    """Fetch a picture from a URL and store it: `?url=…&name=…`."""
     return json_response(HTTPStatus.OK, save(_upload(asked))[0])
 
 
 @app.post("/images")
 @takes(app, body=PICTURE)
 def post(asked: dict[str, Any]) -> Response[Any]:
-    """Store the picture of a URL: 201, or 200 if the same picture was stored already."""
+    """Fetch a picture from a URL and store it: 201, or 200 if the same picture is already stored."""
     document, changed = save(_upload(asked))
     return json_response(HTTPStatus.CREATED if changed else HTTPStatus.OK, document)
 

@@ -42,7 +42,8 @@ LIMIT = Parameter(
 )
 CURSOR = Parameter(
     name="cursor",
-    about="The beginning of the page: from the Link of the page before. Repeat its other parameters.",
+    about="The place where the page begins. Take it from the header Link of the previous page, and repeat the other "
+    "parameters of that page.",
     takes="the cursor from a Link of the same list",
     schema={"type": "string"},
     read=str,

@@ -67,7 +67,7 @@ class Label:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """The reason why a picture can never be recognised. The codes are Rekognition's, and `DecoderFailed`."""
+    """The reason why a picture can never be recognised. `code` is one of Rekognition's codes, or `DecoderFailed`."""
 
     code: str
     message: str
@@ -77,8 +77,8 @@ class Failure:
 class AbilityResult:
     """The answer of an ability: its findings, or the reason why it has no answer about this picture.
 
-    `at` is the time of the answer, ISO 8601 in UTC. `truncated` is True if findings lost their outlines or were left
-    out, because they were too large to store or send.
+    `at` is the time of the answer, ISO 8601 in UTC. `truncated` is true if polygons, landmarks or whole findings were
+    left out, because they were too large to store or send.
     """
 
     status: Literal["done", "failed"]

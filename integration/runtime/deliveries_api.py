@@ -100,7 +100,7 @@ def list_deliveries(asked: dict[str, Any]) -> Response[Any]:
 @app.post("/deliveries/<event_id>/replay")
 @takes(app, RECEIVER)
 def replay(asked: dict[str, Any], event_id: str) -> Response[Any]:
-    """Deliver an event again under its id, to all receivers that it was sent to or to one of them."""
+    """Deliver an event again with the same id, to all receivers that it was sent to, or to one of them."""
     receiver = asked["receiver"]
     queues: dict[str, str] = json.loads(_environment().queues)
     documents = {

@@ -150,7 +150,7 @@ def delete() -> Response[Any]:
 @app.get("/labels")
 @takes(app, KIND, PREFIX, LIMIT, CURSOR)
 def list_labels(asked: dict[str, Any]) -> Response[Any]:
-    """List the labels, or the names of another kind, in alphabetical order, with the number of images of each."""
+    """List labels, or words or names that abilities found, in alphabetical order, with the number of images of each."""
     kind = asked["kind"]
     page = _index().labels(kind, name_prefix(kind, asked["prefix"]), asked["cursor"], asked["limit"])
     logger.debug("listed labels", extra={"items_read": page.items_read})
@@ -161,7 +161,7 @@ def list_labels(asked: dict[str, Any]) -> Response[Any]:
 @app.get("/search")
 @takes(app, LABEL, TEXT, CELEBRITY, MODERATION, MATCH, EXCLUDE, MIN_CONFIDENCE, FROM, TO, LIMIT, CURSOR, THUMBNAILS)
 def search_images(asked: dict[str, Any]) -> Response[Any]:
-    """Find images by labels, texts and names, best first: by the lowest confidence for all, the highest for any."""
+    """Find images by labels, texts and names. Images with the highest confidence come first."""
     page = _index().page(search_query(asked), asked["cursor"], asked["limit"])
     logger.debug("searched", extra={"items_read": page.items_read})
     items = [{**hit.item, "status": "RECOGNIZED"} for hit in page.hits]

@@ -175,8 +175,8 @@ def test_a_receiver_gets_schema_1_unless_it_names_another() -> None:
         ({"source_buckets": "my..photos"}, "expected names of buckets"),
         ({"source_buckets": "192.168.5.4"}, "expected names of buckets"),
         ({"source_buckets": "b" * 64}, "expected names of buckets"),
-        ({"label_inclusion_filters": ["x" * 51]}, "names of at most 50 letters, digits"),
-        ({"label_inclusion_filters": ["Dog & Cat"]}, "names of at most 50 letters, digits"),
+        ({"label_inclusion_filters": ["x" * 51]}, "each of at most 50 letters, digits"),
+        ({"label_inclusion_filters": ["Dog & Cat"]}, "each of at most 50 letters, digits"),
         ({"hide_moderated": "Violence"}, "hide_moderated needs the ability moderation"),
         (
             {"hide_moderated": [f"L{n}" for n in range(51)], "abilities": {"moderation": {"when": "always"}}},

@@ -61,7 +61,7 @@ OVERWRITE = Parameter(
 REFRESH = replace(OVERWRITE, name="refresh", about="Ask Rekognition again, and pay again, for the same picture.")
 ABILITIES = Parameter(
     name="abilities",
-    about="What Rekognition is asked about the picture besides its labels. The setting `abilities` must enable it.",
+    about="The abilities that Rekognition is asked for, besides labels. The setting `abilities` must enable them.",
     takes=f"a list of names, such as {json.dumps(list(abilities.ABILITIES)[:2])}",
     schema={"type": "string", "enum": list(abilities.ABILITIES)},
     read=str,
@@ -76,7 +76,7 @@ FILE_NAME = replace(
 )
 CONTENT_TYPE = Parameter(
     name="content_type",
-    about="The file's media type, in any case. Other names of these types, such as image/jpg, are accepted too.",
+    about="The file's media type, in upper or lower case. Other names of it, such as image/jpg, are accepted too.",
     takes=f"one of {', '.join(CONTENT_TYPES.values())}",
     schema={"type": "string", "examples": list(CONTENT_TYPES.values())},
     read=_content_type,

@@ -142,7 +142,7 @@ class IndexReader:
         return images
 
     def labels(self, kind: str, prefix: str, cursor: str | None, limit: int) -> LabelPage:
-        """List the next `limit` labels that begin with a prefix, or the names of another kind.
+        """List the next `limit` terms of a kind (labels, words or names) that begin with a prefix.
 
         A label without images is left out, so a page may be short.
 
@@ -156,7 +156,7 @@ class IndexReader:
             for item in items:
                 spelling, images = found.get(item["label"], (item["spelling"], 0))
                 found[item["label"]] = (spelling, images + item["images"])
-        # Behind the end of a shard that has more items, the counts of the other shards are incomplete.
+        # After the last name that was read from a shard with more items, the counts of all shards are incomplete.
         ends = [items[-1]["label"] for items, has_more in shards if has_more]
         names = sorted(name for name in found if not ends or name <= min(ends))
         last = names[limit - 1] if len(names) > limit else min(ends, default=None)

@@ -116,7 +116,7 @@ NAME = Parameter(
 )
 PREFIX = Parameter(
     name="prefix",
-    about="The beginning of the labels, or of the names of another kind. Case does not matter.",
+    about="List only labels, words or names that begin with this text. Case does not matter.",
     takes=f"the beginning of a label, at most {MAX_NAME_CHARACTERS} characters",
     schema={"type": "string", "maxLength": MAX_NAME_CHARACTERS},
     read=_prefix,
@@ -133,7 +133,7 @@ LABEL = Parameter(
 TEXT = Parameter(
     name="text",
     about="A word in the picture, or several words separated by blanks. Case, accents and punctuation at a word's ends "
-    "do not matter. A word with * at its end stands for all words that begin so.",
+    "do not matter. A word with * at its end stands for all words that begin with it.",
     takes=f"words with a letter or digit, such as invoice or INV-20*, at most {MAX_NAME_CHARACTERS} characters",
     schema=LABEL.schema,
     read=_words,
@@ -165,7 +165,8 @@ KIND = Parameter(
 )
 MATCH = Parameter(
     name="match",
-    about="Find images that fit all of the terms, or any of them. Terms are the labels, words and names.",
+    about="Terms are the labels, words and names. all: find images that fit all terms; the lowest confidence of these "
+    "terms decides the order. any: find images that fit any of the terms; the highest confidence decides the order.",
     takes="all or any",
     schema={"enum": ["all", "any"], "default": "all"},
     read=_one_of("all", "any"),

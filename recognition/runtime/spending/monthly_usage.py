@@ -47,7 +47,7 @@ class OverBudgetError(RetryLaterError):
 
 @dataclass(frozen=True)
 class AbilityUsage:
-    """One ability's share of the counts, and of the US dollars in proportion."""
+    """One ability's share of the calls and stored answers, and the same share of their US dollars."""
 
     calls: int
     cache_hits: int
@@ -59,7 +59,7 @@ class AbilityUsage:
 class Day:
     """Counts of one day, such as 2026-11-21: calls, cached answers, US dollars spent and saved.
 
-    They are about labels and all abilities together. `abilities` has the shares of abilities that were counted.
+    The counts are of labels and all abilities together. `abilities` contains the share of each ability that was used.
     """
 
     day: str
