@@ -61,7 +61,8 @@ def build_app(context: dict[str, Any] | None = None) -> App:
 
 
 def _warn(stack: Stack, settings: Settings) -> None:
-    """Warn of settings that are dangerous. The assembly leaves out annotations of the app itself."""
+    """Warn of dangerous settings. The warnings are added to a stack, because CDK does not write out warnings of the app
+    itself."""
     if settings.auth == "none":
         Annotations.of(stack).add_warning_v2("sightline:auth", "auth=none: anybody may upload, list and read pictures")
     if settings.private_sources:

@@ -25,10 +25,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 READERS = re.compile(
     r"HOME|USER|LOGNAME|SHELL|PATH|TERM|TZ|LANG|LC_\w+"
-    r"|\w*_proxy|SSL_CERT_\w+|\w+_CA_\w+|(pip|uv|npm_config)_\w+",  # how this machine reaches the registries
+    r"|\w*_proxy|SSL_CERT_\w+|\w+_CA_\w+|(pip|uv|npm_config)_\w+",  # these say how this machine reaches the registries
     re.IGNORECASE,
 )
-"""The environment variables that a reader of the README has as well. All other variables are unset."""
+"""The environment variables that the shell of a reader of the README has. All other variables are unset."""
 
 INSTALL_SECONDS = 900
 START_SECONDS = 20
@@ -46,7 +46,8 @@ class WalkError(Exception):
 
 def main() -> int:
     """Walk in both folders. Returns the exit code."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # else `make` ignores Ctrl-C where this runs in background
+    # Otherwise `make` ignores Ctrl-C if this program runs in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     base = Path(tempfile.mkdtemp(prefix="sightline-walk-")).resolve()
     first, second = base / "sightline", base / "Café 1" / "sightline é"
     began = time.monotonic()
@@ -92,7 +93,7 @@ class Walk:
         self.temporary.mkdir(exist_ok=True)
         clean = {name: value for name, value in os.environ.items() if READERS.fullmatch(name)}
         path = [entry for entry in clean["PATH"].split(os.pathsep) if not Path(entry).is_relative_to(ROOT)]
-        # An own temporary folder shows everything that is left behind, and nothing of other programs.
+        # A separate temporary folder shows everything that is left behind, and nothing that other programs leave.
         self.environment = clean | {"PATH": os.pathsep.join(path), "TMPDIR": str(self.temporary)}
 
     def all_steps(self) -> None:
@@ -144,7 +145,7 @@ class Walk:
             self.note_ports()
             yield
         except BaseException:
-            with suppress(OSError):  # it may have ended by itself
+            with suppress(OSError):  # the process may have ended by itself
                 os.write(terminal, b"\x03")
                 ended(make, STOP_SECONDS)
             raise
@@ -282,7 +283,7 @@ def expect_kinds(text: str) -> None:
 
 
 def judge(command: str, shell: Shell) -> None:
-    """Run a command, and repeat a reading call until it works, because a stored picture can be found only later.
+    """Run a command. Repeat a call that reads until it works, because a stored picture cannot be found immediately.
 
     Raises:
         WalkError: the command failed, its answer is an error, or it found nothing.

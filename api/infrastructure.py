@@ -46,10 +46,11 @@ class APIStack(Stack):
             "RemovedImage", ["ObjectRemoved:", "LifecycleExpiration:"], settings=settings
         )
         self.uploads = self._changes_queue("UploadedImage", ["ObjectCreated:"], settings=settings)
-        # An update of the stack starts to send removals to their queue before it stops to send them to the other.
+        # An update of the stack first sends removals to their own queue too, and only then stops sending them to the
+        # queue of uploads.
         self.uploads.node.add_dependency(self.removals)
-        # Created and exported with any `auth`: CloudFormation cannot remove an export while another stack imports it,
-        # so a change of `auth` would fail.
+        # The key is created and exported with every value of `auth`. CloudFormation cannot remove an export while
+        # another stack imports it, so a change of `auth` would fail.
         self.api_key = apigateway.ApiKey(self, "ApiKey")
         self.export_value(self.api_key.key_id)
 
@@ -161,6 +162,6 @@ class APIStack(Stack):
             layers=[self.common_layer, self.imaging_layer],
             settings=settings,
         )
-        # GetObject compares the new picture with the one that has its name.
+        # With GetObject, the function compares the new picture with the picture that already has the name.
         grant_objects(function, ["s3:PutObject", "s3:GetObject"], self.image_bucket)
         return function

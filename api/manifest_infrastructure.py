@@ -40,7 +40,7 @@ class ManifestIntake:
         self.manifests = WorkQueue(
             stack, "Manifest", topic=None, consumer_timeout=READ_TIMEOUT, max_receive_count=MAX_RECEIVE_COUNT
         )
-        # Every object gets a report, also one that is no manifest. So no suffix is filtered.
+        # Even an object that is not a manifest gets a report, so there is no filter of suffixes.
         self.bucket.add_event_notification(
             s3.EventType.OBJECT_CREATED, notifications.SqsDestination(self.manifests.queue)
         )
@@ -76,7 +76,7 @@ class ManifestIntake:
             description="Reads manifests, queues their lines and reports the outcomes",
             timeout=READ_TIMEOUT,
             memory_mb=1769,  # one processor, because reading and sending keep it busy
-            ephemeral_storage=Size.gibibytes(2),  # a report with millions of failed lines
+            ephemeral_storage=Size.gibibytes(2),  # enough for a report with millions of failed lines
             environment={
                 "MANIFEST_BUCKET": self.bucket.bucket_name,
                 "MANIFESTS_TABLE": self.table.table_name,
@@ -124,7 +124,7 @@ class ManifestIntake:
             settings=self.settings,
         )
         self.lines.feeds(function, batch_size=BATCH_SIZE, max_concurrency=self.settings.fetch_workers)
-        # GetObject compares the new picture with the one that has its name.
+        # With GetObject, the function compares the new picture with the picture that already has the name.
         grant_objects(function, ["s3:PutObject", "s3:GetObject"], image_bucket)
         grant(function, ["dynamodb:GetItem", "dynamodb:PutItem"], self.table.table_arn)
         for name in self.settings.source_buckets:

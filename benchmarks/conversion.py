@@ -57,7 +57,9 @@ def measured(path: Path, *, form: FormName = "recognition", rounds: int = 1) -> 
         started = time.perf_counter()
         jpeg = _convert(warm, path, form)
         seconds.append(time.perf_counter() - started)
-    cpu_seconds = (_cpu_seconds(warm) - cpu_before) / rounds  # the system counts in hundredths of a second
+    cpu_seconds = (
+        _cpu_seconds(warm) - cpu_before
+    ) / rounds  # the operating system counts processor time in hundredths of a second
     peak = round(warm.last_usage.peak_kilobytes / 1024)
     warm.stop()
     return {
@@ -78,7 +80,7 @@ def _convert(decoder: Decoder, path: Path, form: FormName) -> bytes:
 def _cpu_seconds(decoder: Decoder) -> float:
     """Return the processor time of this process, of the service and of the processes that the service forked."""
     times = psutil.Process(decoder.pid).cpu_times()
-    return time.process_time() + sum(times[:4])  # user, system, and those of children that have ended
+    return time.process_time() + sum(times[:4])  # user and system time, and those of children that have ended
 
 
 def _cold_cpu_seconds(path: Path, form: FormName) -> float:

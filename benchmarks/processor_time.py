@@ -54,6 +54,6 @@ def _descendants(process: psutil.Process) -> list[psutil.Process]:
 
 def _with_ended(process: psutil.Process) -> float:
     """Return the processor time of a process, including its children that have ended."""
-    with suppress(psutil.NoSuchProcess):  # it ends now, and counts as its parent's
+    with suppress(psutil.NoSuchProcess):  # the process has just ended, and its time counts as its parent's
         return float(sum(process.cpu_times()[:4]))
     return 0.0

@@ -45,7 +45,8 @@ LOG_SECONDS = 30
 
 @dataclass
 class Writer:
-    """Replaces the DynamoDB client of the code of `update_index`. Writes in batches, and accepts only new images."""
+    """Takes the place of the DynamoDB client that `update_index` writes with. Writes in batches, and accepts only new
+    images."""
 
     dynamodb: Any
     batches: dict[str, list[dict[str, Any]]] = field(default_factory=dict)

@@ -26,7 +26,7 @@ def main(command: str) -> NoReturn:
     Ends with one line if a setting is not valid, AWS cannot be called, or a stack there is not this deployment's.
     """
     try:
-        # Reads all settings: a misspelt one is reported now and not after a minute.
+        # Read all settings now, so that a misspelt one is reported now and not after a minute.
         settings = settings_in_force(CDK_JSON, [])
         region, source = account.region(settings.region)
         number = account.caller()
@@ -45,7 +45,7 @@ def main(command: str) -> NoReturn:
     if command == "bootstrap":
         arguments.append(f"aws://{number}/{region}")
         os.chdir("/")  # next to a cdk.json, the CDK CLI would needlessly synthesize the app
-    else:  # these hold even if something else sets a context
+    else:  # these values apply even if something else sets a context
         arguments += ["-c", f"deployment={settings.deployment}", "-c", f"region={region}"]
     print(flush=True)
     os.execvpe("cdk", ["cdk", command, *arguments], environment)  # noqa: S606, S607 - make puts it on the PATH

@@ -49,7 +49,7 @@ class LogReader:
         return [entry for event in events if self._is_new(event) and (entry := _entry(function, event))]
 
     def _is_new(self, event: dict[str, Any]) -> bool:
-        # The embedded cloud gives no ids. A stream of it holds one invocation.
+        # The embedded cloud gives no ids. In the embedded cloud, a stream holds one invocation.
         key = event["logStreamName"], event.get("eventId") or f"{event['timestamp']} {event['message']}"
         if key in self._seen:
             return False

@@ -139,7 +139,7 @@ def find(name: TargetName | None, *, may_be_incomplete: bool = False) -> Target:
     Raises:
         TargetError: there is no such system, or the system is not up.
     """
-    # If a local system is registered, no command goes to AWS unasked.
+    # If a local system is registered, no command goes to AWS without `--target aws`.
     if name is TargetName.LOCAL or (name is None and _is_registered()):
         return _local()
     return _on_aws(*((BotoCoreError, ClientError) if may_be_incomplete else ()))

@@ -89,8 +89,8 @@ class FacesSetting(_Setting):
         AfterValidator(each_once),
         Takes(f"a list of attributes: {', '.join(ATTRIBUTES)}"),
     ] = ()
-    """Attributes of faces that are stored and shown besides. A change needs new calls. docs/privacy.md says why there
-    are none by default."""
+    """Additional attributes of faces that are stored and shown. A change needs new calls. docs/privacy.md says why
+    there are none by default."""
 
 
 class CelebritiesSetting(_Setting):

@@ -166,7 +166,8 @@ def _responses(call: Call, body: Any, schemas: Mapping[Any, Any]) -> dict[str, A
     responses = {str(int(status)): response(status, schemas[kind]) for status, kind in call.answers.items()}
     if call.paged:
         responses["200"]["headers"] = {"Link": NEXT}
-    # An invalid call; API Gateway's own (no or a wrong key, too many calls); and our own faults.
+    # These are the errors of an invalid call, those of API Gateway (a missing or wrong key, too many calls), and those
+    # of our own faults.
     common = {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}
     common |= {HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.GATEWAY_TIMEOUT}
     for status in sorted({*call.errors, *common, *([HTTPStatus.UNSUPPORTED_MEDIA_TYPE] if body else [])}):

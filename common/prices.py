@@ -20,8 +20,7 @@ TIERS = {
     )
 }
 """The tiers of a month for each price group. A tier is the number of calls at its end (None: no end), and the price of
-a call in US dollars. From 35 million calls on, AWS charges less than this table says. So a budget is not exceeded there
-either."""
+a call in US dollars. Beyond 35 million calls, AWS charges less than this table says, so a budget is not exceeded."""
 GROUPS = {
     "DetectLabels": GROUP_2,
     "DetectText": GROUP_2,

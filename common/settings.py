@@ -335,8 +335,8 @@ class Settings(BaseModel):
     def delivery_workers(self) -> int:
         """Number of batches that are offered to a receiver at once.
 
-        Sized for a receiver that takes 0.4 s per document, plus half. A worker offers the ten documents of a batch side
-        by side.
+        The number is half as large again as needed for a receiver that takes 0.4 s per document. A worker sends the ten
+        documents of a batch in parallel.
         """
         return self._workers(1.5 * 0.4 / 10)
 

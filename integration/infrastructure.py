@@ -93,7 +93,8 @@ class IntegrationStack(Stack):
             service = self.settings.named(function)
             monitoring.alarm(
                 f"{function}BreakerOpen",
-                # Two periods of ones alone, because closing is a zero. A period is longer than a document waits.
+                # The alarm needs two periods with only ones: closing the breaker writes a zero. A period is longer than
+                # the time that a document waits.
                 own_metric("BreakerOpen", service=service, statistic="Minimum", receiver=name).with_(period=DOWN),
                 above=0,
                 periods=2,
@@ -166,7 +167,7 @@ class IntegrationStack(Stack):
                 password_length=64, exclude_punctuation=True, exclude_characters=string.punctuation
             ),
         )
-        # Not Ref, which is the ARN on AWS but not in the embedded cloud.
+        # This is not Ref, because Ref is the ARN only on AWS, and not in the embedded cloud.
         secret_arn = cast("secretsmanager.CfnSecret", secret.node.default_child).attr_id
         acknowledge(
             secret,

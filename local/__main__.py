@@ -1,4 +1,4 @@
-"""`python -m local up|down|status|run`: the embedded cloud, behind `make local`, `local-up` and `local-down`."""
+"""`python -m local up|down|status|run`: runs the embedded cloud for `make local`, `local-up` and `local-down`."""
 
 import os
 import shlex

@@ -92,7 +92,7 @@ class Deployment:
             self._synthesize()
         if not self._is_bootstrapped():
             self.say("cdk bootstrap …")
-            # In a folder without a cdk.json: beside one, the CLI would synthesize the app for nothing.
+            # Run it in a folder without a cdk.json. With a cdk.json, the CLI would needlessly synthesize the app.
             bootstrap = self._cdk("bootstrap", f"aws://000000000000/{REGION}", folder=self.folder.path)
             self._wait_for(bootstrap, "bootstrap")
         self._wait_for(self._synthesis, "synth")
@@ -118,7 +118,7 @@ class Deployment:
         self._wait_for(deploy, "deploy")
         named = json.loads(path.read_text())
         outputs = {stack: named[self.settings.named(stack)] for stack in STACKS}
-        # Save first: a start that fails or is killed before this point leaves the state that was saved last.
+        # Save the state first. A start that fails or is killed before this point leaves the state that was saved last.
         self.folder.remove("deployed.json")
         self.services.save()
         self.folder.write("deployed.json", {"digest": self.digest, "outputs": outputs})

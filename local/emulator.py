@@ -232,7 +232,7 @@ async def _serve(config: Config) -> None:
 
     async def stopped() -> None:
         await stop.wait()
-        _kill_workers()  # otherwise it would wait for running calls, while workers take the CPU that saving needs
+        _kill_workers()  # otherwise it would wait for running calls, while workers use the CPU that saving needs
 
     await serve(Emulator(), config, shutdown_trigger=stopped)  # type: ignore[arg-type] # an ASGI 3 application
 

@@ -50,7 +50,7 @@ def read_endpoints(addresses: Addresses, outputs: Outputs, deployment: str) -> E
         bucket=api["ImageBucketName"],
         manifests=api["ManifestBucketName"],
         table=recognition["ClassificationsTableName"],
-        # As on AWS, the page has another origin than the API it calls, so browsers send preflight requests.
+        # As on AWS, the page and the APIs that it calls have different origins, so browsers send preflight requests.
         gallery=f"{labels.replace(HOST, 'localhost')}/gallery" if "GalleryAddress" in recognition else "",
         deployment=deployment,
     )

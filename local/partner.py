@@ -99,7 +99,7 @@ class Partner:
         """Receive one message of an SNS topic."""
         message = json.loads(await request.body())
         if message["Type"] == "SubscriptionConfirmation":
-            # The local SNS may have another address than the message names, so only the query is taken.
+            # Use only the query of the URL in the message, because the local SNS may have a different address.
             query = urlsplit(message["SubscribeURL"]).query
             await asyncio.to_thread(requests.get, f"{self.emulator}/?{query}", timeout=CONFIRM_SECONDS)
         else:

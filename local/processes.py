@@ -95,7 +95,7 @@ class Processes:
             _wait(emulator, GRACE_SECONDS)
             if _is_alive(emulator):
                 say(f"{SAVING} did not end within {GRACE_SECONDS:.0f} s and was killed")
-            _kill(family[SAVING])  # the emulator ends its workers itself, unless it was killed
+            _kill(family[SAVING])  # the emulator ends its workers by itself, unless it was killed
         self.register.unlink(missing_ok=True)
 
     def _read(self) -> dict[str, dict[str, Any]]:

@@ -30,7 +30,7 @@ def raise_on_signals() -> None:
         raise StoppedError(number)
 
     for each in STOPS:
-        # A shell makes its background commands ignore Ctrl-C, by which `run` ends.
+        # A shell makes its background commands ignore Ctrl-C, but Ctrl-C must end `run`.
         if each == signal.SIGINT or signal.getsignal(each) != signal.SIG_IGN:
             signal.signal(each, stop)
 
@@ -47,7 +47,8 @@ def own_terminal() -> Iterator[None]:
     if not is_makes:
         yield
         return
-    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # otherwise giving the terminal back stops the process
+    # Without this, the process is stopped when it gives the terminal back.
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     signal.signal(signal.SIGTSTP, signal.SIG_IGN)
     os.setpgid(0, 0)
     os.tcsetpgrp(terminal, os.getpid())

@@ -71,7 +71,7 @@ def differences(before: Templates, after: Templates) -> Iterator[str]:
         changes[tuple(dict.fromkeys(named))].append(line)
     for combinations, changed in changes.items():
         yield f"With {', '.join(combinations)}:"
-        # Lines of one path stand together, the removed one first.
+        # Lines with the same path are together, the removed line first.
         yield from (
             f"  {line}" for line in sorted(changed, key=lambda line: (line[2:].partition(" = ")[0], line[0] == "+"))
         )

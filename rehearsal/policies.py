@@ -37,8 +37,8 @@ NAMED_BY_ARN = {"AWS::SNS::Topic", "AWS::SecretsManager::Secret"}
 """The types of resources for which `Ref` returns the ARN. For all others it returns the name."""
 
 WITHOUT_RESOURCE = {"rekognition:DetectModerationLabels"}
-"""Actions that take `*` because their resource is optional. For these actions it is an adapter: a customer's own model.
-https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrekognition.html"""
+"""Actions that take `*` because their resource is optional. The resource is an adapter, which is a customer's own
+model. https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrekognition.html"""
 
 
 def check_policies(templates: Templates) -> Iterator[Finding]:

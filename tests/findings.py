@@ -12,7 +12,7 @@ def result(*found: dict[str, Any]) -> AbilityResult:
 
 
 def words(*texts: str, confidence: float = 95.5) -> AbilityResult:
-    """A line of words, as DetectText finds it: the line, then its words."""
+    """Return the findings of DetectText for one line: the line, then each of its words."""
     line = {"text": " ".join(texts), "type": "line", "id": 0, "confidence": confidence}
     found = [
         {"text": text, "type": "word", "id": number, "parent_id": 0, "confidence": confidence}

@@ -1,6 +1,6 @@
 """Pictures with an absurd header: small files that would take a decoder a minute or most of its memory.
 
-Files have 2 to 15 MB, if their size matters.
+Where the size matters, files have 2 to 15 MB.
 """
 
 import io
@@ -131,4 +131,4 @@ HARMLESS_BOMBS: dict[str, Callable[[], bytes]] = {
     "HEIC, 14 MB of names of boxes": lambda: boxed_with("HEIF", [META], box(b"free", b"infe" * 3_500_000)),
     "HEIC, a profile of 12 MB": lambda: boxed_with("HEIF", PROPERTIES, box(b"colr", b"prof" + bytes(12_000_000))),
 }
-"""Files with absurd parts that nobody reads: they are taken."""
+"""Files with absurd parts that are not read. These files are accepted."""

@@ -21,7 +21,8 @@ class Internet:
     names: dict[str, list[list[str]]] = field(default_factory=dict)
     """Each look-up of a name takes the next answer; the last one stays."""
     routes: dict[Endpoint, Endpoint] = field(default_factory=dict)
-    """Public endpoint -> the local server behind it. Loopback leads to itself; all else refuses."""
+    """Public endpoint -> the local server behind it. A loopback address leads to itself. All other addresses refuse
+    connections."""
     looked_up: list[str] = field(default_factory=list)
     connected: list[Endpoint] = field(default_factory=list)
     """Every endpoint that anybody tried to reach."""

@@ -15,13 +15,13 @@ def png_chunk(name: bytes, content: bytes) -> bytes:
 
 
 def png_with(chunks: bytes, image: Image.Image | None = None) -> bytes:
-    """A whole PNG with more chunks behind its header."""
+    """A whole PNG with more chunks after its header."""
     png = encoded(image or scene(), "PNG")
     return png[:33] + chunks + png[33:]
 
 
 def jpeg_with(segments: bytes, image: Image.Image | None = None) -> bytes:
-    """A whole JPEG with more segments behind its beginning."""
+    """A whole JPEG with more segments after its beginning."""
     jpeg = encoded(image or scene())
     return jpeg[:2] + segments + jpeg[2:]
 
@@ -52,7 +52,7 @@ def webp_with(chunks: bytes, image: Image.Image | None = None) -> bytes:
 
 
 def heif_with(boxes: bytes, image: Image.Image | None = None) -> bytes:
-    """A whole HEIC with more boxes behind its first."""
+    """A whole HEIC with more boxes after its first."""
     heif = encoded(image or scene(), "HEIF")
     [length] = struct.unpack(">I", heif[:4])
     return heif[:length] + boxes + heif[length:]
@@ -71,7 +71,7 @@ def nested_boxes(name: bytes, depth: int) -> bytes:
 
 
 def boxed_with(kind: str, path: list[bytes], content: bytes, *, is_whole: bool = False) -> bytes:
-    """A HEIC or AVIF with `content` behind what the box at `path` holds, or in place of it if `is_whole`.
+    """A HEIC or AVIF with `content` after the content of the box at `path`, or in place of that content if `is_whole`.
 
     The position of the pixels grows with it.
     """

@@ -1,4 +1,4 @@
-"""Whole pictures in less common modes, with damaged later frames, or with bytes behind their pixels. All are taken."""
+"""Whole pictures in less common modes, with damaged later frames, or with bytes after their pixels. All are taken."""
 
 import io
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def with_flags(flags: int) -> bytes:
 def with_essential_profile(kind: str) -> bytes:
     """A HEIC or AVIF that calls each of its properties essential, among them a color profile."""
     file = bytearray(encoded(scene(), kind).replace(b"nclx", b"prof"))
-    count = file.index(b"ipma") + 14  # behind the version, the number of items, and the first item
+    count = file.index(b"ipma") + 14  # after the version, the number of items, and the first item
     for place in range(count + 1, count + 1 + file[count]):
         file[place] |= 0x80
     return bytes(file)

@@ -176,7 +176,7 @@ def plot(
     figure.suptitle(title)
     figure.savefig(path, dpi=70)
     with Image.open(path) as image:
-        image.quantize(64).save(path, optimize=True)  # a third of the size
+        image.quantize(64).save(path, optimize=True)  # a palette makes the file a third as large
 
 
 def _percentiles(axes: Any, points: Sequence[tuple[float, float]], width: float) -> None:

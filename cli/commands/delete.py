@@ -19,7 +19,7 @@ def command(
     as_json: JsonOption = False,
     target: TargetOption = None,
 ) -> None:
-    """Delete images. The pictures go at once, their labels and results within seconds."""
+    """Delete images. The pictures disappear at once. Their labels and results disappear within seconds."""
     found = open_target(target)
     if found.name is TargetName.AWS and not yes:
         typer.confirm(f"Delete {plural(len(names), 'image')} ({found.description})?", abort=True, err=True)

@@ -55,7 +55,7 @@ def command(
     """Store pictures from files, folders, URLs, lists or a bucket.
 
     Files in a folder keep their paths in it as names. Files that are left out and pictures that FAILED are listed with
-    their reasons. The same command again sends what is missing.
+    their reasons. To send what is missing, run the same command again.
     """
     found = open_target(target)
     with failing_on(AbilityError, BucketError, ManifestError, BotoCoreError, ClientError):

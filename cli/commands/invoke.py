@@ -57,7 +57,7 @@ def command(
     os.environ |= environment(target, chosen)
     for name in REMOVED_VARIABLES:
         os.environ.pop(name, None)
-    with redirect_stdout(sys.stderr):  # before the import: Powertools keeps the stream that it finds there
+    with redirect_stdout(sys.stderr):  # before the import, because Powertools keeps the stream that it then finds
         module, _, name = chosen.handler.rpartition(".")
         handler = getattr(import_module(module), name)
         result = handler(lambda_event(target, chosen, document), _context(chosen))

@@ -87,7 +87,7 @@ def _sample(sqs: "SQSClient", queue: WorkQueue) -> "list[MessageTypeDef]":
         QueueUrl=queue.dead_letters_url,
         MaxNumberOfMessages=SAMPLE_SIZE,
         VisibilityTimeout=30,
-        WaitTimeSeconds=1,  # asks all of SQS's servers; a shorter call may miss messages
+        WaitTimeSeconds=1,  # a long poll asks all of SQS's servers; a shorter one may miss messages
         MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
         MessageAttributeNames=["reason"],
     ).get("Messages", [])

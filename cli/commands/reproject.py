@@ -203,7 +203,7 @@ def _orphans(dynamodb: Any, places: RebuildResources) -> Iterator[Item]:
     pages = dynamodb.get_paginator("scan").paginate(
         TableName=places.projections,
         ProjectionExpression="image, image_id",
-        FilterExpression="attribute_not_exists(expires_at)",  # the others have nothing in the index
+        FilterExpression="attribute_not_exists(expires_at)",  # all other images have nothing in the index
         ConsistentRead=True,
     )
     for batch in batches((item for page in pages for item in page["Items"]), ITEMS_PER_BATCH):
@@ -247,7 +247,7 @@ def send_messages(
 
     total = 0
     with ThreadPoolExecutor(SENDERS) as pool:
-        # A window at a time, so that a million items need not fit into memory.
+        # Only a part of the items is read at a time, so that a million items need not fit into memory.
         for window in batches(batches(items, MESSAGES_PER_BATCH), 4 * SENDERS):
             total += sum(pool.map(send, window))
     return total

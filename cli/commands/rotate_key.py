@@ -51,7 +51,8 @@ def _rotate(target: Target) -> None:
         plans = _plans(target)
         gateway = target.client("apigateway")
         made = gateway.create_api_key(name=name, enabled=True)
-        # If this ends here, the key is in some plans only: it is never used, and revoked with the old ones.
+        # If the command is interrupted here, only some plans have the key. Such a key is never used, and is revoked
+        # with the old keys.
         for plan in plans:
             gateway.create_usage_plan_key(usagePlanId=plan, keyId=made["id"], keyType="API_KEY")
     except (BotoCoreError, ClientError) as error:

@@ -191,8 +191,8 @@ def _label_bytes(settings: "Settings") -> int:
 def _s3(images: int, image_bytes: int, settings: "Settings") -> Iterator[Line]:
     # The picture, its thumbnail and its result document.
     yield Line("S3", "PUT, 3 objects a picture", 3 * images, "requests", 3 * images * S3_PUT)
-    # Recognition, Rekognition and thumbnails GET the picture. Recognition HEADs it after its record is stored.
-    # Thumbnails HEAD it before and after, and the rendition.
+    # The worker, Rekognition and the thumbnail function GET the picture. The worker HEADs the picture after it has
+    # stored the record. The thumbnail function HEADs the picture before and after its work, and HEADs the rendition.
     yield Line("S3", "GET and HEAD, 7 a picture", 7 * images, "requests", 7 * images * S3_GET)
     stored = images * (image_bytes + _label_bytes(settings) + THUMBNAIL_BYTES) / GB
     yield Line("S3", STORAGE, stored, "GB months", stored * S3_GB_MONTH)

@@ -72,7 +72,7 @@ def count_lines(path: Path, body: bytes) -> int:
     layout = layout_of(form, body[:HEAD_BYTES])
     chunks = (body[start : start + CHUNK_BYTES] for start in range(0, len(body), CHUNK_BYTES))
     count = 0
-    with suppress(EndlessPieceError):  # the system does not read the rest either
+    with suppress(EndlessPieceError):  # the system does not read such a list to its end either
         for piece in pieces(layout, chunks, Position()):
             number = piece.end.number
             count += piece.content != b"" and number != layout.header and number > layout.skipped

@@ -91,7 +91,7 @@ def find_sources(arguments: Iterable[str], prefix: str) -> Iterator[Source | Res
             yield Address(url, prefix + unquote(urlsplit(url).path.rpartition("/")[2]))
             continue
         path = Path(os.path.expanduser(argument))  # noqa: PTH111 - Path's own raises for the ~ of an unknown user
-        if not argument or not os.path.lexists(path):  # a broken link is one of many files of a shell pattern
+        if not argument or not os.path.lexists(path):  # a shell pattern may name a broken link among many files
             raise FileNotFoundError(argument)
         if path.is_dir():
             yield from _files_in(path, prefix)

@@ -83,7 +83,7 @@ class Uploads:
             reason = "the URL has no file name; add one with --prefix, such as --prefix a.jpg"
             return Result.of(address, Outcome.REFUSED, reason)
         wanted = {"url": address.url, "name": address.name, "overwrite": self._overwrite, **self._asked}
-        # Without the retrying session: a source that does not answer takes 20 s each time.
+        # This does not use the retrying session, because a source that does not answer takes 20 s each time.
         answer = call(self._target, "POST", f"{self._target.upload_url}/images", body=wanted)
         if answer.status_code != HTTPStatus.CREATED:
             return Result.of(address, Outcome.UNCHANGED)

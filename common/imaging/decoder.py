@@ -103,7 +103,7 @@ class Decoder:
         if service:
             _kill(service)
             for pipe in (service.stdin, service.stdout):
-                with suppress(OSError):  # what was not written is not needed
+                with suppress(OSError):  # bytes that were not written are not needed
                     pipe.close()  # type: ignore[union-attr]
             service.wait()
 
@@ -149,7 +149,7 @@ class Decoder:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=variables | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                start_new_session=True,  # a terminal's Ctrl-C is not for it; it ends when its input does
+                start_new_session=True,  # Ctrl-C does not reach it; it ends when its input ends
             )
             atexit.register(self.stop)
         return self._service

@@ -68,8 +68,10 @@ def main() -> None:
         except EOFError:
             return
         if request["kind"] == "HEIF":
-            importlib.import_module("pillow_heif")  # here, once: limited processes open no files
-        with mmap.mmap(-1, max(1, length)) as picture:  # it returns to the system, unlike a heap's memory
+            importlib.import_module("pillow_heif")  # imported once here, because limited processes open no files
+        with mmap.mmap(
+            -1, max(1, length)
+        ) as picture:  # a mapping returns to the operating system, unlike memory of the heap
             if requests.readinto(memoryview(picture)[:length]) < length:
                 return
             ends_at = time.monotonic() + request["seconds"]
@@ -104,7 +106,9 @@ def _collect(pipe: io.FileIO, pid: int, ends_at: float) -> tuple[bytes, bool]:
     answer = b""
     while True:
         ready, _, _ = select.select([pipe.fileno(), 0], [], [], max(0.0, ends_at - time.monotonic()))
-        if 0 in ready:  # nobody sends a request before this one is answered: the function has ended
+        if (
+            0 in ready
+        ):  # the input ended, because no request is sent before this one is answered. So the function has ended
             os.kill(pid, signal.SIGKILL)
             sys.exit(0)
         if not ready:

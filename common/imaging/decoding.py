@@ -247,11 +247,11 @@ def convert(data: bytes, kind: str, *, max_pixels: int, form: Form, begin: Begin
         _check_size(width, height, max_pixels, form.min_side)
         factor = _factor(width, height, form)
         begin(width * height)
-        # A JPEG decoder halves the sides for next to nothing, which saves memory and time.
+        # A JPEG decoder can halve the sides at almost no cost, which saves memory and time.
         halves = min(8, factor & -factor)
         image.draft(None, (max(1, width // halves), max(1, height // halves)))
         opened.load()
-        turned = opened.orientation()  # after loading, with which Pillow turns a TIFF upright
+        turned = opened.orientation()  # after loading, because loading turns a TIFF upright
         small = _reduced(image, -(-factor * max(image.size) // max(width, height)))
     small.getexif()[ExifTags.Base.Orientation] = turned or UPRIGHT
     small = ImageOps.exif_transpose(small)

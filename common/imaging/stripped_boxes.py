@@ -29,7 +29,7 @@ track of the sequence. Then a damaged later frame makes the decoder fail."""
 METADATA_ITEMS = (b"Exif", b"mime")
 GROUPS = b"grpl"
 LIGHT_LEVELS = {b"clli": 4, b"mdcv": 24}
-"""Maps each box with a note for displays to its length."""
+"""Maps each box with hints for displays to its length."""
 NOTHING = b"skip"
 LONG_IDS = 3  # the first version of `infe` in which ids have four bytes and not two
 

@@ -197,7 +197,7 @@ def _heif(data: bytes) -> StrippedPicture:
     return StrippedPicture(stripped_boxes.strip(data, max_boxes=MAX_METADATA_PARTS, kept_profiles=frozenset()))
 
 
-BMP_HEADER_BYTES = 40  # the first header that tells a compression: BITMAPINFOHEADER
+BMP_HEADER_BYTES = 40  # the size of BITMAPINFOHEADER, the first header that names a compression
 BMP_RUN_LENGTHS = {1, 2}  # values of biCompression: RLE8, RLE4
 BMP_RUN_BYTES = 4
 

@@ -124,5 +124,5 @@ def _compile(packages: Path) -> None:
         quiet=1,
         stripdir=str(packages),
         prependdir="/opt/python",
-        invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,  # files get other times on their way to Lambda
+        invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,  # the times of files change on their way to Lambda
     )

@@ -30,7 +30,7 @@ def call_within(seconds: float, function: Callable[[], T], *, name: str) -> T:
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             outcome.set_exception(error)
 
-    # Not an executor: Python waits for its threads when it ends.
+    # This is not an executor, because Python waits for an executor's threads when it ends.
     threading.Thread(target=run, name=name, daemon=True).start()
     wait([outcome], timeout=seconds)
     if not outcome.done():

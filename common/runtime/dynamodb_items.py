@@ -41,7 +41,7 @@ def get_items(
 
 def to_attributes(document: dict[str, Any]) -> dict[str, Any]:
     """Return the document's members that are not None, in DynamoDB's notation."""
-    # Through JSON, because boto3 refuses floats, and Decimal(str(float)) has the digits that a reader expects.
+    # Convert through JSON, because boto3 refuses floats, and Decimal(str(float)) has the digits that a reader expects.
     values = json.loads(json.dumps(document), parse_float=Decimal)
     return {name: TypeSerializer().serialize(value) for name, value in values.items() if value is not None}
 

@@ -122,7 +122,7 @@ def takes(
             event = app.current_event
             if not body:
                 expect_no_body(_text(event), parameters)
-            # API Gateway's own member, because it has all values of a repeated parameter.
+            # Read API Gateway's own member, because it has all values of a repeated parameter.
             given = event.get("multiValueQueryStringParameters") or {}
             asked = read_query(given, parameters, path=bool(event.path_parameters), body=body)
             if body:

@@ -1,7 +1,7 @@
 """Reads the heads of HTTP answers as tolerantly as browsers do, for `http.client` and libraries that use it.
 
 `http.client` refuses an answer with more than 100 headers, takes an interim answer such as 103 for the final one, and
-keeps the blanks behind a header's value. `LenientResponse` reads the head itself, and gives `http.client` a clean one
+keeps the blanks after a header's value. `LenientResponse` reads the head itself, and gives `http.client` a clean one
 with only the headers that we use.
 """
 

@@ -46,7 +46,7 @@ class MessageBatch(BatchProcessor):
     """
 
     def __init__(self, sqs: "SQSClient", queue_url: Callable[[str], str]) -> None:
-        # Even if all messages fail, the invocation does not: each message counts for itself.
+        # The invocation does not fail even if all messages fail, because each message is reported separately.
         super().__init__(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
         self.sqs = sqs
         self.queue_url = queue_url

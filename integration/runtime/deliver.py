@@ -92,7 +92,7 @@ class Sender:
         """
         name = _environment().url_parameter
         try:
-            # The key aws/ssm lets everybody decrypt who may read the parameter.
+            # Everybody who may read the parameter may decrypt it with the key aws/ssm.
             return self.ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"].strip()
         except self.ssm.exceptions.ParameterNotFound:
             return None
@@ -186,7 +186,7 @@ def _deliver(message: Message, event: RecognitionEvent, address: str, secrets: t
     try:
         answer = sender.breaker.call(lambda: _offer(event, address, secrets, until=until), until=until)
     except PausedError as pause:
-        if pause.seconds:  # else this invocation has no time left
+        if pause.seconds:  # 0 means that this invocation has no time left
             count("BreakerOpen", receiver=receiver)
         if message.age_seconds > MAX_AGE_SECONDS:
             sender.deliveries.bury(event.event_id, receiver)

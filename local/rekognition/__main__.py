@@ -46,8 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(stop, lambda *_: sys.exit(0))
     try:
         listener = socket.create_server((options.host, options.port))
-        # Connections inherit it. asyncio sets it only on sockets of its own. Without it, an answer's body
-        # waits up to 40 ms until the client acknowledges the head (Nagle and delayed ACK).
+        # Connections inherit this option. asyncio sets the option only on sockets that it creates itself. Without the
+        # option, an answer's body waits up to 40 ms until the client acknowledges the head (Nagle and delayed ACK).
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
         return _failed(f"cannot listen on {options.host}:{options.port}: {os.strerror(error.errno or 0)}")

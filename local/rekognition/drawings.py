@@ -37,7 +37,7 @@ def is_unlike_photos(rgb: Pixels) -> bool:
         return True
     down, across = max(1, height // SAMPLES), max(1, width // SAMPLES)
     pixels, right = (np.ascontiguousarray(part[:, ::across]) for part in (rgb[::down, :-1], rgb[::down, 1:]))
-    # By channel: numpy takes four times as long to reduce the last axis, of three.
+    # Compare channel by channel, because numpy takes four times as long to reduce the last axis.
     even = [channel <= NOISE for channel in cv2.split(cv2.absdiff(pixels, right))]
     if np.logical_and.reduce(even).mean() < EVEN:
         return False

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from local.rekognition.detections import Detection
 
-# Both from Amazon's API reference for DetectLabels.
+# Both values are from Amazon's API reference for DetectLabels.
 DEFAULT_MIN_CONFIDENCE = 55.0
 DEFAULT_MAX_LABELS = 1000
 

@@ -94,7 +94,7 @@ class Picture:
         return is_unlike_photos(self.pixels())
 
     def _decode(self) -> Pixels:
-        # A JPEG decoder can halve the sides for next to nothing. PNG ignores this.
+        # A JPEG decoder can halve the sides at almost no cost. A PNG decoder ignores this call.
         self._image.draft("RGB", (WORKING_SIDE, WORKING_SIDE))
         try:
             self._opened.load()

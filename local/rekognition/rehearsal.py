@@ -1,4 +1,4 @@
-"""Rehearse bad days: make the service slow, throttled, failing or dead while it runs."""
+"""Rehearse faults: make the service slow, throttled, failing or unavailable while it runs."""
 
 from __future__ import annotations
 

@@ -39,8 +39,8 @@ class Server:
         self._sight = sight
         self._operations = operations
         self._source = source
-        # Looking is all computation: a thread per core. Fetching is waiting. It does not use asyncio's own
-        # threads: at the end asyncio would wait for an S3 that does not answer.
+        # Looking at a picture only computes, so there is a thread per core. Fetching a picture mostly waits. Fetching
+        # does not use asyncio's own threads, because asyncio would wait at the end for an S3 that does not answer.
         self._lookers = ThreadPoolExecutor(LOOKERS)
         self._turns = asyncio.Semaphore(LOOKERS)
         self._fetchers = ThreadPoolExecutor(FETCHES)

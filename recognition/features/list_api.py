@@ -70,7 +70,8 @@ class ListApi:
         grant(function, ["dynamodb:Query"], records.index_arn)
         grant(function, ["dynamodb:Query"], label_index.entries.table_arn)
         grant(function, ["dynamodb:Query", "dynamodb:BatchGetItem"], label_index.counts.table_arn)
-        # A signed URL opens only objects that its signer may read. DeleteObject makes a marker and keeps the versions.
+        # A signed URL opens only objects that the signing function may read. DeleteObject makes a delete marker and
+        # keeps the versions.
         grant_objects(function, ["s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObject"], image_bucket)
         grant_objects(function, ["s3:GetObject"], renditions.bucket)
         grant(function, ["dynamodb:BatchGetItem"], renditions.index.table_arn)

@@ -23,7 +23,7 @@ REMOVAL_WORKERS = 2
 
 
 class RecognitionWorker:
-    """Adds the recognition worker to a stack. Two queues feed it, so that removals do not wait behind uploads.
+    """Adds the recognition worker to a stack. Two queues feed it, so that removals do not wait for uploads.
 
     `source` is the event source of uploads.
     """
@@ -48,7 +48,7 @@ class RecognitionWorker:
             handler="recognition.runtime.recognize_images.handler",
             description="Asks Rekognition about each new picture, stores its record and announces it",
             timeout=recognition_timeout(settings),
-            memory_mb=1769,  # one processor for the calls, and the decoder's 1,280 MB beside the worker itself
+            memory_mb=1769,  # one processor for the calls; the worker's own memory and the decoder's 1,280 MB
             ephemeral_storage=picture_storage(settings),
             layers=layers,
             settings=settings,
@@ -67,8 +67,8 @@ class RecognitionWorker:
                 **_abilities(settings),
             },
         )
-        # The worker sends messages back that wait for another worker or for the budget. A removal that needs a call of
-        # Rekognition goes to the queue of uploads.
+        # The worker sends messages to the queue again if they wait for another worker or for the budget. A removal that
+        # needs a call of Rekognition goes to the queue of uploads.
         self.source = uploads.feeds(function, batch_size=BATCH_SIZE, max_concurrency=workers, sends_back=True)
         removals.feeds(function, batch_size=BATCH_SIZE, max_concurrency=REMOVAL_WORKERS, sends_back=True)
         grant(function, ["dynamodb:GetItem", "dynamodb:PutItem"], records.table.table_arn)

@@ -81,7 +81,7 @@ def _queue_switch() -> QueueSwitch:
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(_event: dict[str, Any], _context: LambdaContext) -> None:
-    """Lambda's entry."""
+    """Check the budget. Called by Lambda."""
     month, limit = _usage().this_month(), _usage().max_calls
     over_budget = limit is not None and month.calls >= limit
     if _environment().is_watched == "true":

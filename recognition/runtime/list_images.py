@@ -108,7 +108,7 @@ def _s3() -> Any:
 
 @logger.inject_lambda_context(correlation_id_path=REQUEST_ID, clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Lambda's entry."""
+    """Answer a call. Called by Lambda."""
     return app.resolve(event, context)
 
 
@@ -194,7 +194,7 @@ def _page(document: Any, asked: dict[str, Any], cursor: str | None) -> Response[
 
 
 def _name_in_path() -> str:
-    # REST APIs pass path parameters on as they came, percent-encoded, but decode queries.
+    # REST APIs pass on path parameters as they came, which is percent-encoded. They decode queries.
     return unquote((app.current_event.path_parameters or {})["image"])
 
 

@@ -83,7 +83,7 @@ class RenditionUpdater:
         """Replace renditions of another version. Returns the version that the renditions show, or None without any."""
         if current is not None and not change.may_overwrite(current) and self.renditions.keep(name, current):
             return current
-        self.renditions.remove(name)  # nobody may see another version while these are made
+        self.renditions.remove(name)  # nobody may see renditions of another version while the new ones are made
         if current is None:
             logger.info("renditions removed")
             return None

@@ -54,7 +54,7 @@ def _files() -> dict[str, str]:
 
 @logger.inject_lambda_context(correlation_id_path=REQUEST_ID, clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Lambda's entry."""
+    """Answer a call. Called by Lambda."""
     return app.resolve(event, context)
 
 

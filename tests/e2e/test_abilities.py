@@ -1,4 +1,5 @@
-"""Abilities on a cloud of their own: asked for by every way in, each paid for once, and never in each other's way."""
+"""Abilities on a cloud of their own: asked for by every way of uploading. Each is paid for once, and none delays
+another."""
 
 import json
 import os

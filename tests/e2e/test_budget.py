@@ -95,7 +95,7 @@ def expect_pause(system: System) -> int:
     system.s3().delete_object(Bucket=system.endpoints.bucket, Key=gone)
     wait_for(lambda: gone not in system.images())  # removals do not wait for the budget
     wait_for(lambda: system.depth("UploadedImageQueue") == PICTURES - AFFORDABLE)
-    # What is under way when the cloud stops stays hidden for minutes.
+    # Messages that are being handled when the cloud stops stay hidden for minutes.
     wait_for(
         lambda: not any(map(system.depth, ("RemovedImageQueue", "ThumbnailQueue", "IndexQueue", "LabelsQueue"))), 90
     )

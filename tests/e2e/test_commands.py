@@ -131,7 +131,7 @@ def test_one_handler_runs_with_an_event_file(cloud: Cloud, system: System) -> No
 
 
 def test_the_commands_find_a_deployment_on_aws(cloud: Cloud, system: System) -> None:
-    """The embedded cloud plays AWS, by the SDK's own variable."""
+    """The embedded cloud takes the place of AWS, through the SDK's own variable."""
     printed = subprocess.run(
         [SIGHTLINE, "guide", "--target", "aws"],
         env=environment(cloud.folder) | {"AWS_ENDPOINT_URL": system.endpoints.aws},

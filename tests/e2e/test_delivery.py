@@ -227,7 +227,7 @@ def test_signatures_hold_across_a_rotation(system: System, cloud: Cloud, behave:
     new = sightline(cloud, "signing-secret", "--rotate", "--yes").stdout.strip()
     _forget_what_is_cached(system)
     during = delivery("during.jpg")
-    assert during["signature"] == "valid"  # the partner has still the old one
+    assert during["signature"] == "valid"  # the partner still has the old secret
     for secret in (old, new):
         Webhook(secret).verify(during["body"], during["headers"], json_parse=False)
 

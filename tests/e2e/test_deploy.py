@@ -73,7 +73,7 @@ def test_deploy_prints_commands_and_destroy_keeps_the_data(make: Make, account: 
     [bucket] = [o["OutputValue"] for o in stack["Outputs"] if o["OutputKey"] == "ImageBucketName"]
     s3.put_object(Bucket=bucket, Key="precious.jpg", Body=b"picture")
 
-    # A second deployment beside it stays when the first one is destroyed.
+    # A second deployment in the same account stays when the first one is destroyed.
     first = s3.list_buckets()["Buckets"]
     make(*DEPLOY, "-c", "deployment=second", "-c", "monitoring=none")
     beside = {f"second-{name}" for name in STACKS}

@@ -1,4 +1,4 @@
-"""The commands of the README and of docs/, run as they stand there."""
+"""The commands of the README and of docs/ work as they are written."""
 
 import json
 import os
@@ -139,7 +139,7 @@ def test_everything_is_ingested_as_told_for_a_laptop(shell: Any, system: System,
 
 
 def test_everything_is_ingested_as_told_for_aws(shell: Any, system: System, home: Path) -> None:
-    """Through the addresses that API Gateway has on AWS, over TLS."""
+    """The commands use the addresses that API Gateway has on AWS, over TLS."""
     block = block_of("docs/uploading.md", "--prefix holiday/ --target aws")
     empty(system)
     with api_gateway(system.endpoints.aws, home / "authority.pem") as proxy:

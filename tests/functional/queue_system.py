@@ -37,7 +37,7 @@ class EmbeddedSqs:
 
 
 class FakeLambda:
-    """Each queue has the same function."""
+    """A Lambda in which every queue feeds the same function."""
 
     def list_event_source_mappings(self, **_: Any) -> Any:
         return {"EventSourceMappings": [{"FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:Worker"}]}

@@ -18,7 +18,8 @@ from moto.dynamodb.models.table import Table
 
 @pytest.fixture(scope="session", autouse=True)
 def service_models() -> Iterator[None]:
-    """Find and parse each service's model once. moto begins every test with a new session, which would repeat it."""
+    """Find and parse each service's model once. moto begins every test with a new session, which would read them
+    again."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(botocore.session, "create_loader", cache(create_loader))
         yield
@@ -57,7 +58,8 @@ def quick_transactions() -> Iterator[None]:
 
 @pytest.fixture(scope="session", name="shared_clients")
 def shared_clients_fixture() -> Iterator[None]:
-    """Create one client for each caller and service. Rekognition's are not shared: they have handlers that count."""
+    """Create one client for each caller and service. Clients of Rekognition are not shared, because they have handlers
+    that count."""
     make = boto3.client
     with pytest.MonkeyPatch.context() as patched:
         shared = cache(lambda service, config, _: make(service, config=config))

@@ -17,7 +17,7 @@ Kind = Literal["object-created", "object-deleted", "version-deleted", "lifecycle
 
 
 def photo(content: str) -> bytes:
-    """A JPEG that differs from others by the bytes behind its end."""
+    """A JPEG that differs from others by the bytes after its end."""
     return PICTURE + content.encode()
 
 

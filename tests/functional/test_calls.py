@@ -95,7 +95,7 @@ ANSWERS: dict[str, Any] = {
 
 @pytest.fixture
 def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
-    """A system behind TLS, with an authority that only REQUESTS_CA_BUNDLE names."""
+    """A system that serves over TLS. Only REQUESTS_CA_BUNDLE names its authority."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -114,7 +114,7 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
 
     class Server(ThreadingHTTPServer):
         def handle_error(self, *_: object) -> None:
-            """Ignore clients that do not trust it."""
+            """Ignore clients that do not trust the server."""
 
     authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))

@@ -78,7 +78,7 @@ def test_the_older_version_is_back_after_the_current_one_is_deleted_for_good(
 def test_the_end_of_an_older_version_announces_nothing(
     s3: S3, deliver: Deliver, records: Records, rekognition: FakeRekognition, events: Callable[[], list[str]]
 ) -> None:
-    """As when a lifecycle rule ends it, 30 days later: receivers may have forgotten the event's id by then."""
+    """A lifecycle rule deletes an older version after 30 days. By then, receivers may have forgotten the event's id."""
     older, newer = s3.put("a.jpg", body="older"), s3.put("a.jpg", body="newer")
     assert deliver(newer, older) == []
     before = records("a.jpg")
@@ -92,7 +92,7 @@ def test_the_end_of_an_older_version_announces_nothing(
 def test_an_older_version_that_arrives_late_changes_nothing(
     s3: S3, deliver: Deliver, records: Records, events: Callable[[], list[str]]
 ) -> None:
-    """As by replication, which brings versions in any order."""
+    """Replication, for example, brings versions in any order."""
     older, newer = s3.put("a.jpg", body="older"), s3.put("a.jpg", body="newer")
     assert deliver(newer) == []
     events()
@@ -158,7 +158,8 @@ def test_an_event_without_a_sequencer_is_handled(
 def test_an_old_event_that_finds_a_newer_version_announces_it_itself(
     s3: S3, deliver: Deliver, records: Records, labels_topic: Topic
 ) -> None:
-    """Each record is announced by the handler of the change that stored it, also if a later change caused it."""
+    """Each record is announced by the handler of the change that stored it, even if a later change caused the
+    record."""
     first = s3.put("a.jpg", body="first")
     assert deliver(first) == []
     second = s3.put("a.jpg", body="second")

@@ -252,7 +252,7 @@ def test_documents_behind_an_open_breaker_are_shown_as_waiting_before_the_first_
 def test_a_document_that_waits_again_keeps_its_attempts_and_its_last_answer(
     desk: Desk, partner: Source, hidden: list[int], status: int, before: str
 ) -> None:
-    """After a replay, or a redrive."""
+    """A document waits again after a replay or a redrive."""
     set_address(partner.address)
     partner.post_status = status
     desk.hand_over(EVENT.to_json())

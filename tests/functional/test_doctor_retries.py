@@ -1,4 +1,5 @@
-"""The doctor reports messages that were received often, by the lines that a handler really logs, with moto."""
+"""The doctor reports messages that were received often. It reads log lines that a real handler wrote, from moto's
+CloudWatch Logs."""
 
 import io
 from typing import Any
@@ -30,7 +31,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 
 
 def fail(queue: str, context: Context, error: Exception, *, messages: int, receives: int) -> None:
-    """Let a handler fail on so many messages."""
+    """Let a handler fail for this number of messages."""
 
     def handle(record: Any) -> None:
         logger.thread_safe_append_keys(image="a.jpg")

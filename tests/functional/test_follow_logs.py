@@ -53,7 +53,7 @@ def sightline(*arguments: str) -> Result:
 
 
 def while_it_follows(monkeypatch: pytest.MonkeyPatch, *happenings: Callable[[], None]) -> None:
-    """Let things happen between two looks, then Ctrl-C."""
+    """Between two reads of the log, call these functions. Then press Ctrl-C."""
     left = list(happenings)
 
     def pause(seconds: float) -> None:

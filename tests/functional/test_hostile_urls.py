@@ -1,6 +1,6 @@
 """Hostile URLs through the real handler, one row each: status, code and the rule that the answer names.
 
-No row may reach the canary, which stands where no request may arrive. Hostile answers are in test_hostile_answers.py.
+No row may reach the canary, a server that no request may reach. Hostile answers are in test_hostile_answers.py.
 """
 
 import socket
@@ -290,4 +290,4 @@ def test_a_resolver_that_hangs_meets_the_deadline(
         released.set()
     assert_no_fetch_is_left()
     assert internet.looked_up
-    assert internet.connected == []  # although there is an answer now
+    assert internet.connected == []  # although the look-up has answered by now

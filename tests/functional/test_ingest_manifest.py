@@ -98,7 +98,7 @@ def desk(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 
 def while_it_waits(monkeypatch: pytest.MonkeyPatch, *happenings: Any) -> None:
-    """Let things happen while the command waits for the report."""
+    """Call these functions while the command waits for the report."""
     left = list(happenings)
     monkeypatch.setattr("cli.ingest.manifests.time.sleep", lambda seconds: left.pop(0)())
 

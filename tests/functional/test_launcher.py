@@ -320,7 +320,7 @@ def test_a_command_that_ended_is_not_remembered(folder: Path) -> None:
 
 
 def test_workers_share_unpacked_code(tmp_path: Path) -> None:
-    """In a process of its own: it changes ministack."""
+    """The test runs a separate process, because it changes ministack."""
     archive = tmp_path / "code.zip"
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("package/module.py", "x = 1")

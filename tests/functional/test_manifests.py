@@ -248,7 +248,7 @@ def test_repeated_events_and_messages_count_once(
 def test_of_two_readers_at_once_the_second_stops(
     intake: Intake, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Lines that both have queued are processed once."""
+    """A line that both readers have queued is processed once."""
     names = quick(monkeypatch, intake)
     monkeypatch.setattr(read_manifest, "MAX_BATCH_LINES", 10)
     manifest = Manifest("list.csv", intake.drop("list.csv", many(source, 40)))

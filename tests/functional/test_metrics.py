@@ -1,4 +1,4 @@
-"""Metrics in CloudWatch's embedded format, read from the standard output as CloudWatch does."""
+"""Metrics in CloudWatch's embedded format, read from the standard output."""
 
 import json
 from collections.abc import Callable

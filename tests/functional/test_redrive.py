@@ -1,4 +1,4 @@
-"""`sightline redrive`. Moto's SQS has no move tasks, as the embedded cloud's. AWS's move tasks are faked."""
+"""`sightline redrive`. Like the embedded cloud, moto's SQS has no move tasks, so AWS's move tasks are faked."""
 
 import io
 import json
@@ -36,7 +36,7 @@ COMPLETED = {"Status": "COMPLETED", "StartedTimestamp": 2, "ApproximateNumberOfM
 
 @dataclass
 class AwsSqs:
-    """Moto's SQS with a move task that has these states, one for each call; None is Ctrl-C."""
+    """Moto's SQS with a faked move task. Each call takes the next of these states. None stands for Ctrl-C."""
 
     moto: Any
     states: list[dict[str, Any] | None]

@@ -1,4 +1,4 @@
-"""Removals have a queue of their own: they never wait for Rekognition, nor behind uploads."""
+"""Removals have a queue of their own: they never wait for Rekognition or for uploads."""
 
 from collections.abc import Callable
 

@@ -173,7 +173,7 @@ def test_a_source_that_accepts_no_connection_is_given_up(internet: Internet, mon
     monkeypatch.setattr(transport, "CONNECT_SECONDS", 0.2)
     began = time.monotonic()
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as waiting:
-        waiting.connect(full.getsockname())  # the only one that may wait
+        waiting.connect(full.getsockname())  # the only connection that may wait
         internet.routes[PUBLIC, 80] = full.getsockname()
         with pytest.raises(errors.SourceTimeoutError):
             fetch("http://pictures.example/photo.jpg", rules())
@@ -257,7 +257,7 @@ def test_a_handshake_that_is_too_slow_is_given_up(
         try:
             with pytest.raises(errors.SourceTimeoutError):
                 fetch("https://pictures.example/photo.jpg", rules())
-            server.join(2)  # it was hung up on
+            server.join(2)  # the fetch has closed the connection
             assert not server.is_alive()
         finally:
             released.set()

@@ -307,7 +307,7 @@ class Minute:
 
 @pytest.fixture
 def minute(spending: Callable[[str], UsageTable], monkeypatch: pytest.MonkeyPatch) -> Minute:
-    """In a month in which two calls were made."""
+    """`enforce_budget`, in a month in which two calls were made."""
     for _ in range(2):
         with spending("0").count_call():
             pass
@@ -347,7 +347,7 @@ def test_the_next_run_completes_a_failed_one(minute: Minute) -> None:
             minute.run(dollars)
         assert minute.run(dollars) == state
     assert minute.run("0.002") == "Disabled"
-    minute.functions.state = "Enabling"  # by a deployment, say: it cannot be changed before that is done
+    minute.functions.state = "Enabling"  # for example by a deployment. Lambda refuses changes until this state ends
     assert minute.run("0.003") == "Enabling"
     minute.functions.state = "Disabled"
     assert minute.run("0.003") == "Enabled"

@@ -39,7 +39,7 @@ def put_in_parts(bucket: str) -> None:
 
 
 def put_with_kms(bucket: str) -> None:
-    """Upload with a KMS key. The ETag is then no MD5, so it must not be compared (moto's is one)."""
+    """Upload with a KMS key. Then S3's ETag is not an MD5 and must not be compared, although moto's ETag is one."""
     boto3.client("s3").put_object(Bucket=bucket, Key=NAME, Body=SAME, ServerSideEncryption="aws:kms")
 
 

@@ -98,7 +98,7 @@ def register(folder: Path, address: str) -> None:
 
 
 def start(folder: Path, **seconds_ago: float) -> None:
-    """Register processes that started so long before this one; 0 means this one, which is alive."""
+    """Register processes that started this many seconds before this process. 0 means this process, which is alive."""
     started = psutil.Process().create_time()
     entries = {name: {"pid": os.getpid(), "started": started - ago} for name, ago in seconds_ago.items()}
     (folder / "processes.json").write_text(json.dumps(entries))
@@ -107,7 +107,7 @@ def start(folder: Path, **seconds_ago: float) -> None:
 def test_a_local_system_that_answers_slowly_is_used(folder: Path, aws_calls: list[str]) -> None:
     asked: list[str] = []
     start(folder, emulator=0)
-    with serve(asked, seconds=2.2) as address:  # the probe that there was gave up after 2
+    with serve(asked, seconds=2.2) as address:  # a former version gave up after 2 s
         register(folder, address)
         deleted = CliRunner().invoke(app, ["delete", "a.jpg"])
     assert deleted.exit_code == 0, deleted.output
@@ -190,7 +190,8 @@ def test_a_missing_local_system_can_be_started(folder: Path, aws_calls: list[str
 def test_a_shell_with_the_local_systems_variables_does_not_call_aws(
     folder: Path, aws_calls: list[str], monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    """Its endpoint and credentials are the local system's: AWS would not get the calls, or refuse them."""
+    """The shell's endpoint and credentials are those of the local system. AWS would not get the calls, or would refuse
+    them."""
     monkeypatch.setenv("SIGHTLINE_SHELL", "local")
     for option in ([], ["--target", "aws"]):
         done = CliRunner().invoke(app, [command, *ARGUMENTS.get(command, []), *option])

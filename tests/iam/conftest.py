@@ -44,7 +44,8 @@ def cloud(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         for variable in TRUST:
             patched.setenv(variable, str(running.authority))
         for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patched.setenv(variable, "test")  # the emulator's root user: it answers nobody that it does not know
+            # This is the emulator's root user, because the emulator answers only users that it knows.
+            patched.setenv(variable, "test")
         patched.setattr(boto3, "DEFAULT_SESSION", None)
         running.up()
         yield running

@@ -79,7 +79,7 @@ def test_with_the_roles_as_they_are_the_whole_way_works(
 def test_an_upload_without_a_grant_is_an_internal_error_and_works_again(
     system: System, source: Source, roles: Roles, name: str, action: str
 ) -> None:
-    """GetObject is for a name that is taken."""
+    """The function uses GetObject only if the name is taken."""
     if action == "s3:GetObject":
         assert system.upload(f"{source.address}/photo.jpg", name).ok
     with roles.without("GetSaveImage", action):

@@ -32,7 +32,8 @@ OPEN = {
     "RekognitionStack": ["/gallery", "/gallery/{file}", "/openapi.json"],
     "IntegrationStack": ["/openapi.json"],
 }
-"""The paths of what needs no key, as it holds no data. Beside them there are only browsers' questions (OPTIONS)."""
+"""The paths that need no key, because their answers contain no data. Only OPTIONS, which browsers send, needs no key
+either."""
 
 
 CALLED_BY_PAGE = {
@@ -146,7 +147,7 @@ def test_gateway_errors_have_the_shape_of_ours(
             "request_id": "$context.requestId",
         }
         found.add(answer["error"]["code"])
-        # Upon this one the page forgets the key.
+        # After this answer the page forgets the key.
         assert (answer["error"]["code"] == "Forbidden") == (response["ResponseType"] in forbidden)
     assert found == codes
 

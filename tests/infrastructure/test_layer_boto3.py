@@ -40,7 +40,8 @@ def parameters(models: dict[str, Any]) -> dict[str, set[str]]:
 OTHERS = {"generate_presigned_post", "generate_presigned_url", "paginate"}
 """Methods of boto3's own that take keywords in capitals."""
 PASSED_ON = {"_pages": "query", "put": "put_object", "call": "detect_text"}
-"""Our own that pass them on. `call` is the operation of any ability; tests/unit/test_abilities.py checks the others."""
+"""Our own functions that pass keywords on. `call` makes the call of any ability. It is checked as DetectText here;
+tests/unit/test_abilities.py checks the other operations."""
 
 
 def calls(module: Path, known: Collection[str]) -> Iterator[tuple[str, set[str]]]:

@@ -82,6 +82,6 @@ def test_the_functions_that_call_themselves_are_allowed_to_and_no_others(
 
 
 def test_a_picture_goes_from_one_function_to_the_next(templates: Templates) -> None:
-    """So that the routes above are known to be followed through buckets, topics and queues of all stacks."""
+    """This shows that `routes` follows buckets, topics and queues of all stacks."""
     assert reachable("<ReadManifest>", routes(templates)) >= {"<FetchImages>", "<ImageRecognition>", "<Deliver>"}
     assert "<ReadManifest>" not in reachable("<FetchImages>", routes(templates))

@@ -128,7 +128,7 @@ def test_no_alarm_is_billed_as_several(alarms: Alarms) -> None:
 
 
 def test_the_work_of_every_function_is_watched_by_one_alarm(templates: Templates, essential: Alarms) -> None:
-    """Over two periods, each longer than a message waits between two attempts."""
+    """The alarm reads two periods. Each is longer than the wait between two attempts at a message."""
     [alarm] = [alarm for _, alarm in essential if section(alarm) == "Work fails"]
     assert list(metrics(alarm)) == [("Sightline", "WorkFailed", {})]
     assert (alarm["Statistic"], alarm["EvaluationPeriods"]) == ("Sum", 2)
@@ -208,7 +208,8 @@ def test_alarms_and_dashboards_use_the_metrics_that_functions_count(watched: Tem
     assert COUNTED.keys() - made == {"send_email"}  # which a setting makes
     counted = {(module, *kind) for module in COUNTED.keys() & made for kind in COUNTED[module]}
     counted |= {("recognize_images", *kind) for kind in COUNTED_FOR_ABILITIES}
-    assert looked_at == counted - {("recognize_images", "Failed", "code")}  # whose values nobody knows before
+    # The values of these dimensions are not known in advance.
+    assert looked_at == counted - {("recognize_images", "Failed", "code")}
     assert set(re.findall(r"`(\w+)`", OPERATIONS)) >= {name for _, name, *_ in counted}
 
 

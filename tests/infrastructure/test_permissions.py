@@ -27,7 +27,7 @@ STATEMENTS = {
         "<GetSaveImageLogs>": LOGGING,
     },
     "APIStack/ReadManifest": {
-        "<ManifestQueue>": CONSUMING | {"sqs:SendMessage"},  # has itself called again
+        "<ManifestQueue>": CONSUMING | {"sqs:SendMessage"},  # sends itself messages
         "<FetchQueue>": {"sqs:SendMessage"},
         "<ManifestBucket>/*": {"s3:GetObjectVersion"},
         "<ManifestBucket>/reports/*": {"s3:PutObject"},
@@ -46,10 +46,10 @@ STATEMENTS = {
         "<NotificationsLogs>": LOGGING,
     },
     "RekognitionStack/ImageRecognition": {
-        "<UploadedImageQueue>": CONSUMING | {"sqs:SendMessage"},  # puts back what waits for another worker
+        "<UploadedImageQueue>": CONSUMING | {"sqs:SendMessage"},  # sends messages that wait for another worker again
         "<RemovedImageQueue>": CONSUMING | {"sqs:SendMessage"},
         "<ImageBucket>/*": {"s3:GetObject", "s3:GetObjectVersion"},
-        "<ImageBucket>": {"s3:ListBucket"},  # else S3 answers 403 for what is gone
+        "<ImageBucket>": {"s3:ListBucket"},  # without it, S3 answers 403 for an object that is gone
         "<Classifications>": {"dynamodb:GetItem", "dynamodb:PutItem"},
         "<Recognitions>": {"dynamodb:UpdateItem"},
         "<Usage>": {"dynamodb:UpdateItem"},
@@ -63,7 +63,7 @@ STATEMENTS = {
         "<LabelIndex>": {"dynamodb:Query"},
         "<LabelCounts>": {"dynamodb:BatchGetItem", "dynamodb:Query"},
         "<Usage>": {"dynamodb:GetItem"},
-        # A presigned URL opens what its signer may read. Deleting leaves a marker, and the versions.
+        # A presigned URL opens objects that its signer may read. A deletion leaves a delete marker and the versions.
         "<ImageBucket>/*": {"s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObject"},
         "<Renditions>/*": {"s3:GetObject"},
         "<RenditionIndex>": {"dynamodb:BatchGetItem"},
@@ -74,7 +74,7 @@ STATEMENTS = {
         "<ImageBucket>/*": {"s3:GetObject", "s3:GetObjectVersion"},
         "<Renditions>/*": {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
         "<RenditionIndex>": {"dynamodb:DeleteItem", "dynamodb:PutItem"},
-        "<ImageBucket>": {"s3:ListBucket"},  # else S3 answers 403 for what is not there
+        "<ImageBucket>": {"s3:ListBucket"},  # without it, S3 answers 403 for a missing object
         "<Renditions>": {"s3:ListBucket"},
         "<ThumbnailsLogs>": LOGGING,
     },
@@ -101,7 +101,7 @@ STATEMENTS = {
     },
     "IntegrationStack/Deliver": {
         "<LabelsQueue>": CONSUMING,
-        "<LabelsDeadLetters>": {"sqs:SendMessage"},  # what a receiver rejects, with its reason
+        "<LabelsDeadLetters>": {"sqs:SendMessage"},  # documents that a receiver rejects, with the reason
         "<SigningSecret>": {"secretsmanager:GetSecretValue"},
         "<Deliveries>": {"dynamodb:UpdateItem"},
         "<Breakers>": {"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"},
@@ -271,7 +271,7 @@ def test_topics_and_queues_name_who_may_send_to_them(templates: Templates) -> No
         if statement["Effect"] == "Allow":
             [[(key, source)]] = [condition.items() for condition in statement["Condition"].values()]
             assert key == "aws:SourceArn"
-            # S3 comes with CDK's two more, which tell nothing of messages.
+            # For S3, CDK also allows these two actions, which send nothing.
             assert set(as_list(statement["Action"])) - {"sqs:GetQueueAttributes", "sqs:GetQueueUrl"} <= {
                 "sns:Publish",
                 "sqs:SendMessage",
@@ -289,7 +289,8 @@ def test_topics_and_queues_name_who_may_send_to_them(templates: Templates) -> No
     ],
 )
 def test_buckets_queues_and_topics_refuse_plain_http(templates: Templates, kind: str, holder: str) -> None:
-    """Tables: below. All else that we use (Lambda, API Gateway, Logs, SSM, Rekognition) answers over TLS alone."""
+    """Another test checks tables. All other services that we use (Lambda, API Gateway, Logs, SSM, Rekognition) answer
+    only over TLS."""
     refusing = {
         written(arn)
         for statement in statements(templates, holder)

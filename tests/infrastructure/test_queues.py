@@ -134,7 +134,7 @@ def test_all_workers_together_stay_under_the_quota(
 def test_deliveries_keep_up_with_recognition_for_a_receiver_that_takes_a_while(
     synthesize: Callable[..., Templates], rate: int
 ) -> None:
-    """With a reserve. tests/unit/test_breaker.py shows that a batch is sent in parallel."""
+    """There are more workers than necessary. tests/unit/test_breaker.py shows that a batch is sent in parallel."""
     settings = {"rekognition_tps": rate} if rate != OTHER_SETTINGS["rekognition_tps"] else OTHER_SETTINGS
     templates = {"IntegrationStack": synthesize(**settings)["IntegrationStack"]}
     mappings = dict(placed(templates, "AWS::Lambda::EventSourceMapping"))

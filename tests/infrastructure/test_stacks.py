@@ -16,7 +16,7 @@ from tests.conftest import ROOT, Templates
 
 
 def test_cdk_nags_rules_are_waived_for_single_constructs_with_a_reason() -> None:
-    """Never for a stack or the app."""
+    """No rule is waived for a stack or for the app."""
     waived = [
         (construct, rule, reason)
         for construct in build_app(json.loads((ROOT / "cdk.json").read_text())["context"]).node.find_all()

@@ -1,7 +1,7 @@
 """Make small ONNX models in the Hugging Face layout, with known answers.
 
-A classifier of a picture's colour, and detectors of its one bright spot in the two forms that
-exported detectors have: as DETR (softmax, "no object", pixel_mask) and as D-FINE (sigmoid).
+There is a classifier of a picture's colour. There are detectors of its one bright spot, in the two forms that exported
+detectors have: that of DETR (softmax, "no object", pixel_mask) and that of D-FINE (sigmoid).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def spot_detector(directory: Path, *, names: tuple[str, str] = ("dog", "car"), f
             helper.make_node("Cast", ["shown"], ["is_shown"], to=TensorProto.FLOAT),
             helper.make_node("Mul", ["any", "is_shown"], ["any_masked"]),
         ]
-    # A spot makes the first class probable, in place of "no object" if there is such a class.
+    # A spot makes the first class probable. Without a spot, "no object" is probable, if there is such a class.
     gain, bias = ([6, 0, -6], [-3, -3, 3]) if masked else ([6, 0], [-3, -3])
     graph = helper.make_graph(
         nodes,

@@ -28,7 +28,7 @@ FOLDERS = (
     _installed("matplotlib") / "mpl-data" / "sample_data",
 )
 
-# The faces' edges (left, top, right, bottom) in fractions, from forehead to chin, by eye.
+# The faces' edges (left, top, right, bottom) in fractions, from forehead to chin. They were estimated by eye.
 FACES = {
     "astronaut.png": (0.36, 0.15, 0.53, 0.35),
     "camera.png": (0.38, 0.24, 0.50, 0.38),

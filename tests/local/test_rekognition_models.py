@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 
 def load(directory: Path) -> OnnxModel:
-    """Load it in another thread: there denormal numbers become zero, and hypothesis does not run with that."""
+    """Load a model in another thread. Loading makes denormal numbers zero in its thread, and hypothesis does not run in
+    such a thread."""
     with ThreadPoolExecutor(1) as apart:
         return apart.submit(OnnxModel, directory).result()
 

@@ -1,4 +1,4 @@
-"""Test rehearsals of bad days: each setting, changed while the server runs."""
+"""Test rehearsals of faults: each setting is changed while the server runs."""
 
 from __future__ import annotations
 

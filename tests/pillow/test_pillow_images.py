@@ -39,7 +39,7 @@ DIFFERENCES = {
     "truncated_jpeg.jpg": "only the end mark is cut off: all scans are whole",
     "unknown_compression_method.png": "only a text is damaged",
 }
-"""Images that Pillow refuses and we take: metadata and end marks are no pixels."""
+"""Images that Pillow refuses and we take, because we ignore metadata and end marks."""
 
 
 def source_distribution(name: str) -> Path:

@@ -212,7 +212,7 @@ def test_a_thread_waits_for_its_turn_no_longer_than_it_may(make: Make) -> None:
 
 @pytest.mark.parametrize("code", ["", "import time\ntime.sleep(60)"], ids=["idle", "busy"])
 def test_the_service_ends_with_its_function(code: str, tmp_path: Path) -> None:
-    """Even if the function is killed while it waits for a picture."""
+    """The service ends even if the function is killed while it waits for a picture."""
     photo = tmp_path / "photo"
     photo.write_bytes(BODY)
     program = f"""

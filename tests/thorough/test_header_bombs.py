@@ -1,4 +1,4 @@
-"""An absurd header is judged within seconds, and takes a function little memory."""
+"""A picture with an absurd header is accepted or refused within seconds, and takes little memory."""
 
 import os
 import select

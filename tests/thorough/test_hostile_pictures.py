@@ -16,7 +16,9 @@ from common.imaging.pictures import PictureError
 from tests.picture_files import FORMATS, encoded, scene
 
 SECONDS = 30
-MAX_PIXELS = 30_000_000  # a forged size is believed: 60 megapixels of WebP alone take 939 MB (make bench-conversion)
+MAX_PIXELS = (
+    30_000_000  # a decoder believes a forged size, and a WebP of 60 megapixels takes 939 MB (make bench-conversion)
+)
 MAX_MEGABYTES = 512
 EXAMPLES = int(os.environ.get("EXAMPLES", "200"))
 TRAILERS = [b"", b"Image_UTC_Data1766900000000SEFHk\0\0\0\1\0\0\0$\0\0\0SEFT", bytes(64)]
@@ -42,7 +44,8 @@ SOUND = [
 ]
 GRAIN = Image.effect_noise((96, 96), 80).convert("RGB")
 NOISE = [*(encoded(GRAIN, kind) for kind in FORMATS), progressive(GRAIN)]
-"""No decoder makes many pixels of noise out of few bytes. Of a plain picture, 64 zero bytes are half of the pixels."""
+"""A picture of noise has no long runs, so its pixels need many bytes. In a plain picture, 64 zero bytes may be half of
+the pixels."""
 NUMBERS = [struct.pack(form, number) for form in ("<I", ">I", "<H", ">H") for number in (0, 1, 255, 8_000, 65_535)]
 PIECES = st.one_of(
     st.binary(min_size=1, max_size=8), st.sampled_from(NUMBERS), st.sampled_from([s[:24] for s in SOUND])
@@ -55,7 +58,7 @@ CHANGES = st.lists(
 def forged(sound: bytes, changes: list[tuple[str, float, bytes]]) -> bytes:
     body = sound
     for kind, where, piece in changes:
-        # Half of the changes in what follows the signature, where they say more.
+        # Make half of the changes after the signature, where they have more effect.
         at = 12 + int(where * 2 * 200) if where < 0.5 else int((where - 0.5) * 2 * len(body))
         rest = {"replace": len(piece), "insert": 0, "cut": len(body), "repeat": -64}[kind]
         body = body[:at] + (b"" if kind == "cut" else piece) + body[max(0, at + rest) :]
@@ -63,7 +66,7 @@ def forged(sound: bytes, changes: list[tuple[str, float, bytes]]) -> bytes:
 
 
 class Subject:
-    """A decoder that meets pictures, and counts what becomes of them."""
+    """A decoder that gets pictures, and counts the results."""
 
     def __init__(self) -> None:
         self.decoder = Decoder()

@@ -100,7 +100,7 @@ def test_every_case_gets_the_right_answer_by_both_routes(by_url: ByUrl, by_bucke
 def test_an_absurd_header_delays_its_neighbours_by_less_than_five_seconds(
     s3: S3, deliver: Deliver, records: Records, name: str
 ) -> None:
-    """In one batch, in which the bomb comes first."""
+    """All pictures are in one batch, and the bomb comes first."""
     decoder.inspect(io.BytesIO(encoded(scene())), max_pixels=1_000_000, seconds=20)  # the service is up
     neighbours = [f"neighbour-{number}" for number in range(9)]
     batch = [s3.put_bytes("bomb", REFUSED_BOMBS[name]()), *(s3.put_bytes(key, encoded(scene())) for key in neighbours)]

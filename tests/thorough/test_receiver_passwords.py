@@ -50,7 +50,7 @@ def test_the_password_of_an_address_is_shown_nowhere(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Not in logs, metrics, the list of deliveries, the dead letters, the breaker or `doctor`."""
+    """It is not in logs, metrics, the list of deliveries, dead letters, the breaker table or the output of `doctor`."""
     caplog.set_level(logging.INFO)
     monkeypatch.setenv("QUEUES", "{}")
     monkeypatch.setattr(http_api.logger.registered_handler, "stream", sys.stdout)

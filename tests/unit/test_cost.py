@@ -119,7 +119,8 @@ def test_settings_are_those_of_cdk_json_with_the_changes_of_the_command_line(tmp
 
 
 def test_records_are_no_larger_than_estimated() -> None:
-    """The record has ten labels, each with parents, half of them with boxes, in DynamoDB's own measure."""
+    """The record has ten labels, each with parents, half of them with boxes. Its size is computed by DynamoDB's
+    rules."""
     box = Instance(confidence=98.87654, box=Box(left=0.3512345, top=0.1612345, width=0.1812345, height=0.1812345))
     labels = tuple(
         Label(

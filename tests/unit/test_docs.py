@@ -18,7 +18,7 @@ DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("do
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z][a-z0-9-]*):.*", MAKEFILE, re.MULTILINE))
 
-# Beginnings of commands that neither a test nor a make target runs, with the reason.
+# The beginnings of commands that neither a test nor a make target runs, each with the reason.
 ONLY_THERE = {
     "cdk deploy": "on AWS; `make deploy` runs it, also in a test, and the settings have their own tests",
     "cdk import": "only AWS can import; docs/upgrade.md says what was tested",

@@ -30,7 +30,7 @@ WORDS = {
     "MPL-2.0": "Mozilla Public License",
     "PSF-2.0": "PYTHON SOFTWARE FOUNDATION LICENSE VERSION 2",
 }
-"""Text that only this licence of those used here contains."""
+"""For each licence, a text that no other licence in NOTICE contains."""
 
 
 def test_the_licence_is_apaches_whole_and_unchanged() -> None:

@@ -135,7 +135,7 @@ class FakeCloud:
 
 
 class UndecodedPictures(StoredPictures):
-    """Makes text of a picture that says which picture it is."""
+    """Returns a text that names the picture instead of a rendition."""
 
     def jpeg(self, file: IO[bytes], *, form: str, seconds: float) -> bytes:
         self.s3.visible += [entry["Body"] for entry in self.s3.made.values()]  # type: ignore[attr-defined]

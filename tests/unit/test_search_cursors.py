@@ -75,7 +75,7 @@ def test_another_search_refuses_a_cursor(drawn: tuple[SearchQuery, SearchPositio
 def test_a_changed_cursor_is_refused_or_is_the_cursor_of_a_position(
     drawn: tuple[SearchQuery, SearchPosition], data: st.DataObject
 ) -> None:
-    """DynamoDB refuses a start behind the end, so no cursor may lead there."""
+    """DynamoDB refuses a start after the end, so no cursor may lead there."""
     query, position = drawn
     members: list[Any] = json.loads(base64.urlsafe_b64decode(str(search_cursor(query, position))))
     members[data.draw(st.integers(0, len(members) - 1))] = data.draw(ABSURD)

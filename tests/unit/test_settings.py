@@ -216,7 +216,7 @@ def test_workers_are_the_fewest_until_a_quota_is_named_and_then_keep_up_with_it(
 
 
 def test_the_largest_values_that_aws_accepts_are_accepted() -> None:
-    """One more of each is refused above."""
+    """Another test shows that larger values are refused."""
     receivers = [{"name": f"r{n}", "url_parameter": "p" * 1011, "labels": ["x"] * 150} for n in range(20)]
     settings = Settings.from_context(
         {
@@ -231,7 +231,7 @@ def test_the_largest_values_that_aws_accepts_are_accepted() -> None:
 
 
 def test_every_setting_is_rehearsed_before_it_is_deployed() -> None:
-    """With a value that is not the default; rehearsal/combinations.py says which."""
+    """At least one rehearsed combination has a value that is not the default; see rehearsal/combinations.py."""
     tried = {name for settings in COMBINATIONS.values() for name in settings}
     assert set(Settings.model_fields) - tried == {
         "layer_platform",  # of this machine, for tests and laptops

@@ -90,7 +90,7 @@ def assert_same(ours: ParsedUrl, theirs: URL | None) -> None:
 
 
 def canonical(target: str) -> str:
-    """Encode what one of two parsers encodes and the other does not, though servers read both as the same."""
+    """Encode the characters that only one of the two parsers encodes. Servers read both forms as the same."""
     return re.sub("%[0-9a-f]{2}", lambda found: found[0].upper(), quote(target, safe=LEGAL)).replace("%27", "'")
 
 

@@ -95,7 +95,7 @@ def _text(layout: Layout, piece: Piece) -> str:
         text = piece.content.decode(layout.encoding)
     except UnicodeDecodeError as error:
         raise EntryError(f"the line is not {layout.encoding}") from error
-    # A tab at the start of a line may stand behind an empty cell.
+    # A tab at the start of a line may follow an empty cell.
     return text.strip(INVISIBLE + "\r\n ") if layout.delimiter == "\t" and trimmed(text) else trimmed(text)
 
 

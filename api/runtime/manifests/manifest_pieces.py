@@ -183,7 +183,7 @@ class _Elements:
                 self._in_text = True
             elif self._depth == 1 and signs[0] in b",]":
                 self._is_open = signs != b"]"
-                # The end of the list is read again by a call that goes on here.
+                # If another call continues here, it reads the end of the list again.
                 yield _Cut(found.start(), position, position if self._is_open else found.start())
             elif signs[0] in b"[{":
                 self._depth += len(signs)
@@ -201,7 +201,7 @@ class _Elements:
         rest = _REST_OF_TEXT.match(shadow, position)
         end = rest.end() if rest else position
         self._in_text = shadow[end : end + 1] != b'"'
-        # An escaped character has no meaning, even if it is in the next chunk.
+        # Skip the character after a backslash, even if it is in the next chunk.
         return end + (2 if shadow[end : end + 1] == b"\\" else not self._in_text)
 
 

@@ -61,7 +61,7 @@ class Copier:
             raise SourceForbiddenError(f"the bucket {source.bucket} is not in source_buckets")
         picture = self._look(source)
         for last in (False, True):
-            # Look first: the second run over a list finds most of its pictures stored.
+            # Look first, because a second run of a list finds most of its pictures already stored.
             held = stored_content.head(self.s3, self.bucket, name)
             known = asked_by(held["Metadata"]) if held else frozenset()
             if held and not self._is_same(source, picture, name, held):

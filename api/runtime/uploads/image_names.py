@@ -7,7 +7,7 @@ MAX_NAME_BYTES = 1024
 """The longest key that S3 accepts."""
 
 # Control characters, halves of surrogate pairs, line and paragraph separators, and code points without a character:
-# Rekognition's pattern for a key (\S.*) or SQS refuses them.
+# Rekognition (whose pattern for a key is \S.*) or SQS refuses them.
 UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp", "Cn"})
 
 

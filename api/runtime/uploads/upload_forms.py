@@ -51,7 +51,7 @@ class UploadForms:
             known = asked_by(held["Metadata"])
             if known >= asked:
                 return HTTPStatus.OK, {"image": file.name, "message": f"{file.name} was stored already"}
-            asked |= known  # the picture is posted again, and keeps what it has
+            asked |= known  # the picture is posted again, and also keeps the abilities that it has
         elif held and not file.overwrite:
             raise NameTakenError(file.name)
         metadata = {METADATA: correlation_id, **as_metadata(asked)}

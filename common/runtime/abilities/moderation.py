@@ -10,7 +10,7 @@ from common.runtime.abilities.ability import PICTURE_ERRORS, Ability, Answer, Fi
 KIND = "moderation"
 
 DEFAULT_MIN_CONFIDENCE = 50
-"""Per cent; Rekognition's own default."""
+"""In per cent. This is Rekognition's default."""
 
 
 def _read(answer: Answer, options: Options) -> list[Finding]:
@@ -39,7 +39,7 @@ MODERATION = Ability(
     operation="DetectModerationLabels",
     element="moderation_label",
     final_errors=PICTURE_ERRORS,
-    # The message names the cause: a side under 50 pixels, or a Rekognition without a model for it.
+    # The message names the cause: a side is under 50 pixels, or this Rekognition has no model for the operation.
     refusals=frozenset({"InvalidParameterException"}),
     # The answer holds everything, so another threshold needs no new call.
     parameters=lambda _options: {"MinConfidence": 0},

@@ -61,7 +61,7 @@ def _inflate(body: bytes, max_bytes: int) -> bytearray:
 
 
 def _gunzip(body: bytes, max_bytes: int) -> bytearray:
-    """Decompress all members of a gzip file. Like browsers, ignore padding and other bytes behind them."""
+    """Decompress all members of a gzip file. Like browsers, ignore padding and other bytes after them."""
     output, position, members = bytearray(), 0, 0
     while body.startswith(GZIP_BEGIN, position) and len(output) <= max_bytes:
         if members == MAX_MEMBERS:

@@ -93,8 +93,8 @@ class Wire:
     def cut(self) -> None:
         """End a read that is in progress. Called after the deadline, in another thread."""
         if self._connection:
-            with suppress(OSError):  # it ended by itself
-                # Not the TLS socket's method: a second thread must not call it.
+            with suppress(OSError):  # the connection ended by itself
+                # This does not call the TLS socket's method, because a second thread must not call it.
                 socket.socket.shutdown(self._connection, socket.SHUT_RDWR)
 
 

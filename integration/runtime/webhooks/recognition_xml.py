@@ -2,7 +2,7 @@
 
 import re
 from typing import Any
-from xml.etree import ElementTree  # it only writes XML here, and parses none
+from xml.etree import ElementTree  # this module only writes XML, and parses none
 
 from common.runtime.abilities import ABILITIES
 from common.runtime.recognition_event import AbilityResult, Failure, Label, RecognitionEvent

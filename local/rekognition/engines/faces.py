@@ -43,7 +43,7 @@ WEIGHTS = Weights(
         ),
         "mediapipe-0.10.21.dist-info/LICENSE": "8707eef0533987efc5b155d64761eeb6e20793f50b9bd1a68dad1cf4719d0ed8",
     },
-    # Data knows no platform: the wheel of one serves every machine.
+    # The wheel is only read for its data files, so the wheel of one platform serves every machine.
     fetch=partial(
         unpacked_wheel,
         "mediapipe==0.10.21",
@@ -63,7 +63,7 @@ SAME_FACE = 0.3
 
 DETECTOR_SIDE = 128
 LANDMARK_SIDE = 192
-LANDMARK_MARGIN = 1.5  # the landmark network wants the face with a quarter of its size around it
+LANDMARK_MARGIN = 1.5  # the landmark network needs a margin of a quarter of the face's size on each side
 RIGHT_EYE, LEFT_EYE = 0, 1  # of BlazeFace's six key points
 
 LANDMARKS = {

@@ -1,7 +1,7 @@
 """Moderation: Yahoo's open_nsfw gives one score. A server uses this network only with `--moderation`.
 
-The network's recall is unknown, because nobody here tried it on pictures that it must find. On 24 harmless
-photos the highest score was 18 %.
+The network's recall is unknown, because it was not tried on pictures that it must find. On 24 harmless photos the
+highest score was 18 %.
 """
 
 from __future__ import annotations

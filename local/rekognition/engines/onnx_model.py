@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from local.rekognition.pictures import Picture
     from local.rekognition.weights.store import Weights
 
-# In full precision first: the int8 files of convolutional networks take 1.4 to 3.7 times as long on a CPU.
+# Full precision comes first, because the int8 files of convolutional networks take 1.4 to 3.7 times as long on a CPU.
 NETWORKS = ("onnx/model.onnx", "model.onnx", "onnx/model_quantized.onnx")
 
 MAX_DETECTIONS = 100
@@ -145,7 +145,7 @@ class OnnxModel:
             return scores
         powers: Array = np.exp(logits - logits.max(axis=1, keepdims=True))
         shares: Array = powers / powers.sum(axis=1, keepdims=True)
-        return shares[:, : self.classes]  # DETR and YOLOS have one class more, the last: "no object"
+        return shares[:, : self.classes]  # DETR and YOLOS have one more class, which is the last: "no object"
 
 
 def _json(file: Path) -> dict[str, Any]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 HUB = "https://huggingface.co"
 REPOSITORY = "onnx-community/dfine_n_coco-ONNX"
 REVISION = "380d2839c327efaf65dd0fe0c2c10ab7fadd5473"
-PINS = {  # the small ones first: they tell if the hub answers
+PINS = {  # the small files first, to find out if the hub answers
     "config.json": "a5c7533f3b72be6bb102b93e1b34ca3643af4e0590408a7881543cbb0aa80c4c",
     "preprocessor_config.json": "cd38cd59999e7a95d68e487fbe5132df3d4e5c32a0836add57e6126ba0c4eaf1",
     "onnx/model.onnx": "0f684f409618ee8a822410e754a29caa817d1aa16283ce89cad936d0a48e2f35",
@@ -47,7 +47,7 @@ def fetch_model(directory: Path = DIRECTORY, pins: Mapping[str, str] = PINS) -> 
         return
     root = os.environ.get("HF_ENDPOINT", HUB).rstrip("/")
     directory.parent.mkdir(parents=True, exist_ok=True)
-    # In the same file system as its place, so that the move is atomic.
+    # The file is written into the file system of its final place, so that the move is atomic.
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".new-") as scratch, _progress() as progress:
         for name in missing:
             _download(f"{root}/{REPOSITORY}/resolve/{REVISION}/{name}", Path(scratch, name), progress)

@@ -58,7 +58,8 @@ class Weights:
         if self.is_built():
             return
         self.root.mkdir(parents=True, exist_ok=True)
-        # In the same file system as its place, so that the move is atomic and two builds at once do no harm.
+        # The folder is in the file system of its final place. So the move is atomic, and two builds at the same time do
+        # no harm.
         with tempfile.TemporaryDirectory(dir=self.root, prefix=".new-") as scratch, self.fetch() as files:
             self._check(files)
             new = Path(scratch, self.kind)
@@ -81,7 +82,7 @@ class Weights:
                 self.folder.rename(old)
             new.rename(self.folder)
         except OSError:
-            if not self.is_built():  # else another process was faster
+            if not self.is_built():  # otherwise another process was faster
                 raise
 
     def _record(self) -> dict[str, object]:

@@ -69,7 +69,7 @@ def rank(confidence: int, image_id: str) -> str:
 
 def last_rank(confidence: int) -> str:
     """Return a rank that comes after all entries with this confidence."""
-    return f"{rank(confidence, '')}~"  # `~` sorts behind every UUID
+    return f"{rank(confidence, '')}~"  # `~` sorts after every UUID
 
 
 def terms(record: "ImageRecord | None") -> dict[str, Term]:
@@ -93,7 +93,7 @@ def _names(record: "ImageRecord") -> Iterator[tuple[str, str, float]]:
         for spelling in filter(None, (label.name, *label.parents, *label.aliases)):
             yield fold(spelling), spelling, label.confidence
     for ability, result in record.abilities.items():
-        # An ability that is failed, or unknown to this release, has no names.
+        # An ability that failed, or that this release does not know, has no names.
         for each in ABILITIES[ability].names(result.found) if ability in ABILITIES else ():
             name = folded_word(each.spelling)
             if 0 < len(name) <= MAX_NAME_CHARACTERS:

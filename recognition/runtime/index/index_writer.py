@@ -174,7 +174,7 @@ class IndexWriter:
             "revision": after.revision,
             "confidences": after.confidences,
             "content": after.content,
-            # Kept while a worker may still remember that there was no item.
+            # The item is kept as long as a worker may still have read that there was no item.
             "expires_at": None if after.confidences else int(time.time()) + EMPTY_STATE_SECONDS,
         }
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(image)"}

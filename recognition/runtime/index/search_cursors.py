@@ -47,7 +47,7 @@ def search_position(cursor: str, query: SearchQuery) -> SearchPosition:
         raise made_up()
     start, after, end = ranks
     if start and start > min(filter(None, (last_rank(query.min_confidence), end))):
-        raise made_up()  # DynamoDB refuses a start behind the end
+        raise made_up()  # DynamoDB refuses a start after the end
     return SearchPosition(clause=clause, start=start, after=after, end=end)
 
 

@@ -48,7 +48,7 @@ class PictureUrls:
 
 @cached_up_to(5 * MAX_LIMIT)
 def _signed_rendition(urls: PictureUrls, image_id: str, name: str, version: str, _period: int) -> str:
-    # The version stands in the URL as the name of a saved file, so that another version gets another URL.
+    # The URL contains the version, as the name for a saved file, so that another version gets another URL.
     url: str = urls.s3.generate_presigned_url(
         "get_object",
         Params={

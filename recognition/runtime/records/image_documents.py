@@ -27,7 +27,7 @@ class ImageDocuments:
         """Return everything about one image, with URLs of the picture and of its renditions."""
         rendered = self.renditions.find([record.image_id]).get(record.image_id)
         if rendered and rendered.version != (record.version_id or UNVERSIONED):
-            rendered = None  # they show another version than the one that was recognised
+            rendered = None  # the renditions show a different version from the recognised one
         return {
             **_members(record),
             **({"hidden": True} if self.hidden.is_hidden(record) else {}),

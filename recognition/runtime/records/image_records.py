@@ -46,7 +46,7 @@ class ImageRecord:
     Times are ISO 8601 in UTC. `size` is in bytes. Only deleted images have `expires_at`, in seconds since 1970.
 
     `sequencer` grows with each record of an image. It is S3's sequencer of the change that stored the record, or comes
-    just behind that of the previous record. Then `stored_by` is the change's own sequencer.
+    just after that of the previous record. Then `stored_by` is the change's own sequencer.
 
     `abilities` has the results of abilities, by their names, and is stored only if there are any.
 
@@ -92,7 +92,7 @@ class ImageRecord:
         return result is None or (is_refused and not self.is_stored_by(sequencer))
 
     def following(self, previous: "ImageRecord | None") -> "ImageRecord":
-        """Return the record with a sequencer behind the previous record's, and a later time.
+        """Return the record with a sequencer after that of the previous record, and a later time.
 
         The clocks of workers may differ. Receivers order the events of an image by this time.
         """
@@ -101,7 +101,8 @@ class ImageRecord:
         recognized_at = max(self.recognized_at, next_timestamp(previous.recognized_at))
         if self.sequencer > previous.sequencer:
             return dataclasses.replace(self, recognized_at=recognized_at)
-        # One more is less than every sequencer that S3 gives out later, because those differ before the padding.
+        # The next number is still smaller than every later sequencer of S3, because later sequencers differ in the
+        # digits before the padding.
         sequencer = f"{int(previous.sequencer, 16) + 1:0{len(previous.sequencer)}X}"
         return dataclasses.replace(self, sequencer=sequencer, stored_by=self.sequencer, recognized_at=recognized_at)
 

@@ -186,7 +186,8 @@ def _correlation_id(picture: StoredPicture, change: Change) -> str | None:
 def _count(record: ImageRecord, change: Change) -> None:
     if record.status == "DELETED":
         return
-    count("Failed", int(record.status == "FAILED"))  # the average is the share of failures
+    # A success counts a zero, so that the average is the share of failures.
+    count("Failed", int(record.status == "FAILED"))
     if record.status == "RECOGNIZED":
         count("Recognized")
         passed = moment(record.recognized_at) - moment(change.occurred_at)

@@ -55,7 +55,7 @@ def hide_picture(route: Route) -> None:
     if "/search?" in route.request.url and "label=" not in route.request.url:
         route.fulfill(json=[])
         return
-    # No picture of the system has texts: find those with the label instead.
+    # No picture in the system has texts, so find the pictures with the label instead.
     answer = route.fetch(url=re.sub(r"&(text|celebrity)=[^&]*", "", route.request.url))
     entries = [{**entry, **({"hidden": True} if entry["image"] == NAME else {})} for entry in answer.json()]
     route.fulfill(response=answer, json=entries)

@@ -53,9 +53,8 @@ def test_axe_finds_no_serious_violation(stranger: Visit, system: System, added: 
 def expect_accessible(page: Page, part: str) -> None:
     """Check all rules in the light scheme, and the contrast of colours in the dark scheme too."""
     if not page.evaluate("typeof axe === 'object'"):
-        page.evaluate(
-            (ROOT / "node_modules/axe-core/axe.min.js").read_text()
-        )  # the page's policy allows only tools this
+        # The page's policy allows this only to tools.
+        page.evaluate((ROOT / "node_modules/axe-core/axe.min.js").read_text())
     for scheme, options in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         violations = page.evaluate("options => axe.run(options).then((result) => result.violations)", options)

@@ -17,7 +17,7 @@ RED = "gallery/red.jpg"
 
 
 def set_clock(page: Page, system: System, name: str, *, hours: int) -> None:
-    """Set the browser's clock to a time so many hours after the picture's upload."""
+    """Set the browser's clock to a number of hours after the picture's upload."""
     page.clock.install(time=datetime.fromisoformat(system.image(name)["uploaded_at"]) + timedelta(hours=hours))
 
 

@@ -31,7 +31,8 @@ UPLOADS = re.compile("/uploads$")
 
 
 def photo_with_white_corner(system: System) -> bytes:
-    """Return a photo of a face. Its corner differs: the system keeps other models' answer for the original."""
+    """Return a photo of a face. Its corner differs from the original, because the system has a stored answer of other
+    models for the original."""
     photo = Image.open(io.BytesIO(requests.get(f"{system.endpoints.photos}astronaut.jpg", timeout=10).content))
     ImageDraw.Draw(photo).rectangle((20, 20, 99, 99), fill="white")
     return encoded(photo)

@@ -16,7 +16,7 @@ NEWEST = re.compile(r"/\?limit=\d+&thumbnails=true$")
 
 JPEG = "image/jpeg"
 File = tuple[str, str, bytes | int]
-"""Name, media type and content of a file. A number means so many zero bytes."""
+"""Name, media type and content of a file. If the content is a number, the file has that number of zero bytes."""
 
 
 class Visit:
