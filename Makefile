@@ -81,7 +81,7 @@ local-down: setup ## stop it; keep state and logs in .local/
 .PHONY: test test-fast test-thorough test-local test-pillow test-e2e
 test: test-fast test-thorough test-local test-pillow test-e2e ## run every test that `make check` runs
 
-test-fast: setup ## run the tests for after each edit: units and handlers
+test-fast: setup ## run the quick tests of units and handlers, after each edit
 	pytest -n auto --dist worksteal tests/unit tests/functional
 
 test-thorough: setup ## test the templates, and try random operations and hostile input
@@ -156,7 +156,7 @@ compare-templates: setup ## show how the templates differ from those of BASE=mai
 	@python -W ignore -m rehearsal.compare $(or $(BASE),main)
 
 .PHONY: hooks
-hooks: setup ## make git run format, lint and types before each commit
+hooks: setup ## make git check format, lint and types before each commit
 	@pre-commit install
 
 .PHONY: openapi settings

@@ -73,7 +73,8 @@ def _warn(stack: Stack, settings: Settings) -> None:
     if settings.monthly_budget_usd and settings.region not in {None, prices.REGION}:
         Annotations.of(stack).add_warning_v2(
             "sightline:monthly_budget_usd",
-            f"monthly_budget_usd: calls are counted at {prices.REGION}'s prices, and {settings.region} has its own",
+            f"monthly_budget_usd: calls are counted at {prices.REGION}'s prices, and {settings.region} has other "
+            "prices",
         )
 
 

@@ -59,7 +59,7 @@ def main() -> int:
             shutil.copytree(first, second, symlinks=True, ignore=shutil.ignore_patterns(".local"))
         Walk(second, base).all_steps()
     except (WalkError, KeyboardInterrupt) as error:
-        print(f"✗ {error}\nThe walk failed; what it made is in {base}", flush=True)
+        print(f"✗ {error}\nThe walk failed; its files are in {base}", flush=True)
         return 1
     shutil.rmtree(base)
     print(f"✓ every step works in both folders; the walk took {time.monotonic() - began:.0f} s", flush=True)

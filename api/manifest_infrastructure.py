@@ -95,7 +95,7 @@ class ManifestIntake:
         acknowledge_wildcard(
             function,
             f"<{_logical_id(self.bucket)}.Arn>/reports/*",
-            "Reports are named after manifests, which users name.",
+            "The key of a report contains the key of its manifest, which users choose.",
         )
         grant(
             function,

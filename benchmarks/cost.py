@@ -108,7 +108,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--images", type=int, default=300, help="number of measured pictures")
     parser.add_argument(
-        "--warm-up", type=int, default=50, metavar="IMAGES", help="number of unmeasured pictures before them"
+        "--warm-up",
+        type=int,
+        default=50,
+        metavar="IMAGES",
+        help="number of pictures before these that are not measured",
     )
     options = parser.parse_args()
     if min(options.images, options.warm_up) < 1:

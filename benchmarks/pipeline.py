@@ -236,7 +236,7 @@ def measure(cloud: Cloud, count: int, warm_up: int) -> dict[str, Any]:
         "rekognition": {"engine": "blind", "latency_ms": LATENCY_MS},
         "mapping": ours.mapping,
         "memory_mb": ours.function["MemorySize"],
-        "billed": "Billed Duration of the emulator's REPORT lines: whole ms of wall clock, with the workers' starts",
+        "billed": "Billed Duration in the emulator's REPORT lines: wall-clock time in ms, with the workers' starts",
         **runs,
         "ours_to_workshop": ratios(runs["ours"], runs["workshop"]),
         "whole_system": WholeSystem(cloud, endpoints).measure(others, warm_up=warm_up),
@@ -264,7 +264,8 @@ def main() -> int:
         type=int,
         default=1,
         metavar="IMAGES",
-        help="number of unmeasured pictures before them; after 1, most workers still have to start, after 100, none",
+        help="number of pictures before these that are not measured; after 1, most workers still have to start; after "
+        "100, none",
     )
     options = parser.parse_args()
     if min(options.images, options.warm_up) < 1:

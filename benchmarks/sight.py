@@ -138,14 +138,14 @@ def missed_limits(verdicts: list[Verdict]) -> list[str]:
     right, wrong = sum(each.is_right for each in wheels), sum(bool(each.wrong) for each in wheels)
     missed = []
     if right < MIN_RIGHT:
-        missed.append(f"{right} photos of wheels have a right label, at least {MIN_RIGHT}")
+        missed.append(f"{right} photos of wheels have a right label; expected at least {MIN_RIGHT}")
     if wrong > MAX_WRONG:
-        missed.append(f"{wrong} photos of wheels have a wrong label, at most {MAX_WRONG}")
+        missed.append(f"{wrong} photos of wheels have a wrong label; expected at most {MAX_WRONG}")
     for name in COUNTED:
         some = [each for each in verdicts if each.photo.set == name]
         wrong = sum(bool(each.wrong) for each in some)
         if wrong > MAX_WRONG_SHARE * len(some):
-            missed.append(f"{wrong} of {len(some)} photos of {name} have a wrong label, at most one in ten")
+            missed.append(f"{wrong} of {len(some)} photos of {name} have a wrong label; expected at most one in ten")
     return missed
 
 

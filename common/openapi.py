@@ -23,7 +23,10 @@ SERVICES = ("api", "recognition", "integration")
 """The folders with an API. The module `openapi.py` in each folder describes the API."""
 
 Method = Literal["get", "post", "delete"]
-NEXT = {"description": 'Where there is more: `<…>; rel="next"`, relative to the call.', "schema": {"type": "string"}}
+NEXT = {
+    "description": 'If there is a next page: `<…>; rel="next"`, relative to the call.',
+    "schema": {"type": "string"},
+}
 
 
 class Problem(TypedDict):

@@ -171,7 +171,7 @@ class IntegrationStack(Stack):
         secret_arn = cast("secretsmanager.CfnSecret", secret.node.default_child).attr_id
         acknowledge(
             secret,
-            {"AwsSolutions-SMG4": "The receiver has to be given the new one, so its operator begins a rotation."},
+            {"AwsSolutions-SMG4": "The receiver needs the new secret too, so an operator starts each rotation."},
         )
         function = self._function(
             f"{prefix}Deliver",

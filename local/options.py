@@ -30,7 +30,7 @@ Models = Annotated[
 ]
 Moderation = Annotated[
     str,
-    typer.Option(envvar="MODERATION", help="1 answers DetectModerationLabels by a network of unknown recall."),
+    typer.Option(envvar="MODERATION", help="1 enables DetectModerationLabels, with a network of unknown recall."),
 ]
 Context = Annotated[
     list[str] | None,

@@ -113,7 +113,7 @@ class Partner:
             self.behaviour, self.count = Behaviour(**await request.json()), 0
         except (TypeError, ValueError) as error:
             members = ", ".join(field.name for field in dataclasses.fields(Behaviour))
-            return Response(f"the body is a JSON object with some of these members: {members} ({error})", 400)
+            return Response(f"the body must be a JSON object with some of these members: {members} ({error})", 400)
         return Response(status_code=204)
 
     async def show(self, _: Request) -> Response:

@@ -24,7 +24,9 @@ def choose_ports(
         remembered = {name: port for name, port in remembered.items() if port != emulator_port}
         remembered["emulator"] = emulator_port
         if why := _why_taken(emulator_port):
-            raise CloudError(f"LOCAL_PORT={emulator_port}: {why}; choose another, or leave it out for a free one")
+            raise CloudError(
+                f"LOCAL_PORT={emulator_port}: {why}; choose another port, or leave out LOCAL_PORT to get a free one"
+            )
     ports: dict[str, int] = {}
     for name in SERVICES:
         before = remembered.get(name)

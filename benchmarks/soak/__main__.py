@@ -239,7 +239,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--rate", type=float, default=5, help="calls a second")
-    parser.add_argument("--seed", type=int, default=None, help="seed of calls and faults; without it, a random one")
+    parser.add_argument("--seed", type=int, default=None, help="seed of calls and faults; default: random")
     parser.add_argument(
         "--folder", type=Path, default=LOCAL_FOLDER / "soak", help="folder for the plot and the numbers"
     )
@@ -255,7 +255,7 @@ def main() -> int:
         cloud = Cloud(Path(name) / "cloud", say=console.print, models=models, context=context)
         try:
             endpoints = cloud.up()
-            console.print(f"seed {seed}: the same again with --seed {seed}")
+            console.print(f"seed {seed}; to repeat this run, use --seed {seed}")
             soak = Soak(cloud, endpoints, seconds=60 * options.minutes, rate=options.rate, seed=seed)
             signal.signal(signal.SIGINT, lambda *_: soak.stopping.set())
             summary = soak.run(options.folder, console)

@@ -123,9 +123,9 @@ def violations(seen: SystemState, load: Load, calls_lost: int) -> Iterator[str]:
                 unasked.append(f"{image} ({', '.join(sorted(_done(record))) or 'none'})")
         elif record.status != "DELETED":
             alive.append(image)
-    yield from _named("records are of another version than the current one", other)
+    yield from _named("records are not of the current version", other)
     yield from _named("records have the wrong status", wrong)
-    yield from _named("records have other abilities than they should", unasked)
+    yield from _named("records have the wrong abilities", unasked)
     yield from _named("deleted objects have a record that is not deleted", alive)
     yield from _named("last changes were not delivered", untold)
     yield from _named(

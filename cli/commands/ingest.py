@@ -120,7 +120,7 @@ def send_all(uploads: Uploads, entries: Sequence[Source | Result], workers: int)
     try:
         _in_parallel("sent", uploads.send, sources, workers, sent.append)
     except KeyboardInterrupt as interrupt:
-        err.print(f"interrupted after {len(sent):,} of {len(sources):,} files; the same command continues")
+        err.print(f"interrupted after {len(sent):,} of {len(sources):,} files; run the same command to continue")
         raise typer.Exit(130) from interrupt
     return sent + [entry for entry in entries if isinstance(entry, Result)]
 
@@ -134,7 +134,7 @@ def _wait_for_all(target: Target, results: Sequence[Result], workers: int) -> li
         recognitions.stop()
         err.print(
             f"interrupted: all files are sent, and {len(recognised):,} of {len(stored):,} are recognised. "
-            "`sightline list` shows the others, and the same command waits for them"
+            "To wait for the others, run the same command; `sightline list` shows their state"
         )
         raise typer.Exit(130) from interrupt
     return recognised + [result for result in results if not result.is_stored]

@@ -94,7 +94,7 @@ def command(
             if yes or found.name is TargetName.LOCAL or confirmed(_question(found, places, missing=missing)):
                 rebuild(found, places, missing=missing)
         except (BotoCoreError, ClientError, MissingOutputError) as error:
-            raise ReprojectError(f"{type(error).__name__}: {error}; messages sent so far do no harm") from error
+            raise ReprojectError(f"{type(error).__name__}: {error}; the messages that were sent do no harm") from error
 
 
 def _ask_for_abilities(target: Target, places: RebuildResources, names: Sequence[str], *, yes: bool) -> None:
@@ -114,7 +114,7 @@ def _ask_for_abilities(target: Target, places: RebuildResources, names: Sequence
     calls = call(target, "GET", f"{target.labels_url}/usage").json()["calls"]
     out.print(
         f"{plural(size.pictures, 'picture')} without {' or '.join(names)}: at most ${size.dollars(calls):,.3f} after "
-        f"this month's calls, and about {size.hours(rates):,.1f} hours. New uploads wait behind them."
+        f"this month's calls, and about {size.hours(rates):,.1f} hours. New uploads wait until these pictures are done."
     )
     question = f"Ask Rekognition about them ({target.description})?"
     if size.pictures and (yes or target.name is TargetName.LOCAL or confirmed(question)):

@@ -11,7 +11,9 @@ from cli.options import JsonOption, LimitOption, TargetOption, open_target
 Names = list[str] | None
 
 LabelsArgument = Annotated[Names, typer.Argument(help="Labels, parents or aliases; case does not matter.")]
-TextOption = Annotated[Names, typer.Option(help="A word in the picture, or a beginning as INV*; may be repeated.")]
+TextOption = Annotated[
+    Names, typer.Option(help="A word in the picture, or the beginning of a word, such as INV*; may be repeated.")
+]
 CelebrityOption = Annotated[Names, typer.Option(help="A celebrity's whole name; may be repeated.")]
 ModerationOption = Annotated[Names, typer.Option(help="A moderation label or its parent; may be repeated.")]
 ExcludeOption = Annotated[Names, typer.Option(help="A label that images must not have; may be repeated.")]

@@ -64,7 +64,7 @@ def check_addresses(deployment: Deployment) -> Iterator[Finding]:
         except ssm.exceptions.ParameterNotFound:
             yield problem(
                 f"there is no parameter {name}, so the gallery does not know the APIs",
-                "create it with the value of its stack's template: CloudFormation's drift detection shows it",
+                "create it with the value in its stack's template, which CloudFormation's drift detection shows",
             )
         else:
             yield good(f"the parameter {name} exists")

@@ -14,10 +14,13 @@ def check_budget(deployment: Deployment) -> Iterator[Finding]:
     try:
         state = events.describe_rule(Name=rule)["State"]
     except events.exceptions.ResourceNotFoundException:
-        yield problem(f"the rule {rule} is gone, so no pause ends", "deploy again: `make deploy`")
+        yield problem(f"the rule {rule} is gone, so a pause of the budget would not end", "deploy again: `make deploy`")
         return
     if state == "DISABLED":
-        yield problem(f"the rule {rule} is disabled, so no pause ends", f"aws events enable-rule --name {rule}")
+        yield problem(
+            f"the rule {rule} is disabled, so a pause of the budget would not end",
+            f"aws events enable-rule --name {rule}",
+        )
     else:
         yield good("checked once a minute")
 
@@ -41,7 +44,7 @@ def paused_by_budget(deployment: Deployment, mapping: str, stopped: str) -> Find
 def _pause(stopped: str, *, is_over: bool) -> Finding:
     if is_over:
         return problem(
-            f"{stopped}: the budget's pause is over, but was not ended",
+            f"{stopped}: the budget's pause should have ended",
             "check again in two minutes; then see the logs of the function Budget, which should end it",
         )
     return problem(

@@ -51,7 +51,8 @@ def check_queues(deployment: Deployment) -> Iterator[Finding]:
         if age and age > MAX_AGE:
             yield problem(
                 f"{text}; the oldest is {age} old",
-                "if no other finding explains it, more arrives than is handled, or messages fail: docs/operations.md",
+                "if no other finding explains this, more messages arrive than are handled, or messages fail; see "
+                "docs/operations.md",
             )
         elif queue.waiting + queue.in_flight:
             yield good(text)
@@ -83,7 +84,8 @@ def check_dead_letters(deployment: Deployment) -> Iterator[Finding]:
         if queue.dead_letters:
             yield problem(
                 f"{queue.name}: {plural(queue.dead_letters, 'message')}",
-                f"`sightline redrive {queue.name}` shows the reasons, and moves them back when those are fixed",
+                f"`sightline redrive {queue.name}` shows the reasons; when you have fixed these, it moves the messages "
+                "back",
             )
     if not any(queue.dead_letters for queue in queues):
         yield good(f"no dead letters in {len(queues)} queues")

@@ -37,8 +37,8 @@ def _examine(quotas: Any, operation: str, used: float, place: str) -> Finding:
     if allowed < used:
         return problem(
             f"{allowed:g} calls of {operation} a second are allowed, but the settings assume {used:g}",
-            f"ask for more in Service Quotas, or put {place.format(f'{allowed:g}')} and `make deploy`; throttled "
-            "pictures wait",
+            f"ask for more in Service Quotas, or put {place.format(f'{allowed:g}')} and run `make deploy`; "
+            "throttled pictures wait",
         )
     return good(f"{allowed:g} calls of {operation} a second are allowed, and the settings assume {used:g}")
 

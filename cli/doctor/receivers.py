@@ -74,8 +74,8 @@ def check_secrets(deployment: Deployment) -> Iterator[Finding]:
         except manager.exceptions.ResourceNotFoundException:
             yield problem(
                 f"{name}: the signing secret is gone, so nothing is delivered",
-                "remove the receiver from `receivers` in cdk.json, `make deploy`, put it back, `make deploy`; "
-                "then give the receiver its new secret",
+                "remove the receiver from `receivers` in cdk.json and run `make deploy`; put it back and run "
+                "`make deploy` again; then give the receiver its new secret",
             )
             continue
         if "DeletedDate" in secret:

@@ -21,7 +21,7 @@ def check_stacks(deployment: Deployment) -> Iterator[Finding]:
         elif status.endswith("_IN_PROGRESS"):
             yield problem(f"{name}: {status}", "the stack is being changed; check again when the change is complete")
         elif status == "UPDATE_ROLLBACK_COMPLETE":
-            text = f"{name}: the last deployment failed, and the previous one runs"
+            text = f"{name}: the last deployment failed, and the previous version runs"
             yield problem(text, f"{EVENTS}, then `make deploy`")
         else:
             yield problem(f"{name}: {status}", EVENTS)

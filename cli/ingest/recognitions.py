@@ -14,7 +14,7 @@ PATIENCE_SECONDS = 300
 
 OUT_OF_PATIENCE = (
     f"nothing was recognised for {PATIENCE_SECONDS // 60} minutes; `sightline doctor` may show why, "
-    "and the same command waits again"
+    "and to wait again, run the same command"
 )
 
 FIRST_PAUSE_SECONDS = 0.25

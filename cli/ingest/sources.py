@@ -124,7 +124,7 @@ def _why_not_enter(folder: Path) -> str:
         return f"a folder of metadata of {owner}"
     if folder.name.startswith("."):
         return "a hidden folder"
-    return "a link to a folder; to ingest it, name it itself" if folder.is_symlink() else ""
+    return "a link to a folder; to ingest it, name the link itself" if folder.is_symlink() else ""
 
 
 def without_duplicates(found: Iterable[Source | Result]) -> Iterator[Source | Result]:

@@ -110,7 +110,7 @@ class Decoder:
     def _ask(self, request: dict[str, Any], file: IO[bytes], seconds: float) -> tuple[dict[str, Any], bytes]:
         ends_at = time.monotonic() + seconds
         if not self._turn.acquire(timeout=max(0.0, seconds)):
-            raise DecoderTimeoutError(f"other pictures took the decoder for {seconds:.0f} s")
+            raise DecoderTimeoutError(f"other pictures used the decoder for {seconds:.0f} s")
         try:
             ending, answer = self._exchange(request, file, ends_at)
         finally:

@@ -129,7 +129,7 @@ def _lengths(data: bytes, layout: Layout, entries: dict[int, Entry], places: int
     for start, noted in zip(starts, _numbers(data, layout, entries[lengths]), strict=False):
         room = max(0, len(data) - start)
         if noted > room and (compression in FAX or (compression in JPEG and data.find(END_OF_JPEG, start) < 0)):
-            raise DamagedPictureError("the picture is truncated: a strip or tile ends behind the end of the file")
+            raise DamagedPictureError("the picture is truncated: a strip or tile ends after the end of the file")
         length = stops[start] - start if noted and compression in ENDING_BY_THEMSELVES else noted
         corrected.append(max(0, min(length, room)))
     return corrected

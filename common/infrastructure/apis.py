@@ -20,7 +20,7 @@ GATEWAY_ERRORS = {
     "INVALID_API_KEY": ("Forbidden", '"the header x-api-key holds no key that is valid here"'),
     "QUOTA_EXCEEDED": ("QuotaExceeded", '"the requests of this key are used up for this month"'),
     "REQUEST_TOO_LARGE": ("RequestTooLarge", OWN_MESSAGE),
-    "THROTTLED": ("Throttled", '"too many requests at once; try again, later each time"'),
+    "THROTTLED": ("Throttled", '"too many requests at once; try again, with a longer pause each time"'),
 }
 SIGNATURE_ERRORS = ("ACCESS_DENIED", "EXPIRED_TOKEN", "INVALID_SIGNATURE", "MISSING_AUTHENTICATION_TOKEN")
 """API Gateway's types of answers to requests that IAM refuses."""
@@ -158,9 +158,7 @@ def _add_usage_plan(api: apigateway.RestApi, api_key: apigateway.IApiKey, settin
 
 
 def _api_reasons(settings: Settings) -> dict[str, str]:
-    logged = (
-        "Needs a role for API Gateway that is one per account and Region; the functions log what they store and refuse."
-    )
+    logged = "Access logs need a role of API Gateway that the whole account shares. The functions log calls instead."
     callers = {
         "api_key": "Callers are programs that hold the API key.",
         "iam": "Callers are IAM principals.",
@@ -168,7 +166,7 @@ def _api_reasons(settings: Settings) -> dict[str, str]:
     }[settings.auth]
     return {
         "AwsSolutions-APIG1": logged,
-        "AwsSolutions-APIG2": "The functions validate every request and answer 400 in words.",
+        "AwsSolutions-APIG2": "The functions validate every request and explain errors in the answer 400.",
         "AwsSolutions-APIG3": "A web ACL costs more than a small deployment; attach the account's own to the stage.",
         "AwsSolutions-APIG4": callers,
         "AwsSolutions-APIG6": logged,

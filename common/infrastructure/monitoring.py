@@ -56,7 +56,9 @@ def alarm_topic(scope: Construct, id: str, *, settings: Settings) -> sns.Topic:
     acknowledge(topic, {"AwsSolutions-SNS2": "CloudWatch cannot publish to a topic under the aws/sns key."})
     if settings.alarm_email:
         topic.add_subscription(subscriptions.EmailSubscription(settings.alarm_email))
-    CfnOutput(scope, f"{id}Arn", value=topic.topic_arn, description="Gets every alarm, and when it is over")
+    CfnOutput(
+        scope, f"{id}Arn", value=topic.topic_arn, description="Gets a message when an alarm begins and when it ends"
+    )
     return topic
 
 
@@ -186,8 +188,8 @@ class Monitoring(Construct):
             above=0,
             periods=2,
             essential=True,
-            meaning="For an hour a worker has failed at the same messages, or a function's invocations have ended by "
-            "an error, or for want of time or memory.",
+            meaning="For an hour, a worker has failed at the same messages, or a function's invocations have ended "
+            "with an error, a timeout or too little memory.",
             section="Work fails",
         )
 
@@ -235,8 +237,8 @@ class Monitoring(Construct):
                 above=MAX_ERRORS_PERCENT / 100,
                 periods=2,
                 essential=False,
-                meaning=f"More than {MAX_ERRORS_PERCENT} % of the invocations of {name} end by an error, or for want "
-                "of time or memory.",
+                meaning=f"More than {MAX_ERRORS_PERCENT} % of the invocations of {name} ended with an error, a "
+                "timeout or too little memory.",
                 section="A function fails",
             )
             self.alarm(
@@ -245,7 +247,7 @@ class Monitoring(Construct):
                 above=0,
                 periods=3,
                 essential=False,
-                meaning=f"Lambda has turned invocations of {name} away for a quarter of an hour.",
+                meaning=f"Lambda has rejected invocations of {name} for a quarter of an hour.",
                 section="A function is throttled",
             )
             errors.append(function.metric_errors(period=PERIOD))
@@ -323,7 +325,7 @@ class Monitoring(Construct):
                 periods=3,
                 essential=False,
                 meaning=f"{name} has refused more than {MAX_REFUSED_PERCENT} % of its calls for a quarter of an hour: "
-                "no key, too many calls (429), or wrong ones.",
+                "a missing or wrong key (403), wrong parameters (400), or too many calls (429).",
                 section="An API refuses calls",
             )
             self.graph(f"{name}: calls", api.metric_count(statistic="Sum", period=PERIOD))

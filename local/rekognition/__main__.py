@@ -63,7 +63,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.rekognition", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, required=True, help="0 takes a free one; the first line names it")
+    parser.add_argument(
+        "--port", type=int, required=True, help="0 takes a free port, which the first line of the output names"
+    )
     parser.add_argument(
         "--model",
         type=Path,
@@ -73,7 +75,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         help="an ONNX classifier or detector, in place of the default one; may be given several times",
     )
     parser.add_argument(
-        "--moderation", action="store_true", help="answer DetectModerationLabels by a network of unknown recall"
+        "--moderation", action="store_true", help="answer DetectModerationLabels with a network of unknown recall"
     )
     parser.add_argument(
         "--engine", choices=["local", "blind"], default="local", help="blind gives fixed answers, for benchmarks"

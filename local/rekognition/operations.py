@@ -27,7 +27,7 @@ Answerer = Callable[["Picture"], dict[str, Any]]
 LACKING = f"the engine {{}} is needed, but this server does not run that engine; to build missing networks: {AGAIN}"
 
 UNMODERATED = (
-    "without a model for moderation an empty answer would read as 'safe'; "
+    "without a model for moderation an empty answer would mean 'safe'; "
     "start the server with --moderation to use open_nsfw, whose recall is unknown"
 )
 

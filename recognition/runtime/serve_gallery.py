@@ -71,7 +71,7 @@ def show_endpoints() -> Response[Any]:
     try:
         document = {**asdict(endpoints()), "auth": _environment().auth}
     except EndpointsError as error:
-        message = f"{error}; the next deployment writes it again"
+        message = f"{error}; the next deployment writes the parameter again"
         raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "EndpointsUnknown", message) from error
     return json_response(HTTPStatus.OK, document, {**REVALIDATE, **SECURITY_HEADERS})
 

@@ -63,7 +63,7 @@ def test_a_setting_that_synth_refuses_is_one_line() -> None:
         ({"monthly_budget_usd": "50", "region": "us-east-1"}, []),
         (
             {"monthly_budget_usd": "50", "region": "eu-west-1"},
-            ["monthly_budget_usd: calls are counted at us-east-1's prices, and eu-west-1 has its own"],
+            ["monthly_budget_usd: calls are counted at us-east-1's prices, and eu-west-1 has other prices"],
         ),
     ],
 )

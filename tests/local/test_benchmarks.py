@@ -245,9 +245,9 @@ def test_too_few_right_labels_or_too_many_wrong_ones_fail_the_benchmark_of_label
     package, package_wrong = verdict("wheels", {"Cat"}, "Cat"), verdict("wheels", {"Cat"}, "Dog")
     assert sight.missed_limits([*[package] * 8, package_wrong, *[right] * 9, wrong, none]) == []
     assert sight.missed_limits([*[package] * 7, *[package_wrong] * 2, *[right] * 8, wrong]) == [
-        "7 photos of wheels have a right label, at least 8",
-        "2 photos of wheels have a wrong label, at most 1",
-        "1 of 9 photos of fresh have a wrong label, at most one in ten",
+        "7 photos of wheels have a right label; expected at least 8",
+        "2 photos of wheels have a wrong label; expected at most 1",
+        "1 of 9 photos of fresh have a wrong label; expected at most one in ten",
     ]
 
 

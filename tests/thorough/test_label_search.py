@@ -213,7 +213,7 @@ def test_a_prefix_that_begins_too_many_words_is_refused_unless_another_term_driv
     pictures = [([label], {"text": words(*(f"w{half}{number}" for number in range(60)))}) for half in "ab"]
     records = fill(derivation, pictures)
     many = Clause(prefixes=("text\x1fw",))
-    with pytest.raises(ApiError, match=r"w\*, which more than 100 words fit; write more"):
+    with pytest.raises(ApiError, match=r"w\*, and more than 100 words begin like this; write more"):
         searcher(derivation).page(SearchQuery(clauses=(many,)), None, 10)
     for clauses in ((many, Clause(keys=("page",))), (many, Clause(prefixes=("text\x1fwa1",)))):
         page = searcher(derivation).page(SearchQuery(clauses=clauses), None, 10)

@@ -276,8 +276,8 @@ def test_a_pause_of_the_budget_differs_from_one_that_is_over_and_from_a_disabled
 
     pause = {"period": {"S": "pause"}}
     assert text(pause=pause, month=spent(2)) == "this month's budget is used up"
-    assert text(pause=pause, month=spent(1)) == "the budget's pause is over, but was not ended"
-    assert text(pause=pause) == "the budget's pause is over, but was not ended"  # the month has turned
+    assert text(pause=pause, month=spent(1)) == "the budget's pause should have ended"
+    assert text(pause=pause) == "the budget's pause should have ended"  # the month has turned
     assert text(month=spent(2)) == "Disabled"
 
 
@@ -302,8 +302,8 @@ def test_a_missing_or_disabled_schedule_of_the_budget_is_named() -> None:
 
     disabled = budget(lambda **_: {"State": "DISABLED"})
     assert (disabled.text, disabled.fix) == (
-        "the rule R is disabled, so no pause ends",
+        "the rule R is disabled, so a pause of the budget would not end",
         "aws events enable-rule --name R",
     )
-    assert budget(gone).text == "the rule R is gone, so no pause ends"
+    assert budget(gone).text == "the rule R is gone, so a pause of the budget would not end"
     assert budget(lambda **_: {"State": "ENABLED"}).state is State.GOOD

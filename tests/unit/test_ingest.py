@@ -318,7 +318,7 @@ def test_an_interrupt_shows_the_progress_and_how_to_continue(
     with pytest.raises(typer.Exit) as ended:
         ingest.send_all(Interrupted(TARGET, 1, overwrite=False), files, 1)
     assert ended.value.exit_code == 130
-    assert "of 5 files; the same command continues" in capsys.readouterr().out
+    assert "of 5 files; run the same command to continue" in capsys.readouterr().out
 
 
 def test_every_file_that_was_not_stored_is_shown_with_its_reason_and_failures_last(

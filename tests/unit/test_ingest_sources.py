@@ -28,7 +28,7 @@ def test_a_folders_files_are_named_as_in_there_and_the_rest_has_a_reason(tmp_pat
         f"{tmp_path}/.git": "a hidden folder",
         f"{tmp_path}/__MACOSX": "a folder of metadata of macOS",
         f"{tmp_path}/a/@eaDir": "a folder of metadata of a Synology NAS",
-        f"{tmp_path}/loop": "a link to a folder; to ingest it, name it itself",
+        f"{tmp_path}/loop": "a link to a folder; to ingest it, name the link itself",
         f"{tmp_path}/a/.hidden.jpg": "hidden",
     }
 

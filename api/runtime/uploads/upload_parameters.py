@@ -76,7 +76,7 @@ FILE_NAME = replace(
 )
 CONTENT_TYPE = Parameter(
     name="content_type",
-    about="The file's media type, in upper or lower case. Other names of it, such as image/jpg, are accepted too.",
+    about="The file's media type, in upper or lower case. Other names of types, such as image/jpg, are accepted too.",
     takes=f"one of {', '.join(CONTENT_TYPES.values())}",
     schema={"type": "string", "examples": list(CONTENT_TYPES.values())},
     read=_content_type,
@@ -95,5 +95,5 @@ PICTURE = Body(members=(URL, NAME, OVERWRITE, REFRESH, ABILITIES), example='{"ur
 FILE = Body(
     members=(FILE_NAME, CONTENT_TYPE, OVERWRITE, FILE_MD5, ABILITIES),
     example='{"name": "a.jpg", "content_type": "image/jpeg"}',
-    files="The answer is a form. Post the file to the form's url, with its fields",
+    files="The answer is a form. Post the file to the form's url, with the form's fields",
 )

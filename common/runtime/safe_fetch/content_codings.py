@@ -19,7 +19,7 @@ HAS_HEADER_CHECKSUM, HAS_EXTRA, HAS_NAME, HAS_COMMENT = 2, 4, 8, 16
 """Flags of a gzip member (RFC 1952)."""
 ZLIB_HEAD_BYTES = 2
 
-_NOT_ALONE = "and not in gzip or deflate alone (Content-Encoding)"
+_EXPECTED = "expected gzip or deflate alone (Content-Encoding)"
 
 
 def decode(body: bytes, headers: Iterable[str], *, max_bytes: int) -> tuple[bytes, str | None]:
@@ -34,14 +34,14 @@ def decode(body: bytes, headers: Iterable[str], *, max_bytes: int) -> tuple[byte
     """
     codings = [coding.strip().lower() for header in headers for coding in header.split(",")]
     if refused := REFUSED.intersection(codings):
-        raise SourceFailedError(f"the source's answer is in {refused.pop()}, {_NOT_ALONE}")
+        raise SourceFailedError(f"the source's answer is in {refused.pop()}; {_EXPECTED}")
     known = [coding for coding in codings if coding in KNOWN]
     unknown = ", ".join(coding for coding in codings if coding not in {*KNOWN, "identity", ""}) or None
     is_gzip = body.startswith(GZIP_BEGIN)
     if not known or not body or (unknown and not is_gzip):
         return body, unknown
     if len(known) > 1:
-        raise SourceFailedError(f"the source's answer is compressed more than once, {_NOT_ALONE}")
+        raise SourceFailedError(f"the source's answer is compressed more than once; {_EXPECTED}")
     try:
         return bytes((_gunzip if is_gzip else _inflate)(body, max_bytes)), None
     except zlib.error as error:

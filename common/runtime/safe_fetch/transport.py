@@ -191,7 +191,7 @@ def _only(locations: set[str]) -> str:
     """Return the only location. An answer with two different locations is refused, as in browsers."""
     location, *others = locations
     if others:
-        raise SourceFailedError("the source sends two different locations of a redirect")
+        raise SourceFailedError("the source sends two different locations for a redirect")
     return location
 
 

@@ -189,6 +189,6 @@ def _too_many_words(query: SearchQuery) -> ApiError:
     prefixes = [kind_and_name(prefix)[1] for clause in query.clauses for prefix in clause.prefixes]
     beginnings = " and ".join(f"{prefix}*" for prefix in prefixes)
     return bad_request(
-        f"text has {beginnings}, which more than {MAX_DRIVERS} words fit; write more of a word, or search for a label "
-        "or a whole word besides"
+        f"text has {beginnings}, and more than {MAX_DRIVERS} words begin like this; write more letters, or add a label "
+        "or a whole word to the search"
     )

@@ -157,7 +157,7 @@ MODERATION = Parameter(
 )
 KIND = Parameter(
     name="kind",
-    about="List labels, or what the abilities found: words of texts, celebrities, moderation labels.",
+    about="The kind of terms to list: labels, or what abilities found (words, celebrities, moderation labels).",
     takes="label, text, celebrity or moderation",
     schema={"enum": [LABEL_KIND, text.KIND, celebrities.KIND, moderation.KIND], "default": LABEL_KIND},
     read=_one_of(LABEL_KIND, text.KIND, celebrities.KIND, moderation.KIND),

@@ -35,6 +35,6 @@ class TokenBucket:
             now = time.monotonic()
             turn = max(self._next, now - BURST_SECONDS)
             if turn - now > max(0.0, seconds):
-                raise RateError("the rate of calls allows no earlier one", ceil(turn - now))
+                raise RateError("the rate of calls allows no earlier call", ceil(turn - now))
             self._next = turn + self._interval
         time.sleep(max(0.0, turn - now))

@@ -12,7 +12,7 @@ MONTH_PATTERN = r"20[0-9]{2}-(0[1-9]|1[0-2])"
 
 MONTH = Parameter(
     name="month",
-    about="The month, in UTC. Without it: this month, and the days before it.",
+    about="The month, in UTC. Without it, this month and the last 31 days.",
     takes="a month, as in 2026-11",
     schema={"type": "string", "pattern": f"^{MONTH_PATTERN}$"},
     read=matching(MONTH_PATTERN),
