@@ -46,7 +46,8 @@ RECEIVERS = [
 
 
 def unit(file: Path) -> str:
-    """Return the name of the tests that one worker runs together: a file's, or the gallery's."""
+    """Return the group of a test: its file, or one group for all files of the gallery. One worker runs a whole
+    group."""
     return file.parent.name if file.parent.name == "gallery" else file.stem
 
 
@@ -83,7 +84,7 @@ def wait_for(look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
 def run_local(
     folder: Path, *arguments: str, sources: str = "", models: str = "", context: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """`python -m local …`, as make calls it."""
+    """Run `python -m local …` as make does."""
     settings = environment(folder)
     settings["LOCAL_CONTEXT"] += f" {context}"
     return subprocess.run(

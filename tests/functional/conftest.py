@@ -205,7 +205,8 @@ def failed(answer: dict[str, Any]) -> list[str]:
 
 
 def emitted(capsys: pytest.CaptureFixture[str]) -> dict[tuple[str, ...], list[float]]:
-    """Return metrics since the previous call: name and `dimension=value`, without `service` -> values."""
+    """Return the values of the metrics since the previous call. A key is the name and `dimension=value`, without
+    `service`."""
     found: dict[tuple[str, ...], list[float]] = {}
     for line in capsys.readouterr().out.splitlines():
         if '"_aws"' not in line:

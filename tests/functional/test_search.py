@@ -29,7 +29,7 @@ ABILITIES = {
 
 @pytest.fixture
 def search(records: Any, tables: dict[str, str], call: Callable[..., Answer]) -> Callable[..., Answer]:
-    """Three pictures: both on day 20, a dog on day 21, a cat on day 22."""
+    """Three pictures: one with both labels on day 20, a dog on day 21, a cat on day 22."""
     boto3.client("s3").create_bucket(Bucket="results")
     derivation = Derivation(tables)
     for day, (image, labels) in enumerate({"both.jpg": (DOG, BEACH), "dog.jpg": (DOG,), "cat.jpg": (CAT,)}.items(), 20):
