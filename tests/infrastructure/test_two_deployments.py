@@ -16,7 +16,7 @@ SHARED = {
     "AWS::CloudWatch::Alarm MetricName",  # the dimensions distinguish them
     "AWS::IAM::Policy PolicyName",  # in its role
 }
-"""Literal names that are not the account's."""
+"""Literal names that need not be unique in an account. The comments say where they must be unique."""
 
 Pair = tuple[Templates, Templates]
 

@@ -1,6 +1,7 @@
 /**
  * The characters of a text that readers cannot see, or that change the writing direction, such as controls and line
- * ends. Blanks are none, as readers see them: macOS writes a narrow one into the names of screenshots. `common/runtime/visible_text.py` has the same rule for the CLI and for mails.
+ * ends. Blanks are not among them, because readers see them: macOS writes a narrow blank into the names of screenshots.
+ * `common/runtime/visible_text.py` has the same rule for the CLI and for mails.
  */
 const HIDDEN_CHARACTER = /([\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800])/u;
 const HIDDEN_CHARACTERS = new RegExp(HIDDEN_CHARACTER, "gu");
