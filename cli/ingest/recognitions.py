@@ -13,8 +13,8 @@ PATIENCE_SECONDS = 300
 """The wait ends if no picture at all is recognised for this long."""
 
 OUT_OF_PATIENCE = (
-    f"nothing was recognised for {PATIENCE_SECONDS // 60} minutes; `sightline doctor` may show why, "
-    "and to wait again, run the same command"
+    f"nothing was recognised for {PATIENCE_SECONDS // 60} minutes; `sightline doctor` may show why. "
+    "To wait again, run the same command"
 )
 
 FIRST_PAUSE_SECONDS = 0.25

@@ -116,7 +116,9 @@ def kind_of(file: IO[bytes]) -> str:
             return kind
     if _is_video(start):
         raise NoPictureError(f"this is a video; only these types are accepted: {', '.join(CONTENT_TYPES)}")
-    raise NoPictureError(f"these bytes are none of {', '.join(CONTENT_TYPES)}" if start else "the file is empty")
+    raise NoPictureError(
+        f"these bytes are not a picture; accepted types: {', '.join(CONTENT_TYPES)}" if start else "the file is empty"
+    )
 
 
 def _is_video(start: bytes) -> bool:

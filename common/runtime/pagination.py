@@ -100,4 +100,4 @@ def read_key(cursor: str | None, names: Sequence[str]) -> dict[str, str] | None:
 
 def made_up() -> ApiError:
     """Return a 400 for a cursor that is not one of ours."""
-    return bad_request("cursor is not from a Link of this list")
+    return bad_request("cursor is not from this list; take it from the header Link of the previous page")

@@ -100,7 +100,9 @@ class Rehearsal:
         if "operation" in wanted:
             operation, known = wanted.pop("operation"), list(self._special)
             if operation not in known:
-                raise RehearsalError(f"operation: {json.dumps(operation)} is none of {', '.join(known)}")
+                raise RehearsalError(
+                    f"operation: {json.dumps(operation)} is unknown; expected one of {', '.join(known)}"
+                )
             rule = self._special[operation]
         rule.change(rule.settings.changed(wanted))
 

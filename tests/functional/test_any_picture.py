@@ -76,7 +76,7 @@ def test_a_key_that_rekognition_refuses_is_no_obstacle(
     ("body", "code", "message"),
     [
         (b"", "InvalidImageFormatException", "the file is empty"),
-        (b"<html/>", "InvalidImageFormatException", "these bytes are none of JPEG, PNG"),
+        (b"<html/>", "InvalidImageFormatException", "these bytes are not a picture; accepted types: JPEG, PNG"),
         (encoded(scene(), "GIF")[:-40], "InvalidImageFormatException", "damaged or truncated"),
         (encoded(scene((60, 100))), "InvalidParameterException", "60 x 100 pixels; each side must have at least 80"),
         (encoded(scene((1_100, 1_000))), "ImageTooLargeException", "at most 1 megapixels"),

@@ -153,7 +153,7 @@ def test_a_malformed_setting_is_named_before_anything_starts(
     [
         ("no-such.jpg", "No such file or directory"),
         ("docs", "Is a directory"),
-        ("README.md", "these bytes are none of JPEG, PNG"),
+        ("README.md", "these bytes are not a picture; accepted types: JPEG, PNG"),
         (os.devnull, "the file is empty"),
     ],
 )

@@ -134,8 +134,11 @@ def test_rehearsed_refusals_are_counted_as_refused() -> None:
         (b'{"failure_rate": NaN}', "failure_rate: NaN is not"),
         (b'{"outage": "yes"}', 'outage: "yes" is not true or false'),
         (b'{"latency_ms": 9, "outage": 1}', "outage: 1 is not true or false"),
-        (b'{"operation": "DetectDreams", "outage": true}', 'operation: "DetectDreams" is none of DetectLabels, '),
-        (b'{"operation": null, "outage": true}', "operation: null is none of"),
+        (
+            b'{"operation": "DetectDreams", "outage": true}',
+            'operation: "DetectDreams" is unknown; expected one of DetectLabels, ',
+        ),
+        (b'{"operation": null, "outage": true}', "operation: null is unknown; expected one of"),
         (b'{"operation": "DetectLabels", "outage": 1}', "outage: 1 is not true or false"),
         (b"[]", "the body is not a JSON object"),
         (b"\xff", "the body is not JSON"),

@@ -69,7 +69,7 @@ def test_an_unreadable_folder_is_reported(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_of_two_files_of_one_name_the_second_is_refused(tmp_path: Path) -> None:
-    """Sent together, the last one would win without a message."""
+    """If both were sent, the last one would win without a message."""
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.jpg").touch()

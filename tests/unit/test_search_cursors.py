@@ -67,7 +67,7 @@ def test_another_search_refuses_a_cursor(drawn: tuple[SearchQuery, SearchPositio
     cursor = search_cursor(query, position)
     assert cursor is not None
     if other != query:
-        with pytest.raises(ApiError, match="cursor is not from a Link"):
+        with pytest.raises(ApiError, match="cursor is not from this list"):
             search_position(cursor, other)
 
 
@@ -99,7 +99,7 @@ def test_a_list_continues_behind_the_name_of_its_cursor(
     cursor = label_cursor(kind, prefix, prefix + name)
     assert last_label(cursor, kind, prefix) == prefix + name
     if (other_kind, other) != (kind, prefix):
-        with pytest.raises(ApiError, match="cursor is not from a Link"):
+        with pytest.raises(ApiError, match="cursor is not from this list"):
             last_label(cursor, other_kind, other)
 
 
@@ -111,5 +111,5 @@ def test_cursors_of_the_list_of_labels_are_those_of_earlier_releases() -> None:
 def test_text_that_is_no_cursor_is_refused(text: str) -> None:
     query = SearchQuery(clauses=(Clause(keys=("dog",)),))
     for read in (lambda: search_position(text, query), lambda: last_label(text, "label", "")):
-        with pytest.raises(ApiError, match="cursor is not from a Link"):
+        with pytest.raises(ApiError, match="cursor is not from this list"):
             read()

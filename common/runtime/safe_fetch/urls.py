@@ -53,8 +53,8 @@ class ParsedUrl:
             spelling = authority and (authority["name"] or str(ipaddress.IPv6Address(authority["v6"])))
             host = spelling and (_ipv4(spelling) or spelling)
         except ValueError as error:
-            # The message leaves out str(error), because it repeats the text in the place of the port, which may be
-            # half a password. Messages are logged.
+            # The message leaves out str(error), because it repeats the text where a port is expected. This text may be
+            # half of a password, and messages are logged.
             raise InvalidUrlError("url has a host or a port that cannot be read") from error
         if parts.scheme not in PORTS:
             raise InvalidUrlError("url must begin with http:// or https://")

@@ -70,7 +70,7 @@ def test_a_file_that_is_no_picture_shows_the_reason(visit: Visit, added: list[st
     added.append(name)
     page = visit.open()
     drop(page, [(name, JPEG, b"notes, and no picture")])
-    reason = re.compile("these bytes are none of")
+    reason = re.compile("these bytes are not a picture")
     expect(state(page, name)).to_have_text(re.compile(f"Failed: {reason.pattern}"))
     tile = visit.tile(name)
     expect(tile.locator(".badge")).to_have_text("Failed")
