@@ -167,7 +167,7 @@ class Caller:
         return taken, len(answer.json())
 
     def items_read(self, since: int, count: int) -> list[int]:
-        """Return the handler's log lines since then, in the order of the calls."""
+        """Return the numbers of items that the handler has logged since a time, in the order of the calls."""
         deadline = time.monotonic() + LOG_SECONDS
         while time.monotonic() < deadline:
             pages = self.cloud.client("logs").get_paginator("filter_log_events")

@@ -166,7 +166,7 @@ def _api_reasons(settings: Settings) -> dict[str, str]:
     }[settings.auth]
     return {
         "AwsSolutions-APIG1": logged,
-        "AwsSolutions-APIG2": "The functions validate every request and explain errors in the answer 400.",
+        "AwsSolutions-APIG2": "The functions validate every request. Their answer 400 explains each error.",
         "AwsSolutions-APIG3": "A web ACL costs more than a small deployment; attach the account's own to the stage.",
         "AwsSolutions-APIG4": callers,
         "AwsSolutions-APIG6": logged,
