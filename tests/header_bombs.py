@@ -8,8 +8,10 @@ import struct
 import zlib
 from collections.abc import Callable
 
+import psutil
 from PIL import Image
 
+from benchmarks.processor_time import ProcessorTime
 from tests.picture_containers import (
     bmp_with,
     box,
@@ -132,3 +134,8 @@ HARMLESS_BOMBS: dict[str, Callable[[], bytes]] = {
     "HEIC, a profile of 12 MB": lambda: boxed_with("HEIF", PROPERTIES, box(b"colr", b"prof" + bytes(12_000_000))),
 }
 """Files with absurd parts that are not read. These files are accepted."""
+
+
+def processor_seconds(root: psutil.Process) -> float:
+    """Return the processor time of a process and its descendants, including those that have ended."""
+    return ProcessorTime.read({"emulator": root}).parts()["total"]

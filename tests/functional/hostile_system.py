@@ -91,5 +91,5 @@ def assert_no_fetch_is_left() -> None:
     """Check that an abandoned fetch has ended, or ends now because its connection is cut."""
     for thread in threading.enumerate():
         if thread.name == "fetch":
-            thread.join(2)
+            thread.join(60)
             assert not thread.is_alive()

@@ -31,7 +31,7 @@ def test_fifty_workers_with_several_abilities_make_exactly_the_calls_that_the_bu
     guard = threading.Lock()
 
     def work(worker: UsageTable) -> None:
-        together.wait(30)
+        together.wait(60)
         for operation in (None, "text", "faces", "moderation"):
             with suppress(OverBudgetError), worker.count_call(operation), guard:
                 made[operation] += 1

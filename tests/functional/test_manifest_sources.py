@@ -111,7 +111,7 @@ def test_a_copy_that_meets_another_at_the_same_moment_checks_again(intake: Intak
 def test_a_worker_asks_a_host_for_one_picture_at_a_time(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
     under_way: Counter[str] = Counter()
     most: Counter[str] = Counter()
-    both = threading.Barrier(2, timeout=5)
+    both = threading.Barrier(2, timeout=60)
 
     class Saver:
         def save(self, upload: Any) -> Any:

@@ -257,7 +257,7 @@ def test_a_handshake_that_is_too_slow_is_given_up(
         try:
             with pytest.raises(errors.SourceTimeoutError):
                 fetch("https://pictures.example/photo.jpg", rules())
-            server.join(2)  # the fetch has closed the connection
+            server.join(60)  # the fetch has closed the connection
             assert not server.is_alive()
         finally:
             released.set()

@@ -43,7 +43,7 @@ def cdk_region(folder: Path) -> str:
     command = [str(cdk), "ls", "--no-notices", "--app", app]
     path = f"{Path(os.environ['JSII_NODE']).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "CDK_DISABLE_CLI_TELEMETRY": "true"}
-    subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=60, check=False)
+    subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=240, check=False)
     return (folder / "region").read_text()
 
 

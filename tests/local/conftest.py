@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from threading import Event
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.config import Config
 
+import tests.patient_hypothesis  # noqa: F401 - it changes settings
 from tests.local.servers import SESSION, LocalRekognition, clean_environment, running
 
 if TYPE_CHECKING:
@@ -48,10 +50,11 @@ def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def _await_answer(url: str, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(500):
+    ends_at = time.monotonic() + 60
+    while time.monotonic() < ends_at:
         assert process.poll() is None, "ministack did not start"
         try:
-            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310 - loopback
+            urllib.request.urlopen(url, timeout=60).close()  # noqa: S310 - loopback
         except urllib.error.URLError:
             Event().wait(0.02)
         else:

@@ -100,4 +100,4 @@ def running(*options: str, environment: Mapping[str, str] = {}, folder: Path = P
                 yield LocalRekognition(url, process, greeting)
             finally:
                 process.terminate()
-                process.wait(10)
+                process.wait(60)

@@ -25,7 +25,7 @@ def test_the_pages_commands_work_one_after_the_other() -> None:
         env=clean_environment(here),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr

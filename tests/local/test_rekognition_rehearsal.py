@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -65,18 +66,20 @@ def test_settings_change_one_by_one(server: LocalRekognition) -> None:
 
 
 def test_latency_delays_answers_but_not_each_other(server: LocalRekognition) -> None:
-    rehearse(server, latency_ms=300)
+    rehearse(server, latency_ms=2000)
     started = time.monotonic()
     assert outcomes(server, 4) == ["OK"] * 4
-    assert 0.3 <= time.monotonic() - started < 0.9
+    assert 2 <= time.monotonic() - started < 8
 
 
 def test_calls_over_the_limit_are_throttled_with_the_exception_that_sdks_retry(server: LocalRekognition) -> None:
     rehearse(server, calls_per_second=2)
-    results = outcomes(server, 10)
-    assert results.count("OK") in (2, 3)
-    assert set(results) == {"OK", "ProvisionedThroughputExceededException"}
+    assert outcomes(server, 2) == ["OK"] * 2
+    rehearse(server, calls_per_second=0.01)
+    assert Counter(outcomes(server, 10)) == {"OK": 1, "ProvisionedThroughputExceededException": 9}
+    rehearse(server, calls_per_second=0.3)
     client = server.client(attempts=8)
+    client.detect_labels(Image={"Bytes": photo("coffee.png")})
     assert client.detect_labels(Image={"Bytes": photo("coffee.png")})["ResponseMetadata"]["RetryAttempts"] > 0
 
 
@@ -106,7 +109,7 @@ def test_a_rule_for_another_operation_does_not_matter(server: LocalRekognition) 
 
 
 def test_a_rule_for_one_operation_adds_to_that_for_all(server: LocalRekognition) -> None:
-    rehearse(server, operation="DetectLabels", calls_per_second=1)
+    rehearse(server, operation="DetectLabels", calls_per_second=0.01)
     rehearse(server, calls_per_second=1000)
     assert set(outcomes(server, 4)) == {"OK", "ProvisionedThroughputExceededException"}
     rehearse(server, operation="DetectLabels", calls_per_second=None)

@@ -9,7 +9,7 @@ from api.runtime.manifests.manifest_lines import Asking, entries
 from api.runtime.manifests.manifest_pieces import Position
 
 CHUNK_BYTES = 4_000_000
-MAX_SECONDS = 20
+MAX_SECONDS = 100
 
 
 @pytest.mark.parametrize(

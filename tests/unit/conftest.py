@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 import pytest_socket
 
+import tests.patient_hypothesis  # noqa: F401 - it changes settings
+
 
 @pytest.fixture(autouse=True)
 def no_sockets() -> Iterator[None]:

@@ -26,9 +26,9 @@ def test_a_call_that_does_not_end_is_left_behind() -> None:
     began = time.monotonic()
     with pytest.raises(DeadlineError):
         call_within(0.05, lambda: released.wait(30), name="left behind")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     released.set()
     for thread in threading.enumerate():
         if thread.name == "left behind":
-            thread.join(2)
+            thread.join(20)
             assert not thread.is_alive()
