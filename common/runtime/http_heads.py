@@ -22,8 +22,7 @@ MAX_VALUE_BYTES = 60 * 1024
 """Headers with longer values are left out, because `http.client` refuses an answer with a line of 64 KB."""
 
 STATUS_LINE = re.compile(rb"[^\n]{0,4}?HTTP(?:/(\d+)(?:\.(\d+))?)?[ \t]+(\d{3})(?!\d)", re.IGNORECASE)
-"""Up to four other bytes may stand before it, such as a byte order mark, and its version may be missing, as in
-Chromium."""
+"""Up to four other bytes may precede it, such as a byte order mark, and its version may be missing, as in Chromium."""
 LENGTH = re.compile(rb"[0-9]{1,18}")
 CONTINUATION = (b" ", b"\t")
 

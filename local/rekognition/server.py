@@ -89,7 +89,8 @@ class Server:
         loop = asyncio.get_running_loop()
         picture = await loop.run_in_executor(self._fetchers, self._source.get, question["Image"])
         async with self._turns:
-            # SDKs stop waiting and call again. If the server looked for them all the same, it would never catch up.
+            # SDKs stop waiting after some time and call again. If the server still looked at the pictures of abandoned
+            # calls, it would never catch up.
             if await request.is_disconnected():
                 raise ClientDisconnect
             return await loop.run_in_executor(self._lookers, answer, picture)
