@@ -41,7 +41,7 @@ SEEN_SECONDS = 20
 
 
 class WalkError(Exception):
-    """A printed command does not do what the text beside it says."""
+    """A printed command does not do what the text next to it says."""
 
 
 def main() -> int:

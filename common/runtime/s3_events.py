@@ -14,8 +14,8 @@ UNVERSIONED = "null"
 
 CREATED = "ObjectCreated:"
 REMOVED = ("ObjectRemoved:", "LifecycleExpiration:")
-"""The beginnings of the names of removal events. A version was deleted for good, or a delete marker was created. Both
-may change the current version."""
+"""The beginnings of the names of removal events. A version was deleted permanently, or a delete marker was created.
+Both may change the current version."""
 
 
 class NotificationError(ValueError):

@@ -13,7 +13,7 @@ from tests.source_server import picture
 PICTURE = picture()
 
 Kind = Literal["object-created", "object-deleted", "version-deleted", "lifecycle-expiration"]
-"""A captured event: a new version, a delete marker, a version deleted for good, a delete marker by lifecycle."""
+"""A captured event: a new version, a delete marker, a version deleted permanently, a delete marker by lifecycle."""
 
 
 def photo(content: str) -> bytes:
@@ -65,7 +65,7 @@ class S3:
         return version_id
 
     def delete_versions(self, *versions: tuple[str, str]) -> list[str]:
-        """Delete versions or markers, as key and version id, for good and in one call."""
+        """Delete versions or markers, as key and version id, permanently and in one call."""
         objects: Any = [{"Key": key, "VersionId": version_id} for key, version_id in versions]
         answer = boto3.client("s3").delete_objects(Bucket=self.bucket, Delete={"Objects": objects})
         assert "Errors" not in answer

@@ -1,4 +1,4 @@
-"""The worker asks about abilities: each is paid for once, and none holds back what the others found for good."""
+"""The worker asks about abilities: each is paid for once, and an ability that fails does not hold back the others."""
 
 import io
 import json

@@ -148,7 +148,7 @@ class Pipeline(RuleBasedStateMachine):
     @precondition(lambda self: self.s3.versions)
     @rule(data=st.data())
     def delete_versions(self, data: st.DataObject) -> None:
-        """Delete versions and markers for good: the current, the only, older ones, several or all of them."""
+        """Delete versions and markers permanently: the current, the only, older ones, several or all of them."""
         chosen = data.draw(st.lists(st.sampled_from(self.s3.versions), min_size=1, unique=True))
         self.queue += self.s3.delete_versions(*chosen)
 
@@ -201,7 +201,7 @@ class Pipeline(RuleBasedStateMachine):
             self.moto.stop()
 
     def _restore_or_delete(self, key: str) -> None:
-        """Delete the latest version or marker of a key for good."""
+        """Delete the latest version or marker of a key permanently."""
         latest = [(each, version) for each, version in self.s3.versions if each == key][-1:]
         if latest:
             self.queue += self.s3.delete_versions(*latest)

@@ -166,7 +166,7 @@ class World:
         return [self.s3.expire(self._key())]
 
     def delete_latest(self) -> list[str]:
-        """Delete the current version for good, or undelete the picture."""
+        """Delete the current version permanently, or undelete the picture."""
         key = self._key()
         return self.s3.delete_versions([version for version in self.s3.versions if version[0] == key][-1])
 

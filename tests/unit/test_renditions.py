@@ -63,7 +63,7 @@ class FakeCloud:
         self.events += 1
 
     def delete_version(self, number: int) -> None:
-        """Delete a version or marker for good. 0 is the latest."""
+        """Delete a version or marker permanently. 0 is the latest."""
         if number < len(self.versions):
             del self.versions[-1 - number]
             self.events += 1
@@ -160,7 +160,7 @@ MOVES = st.sampled_from(
 @settings(max_examples=400, deadline=None)
 @given(st.lists(MOVES, min_size=8, max_size=30))
 def test_the_last_version_wins_whatever_happens_to_events_and_workers(moves: list[Any]) -> None:
-    """Events are late, repeated and unordered. Versions are deleted for good. Workers die and overtake."""
+    """Events are late, repeated and unordered. Versions are deleted permanently. Workers die and overtake."""
     cloud = FakeCloud(moves)
     cloud.store(JPEG)
     cloud.events += 1  # an event comes twice

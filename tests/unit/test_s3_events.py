@@ -32,7 +32,7 @@ def test_the_test_event_of_s3_changes_nothing() -> None:
 
 @pytest.mark.parametrize("event", ["version-deleted", "lifecycle-expiration"])
 def test_every_removal_is_a_change(event: str) -> None:
-    """A version deleted for good or a marker made by a lifecycle rule may change the current version."""
+    """A version deleted permanently or a marker made by a lifecycle rule may change the current version."""
     [change] = s3_events.changes(json.dumps(captured(event)))
     assert change.deleted
 

@@ -1,4 +1,4 @@
-"""A page of a search needs few requests, also if the entries of many terms must be read to find the best images."""
+"""A page of a search needs few requests, even if the entries of many terms must be read to find the best images."""
 
 import uuid
 from typing import Any

@@ -71,7 +71,8 @@ URLS = st.one_of(
 
 @given(URLS)
 def test_other_parsers_read_the_same_host_and_port(url: str) -> None:
-    """Ours and urllib3's reader (which is requests' as well) see the same host and port, or one refuses."""
+    """Our reader and urllib3's, which requests uses too, read the same host and port, or one of them refuses the
+    URL."""
     try:
         ours, theirs = ParsedUrl.parse(url), parse_url(url)
     except (InvalidUrlError, LocationParseError):

@@ -1,4 +1,4 @@
-"""A picture that is deleted for good disappears at once, although uploads wait for Rekognition."""
+"""A picture that is deleted permanently disappears at once, although uploads wait for Rekognition."""
 
 from collections.abc import Iterator
 

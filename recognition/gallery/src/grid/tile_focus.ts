@@ -14,7 +14,7 @@ export interface TileFocus {
   leave: (name: string) => void;
 }
 
-/** Move the keyboard focus among the tiles, also to a tile that is not in the document yet. */
+/** Move the keyboard focus among the tiles, even to a tile that is not in the document yet. */
 export function useTileFocus(list: RefObject<HTMLElement | null>, items: GridItem[], layout: GridLayout): TileFocus {
   const [active, setActive] = useState<string | null>(null);
   const waiting = useRef<string | null>(null); // the name of the tile that gets the focus once it is in the document

@@ -13,7 +13,7 @@ export type Progress =
 /** What to do with a file that has the name of another picture. */
 export type NameChoice = "skip" | "replace" | "keep";
 
-/** Files that were added together. One choice holds for all of them, also for those that are sent later. */
+/** Files that were added together. One choice applies to all of them, even to those that are sent later. */
 export interface Batch {
   choice: NameChoice | null;
 }
