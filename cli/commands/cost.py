@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from cli import account
 from cli.checkout import CDK_JSON
 from cli.cost import abilities
 from cli.cost.amounts import AmountError, read_count, read_size
@@ -30,18 +31,22 @@ def command(
 ) -> None:
     """Estimate the monthly cost.
 
-    Prints the cost of pictures and of an idle deployment. The settings are those of this checkout's cdk.json.
+    Prints the cost of pictures and of an idle deployment. The settings are those of this checkout's cdk.json. The
+    Region is that of `make deploy`.
     """
+    from botocore.exceptions import BotoCoreError
+
     from cli.deployed_settings import settings_in_force
     from common.setting_types import SettingsError
 
-    with failing_on(AmountError, SettingsError):
+    with failing_on(AmountError, SettingsError, BotoCoreError):
         settings = settings_in_force(CDK_JSON, context or [])
-        show(read_count(images), read_size(size), settings)
+        region, _ = account.region(settings.region)
+        show(read_count(images), read_size(size), settings.model_copy(update={"region": region}))
 
 
 def show(images: int, image_bytes: int, settings: "Settings") -> None:
-    """Print the estimate."""
+    """Print the estimate. `settings` name the Region."""
     lines = bill(images, image_bytes, settings)
     total = sum(line.cost for line in lines)
     size = f"{_number(image_bytes / 1000)} kB"
@@ -51,10 +56,10 @@ def show(images: int, image_bytes: int, settings: "Settings") -> None:
     growing = sum(line.cost for line in lines if line.item in GROWING)
     out.print(f"Stored data add up: after a year, they cost ${12 * growing:,.2f} a month")
     rate = abilities.calls_per_second(settings)
-    default = "" if settings.region else ", the default without a Region"
-    out.print(f"Recognition takes {_number(images / rate / 3600)} hours at {rate:g} calls a second{default}")
+    hours = _number(images / rate / 3600)
+    out.print(f"Recognition takes {hours} hours at {rate:g} calls a second in {settings.region}")
     _show_idle(settings)
-    if settings.region not in {None, REGION}:
+    if settings.region != REGION:
         out.print(f"\nThese are the prices of {REGION}; {settings.region} has others")
 
 

@@ -35,6 +35,14 @@ class Level(StrEnum):
     ERROR = "error"
 
 
+LevelOption = Annotated[
+    Level,
+    typer.Option(
+        metavar="<level>", case_sensitive=False, help="Only this level or above: debug, info, warning or error."
+    ),
+]
+
+
 class CorrelationIdError(ValueError):
     """A text is not a correlation id."""
 
@@ -49,9 +57,7 @@ def command(
     function: Annotated[
         list[str] | None, typer.Option(help="Only this function, such as ImageRecognition; may be repeated.")
     ] = None,
-    level: Annotated[
-        Level, typer.Option(metavar="<level>", help="Only this level or above: debug, info, warning or error.")
-    ] = Level.DEBUG,
+    level: LevelOption = Level.DEBUG,
     target: TargetOption = None,
 ) -> None:
     """Show the functions' logs, and follow them.

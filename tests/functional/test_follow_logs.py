@@ -79,7 +79,7 @@ def test_the_last_minutes_of_all_functions_are_printed_in_order(system: None) ->
 @pytest.mark.parametrize(
     ("arguments", "shown"),
     [
-        (["--level", "warning"], ["slow", "failed", "Traceback"]),
+        (["--level", "WARNING"], ["slow", "failed", "Traceback"]),
         (["--level", "error"], ["failed", "Traceback"]),
         (["--correlation-id", "id-2"], ["failed"]),
         (["--function", "deliver"], ["failed"]),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from cli import account
 from cli.commands import cost as command
 from cli.cost.amounts import MAX_IMAGE_BYTES, AmountError, read_count, read_size
 from cli.cost.bill import bill, idle_bill
@@ -185,7 +186,7 @@ def test_the_free_tier_pays_for_no_more_than_its_amounts() -> None:
 
 
 def test_the_documents_show_what_is_printed() -> None:
-    default = settings_in_force(ROOT / "cdk.json", [])
+    default = settings_in_force(ROOT / "cdk.json", ["region=us-east-1"])
     printed, document = shown(1_000_000, 300_000, default), (ROOT / "docs/cost.md").read_text()
     assert f"```\n{printed}```" in document, printed
     rows = re.findall(r"^\| (the default|`(.+=.+)`) \| \$([\d.]+) \| \$([\d.]+) \|$", document, re.MULTILINE)
@@ -198,10 +199,19 @@ def test_the_documents_show_what_is_printed() -> None:
     assert idle_line in " ".join((ROOT / "README.md").read_text().split())
 
 
+def test_the_region_is_that_of_make_deploy(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A deployment in us-east-1 may call ten times as often as one elsewhere."""
+    monkeypatch.setattr(account, "region", lambda setting: (setting or "us-west-2", "the default"))
+    command.command(context=[])
+    assert "at 50 calls a second in us-west-2" in capsys.readouterr().out
+    command.command(context=["region=eu-west-2"])
+    assert "at 5 calls a second in eu-west-2" in capsys.readouterr().out
+
+
 def test_the_estimate_ends_with_the_total_the_time_and_a_hint_about_other_regions() -> None:
     text = shown(1_000_000, 300_000, Settings(region="eu-central-1"))
     assert "Total: $1,1" in text
     assert "after a year, they cost $164.48 a month" in text  # with backups
-    assert "takes 55.6 hours at 5 calls a second" in text
+    assert "takes 55.6 hours at 5 calls a second in eu-central-1" in text
     assert "eu-central-1 has others" in text
     assert max(map(len, text.splitlines())) <= 80
