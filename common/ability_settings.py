@@ -1,22 +1,13 @@
 """Define the setting `abilities`: what Rekognition is asked besides labels, and for which pictures."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from annotated_types import Predicate
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ModelWrapValidatorHandler,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from common.runtime.abilities.faces import ATTRIBUTES
 from common.runtime.abilities.moderation import DEFAULT_MIN_CONFIDENCE
-from common.setting_types import Takes, each_once, from_json, translate
+from common.setting_types import SettingGroup, Takes, each_once, from_json
 
 MAX_PREFIXES = 20
 MAX_PREFIX_BYTES = 200
@@ -44,10 +35,8 @@ When = Annotated[
 CallsPerSecond = Annotated[float, Field(strict=True, ge=0.1, le=10_000)]
 
 
-class _Setting(BaseModel):
-    """The members that each ability has. Errors name the ability."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+class _Setting(SettingGroup):
+    """The members that each ability has."""
 
     when: When
     """The pictures that Rekognition is asked about: all (`always`), those whose upload asks for the ability (`asked`),
@@ -56,13 +45,10 @@ class _Setting(BaseModel):
     calls_per_second: Annotated[CallsPerSecond | None, Takes("a number from 0.1 to 10,000")] = None
     """Calls of this operation per second. Without it, the Region's default quota."""
 
-    @model_validator(mode="wrap")
     @classmethod
-    def _translated(cls, data: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
-        try:
-            return validate(data)
-        except ValidationError as error:
-            raise translate(error, cls, f"abilities: {cls.ability_name()}: ") from error
+    def place(cls, _: Any, /) -> str:
+        """Return the place of the ability's members."""
+        return f"abilities: {cls.ability_name()}: "
 
     @classmethod
     def ability_name(cls) -> str:
@@ -97,10 +83,8 @@ class CelebritiesSetting(_Setting):
     """`celebrities`: well-known people (RecognizeCelebrities)."""
 
 
-class AbilitySettings(BaseModel):
+class AbilitySettings(SettingGroup):
     """The abilities that are enabled."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     text: TextSetting | None = None
     """Lines and words, by DetectText."""
@@ -111,13 +95,10 @@ class AbilitySettings(BaseModel):
     celebrities: CelebritiesSetting | None = None
     """Well-known people, by RecognizeCelebrities."""
 
-    @model_validator(mode="wrap")
     @classmethod
-    def _translated(cls, data: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
-        try:
-            return validate(data)
-        except ValidationError as error:
-            raise translate(error, cls, "abilities: ") from error
+    def place(cls, _: Any, /) -> str:
+        """Return the place of the abilities."""
+        return "abilities: "
 
     @property
     def enabled(self) -> dict[str, _Setting]:

@@ -1,20 +1,11 @@
 """Define the setting `receivers`: the third parties that get results."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ModelWrapValidatorHandler,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from common.deployment_names import THIRDPARTY
-from common.setting_types import Format, Labels, ParameterName, ReceiverName, Takes, from_json, translate
+from common.setting_types import Format, Labels, ParameterName, ReceiverName, SettingGroup, Takes, from_json
 
 MAX_RECEIVERS = 20
 """25 receivers with every alarm fit into CloudFormation's 500 resources. The rest is reserved for later features.
@@ -31,10 +22,8 @@ def _distinct(receivers: tuple["Receiver", ...]) -> tuple["Receiver", ...]:
     return receivers
 
 
-class Receiver(BaseModel):
+class Receiver(SettingGroup):
     """A third party that receives results."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: ReceiverName
     """The receiver's name in logs, metrics and names of resources."""
@@ -52,14 +41,11 @@ class Receiver(BaseModel):
     labels: Labels = ()
     """Deliver only results with one of these labels. Without labels, deliver all results."""
 
-    @model_validator(mode="wrap")
     @classmethod
-    def _translated(cls, data: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
-        try:
-            return validate(data)
-        except ValidationError as error:
-            name = f"{data['name']!r}: " if isinstance(data, dict) and "name" in data else ""
-            raise translate(error, cls, f"receivers: {name}") from error
+    def place(cls, data: Any, /) -> str:
+        """Return the place of a receiver's members."""
+        name = f"{data['name']!r}: " if isinstance(data, dict) and "name" in data else ""
+        return f"receivers: {name}"
 
     @property
     def prefix(self) -> str:

@@ -5,10 +5,19 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from annotated_types import Ge, Le, Predicate
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 MAX_PORT = 65_535
@@ -239,7 +248,7 @@ def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
-def translate(error: ValidationError, model: type[BaseModel], place: str = "") -> SettingsError:
+def _translate(error: ValidationError, model: type[BaseModel], place: str) -> SettingsError:
     """Return the first of pydantic's errors as a sentence with the setting, its value and the valid values.
 
     `place` is written before the name of a setting that is part of another setting.
@@ -263,3 +272,22 @@ def translate(error: ValidationError, model: type[BaseModel], place: str = "") -
         case _:
             problem = f"{'has' if entry else 'is'} {first['input']!r}"
     return SettingsError(f"{place}{name} {problem}; expected {valid}")
+
+
+class SettingGroup(BaseModel):
+    """Settings that belong together. An error begins with their place."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @classmethod
+    def place(cls, _: Any, /) -> str:
+        """Return the beginning of errors about a value. It is empty unless the settings are part of another setting."""
+        return ""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _translated(cls, data: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return validate(data)
+        except ValidationError as error:
+            raise _translate(error, cls, cls.place(data)) from error

@@ -7,11 +7,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
-    ModelWrapValidatorHandler,
-    ValidationError,
     model_validator,
 )
 
@@ -38,9 +35,9 @@ from common.setting_types import (
     PythonVersion,
     Removal,
     RetentionDays,
+    SettingGroup,
     SettingsError,
     Takes,
-    translate,
 )
 
 # The default quota of DetectLabels is 50 calls a second in these Regions and 5 in all others.
@@ -57,14 +54,14 @@ def _nothing_or_a_call(dollars: float) -> float:
     return dollars
 
 
-class Settings(BaseModel):
+class Settings(SettingGroup):
     """The settings of a deployment, from `context` in cdk.json.
 
     `cdk deploy -c name=value` overrides a setting for one deployment. Lists are JSON lists or comma-separated text.
     Names contain the units.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(coerce_numbers_to_str=True)
 
     deployment: DeploymentName = ""
     """Separates this deployment from others in the account. With `staging`, the names of stacks, APIs and services
@@ -201,20 +198,15 @@ class Settings(BaseModel):
     log_retention_days: RetentionDays = 30
     """Retention of the functions' logs."""
 
-    @model_validator(mode="wrap")
-    @classmethod
-    def _translated(cls, data: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
-        try:
-            settings = validate(data)
-        except ValidationError as error:
-            raise translate(error, cls) from error
-        if settings.python_version == "3.11" and settings.layer_platform != "host":
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if self.python_version == "3.11" and self.layer_platform != "host":
             raise SettingsError("python_version 3.11 runs on Amazon Linux 2, for which Pillow has no wheels")
-        if settings.hide_moderated and not settings.abilities.moderation:
+        if self.hide_moderated and not self.abilities.moderation:
             raise SettingsError(
                 'hide_moderated needs the ability moderation: abilities={"moderation": {"when": "always"}}'
             )
-        return settings
+        return self
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any]) -> "Settings":
