@@ -118,6 +118,30 @@ def matching(pattern: str) -> Callable[[str], str]:
     return read
 
 
+def flag(name: str, about: str) -> Parameter:
+    """Return a parameter that is true or false, and false by default."""
+    return Parameter(
+        name=name,
+        about=about,
+        takes="true or false",
+        schema={"type": "boolean", "default": False},
+        read=lambda text: {"true": True, "false": False}[text],
+        default=False,
+    )
+
+
+def choice(name: str, about: str, *choices: str) -> Parameter:
+    """Return a parameter that is one of several texts, and the first of them by default."""
+    return Parameter(
+        name=name,
+        about=about,
+        takes=f"{', '.join(choices[:-1])} or {choices[-1]}",
+        schema={"enum": list(choices), "default": choices[0]},
+        read=matching("|".join(choices)),
+        default=choices[0],
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Body:
     """The JSON object that a call takes as its body, such as `example`.

@@ -7,7 +7,7 @@ from api.runtime.sources.source_urls import MAX_URL_CHARACTERS
 from api.runtime.uploads import image_names
 from common.imaging.pictures import CONTENT_TYPES
 from common.runtime import abilities
-from common.runtime.request_parameters import Body, Parameter, matching
+from common.runtime.request_parameters import Body, Parameter, flag, matching
 
 MD5 = "[0-9a-f]{32}"
 PLACEHOLDER = "${filename}"
@@ -50,15 +50,8 @@ NAME = Parameter(
     schema={"type": "string", "minLength": 1, "maxLength": image_names.MAX_NAME_BYTES},
     read=str,
 )
-OVERWRITE = Parameter(
-    name="overwrite",
-    about="Replace another picture of this name.",
-    takes="true or false",
-    schema={"type": "boolean", "default": False},
-    read=lambda text: {"true": True, "false": False}[text],
-    default=False,
-)
-REFRESH = replace(OVERWRITE, name="refresh", about="Ask Rekognition again, and pay again, for the same picture.")
+OVERWRITE = flag("overwrite", "Replace another picture of this name.")
+REFRESH = flag("refresh", "Ask Rekognition again, and pay again, for the same picture.")
 ABILITIES = Parameter(
     name="abilities",
     about="The abilities that Rekognition is asked for, besides labels. The setting `abilities` must enable them.",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from common.runtime.abilities import celebrities, moderation, text
 from common.runtime.abilities.text import folded_prefix, folded_word
 from common.runtime.api_errors import bad_request
 from common.runtime.pagination import is_key
-from common.runtime.request_parameters import Parameter
+from common.runtime.request_parameters import Parameter, choice, flag
 from common.runtime.timestamps import timestamp
 from recognition.runtime.index.index_entries import (
     LABEL_KIND,
@@ -63,15 +64,6 @@ def _words(given: str) -> tuple[Clause, ...]:
     if not clauses:
         raise ValueError(given)
     return tuple(clauses)
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in choices:
-            raise ValueError(text)
-        return text
-
-    return read
 
 
 def _per_cent(text: str) -> int:
@@ -155,31 +147,22 @@ MODERATION = Parameter(
     read=_name(moderation.KIND),
     most=MAX_TERMS,
 )
-KIND = Parameter(
-    name="kind",
-    about="The kind of terms to list: labels, or what abilities found (words, celebrities, moderation labels).",
-    takes="label, text, celebrity or moderation",
-    schema={"enum": [LABEL_KIND, text.KIND, celebrities.KIND, moderation.KIND], "default": LABEL_KIND},
-    read=_one_of(LABEL_KIND, text.KIND, celebrities.KIND, moderation.KIND),
-    default=LABEL_KIND,
+KIND = choice(
+    "kind",
+    "The kind of terms to list: labels, or what abilities found (words, celebrities, moderation labels).",
+    LABEL_KIND,
+    text.KIND,
+    celebrities.KIND,
+    moderation.KIND,
 )
-MATCH = Parameter(
-    name="match",
-    about="Terms are the labels, words and names. all: find images that fit all terms; the lowest confidence of these "
+MATCH = choice(
+    "match",
+    "Terms are the labels, words and names. all: find images that fit all terms; the lowest confidence of these "
     "terms decides the order. any: find images that fit any of the terms; the highest confidence decides the order.",
-    takes="all or any",
-    schema={"enum": ["all", "any"], "default": "all"},
-    read=_one_of("all", "any"),
-    default="all",
+    "all",
+    "any",
 )
-EXCLUDE = Parameter(
-    name="exclude",
-    about="Leave out images with this label, at any confidence.",
-    takes=LABEL.takes,
-    schema=LABEL.schema,
-    read=_label,
-    most=MAX_TERMS,
-)
+EXCLUDE = replace(LABEL, name="exclude", about="Leave out images with this label, at any confidence.")
 MIN_CONFIDENCE = Parameter(
     name="min_confidence",
     about="The lowest confidence at which a label, a word or a name counts, in per cent.",
@@ -202,13 +185,8 @@ TO = Parameter(
     schema=FROM.schema,
     read=_until,
 )
-THUMBNAILS = Parameter(
-    name="thumbnails",
-    about="Add a short-lived URL of the thumbnail, a small JPEG, to each entry that has a thumbnail.",
-    takes="true or false",
-    schema={"type": "boolean", "default": False},
-    read=lambda text: {"true": True, "false": False}[text],
-    default=False,
+THUMBNAILS = flag(
+    "thumbnails", "Add a short-lived URL of the thumbnail, a small JPEG, to each entry that has a thumbnail."
 )
 
 
