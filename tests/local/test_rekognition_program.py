@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -42,13 +43,16 @@ def test_a_fetch_that_hangs_does_not_hold_up_its_end() -> None:
 def test_an_answer_is_not_held_back_by_the_network_stack() -> None:
     """Nagle's algorithm and delayed acknowledgements would add 40 ms to each answer."""
     with running("--engine", "blind") as server:
-        client, ends_at = server.client(), time.monotonic() + 60
-        while True:  # on a busy machine, few answers are quick
+        client = server.client()
+        took: list[float] = []
+        ends_at = time.monotonic() + 30
+        while min(took, default=1) > 0.03 and time.monotonic() < ends_at:
             started = time.monotonic()
             client.detect_labels(Image={"Bytes": photo("coffee.png")})
-            if time.monotonic() - started < 0.03:
-                break
-            assert started < ends_at
+            took.append(time.monotonic() - started)
+    if min(took) > 0.03 and os.getloadavg()[0] > (os.cpu_count() or 1):
+        pytest.skip("on a busy machine, no answer is that quick")
+    assert min(took) <= 0.03
 
 
 def test_a_taken_port_is_one_line_of_error() -> None:
