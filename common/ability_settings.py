@@ -47,7 +47,7 @@ class _Setting(SettingGroup):
 
     @classmethod
     def place(cls, _: Any, /) -> str:
-        """Return the place of the ability's members."""
+        """Return the beginning of errors about the ability's members."""
         return f"abilities: {cls.ability_name()}: "
 
     @classmethod
@@ -97,7 +97,7 @@ class AbilitySettings(SettingGroup):
 
     @classmethod
     def place(cls, _: Any, /) -> str:
-        """Return the place of the abilities."""
+        """Return the beginning of errors about the abilities."""
         return "abilities: "
 
     @property

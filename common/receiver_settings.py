@@ -43,7 +43,7 @@ class Receiver(SettingGroup):
 
     @classmethod
     def place(cls, data: Any, /) -> str:
-        """Return the place of a receiver's members."""
+        """Return the beginning of errors about a receiver's members."""
         name = f"{data['name']!r}: " if isinstance(data, dict) and "name" in data else ""
         return f"receivers: {name}"
 

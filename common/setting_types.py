@@ -275,7 +275,7 @@ def _translate(error: ValidationError, model: type[BaseModel], place: str) -> Se
 
 
 class SettingGroup(BaseModel):
-    """Settings that belong together. An error begins with their place."""
+    """Settings that belong together."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
