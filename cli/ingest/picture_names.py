@@ -53,7 +53,7 @@ class Kind(Enum):
 
 
 NOT_PICTURES = {
-    Kind.MANIFEST: "not a picture by its bytes; give a manifest without other files",
+    Kind.MANIFEST: "its bytes are not a picture; to send a manifest, give only manifests",
     Kind.VIDEO: "a video; only pictures are stored",
 }
 
@@ -78,7 +78,7 @@ def kind_by_name(name: str) -> Kind:
 
 def why_no_picture(name: str) -> str:
     """Return the reason to leave out a file that does not contain a picture's bytes. The words fit the file's name."""
-    return NOT_PICTURES.get(kind_by_name(name), "not a picture by its bytes")
+    return NOT_PICTURES.get(kind_by_name(name), "its bytes are not a picture")
 
 
 def metadata_owner(path: str) -> str | None:

@@ -28,7 +28,7 @@ ROUTES = {
 
 
 class ListApi:
-    """Adds the List Images Service to a stack. Adds also the gallery's page, unless callers must sign their calls."""
+    """Adds the List Images Service to a stack. Also adds the gallery's page, unless callers must sign their calls."""
 
     def __init__(
         self,

@@ -132,7 +132,7 @@ def test_a_folder_is_ingested_once_however_often_it_is_tried(system: System, clo
     first = ingest(cloud, str(folder), "--prefix", "folder/")
     counts = {"stored": 3, "unchanged": 0, "skipped": 1, "refused": 0, "unsent": 0, "pending": 0, "failed": 0}
     skipped = {"file": f"{folder}/notes.doc", "name": "folder/notes.doc", "outcome": "skipped"}
-    assert first == {**counts, "problems": [{**skipped, "reason": "not a picture by its bytes"}]}
+    assert first == {**counts, "problems": [{**skipped, "reason": "its bytes are not a picture"}]}
     for name in ("folder/a.jpg", "folder/deep/er/b ü+.JPG", "folder/deep/c.png"):
         assert system.image(name)["status"] == "RECOGNIZED", "the command has waited for it"
 

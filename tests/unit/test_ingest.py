@@ -188,10 +188,10 @@ def test_files_that_are_no_pictures_are_skipped_with_a_reason(tmp_path: Path) ->
         "._IMG_0001.jpg": "metadata of macOS",
         "Thumbs.db": "metadata of Windows",
         "IMG_0001.MOV": "a video; only pictures are stored",
-        "notes": "not a picture by its bytes",
-        "a.xmp": "not a picture by its bytes",
-        "BMW.md": "not a picture by its bytes",
-        "list.txt": "not a picture by its bytes; give a manifest without other files",
+        "notes": "its bytes are not a picture",
+        "a.xmp": "its bytes are not a picture",
+        "BMW.md": "its bytes are not a picture",
+        "list.txt": "its bytes are not a picture; to send a manifest, give only manifests",
     }
     sender = Uploads(TARGET, 1, overwrite=False)
     for name, reason in reasons.items():
@@ -214,8 +214,8 @@ def test_files_that_cannot_be_sent_have_a_reason(tmp_path: Path) -> None:
     results.append(sender.send(File(Path(os.fsdecode(b"there/caf\xe9.jpg")), os.fsdecode(b"caf\xe9.jpg"))))
     assert [(result.name, result.outcome, result.reason.partition(";")[0]) for result in results] == [
         ("empty.jpg", Outcome.REFUSED, "the file is empty"),
-        ("notes.doc", Outcome.SKIPPED, "not a picture by its bytes"),
-        ("list.csv", Outcome.SKIPPED, "not a picture by its bytes"),
+        ("notes.doc", Outcome.SKIPPED, "its bytes are not a picture"),
+        ("list.csv", Outcome.SKIPPED, "its bytes are not a picture"),
         ("huge.jpg", Outcome.REFUSED, "the file has 15,728,641 bytes"),
         ("gone.jpg", Outcome.UNSENT, "No such file or directory"),
         ("pipe.jpg", Outcome.SKIPPED, "neither a file nor a folder"),
