@@ -45,13 +45,14 @@ class IncompleteImage:
 
 @dataclass(frozen=True)
 class AbilityBacklog:
-    """Compares the table of records with the enabled abilities."""
+    """Compares the table of records with the enabled abilities. With `again`, all results count as lacking."""
 
     s3: Any
     dynamodb: Any
     bucket: str
     records_table: str
     enabled: Mapping[str, EnabledAbility]
+    again: bool = False
 
     def images(self, advance: Callable[[int], None]) -> Iterator[IncompleteImage]:
         """Yield the images that lack an ability, if the setting or the image's upload asks for the ability.
@@ -83,7 +84,7 @@ class AbilityBacklog:
                     yield IncompleteImage(item["image"], item.get("size"), item["sequencer"], lacking)
 
     def _lacks(self, result: dict[str, Any] | None, name: str) -> bool:
-        if not result:
+        if not result or self.again:
             return True
         return (result.get("failure") or {}).get("code") in self.enabled[name].ability.refusals
 

@@ -76,6 +76,10 @@ def command(
         list[str] | None,
         typer.Option(help="Instead, ask for this ability about all pictures that lack it. May be repeated."),
     ] = None,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="With --ability, also about pictures that have it: its options have changed."),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do it on AWS without asking.")] = False,
     target: TargetOption = None,
 ) -> None:
@@ -86,10 +90,12 @@ def command(
     """
     found = open_target(target)
     with failing_on(ReprojectError, AbilityError, CallError):
+        if again and not ability:
+            raise ReprojectError("--again needs --ability, such as --ability moderation --again")
         try:
             places = RebuildResources.of(found)
             if ability:
-                _ask_for_abilities(found, places, asked_of(found, ability), yes=yes)
+                _ask_for_abilities(found, places, asked_of(found, ability), again=again, yes=yes)
                 return
             if yes or found.name is TargetName.LOCAL or confirmed(_question(found, places, missing=missing)):
                 rebuild(found, places, missing=missing)
@@ -97,7 +103,9 @@ def command(
             raise ReprojectError(f"{type(error).__name__}: {error}; the messages that were sent do no harm") from error
 
 
-def _ask_for_abilities(target: Target, places: RebuildResources, names: Sequence[str], *, yes: bool) -> None:
+def _ask_for_abilities(
+    target: Target, places: RebuildResources, names: Sequence[str], *, again: bool, yes: bool
+) -> None:
     [worker] = [each for each in deployed_functions(target) if each.module == "recognize_images"]
     enabled = enabled_abilities(worker.variables["ABILITIES"])
     backlog = AbilityBacklog(
@@ -106,6 +114,7 @@ def _ask_for_abilities(target: Target, places: RebuildResources, names: Sequence
         places.bucket,
         places.records,
         {name: enabled[name] for name in names},
+        again,
     )
     with progress_bar() as progress:
         bar = progress.add_task("records", total=_item_count(target, places.records))
@@ -113,8 +122,9 @@ def _ask_for_abilities(target: Target, places: RebuildResources, names: Sequence
     rates = {each.name: each.calls_per_second for each in deployed_abilities(target)}
     calls = call(target, "GET", f"{target.labels_url}/usage").json()["calls"]
     out.print(
-        f"{plural(size.pictures, 'picture')} without {' or '.join(names)}: at most ${size.dollars(calls):,.3f} after "
-        f"this month's calls, and about {size.hours(rates):,.1f} hours. New uploads wait until these pictures are done."
+        f"{plural(size.pictures, 'picture')} {'for' if again else 'without'} {' or '.join(names)}: at most "
+        f"${size.dollars(calls):,.3f} after this month's calls, and about {size.hours(rates):,.1f} hours. "
+        "Stored answers cost nothing. New uploads wait until these pictures are done."
     )
     question = f"Ask Rekognition about them ({target.description})?"
     if size.pictures and (yes or target.name is TargetName.LOCAL or confirmed(question)):

@@ -1,6 +1,8 @@
 """`sightline reproject --ability` asks only for what records lack, and goes on where it was interrupted."""
 
+import dataclasses
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -9,10 +11,11 @@ import pytest
 
 from cli.ability_backlog import AbilityBacklog, BacklogSize
 from cli.commands.reproject import RebuildResources, send_backlog
+from cli.s3_notifications import CREATED, next_sequencer, notification
 from recognition.runtime import recognize_images
 from recognition.runtime.records.image_records import ImageRecord
 from recognition.runtime.records.record_updater import RecordUpdater
-from tests.functional.conftest import received
+from tests.functional.conftest import Topic, received
 from tests.functional.fake_rekognition import FakeRekognition
 from tests.functional.s3_bucket import S3
 
@@ -119,3 +122,48 @@ def test_a_refusal_that_may_not_be_the_pictures_fault_is_asked_about_again(
     assert send_backlog(boto3.client("sqs"), places, backlog) == 4
     assert deliver(*received(queue_url)) == []
     assert lacking(backlog) == {}
+
+
+@pytest.mark.usefixtures("uploaded")
+def test_results_are_read_again_from_stored_answers_with_changed_options(
+    backlog: AbilityBacklog,
+    places: RebuildResources,
+    deliver: Deliver,
+    rekognition: FakeRekognition,
+    labels_topic: Topic,
+    records: Callable[[str], ImageRecord | None],
+    queue_url: str,
+) -> None:
+    assert send_backlog(boto3.client("sqs"), places, backlog) == 4
+    assert deliver(*received(queue_url)) == []
+    asked = len(rekognition.asked)
+    labels_topic.published()
+    assert send_backlog(boto3.client("sqs"), places, dataclasses.replace(backlog, again=True)) == 4
+    before = records("a.jpg")
+    messages = received(queue_url)
+    for _ in range(2):  # a repeated message finds its own results
+        assert deliver(*messages) == []
+        after = records("a.jpg")
+        assert before
+        assert after
+        assert after.sequencer == next_sequencer(before.sequencer)
+    assert len({each.document["event_id"] for each in labels_topic.published()}) == 4
+    assert len(rekognition.asked) == asked
+
+
+def test_an_upload_that_paid_for_new_labels_does_not_pay_twice_for_an_ability(
+    deliver: Deliver, s3: S3, rekognition: FakeRekognition, worker: RecordUpdater, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second name was uploaded with `refresh` before the ability was enabled. The first has its answer."""
+    with monkeypatch.context() as before:
+        bare = dataclasses.replace(worker, abilities=type(worker.abilities)({}))
+        before.setattr(recognize_images, "record_updater", lambda: bare)
+        second = s3.put("b.jpg", body="the same", refresh="r")
+        assert deliver(second) == []
+    assert deliver(s3.put("a.jpg", body="the same")) == []
+    record = worker.records.get("b.jpg")
+    assert record
+    sequencer = next_sequencer(record.sequencer)
+    message = notification("images", "b.jpg", CREATED, datetime.now(UTC), sequencer=sequencer, abilities=["faces"])
+    assert deliver(message) == []
+    assert rekognition.asked == ["DetectLabels", "DetectFaces"]

@@ -65,7 +65,7 @@ class PaidOperation(Generic[T]):
 
         answer = self.paid_answers.answer(
             f"{picture.stored.sha256}#{self.fingerprint}",
-            refresh=picture.stored.metadata.get("refresh"),
+            refresh=picture.refresh,
             lease_seconds=picture.seconds_left,
             ask=ask,
         )

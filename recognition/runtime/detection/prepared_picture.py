@@ -13,11 +13,20 @@ if TYPE_CHECKING:
 
 @dataclass
 class PreparedPicture:
-    """A picture that Rekognition is asked about. `ends_at` is the monotonic time at which the worker ends."""
+    """A picture that Rekognition is asked about. `ends_at` is the monotonic time at which the worker ends.
+
+    With `may_refresh`, stored answers are replaced if the picture's upload asked for this.
+    """
 
     stored: StoredPicture
     pictures: StoredPictures
     ends_at: float
+    may_refresh: bool = True
+
+    @property
+    def refresh(self) -> str | None:
+        """Identifies the upload that asked for new answers. None if stored answers will do."""
+        return self.stored.metadata.get("refresh") if self.may_refresh else None
 
     @property
     def seconds_left(self) -> float:

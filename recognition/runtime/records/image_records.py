@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
-from common.runtime.abilities.ability import Ability
 from common.runtime.dynamodb_items import from_attributes, to_attributes
 from common.runtime.recognition_event import (
     AbilityResult,
@@ -80,16 +79,14 @@ class ImageRecord:
             return self.status == "DELETED" and version_id is None
         return (self.version_id or UNVERSIONED) == version_id  # records of the first releases have no version id
 
-    def lacks(self, ability: Ability, sequencer: str) -> bool:
-        """Return True if the picture has labels, but no answer of this ability.
+    def lacks(self, ability: str, sequencer: str) -> bool:
+        """Return True if the picture has labels, but no result that the change with this `sequencer` asked for.
 
-        A refusal is no answer, except for the change with this `sequencer` if that stored the record.
+        A result from before this change may be a refusal, or may have been read with other options.
         """
         if self.status != "RECOGNIZED":
             return False
-        result = self.abilities.get(ability.name)
-        is_refused = bool(result and result.failure and result.failure.code in ability.refusals)
-        return result is None or (is_refused and not self.is_stored_by(sequencer))
+        return ability not in self.abilities or not self.is_stored_by(sequencer)
 
     def following(self, previous: "ImageRecord | None") -> "ImageRecord":
         """Return the record with a sequencer after that of the previous record, and a later time.

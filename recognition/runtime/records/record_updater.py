@@ -9,8 +9,8 @@ again. If the version has changed by then, it starts again. So events may be lat
 - If a worker ends between its write and its second check, its message stays in the queue. The next worker that receives
   the message corrects and announces the record.
 
-A change may ask for abilities. If the record describes the current version but lacks these abilities, it keeps its
-labels, and only the results of these abilities are added.
+A change may ask for abilities. If the record describes the current version, it keeps its labels, and only the results
+of these abilities are added or read again.
 """
 
 import time
@@ -107,13 +107,9 @@ class RecordUpdater:
         return record.describes(version_id) and not is_overwritten
 
     def _lacking(self, record: ImageRecord, change: Change) -> list[str]:
-        """Return the enabled abilities that the change asks for, if the record has no answer from them."""
+        """Return the enabled abilities that the change asks for, if the record has no results for this change."""
         enabled = self.abilities.operations
-        return [
-            name
-            for name in change.abilities
-            if name in enabled and record.lacks(enabled[name].enabled.ability, change.sequencer)
-        ]
+        return [name for name in change.abilities if name in enabled and record.lacks(name, change.sequencer)]
 
     def _new_record(
         self, change: Change, previous: ImageRecord | None, ends_at: float, attempt: int
@@ -126,6 +122,8 @@ class RecordUpdater:
             prepared = PreparedPicture(picture, self.pictures, ends_at)
             is_current = previous and self._describes(previous, change, picture.version_id)
             if previous and is_current and (lacking := self._lacking(previous, change)):
+                # Its upload asked to pay again for what was asked then. Now, a stored answer of any upload will do.
+                prepared = replace(prepared, may_refresh=False)
                 results = self.abilities.results(prepared, lacking, attempt=attempt)
                 return replace(
                     previous,
