@@ -90,10 +90,22 @@ def test_faces_and_celebrities_are_named_boxes_and_failures_have_a_reason(visit:
     visit.open("#gallery/green%20dog.jpg")
     for name in ("Face 1", "Ingrid Example"):
         expect(page.locator(".box.named").get_by_text(name)).to_be_visible()
+    expect(page.locator(".box").last).to_have_text("Ingrid Example")  # above the face of the same person
     expect(page.get_by_role("list", name="Faces")).to_contain_text("eyes open: yes")
     expect(page.locator(".findings.moderation")).to_contain_text("Failed: Image size is too large")
     page.get_by_role("button", name="Search for celebrity: Ingrid Example").click()
     assert urlsplit(page.url).query == "celebrity=Ingrid+Example"
+
+
+def test_abilities_that_found_nothing_share_a_line(visit: Visit, page: Page) -> None:
+    def with_nothing(route: Route) -> None:
+        document = route.fetch().json()
+        route.fulfill(json={**document, "labels": [], "abilities": {"text": result(), "faces": result()}})
+
+    page.route(re.compile(r"/images\?name="), with_nothing)
+    visit.open("#gallery/green%20dog.jpg")
+    expect(page.locator(".findings")).to_have_text(["Nothing found: faces, text"])
+    expect(page.locator(".status")).to_have_text("Nothing recognised")
 
 
 def test_a_moderated_picture_is_blurred_until_the_reader_shows_it(visit: Visit, page: Page) -> None:
@@ -107,6 +119,7 @@ def test_a_moderated_picture_is_blurred_until_the_reader_shows_it(visit: Visit, 
     page.get_by_role("dialog").get_by_role("button", name="Show", exact=True).click()
     expect(page.locator(".frame.blurred")).to_have_count(0)
     expect(page.locator(".box").first).to_be_visible()
+    expect(page.get_by_role("dialog")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.locator(".thumbnail.blurred")).to_have_count(0)
 

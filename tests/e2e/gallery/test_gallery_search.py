@@ -55,7 +55,7 @@ def test_an_unknown_label_leads_to_similar_labels(visit: Visit) -> None:
     page = visit.open()
     field = page.get_by_role("combobox", name="Search for labels")
     field.press_sequentially("grene")
-    expect(page.get_by_text("No label begins with “grene”")).to_be_visible()
+    expect(page.get_by_text("Nothing begins with “grene”")).to_be_visible()
     field.press("Enter")
     expect(page.get_by_role("main").get_by_text("No picture has the label “grene”.")).to_be_visible()
     assert query(page) == "label=grene"

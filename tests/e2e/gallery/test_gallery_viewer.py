@@ -104,7 +104,7 @@ def test_a_picture_without_labels_did_not_fail(visit: Visit, system: System, add
     page.route(re.compile(r"/(images)?\?(limit|name)="), without_labels)
     visit.open()
     tile = visit.tile(name)
-    expect(tile.locator(".tile-labels")).to_have_text("Nothing recognised")
+    expect(tile.locator(".tile-labels")).to_have_text("No labels")
     expect(tile.locator(".tile-labels svg")).to_have_count(1)
     expect(tile.locator(".badge")).to_have_count(0)
     tile.locator(".tile").click()

@@ -19,14 +19,17 @@ interface Properties {
 
 /** Shows the record of a picture. */
 export function Details({ api, picture, highlight, onDelete }: Properties) {
+  const groups = foundGroups(picture);
+  const empty = groups.filter(isEmpty);
   return (
     <>
-      <Status picture={picture} />
+      <Status picture={picture} isEmpty={!picture.labels.length && empty.length === groups.length} />
       <ItemList name={strings.labels} items={labelItems(picture.labels)} highlight={highlight} />
       {picture.truncated && <p class="note">{strings.truncated}</p>}
-      {foundGroups(picture).map((group) => (
-        <Findings key={group.name} group={group} highlight={highlight} />
-      ))}
+      {groups.map((group) => !isEmpty(group) && <Findings key={group.name} group={group} highlight={highlight} />)}
+      {empty.length > 0 && (
+        <p class="findings note">{strings.nothingFoundOf(empty.map(({ name }) => strings.abilities[name]))}</p>
+      )}
       <PropertyList api={api} picture={picture} />
       <button class="danger-button" onClick={onDelete}>
         <TrashCan /> {strings.delete}
@@ -34,6 +37,9 @@ export function Details({ api, picture, highlight, onDelete }: Properties) {
     </>
   );
 }
+
+/** Return true if an ability answered that there is nothing. */
+const isEmpty = ({ items, result }: FoundGroup) => !items.length && !result.failure && !result.truncated;
 
 /** Shows what one ability found, or why it can never answer. */
 function Findings({ group: { name, items, result }, highlight }: { group: FoundGroup; highlight: Highlight }) {
@@ -43,7 +49,6 @@ function Findings({ group: { name, items, result }, highlight }: { group: FoundG
     <section class={`findings ${name}`}>
       <h3>{title}</h3>
       {failure && <p class="problem">{strings.failure(failure.message, failure.code)}</p>}
-      {!failure && !items.length && !truncated && <p class="note">{strings.nothingOfKind}</p>}
       {name === "text" ? (
         <TextList items={items} highlight={highlight} />
       ) : (
@@ -54,15 +59,15 @@ function Findings({ group: { name, items, result }, highlight }: { group: FoundG
   );
 }
 
-function Status({ picture: { failure, labels, status } }: { picture: Picture }) {
+function Status({ picture: { failure, status }, isEmpty }: { picture: Picture; isEmpty: boolean }) {
   return (
     <p class={status === "FAILED" ? "status failed icon-line" : "status icon-line"}>
-      {failure ? <Warning /> : !labels.length && <EmptyViewfinder />}{" "}
+      {failure ? <Warning /> : isEmpty && <EmptyViewfinder />}{" "}
       {failure
         ? strings.failure(failure.message, failure.code)
-        : labels.length
-          ? strings.recognized
-          : strings.noLabels}
+        : isEmpty
+          ? strings.nothingRecognized
+          : strings.recognized}
     </p>
   );
 }

@@ -14,6 +14,8 @@ import "./stage.css";
 const RENDITION_ATTEMPTS = 9; // within two minutes
 /** After more attempts than this, the page says that the picture does not load. The attempts go on. */
 const SILENT_ATTEMPTS = 2;
+/** Above a box that is nearer to the top than this share of the picture's height, there is no room for a name. */
+const TOP_SHARE = 0.08;
 
 interface Properties {
   api: Api;
@@ -82,10 +84,14 @@ function NoPicture({ picture: { failure }, isLate }: { picture: Picture; isLate:
 }
 
 function HiddenNote({ picture }: { picture: Picture }) {
+  function show(event: MouseEvent) {
+    (event.currentTarget as HTMLElement).closest("dialog")?.focus(); // the button disappears, and the keys still work
+    reveal(picture);
+  }
   return (
     <p class="hidden-note">
       <Warning /> {strings.hiddenPicture}
-      <button class="primary-button" onClick={() => reveal(picture)}>
+      <button class="primary-button" onClick={show}>
         {strings.show}
       </button>
     </p>
@@ -94,7 +100,9 @@ function HiddenNote({ picture }: { picture: Picture }) {
 
 /** Shows the boxes and outlines of all items. Those of the highlighted item stand out. */
 function Places({ picture, highlight }: { picture: Picture; highlight: Highlight }) {
-  const items = [...labelItems(picture.labels), ...foundGroups(picture).flatMap((group) => group.items)];
+  // The last box is on top. A celebrity's name covers the name of the same face, which is less useful.
+  const groups = foundGroups(picture).toReversed();
+  const items = [...labelItems(picture.labels), ...groups.flatMap((group) => group.items)];
   const state = ({ key }: FoundItem) =>
     highlight.key === null ? "" : highlight.key === key ? "highlighted" : "dimmed";
   return (
@@ -117,7 +125,7 @@ function Places({ picture, highlight }: { picture: Picture; highlight: Highlight
         item.boxes.map((box, index) => (
           <div
             key={`${item.key} ${index}`}
-            class={classes("box", item.isNamed && "named", state(item))}
+            class={classes("box", item.isNamed && "named", ...sides(box), state(item))}
             data-label={item.name}
             style={{ "--hue": item.hue, ...rectangle(box) }}
           >
@@ -134,6 +142,9 @@ function Places({ picture, highlight }: { picture: Picture; highlight: Highlight
 const classes = (...names: (string | false)[]) => names.filter(Boolean).join(" ");
 
 const pointList = (points: Point[]) => points.map(({ x, y }) => `${x},${y}`).join(" ");
+
+/** Return the classes of a box near the picture's edge. Its name would reach beyond the picture. */
+const sides = ({ left, top }: Box) => [top < TOP_SHARE && "at-top", left > 0.5 && "at-right"];
 
 const rectangle = ({ left, top, width, height }: Box) => ({
   left: `${left * 100}%`,

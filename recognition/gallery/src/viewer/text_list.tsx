@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "preact/hooks";
 import { CopyButton } from "../shared/copy_button";
 import { VisibleText } from "../shared/visible_text";
 import { strings } from "../strings";
@@ -7,10 +8,13 @@ import "./text_list.css";
 
 /** Shows the lines of text, to select and to copy. Pointing at a line highlights its outline in the picture. */
 export function TextList({ items, highlight }: { items: FoundItem[]; highlight: Highlight }) {
+  const list = useRef<HTMLUListElement>(null);
+  // The pointer may be at an outline in the picture, and the line out of sight.
+  useEffect(() => list.current?.querySelector(".highlighted")?.scrollIntoView({ block: "nearest" }), [highlight.key]);
   if (!items.length) return null;
   return (
     <>
-      <ul class="texts" aria-label={strings.abilities.text}>
+      <ul ref={list} class="texts" aria-label={strings.abilities.text}>
         {items.map(({ key, name, hue }) => (
           <li
             key={key}
