@@ -158,6 +158,12 @@ def _inline(text: str) -> bytes:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise ServiceError("SerializationException", "Unable to decode base64 at 'image.bytes'") from error
+    if not data:
+        raise ServiceError(
+            "ValidationException",
+            "1 validation error detected: Value at 'image.bytes' failed to satisfy constraint: "
+            "Member must have length greater than or equal to 1",
+        )
     if len(data) > MAX_INLINE_BYTES:
         raise _too_large(f"{len(data)} bytes, at most {MAX_INLINE_BYTES} inline")
     return data

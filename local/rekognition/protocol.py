@@ -22,6 +22,10 @@ CHECKED_BY_SERVICE = frozenset({"Attribute"})
 """Enumerations of the model. An unknown value is an InvalidParameterException, not a ValidationException."""
 
 
+MAX_NUMBER = 3.4e38
+"""The largest 32-bit float. The model's numbers have at most 32 bits."""
+
+
 class ServiceError(Exception):
     """An error of the service. `code` is the exception's name, `status` the HTTP status."""
 
@@ -109,7 +113,8 @@ def _check_list(shape: ListShape, value: Any, path: str) -> list[Any]:
 
 def _check_number(shape: Shape, value: Any, path: str) -> float:
     whole = shape.type_name in ("integer", "long")
-    if isinstance(value, bool) or not isinstance(value, int | float) or (whole and value != int(value)):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_NUMBER
+    if not is_number or (whole and value != int(value)):
         raise _mistyped(path, "a whole number" if whole else "a number")
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if low is not None and value < low:
@@ -121,6 +126,10 @@ def _check_number(shape: Shape, value: Any, path: str) -> float:
 
 def _check_string(shape: StringShape, value: Any, path: str) -> str:
     text: str = _typed(value, str, path, "a string")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # half of a surrogate pair
+        raise _mistyped(path, "Unicode text") from error
     if shape.enum and text not in shape.enum:
         allowed = ", ".join(shape.enum)
         if shape.name in CHECKED_BY_SERVICE:

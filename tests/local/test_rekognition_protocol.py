@@ -89,6 +89,8 @@ def test_a_picture_at_the_limits_is_answered(rekognition: LocalRekognition, widt
         ({}, "ValidationException"),
         ({"Image": None}, "ValidationException"),
         ({"Image": {}}, "InvalidParameterException"),
+        ({"Image": {"Bytes": b""}}, "ValidationException"),
+        ({"Image": {"S3Object": {"Bucket": "abc", "Name": "\ud800"}}}, "SerializationException"),
         ({"Image": {"Bytes": b"x", "S3Object": {"Bucket": "abc", "Name": "x"}}}, "InvalidParameterException"),
         ({"Image": {"S3Object": {"Bucket": "abc"}}}, "InvalidParameterException"),
         ({"Image": {"S3Object": {"Bucket": "a b c", "Name": "x"}}}, "ValidationException"),
@@ -123,7 +125,17 @@ def test_a_request_that_breaks_the_service_model_is_refused(
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b'{"Image": {"Bytes": "%%%"}}', b'{"MinConfidence": NaN}', b"[" * 10**5]
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"Image": {"Bytes": "%%%"}}',
+        b'{"MinConfidence": NaN}',
+        b"[" * 10**5,
+        b'{"Image": {}, "MaxLabels": 1e999}',
+        b'{"Image": {}, "MinConfidence": 1' + b"0" * 400 + b"}",
+    ],
 )
 def test_a_body_that_is_no_request_is_refused(rekognition: LocalRekognition, body: bytes) -> None:
     status, _, answer = rekognition.call("DetectLabels", body)
