@@ -121,7 +121,7 @@ soak: setup ## run callers and faults for MINUTES=10, then compare everything wi
 	@python -m benchmarks.soak --minutes $(or $(MINUTES),10)
 
 .PHONY: test-budget
-test-budget: setup ## send 300 pictures with a budget for 100, then remove it
+test-budget: setup ## send 300 pictures that need 900 calls with a budget for 300, then remove it
 	SIGHTLINE_PICTURES=300 pytest tests/e2e/test_budget.py
 
 .PHONY: test-abilities

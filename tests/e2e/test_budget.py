@@ -1,21 +1,34 @@
-"""A month's budget: pictures over the budget wait, and are recognised when it is removed."""
+"""A month's budget over labels and abilities: pictures over the budget wait, and are recognised when it is removed."""
 
 import io
 import json
 import os
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any
 
 import pytest
 import requests
 from PIL import Image
 
 from common.prices import cost_of
+from common.runtime.abilities import ABILITIES
+from recognition.runtime.spending.monthly_usage import OverBudgetError, UsageTable
 from tests.e2e.conftest import Start, System, system_of, wait_for
 from tests.e2e.gallery.samples import remove
 
 PICTURES = int(os.environ.get("SIGHTLINE_PICTURES", "45"))
 """`make test-budget` takes 300."""
 
-AFFORDABLE = PICTURES // 3
+ENABLED = ("faces", "celebrities")
+SETTING = json.dumps({name: {"when": "always"} for name in ENABLED}, separators=(",", ":"))
+AFFORDABLE = PICTURES
+"""The number of calls that the budget pays for. All pictures together need three times as many."""
+
 WORKERS, BATCH = 2, 10
 HIDDEN_SECONDS = 360
 """The visibility of the upload queue: messages in flight when the cloud stops come back after it."""
@@ -30,16 +43,8 @@ def picture(number: int) -> bytes:
     return buffer.getvalue()
 
 
-def calls(system: System) -> int:
-    """Return the number of calls that Rekognition answered since its start."""
-    return int(requests.get(f"{system.endpoints.rekognition}/stats", timeout=10).json().get("DetectLabels", 0))
-
-
-def spent(system: System) -> dict[str, object]:
-    shown: dict[str, object] = requests.get(
-        f"{system.endpoints.labels}/usage", headers=system.headers, timeout=30
-    ).json()
-    return shown
+def spent(system: System) -> Any:
+    return requests.get(f"{system.endpoints.labels}/usage", headers=system.headers, timeout=30).json()
 
 
 def mapping(system: System) -> str:
@@ -59,12 +64,15 @@ def check_budget(system: System) -> None:
 
 @pytest.mark.timeout(900)
 def test_pictures_over_the_budget_wait_until_it_is_removed(start: Start) -> None:
-    """Run before the worker's cloud is up. Leave the cloud, without a budget, to the tests that follow."""
-    cloud = start(f"monthly_budget_usd={cost_of(AFFORDABLE)}")
+    """Run before the worker's cloud is up. Leave the cloud, without budget and abilities, to the tests that follow.
+
+    The abilities are removed with the budget. So the waiting pictures cost their labels, and no label is paid twice.
+    """
+    cloud = start(f"monthly_budget_usd={cost_of(AFFORDABLE)} abilities={SETTING}")
     system, names = system_of(cloud), [f"{number:03}.png" for number in range(PICTURES)]
     for number, name in enumerate(names):
         system.s3().put_object(Bucket=system.endpoints.bucket, Key=name, Body=picture(number))
-    wait_for(lambda: calls(system) >= AFFORDABLE, 60)
+    wait_for(lambda: system.answered().total() >= AFFORDABLE, 60)
     before = expect_pause(system)
 
     cloud.down()
@@ -74,29 +82,61 @@ def test_pictures_over_the_budget_wait_until_it_is_removed(start: Start) -> None
     wait_for(lambda: len(system.images()) == PICTURES - 1, 60 + HIDDEN_SECONDS)
     wait_for(system.is_idle)
     assert {image["status"] for image in system.images().values()} == {"RECOGNIZED"}
-    assert before + calls(system) == PICTURES
+    assert system.answered() == {"DetectLabels": PICTURES - before["DetectLabels"]}
     assert system.depth("UploadedImageDeadLetters") == 0
-    shown = spent(system)
-    assert (shown["calls"], shown["cost_usd"], shown["paused"]) == (PICTURES, float(cost_of(PICTURES)), False)
+    shown, counted = spent(system), AFFORDABLE + PICTURES - before["DetectLabels"]
+    assert (shown["calls"], shown["cost_usd"], shown["paused"]) == (counted, float(cost_of(counted)), False)
     remove(system, names)
 
 
-def expect_pause(system: System) -> int:
-    """Expect the schedule to stop the queue, and removals to go on. Returns the number of calls that were answered."""
+def expect_pause(system: System) -> Counter[str]:
+    """Expect the schedule to stop the queue, and removals to go on. Returns the calls that were answered."""
     wait_for(lambda: mapping(system) == "Disabled", 90)
-    wait_for(lambda: len(system.images()) == AFFORDABLE)
-    shown = spent(system)
+    wait_for(lambda: system.depth("UploadedImageQueue") == PICTURES - len(system.images()))
+    shown, before = spent(system), system.answered()
     assert (shown["calls"], shown["paused"]) == (AFFORDABLE, True)
     assert shown["cost_usd"] == shown["budget_usd"] == float(cost_of(AFFORDABLE))
-    before = calls(system)
-    assert AFFORDABLE <= before <= AFFORDABLE + WORKERS * BATCH
-    wait_for(lambda: system.depth("UploadedImageQueue") == PICTURES - AFFORDABLE)
-    gone = next(iter(system.images()))
+    assert AFFORDABLE <= before.total() <= AFFORDABLE + WORKERS * BATCH
+    shares = {name: shown["abilities"][name]["calls"] for name in ENABLED}
+    assert all(len(system.images()) <= shares[name] <= before[ABILITIES[name].operation] for name in ENABLED)
+    gone, *complete = system.images()
+    assert all(set(system.image(name)["abilities"]) == {*ENABLED} for name in complete)
     system.s3().delete_object(Bucket=system.endpoints.bucket, Key=gone)
     wait_for(lambda: gone not in system.images())  # removals do not wait for the budget
-    wait_for(lambda: system.depth("UploadedImageQueue") == PICTURES - AFFORDABLE)
+    wait_for(lambda: system.depth("UploadedImageQueue") == PICTURES - len(complete) - 1)
     # Messages that are being handled when the cloud stops stay hidden for minutes.
     wait_for(
         lambda: not any(map(system.depth, ("RemovedImageQueue", "ThumbnailQueue", "IndexQueue", "LabelsQueue"))), 90
     )
     return before
+
+
+@pytest.fixture
+def usage(system: System) -> Iterator[UsageTable]:
+    """A table of its own in the embedded DynamoDB, as a worker with a budget sees it."""
+    dynamodb, table = system.client("dynamodb"), "usage-of-fifty-workers"
+    key = {"AttributeName": "period"}
+    dynamodb.create_table(
+        TableName=table,
+        AttributeDefinitions=[key | {"AttributeType": "S"}],
+        KeySchema=[key | {"KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    yield UsageTable(table, cost_of(120), dynamodb, dynamodb)
+    dynamodb.delete_table(TableName=table)
+
+
+def test_fifty_workers_make_exactly_the_calls_that_the_budget_pays_for(usage: UsageTable) -> None:
+    together, made, guard = threading.Barrier(50), Counter[str | None](), threading.Lock()
+
+    def work(_: int) -> None:
+        together.wait(30)
+        for operation in (None, *ENABLED):
+            with suppress(OverBudgetError), usage.count_call(operation), guard:
+                made[operation] += 1
+
+    with ThreadPoolExecutor(50) as pool:
+        list(pool.map(work, range(50)))
+    month = usage.this_month()
+    assert (made.total(), month.calls, month.cost_usd) == (120, 120, float(Decimal("0.12")))
+    assert {name: share.calls for name, share in month.abilities.items()} == {name: made[name] for name in ENABLED}
