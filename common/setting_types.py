@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
+import botocore.session
 from annotated_types import Ge, Le, Predicate
 from pydantic import (
     AfterValidator,
@@ -98,6 +99,12 @@ def _is_ipv6_host(text: str) -> bool:
         return False
 
 
+def _is_region(text: str | None) -> bool:
+    session = botocore.session.get_session()
+    partitions = session.get_available_partitions()
+    return not text or any(text in session.get_available_regions("s3", partition) for partition in partitions)
+
+
 def from_json(value: Any) -> Any:
     """Read text as JSON and return other values as they are.
 
@@ -160,6 +167,7 @@ DeploymentName = Annotated[
         "and no hyphen at the end"
     ),
 ]
+Region = Annotated[str | None, Predicate(_is_region), Takes("the code of an AWS Region, such as eu-west-1")]
 ReceiverName = Annotated[str, _matches(_RECEIVER), Takes("a-z, then a-z, 0-9 and -, at most 32 characters")]
 ParameterName = Annotated[
     str,

@@ -33,6 +33,7 @@ from common.setting_types import (
     Monitoring,
     Ports,
     PythonVersion,
+    Region,
     Removal,
     RetentionDays,
     SettingGroup,
@@ -69,7 +70,7 @@ class Settings(SettingGroup):
     `/sightline/staging/thirdparty_endpoint`. If you change the name, `make deploy` creates another deployment and keeps
     the old one."""
 
-    region: str | None = None
+    region: Region = None
     """AWS Region of `make deploy` and `sightline`. Without it, both follow the CDK CLI: `AWS_REGION`,
     `AWS_DEFAULT_REGION`, the profile's Region, `us-east-1`."""
 

@@ -93,12 +93,23 @@ def test_label_filters_reach_rekognition_under_its_own_names() -> None:
         ({"receivers": 5}, "receivers is 5; expected a JSON list"),
         ({"receivers": ["pets"]}, "expected an object with name, url_parameter"),
         ({"region": []}, "region is"),
+        ({"region": "mars"}, "region is 'mars'; expected the code of an AWS Region, such as eu-west-1"),
+        ({"region": "eu-west-9"}, "region is 'eu-west-9'; expected"),
+        ({"region": "EU-WEST-1"}, "region is 'EU-WEST-1'; expected"),
+        ({"region": "eu-west-1a"}, "region is 'eu-west-1a'; expected"),
+        ({"region": "Frankfurt"}, "region is 'Frankfurt'; expected"),
+        ({"region": " eu-west-1"}, "region is ' eu-west-1'; expected"),
         ({"label_inclusion_filters": [f"Label {n}" for n in range(101)]}, "has 101 entries; expected at most 100"),
     ],
 )
 def test_a_wrong_setting_is_refused_with_what_it_takes(context: dict[str, object], complaint: str) -> None:
     with pytest.raises(SettingsError, match=complaint):
         Settings.from_context(context)
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "ap-southeast-7", "us-gov-west-1", "cn-north-1", "", None])
+def test_a_region_of_any_partition_is_taken(region: str | None) -> None:
+    assert Settings.from_context({"region": region}).region == region
 
 
 def test_context_that_is_not_ours_is_left_alone() -> None:
