@@ -46,7 +46,8 @@ class Source:
     post_status: int = 200
     post_body: bytes = b"thank you"
     post_headers: dict[str, str] = field(default_factory=dict)
-    post_drips: bool = False
+    post_drips: str = ""
+    """Never end this part of the answer to a POST: "status" or "head"."""
     post_echoes: bool = False
     released: threading.Event = field(default_factory=threading.Event)
     pair: threading.Barrier = field(default_factory=lambda: threading.Barrier(2, timeout=30))
@@ -81,7 +82,7 @@ class Handler(BaseHTTPRequestHandler):
         self.source.headers.append({name.lower(): value for name, value in self.headers.items()})
         if self.source.post_drips:
             self.close_connection = True
-            self.slow_head("")
+            self.slow_status("") if self.source.post_drips == "status" else self.slow_head("")
             return
         body = self.source.post_body
         if self.source.post_echoes:

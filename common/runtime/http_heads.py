@@ -8,7 +8,7 @@ with only the headers that we use.
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.client import BadStatusLine, HTTPException, HTTPResponse
 from typing import BinaryIO, cast
@@ -109,13 +109,16 @@ class LenientResponse(HTTPResponse):
         if self.headers is not None:
             return
         connection = self.fp
-        head = read_head(connection)
+        head = read_head(connection, self.note_status)
         self.check(head)
         self.fp = cast("io.BufferedReader", io.BytesIO(head.cleaned()))
         try:
             super().begin()
         finally:
             self.fp = connection
+
+    def note_status(self, status: int) -> None:
+        """Called with the final status before the headers are read."""
 
     def check(self, head: Head) -> None:
         """Accept any head: the status is valid even if the other headers or the body cannot be read."""
@@ -148,8 +151,10 @@ class BodyResponse(LenientResponse):
             raise ContradictoryLengthsError
 
 
-def read_head(connection: BinaryIO) -> Head:
+def read_head(connection: BinaryIO, note_status: Callable[[int], None]) -> Head:
     """Read the head of the final answer. If the connection ends before it, return the last interim answer.
+
+    Calls `note_status` with the final status before it reads the headers, which may take any time.
 
     Raises:
         BadStatusLine, HeadTooLargeError, OSError: the final answer's status line cannot be read.
@@ -164,6 +169,8 @@ def read_head(connection: BinaryIO) -> Head:
         status_line = version + b" " + status[3] + b" "
         code = int(status[3])
         is_final = code >= 200 or code == SWITCHING_PROTOCOLS  # noqa: PLR2004 - others are interim answers
+        if is_final:
+            note_status(code)
         try:
             head = Head(status_line, list(_fields(lines)))
         except (HeadTooLargeError, OSError) as error:

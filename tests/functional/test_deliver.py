@@ -296,14 +296,24 @@ def test_after_its_last_attempt_a_document_is_dead_and_a_redrive_starts_again(
     assert desk.item()["attempts"] == 6
 
 
-def test_an_answer_that_never_ends_is_no_answer(
+def test_a_status_that_never_comes_is_no_answer(
     desk: Desk, partner: Source, hidden: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhook_client, "DEADLINE_SECONDS", 0.3)
     set_address(partner.address)
-    partner.post_drips = True
+    partner.post_drips = "status"
     assert desk.hand_over(EVENT.to_json()) == ["0"]
     assert desk.item()["last_answer"] == "the receiver did not answer: no answer within 0.3 s"
+
+
+def test_a_status_counts_although_the_rest_of_the_answer_never_comes(
+    desk: Desk, partner: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook_client, "DEADLINE_SECONDS", 0.3)
+    set_address(partner.address)
+    partner.post_drips = "head"
+    assert desk.hand_over(EVENT.to_json()) == []
+    assert desk.item()["status"] == "DELIVERED"
 
 
 def test_without_an_address_nothing_is_delivered(desk: Desk) -> None:

@@ -109,16 +109,19 @@ def test_an_answer_that_takes_nothing_is_followed_by_another_attempt(
         (":pass@", ":pass"),
         ("us%40er:p%3Ass%2Fw%C3%B6rd@", "us@er:p:ss/wörd"),
         ("user:a:b@", "user:a:b"),
+        ("us%40er:100%@", "us@er:100%"),
+        ("\u00fcser:%FC@", b"\xc3\xbcser:\xfc"),
     ],
 )
 def test_user_and_password_of_an_address_are_sent_as_basic_authentication(
-    desk: Desk, auth: str, credentials: str
+    desk: Desk, auth: str, credentials: str | bytes
 ) -> None:
+    credentials = credentials.encode() if isinstance(credentials, str) else credentials
     with serve_raw(lambda _: head()) as receiver:
         set_address(f"http://{auth}{receiver.host_and_port}/hook?a=b")
         assert desk.hand_over(EVENT.to_json()) == []
         [request] = receiver.requests
-        assert request.headers["authorization"] == f"Basic {base64.b64encode(credentials.encode()).decode()}"
+        assert request.headers["authorization"] == f"Basic {base64.b64encode(credentials).decode()}"
         assert (request.target, request.headers["host"]) == ("/hook?a=b", receiver.host_and_port)
         set_address(receiver.address)
         caches.clear_all()

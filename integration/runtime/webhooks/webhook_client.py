@@ -4,8 +4,9 @@ import base64
 import html
 import json
 import re
+import threading
 from collections.abc import Mapping
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 import certifi
 import urllib3
@@ -22,6 +23,9 @@ READ_SECONDS = 10
 DEADLINE_SECONDS = 15
 """The time limit of a whole call."""
 
+STRAY_PERCENT = re.compile(r"%(?![0-9a-f]{2})", re.IGNORECASE)
+"""A percent sign that encodes nothing. If there is one, urllib3 would encode all other percent signs again."""
+
 SHOWN_CHARACTERS = 300
 TOKEN_CHARACTERS = 8
 """A part of an address with at least this many characters may be a token. Shorter parts are words such as `hooks`."""
@@ -29,12 +33,26 @@ SHOWN_SECRET_CHARACTERS = 2
 """If an answer breaks off within a secret, at most this many characters of the secret are shown."""
 
 
+class _Call(threading.local):
+    """The call of the current thread. `statuses` gets the status of its answer."""
+
+    statuses: list[int]
+
+
+_call = _Call()
+
+
+class _Response(LenientResponse):
+    def note_status(self, status: int) -> None:
+        _call.statuses.append(status)
+
+
 class _Connection(HTTPConnection):
-    response_class = LenientResponse
+    response_class = _Response
 
 
 class _TlsConnection(HTTPSConnection):
-    response_class = LenientResponse
+    response_class = _Response
 
 
 class _Pool(urllib3.HTTPConnectionPool):
@@ -62,16 +80,20 @@ class WebhookClient:
     def post(self, address: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Send a document, and return the answer after at most DEADLINE_SECONDS.
 
-        A user name and a password in the address are sent as Basic authentication.
+        A user name and a password in the address are sent as Basic authentication. If only the rest of the answer is
+        late, its status is the answer.
         """
+        statuses: list[int] = []
         try:
-            return call_within(DEADLINE_SECONDS, lambda: self._post(address, body, headers), name="delivery")
+            return call_within(DEADLINE_SECONDS, lambda: self._post(address, body, headers, statuses), name="delivery")
         except DeadlineError:
-            return Answer(status=None, text=f"no answer within {DEADLINE_SECONDS} s")
+            late = f"no answer within {DEADLINE_SECONDS} s"
+            return Answer(status=statuses[0], text="") if statuses else Answer(status=None, text=late)
 
-    def _post(self, address: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    def _post(self, address: str, body: bytes, headers: Mapping[str, str], statuses: list[int]) -> Answer:
+        _call.statuses = statuses
         try:
-            url = parse_url(address)
+            url = parse_url(STRAY_PERCENT.sub("%25", address))
             answer = self._http.request(
                 "POST",
                 url._replace(auth=None).url,
@@ -97,7 +119,8 @@ def _basic_authentication(url: Url) -> dict[str, str]:
     if url.auth is None:
         return {}
     user, _, password = url.auth.partition(":")
-    return {"Authorization": f"Basic {base64.b64encode(f'{unquote(user)}:{unquote(password)}'.encode()).decode()}"}
+    credentials = unquote_to_bytes(user) + b":" + unquote_to_bytes(password)
+    return {"Authorization": f"Basic {base64.b64encode(credentials).decode()}"}
 
 
 def _beginning(answer: urllib3.BaseHTTPResponse, url: Url) -> str:
