@@ -224,6 +224,16 @@ def test_a_column_that_is_not_read_is_named_once() -> None:
         ("a.json", '{"url": "https://host/a.jpg", "name": "b.jpg"}\n{"url": "https://host/a.jpg", "name": "b.jpg"}\n'),
         ("a.json", '{\n"url": "https://host/a.jpg",\n"name": "b.jpg"\n}\n'),
         ("a.json", '[{" URL": " https://host/a.jpg", "Name": "b.jpg"}]'),
+        ("a.csv", '"https://host/a.jpg";"b.jpg"\n'),
+        ("a.csv", '"https://host/a.jpg"|"b.jpg"|\n'),
+        ("a.csv", 'https://host/a.jpg;"b.jpg"\n'),
+        ("a.csv", '  "https://host/a.jpg"  ,  "b.jpg"  \n'),
+        ("a.csv", 'url;name\n "https://host/a.jpg" ; "b.jpg" ;\n'),
+        ("a.tsv", 'Url\tName\n "https://host/a.jpg" \t "b.jpg" \n'),
+        ("a.csv", "# pictures, of 2026\nname,url\nb.jpg,https://host/a.jpg\n"),
+        ("a.csv", "https://host/a.jpg;b.jpg\n# the end\n"),
+        ("a.json", "https://host/a.jpg,b.jpg\n"),
+        ("a.jsonl", '"url";"name"\nhttps://host/a.jpg;b.jpg\n'),
     ],
 )
 def test_more_lists_as_people_have_them(key: str, content: str) -> None:
@@ -245,6 +255,15 @@ def test_a_text_in_json_is_an_address(kind: str, content: str) -> None:
 def test_a_member_may_be_there_once() -> None:
     found = read("jsonl", b'{"url": "https://host/a.jpg", "URL": "https://host/b.jpg"}')
     assert "contains the key 'url' twice" in rejected(found)[1]
+
+
+def test_a_name_may_begin_like_a_comment() -> None:
+    assert accepted(read("csv", f"name,url\n#1.jpg,{URL}\n".encode())) == [(2, URL, "#1.jpg")]
+
+
+def test_blanks_and_delimiters_within_quotation_marks_stay() -> None:
+    found = read("csv", f'url,name\n"{URL}" ,"a "" ,"" b.jpg" \n'.encode())
+    assert accepted(found) == [(2, URL, 'a " ," b.jpg')]
 
 
 @pytest.mark.parametrize("case", sorted(path.name for path in CASES.iterdir()))

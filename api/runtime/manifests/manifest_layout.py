@@ -29,12 +29,18 @@ KNOWN_COLUMNS = (*COLUMNS, "abilities")
 INVISIBLE = "\ufeff\u200b"
 """The byte order mark and the zero-width space. Excel writes the first; copied text may contain the second."""
 
+COMMENT = "#"
+"""Begins a line without an entry, before the header or if the first column is the URL."""
+
 _LINE_END = re.compile(r"\r\n?|\n")
 _URL_AND_NAME = {
-    sign: re.compile(rf"[^{sign}]+{re.escape(sign)}[^{sign}?&=]+\.\w{{1,5}}\s*{re.escape(sign)}?") for sign in ";|"
+    sign: re.compile(rf'[^{sign}]+{re.escape(sign)}[^{sign}?&=]+\.\w{{1,5}}"?\s*{re.escape(sign)}?') for sign in ";|"
 }
 """For each sign, a pattern of a URL, the sign and a file name. URLs may contain the sign too, but then `name=value`
 follows it in most cases."""
+_QUOTED = re.compile(r'"[^"]*"\s*([,;|])')
+"""A first field in quotation marks, and the sign behind it."""
+_URL = re.compile("(?:https?|s3)://", re.IGNORECASE)
 _SEPARATOR = re.compile(r"sep=([,;|\t])", re.IGNORECASE)  # Excel's own first line
 
 
@@ -78,8 +84,11 @@ def layout_of(form: Format, head: bytes) -> Layout:
         return Layout("JSON list", encoding)
     if first.startswith("{") and (form == "delimited" or _is_json(first)):
         return Layout("JSON lines", encoding)
-    if form != "delimited":
+    if form != "delimited" and not _is_delimited(first):
         return Layout(form, encoding)
+    form = "delimited"
+    lines = [(number, line) for number, line in lines if not trimmed(line).startswith(COMMENT)]
+    first = trimmed(lines[0][1]) if lines else ""
     skipped, delimiters = 0, "\t;,|"
     if separator := _SEPARATOR.fullmatch(first):
         skipped, delimiters = lines[0][0], separator[1]
@@ -100,6 +109,12 @@ def _numbered_lines(text: str) -> list[tuple[int, str]]:
     A tab at the start of a line is kept, because it may follow an empty cell.
     """
     return [(number, line) for number, line in enumerate(_LINE_END.split(text), 1) if trimmed(line)]
+
+
+def _is_delimited(text: str) -> bool:
+    """Return whether the first line of a file that is named as JSON is a URL, or a header of columns."""
+    columns = [trimmed(cell).strip('"').lower() for cell in re.split(r"[,;|\t]", text)]
+    return _URL.match(text) is not None or ("url" in columns and not _is_json(text))
 
 
 def _is_json(text: str) -> bool:
@@ -124,6 +139,8 @@ def _delimiter(lines: list[str]) -> str:
     """Recognise the delimiter of lines without a header."""
     if lines and "\t" in lines[0]:
         return "\t"
+    if lines and (quoted := _QUOTED.match(lines[0])):
+        return quoted[1]
     complete = lines[:-1] or lines  # the head may end within a line
     for sign, url_and_name in _URL_AND_NAME.items():
         if complete and all(url_and_name.fullmatch(line) for line in complete):

@@ -2,10 +2,11 @@
 
 import csv
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from api.runtime.manifests.manifest_layout import INVISIBLE, KNOWN_COLUMNS, Layout, trimmed
+from api.runtime.manifests.manifest_layout import COMMENT, INVISIBLE, KNOWN_COLUMNS, Layout, trimmed
 from api.runtime.manifests.manifest_pieces import MAX_PIECE_BYTES, EndlessPieceError, Piece, Position, pieces
 from api.runtime.sources.source_urls import S3_SCHEME, S3Object, check_url
 from api.runtime.uploads import image_names
@@ -83,6 +84,8 @@ def _read(layout: Layout, piece: Piece, asking: Asking) -> Entry | Rejection | N
         if number == layout.header:
             _check_header(layout)
             return None
+        if text.startswith(COMMENT) and (number < layout.header or layout.columns[0] == "url"):
+            return None
         return _entry(number, _cells(layout, text), asking)
     except (EntryError, ImageNameError, AbilityError, FetchError) as error:
         return Rejection(number, str(error)[:MAX_REASON_CHARACTERS])
@@ -133,6 +136,8 @@ def _check_header(layout: Layout) -> None:
 def _cells(layout: Layout, text: str) -> _Fields:
     delimiter = layout.delimiter
     takes = ("<tab>" if delimiter == "\t" else delimiter).join(filter(None, layout.columns))
+    # csv takes no blanks between a quotation mark and a delimiter.
+    text = re.sub(rf'(^|(?<={re.escape(delimiter)})) *("[^"]*(?:""[^"]*)*") *(?={re.escape(delimiter)}|$)', r"\2", text)
     try:
         row = next(csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=delimiter != "\t"))
     except csv.Error as error:
