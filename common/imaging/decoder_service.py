@@ -27,7 +27,7 @@ from common.imaging.frames import read_head, write_frame
 from common.imaging.pictures import DecoderFailedError, PictureError, TooLargePictureError
 
 MEGABYTE = 1024 * 1024
-HEADER_CPU_SECONDS = 1
+HEADER_CPU_SECONDS = 2
 HEADER_MEMORY_BYTES = 48 * MEGABYTE
 """Address space for reading a header. It is added to the service's address space and to three times the file's size."""
 HEADER_COPIES = 3
