@@ -16,6 +16,7 @@ from PIL import ExifTags, Image
 
 from tests.header_bombs import BOMBS, DAMAGED_BOMBS, HARMLESS_BOMBS
 from tests.picture_containers import gif_with, jpeg_with, png_chunk, png_with, webp_with, with_directory_first
+from tests.picture_defects import HALF, WHOLE
 from tests.picture_files import encoded
 from tests.picture_variants import VARIANTS
 
@@ -260,6 +261,8 @@ CASES: dict[str, Case] = {
         for compression in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "group4")
     },
     **{name: Case(make, TAKEN, reason) for name, (make, reason) in VARIANTS.items()},
+    **{name: Case(make, TAKEN, "all pixels are there") for name, make in WHOLE.items()},
+    **{name: Case(make, DAMAGED, "pixels are missing") for name, make in HALF.items()},
     **{f"bomb: {name}": Case(make, TOO_MUCH, "too many parts") for name, make in BOMBS.items()},
     **{f"bomb: {name}": Case(make, DAMAGED, "pixels are missing") for name, make in DAMAGED_BOMBS.items()},
     **{f"bomb: {name}": Case(make, TAKEN, "the excess parts are not read") for name, make in HARMLESS_BOMBS.items()},

@@ -1,10 +1,11 @@
 """Decode pictures. Only limited child processes of the decoder service use this module for untrusted bytes."""
 
 import io
+import os
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PIL import (
@@ -65,6 +66,11 @@ ORIENTED_BY_PILLOW = {"AVIF", "HEIF", "TIFF"}
 
 WEBP_HEADER_BYTES = 30
 
+LAST_ROWS = 2  # of an interlaced PNG, the decoder writes one of these rows last
+MAX_PIXEL_BYTES = 4
+PNG_END_BYTES = 12 + 4 + 1
+"""The length of the end mark, the last checksum, and one byte of the checksum after the compressed pixels."""
+
 Begin = Callable[[int], None]
 """A function that is called after the header and before the pixels. It gets the number of pixels."""
 
@@ -118,10 +124,10 @@ class OpenPicture:
         Raises:
             DamagedPictureError: pixels are missing or damaged.
         """
-        self.image.draft(None, (CHECK_SIDE, CHECK_SIDE))
+        self.reduce((CHECK_SIDE, CHECK_SIDE))
         with self._damage_reported():
             if not self.stripped.has_several_scans:
-                self.image.load()
+                self._load_pixels()
             elif not self._has_all_scans():
                 raise EOFError
 
@@ -134,7 +140,24 @@ class OpenPicture:
         with self._damage_reported():
             if self.stripped.has_several_scans and not self._has_all_scans():
                 raise EOFError
+            self._load_pixels()
+
+    def reduce(self, size: tuple[int, int]) -> None:
+        """Let a JPEG decoder halve the sides as long as they are not shorter than `size`."""
+        if not self.stripped.is_lossless:
+            self.image.draft(None, size)
+
+    def _load_pixels(self) -> None:
+        if self.kind != "PNG":
             self.image.load()
+            return
+        try:
+            _load_all_rows(self.image)
+        except UNREADABLE:
+            # The checksum after the pixels may be wrong. Decoders cannot compare a part of it.
+            self.image = Image.open(io.BytesIO(self.stripped.data[:-PNG_END_BYTES]), formats=["PNG"])
+            _load_all_rows(self.image)
+            self.stripped = replace(self.stripped, is_regular=False)
 
     @contextmanager
     def _damage_reported(self) -> Iterator[None]:
@@ -161,6 +184,28 @@ class OpenPicture:
         return taken == len(data) and decoder.decode(b"\0")[0] == 1
 
 
+def _load_all_rows(image: Image.Image) -> None:
+    """Decode a PNG. Pillow takes compressed data that end after any row, so check that the last rows were written.
+
+    A picture that is too small to be recognized is not checked: its rows could equal the noise by chance.
+
+    Raises:
+        EOFError: the last rows are missing.
+    """
+    width, height = image.size
+    if min(width, height) < MIN_SIDE:
+        image.load()
+        return
+    noise = Image.frombytes(image.mode, (width, LAST_ROWS), os.urandom(width * LAST_ROWS * MAX_PIXEL_BYTES))
+    image.im = Image.new(image.mode, image.size).im
+    image.im.paste(noise.im, (0, height - LAST_ROWS, width, height))
+    image.load()
+    for row in range(LAST_ROWS):
+        written = image.crop((0, height - LAST_ROWS + row, width, height - LAST_ROWS + row + 1))
+        if written.tobytes() == noise.crop((0, row, width, row + 1)).tobytes():
+            raise EOFError
+
+
 def open_picture(data: bytes, kind: str, *, max_pixels: int, begin: Begin) -> OpenPicture:
     """Read a picture's header.
 
@@ -182,7 +227,8 @@ def open_picture(data: bytes, kind: str, *, max_pixels: int, begin: Begin) -> Op
     try:
         return OpenPicture(kind, stripped, Image.open(file, formats=[kind]))
     except UNREADABLE as error:
-        raise DamagedPictureError(f"the picture's {kind} header is damaged") from error
+        message = f"the picture's {kind} header is damaged, or its pixels are stored in a way that is not supported"
+        raise DamagedPictureError(message) from error
 
 
 def _register_heif() -> None:
@@ -204,13 +250,23 @@ def inspect(data: bytes, kind: str, *, max_pixels: int, begin: Begin) -> Picture
         width, height = image.size
         _check_size(width, height, max_pixels, MIN_SIDE)
         turned = opened.orientation()
-        is_regular = opened.stripped.is_regular and turned is not None
-        picture = Picture(kind, width, height, is_upright=turned in {None, UPRIGHT}, is_regular=is_regular)
-        if not picture.is_recognizable:
-            _factor(width, height, FORMS["recognition"])
+        _described(opened, width, height, turned)
         begin(width * height)
         opened.check()
-        return picture
+        return _described(opened, width, height, turned)
+
+
+def _described(opened: OpenPicture, width: int, height: int, turned: int | None) -> Picture:
+    """Describe a picture by what is known of it.
+
+    Raises:
+        TooSmallPictureError: the picture must be converted, and is too narrow for that.
+    """
+    is_regular = opened.stripped.is_regular and turned is not None
+    picture = Picture(opened.kind, width, height, is_upright=turned in {None, UPRIGHT}, is_regular=is_regular)
+    if not picture.is_recognizable:
+        _factor(width, height, FORMS["recognition"])
+    return picture
 
 
 def _factor(width: int, height: int, form: Form) -> int:
@@ -249,10 +305,10 @@ def convert(data: bytes, kind: str, *, max_pixels: int, form: Form, begin: Begin
         begin(width * height)
         # A JPEG decoder can halve the sides at almost no cost, which saves memory and time.
         halves = min(8, factor & -factor)
-        image.draft(None, (max(1, width // halves), max(1, height // halves)))
+        opened.reduce((max(1, width // halves), max(1, height // halves)))
         opened.load()
         turned = opened.orientation()  # after loading, because loading turns a TIFF upright
-        small = _reduced(image, -(-factor * max(image.size) // max(width, height)))
+        small = _reduced(opened.image, -(-factor * max(opened.image.size) // max(width, height)))
     small.getexif()[ExifTags.Base.Orientation] = turned or UPRIGHT
     small = ImageOps.exif_transpose(small)
     small.thumbnail((form.long_side, form.long_side))

@@ -9,6 +9,7 @@ from common.imaging.pictures import TooLargePictureError
 
 TOP_BOXES = {b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip", b"uuid", b"idat"}
 """Boxes at the top level of a file. Any other data after the pixels is a trailer."""
+PIXELS = b"mdat"
 BOX_HEAD = 8
 LONG_BOX_HEAD = 16
 
@@ -22,6 +23,10 @@ LONG_COUNTS = {b"iloc": 2, b"iinf": 1, b"ipma": 0}
 """Maps each box to the first version in which the entry count has four bytes instead of two."""
 
 MAJOR_BRAND = slice(8, 12)
+KNOWN_BRANDS = {
+    b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1",
+}  # fmt: skip
+"""The major brands that Pillow and pillow-heif accept. Other brands may come first if one of these follows."""
 SEQUENCE, STILL_PICTURE = b"avis", b"avif"
 """The brands of a sequence and of a still picture. If the brand of a sequence comes first, an AVIF decoder reads the
 track of the sequence. Then a damaged later frame makes the decoder fail."""
@@ -50,22 +55,26 @@ class Box:
     end: int
 
 
-def strip(data: bytes, *, max_boxes: int, kept_profiles: Set[bytes]) -> bytes:
+def strip(data: bytes, *, max_boxes: int, brand: bytes, kept_profiles: Set[bytes]) -> bytes:
     """Cut the trailer off, and rename boxes with metadata or damaged notes about colors. Decoders ignore renamed boxes.
 
     An AVIF file may mark a color profile as essential. libavif refuses the file if this profile is missing, so AVIF
     keeps profiles (`kept_profiles`). libheif does not refuse it, and takes long to copy a large profile. A sequence
-    that also contains a still picture becomes the still picture. All bytes keep their positions, because positions in
-    the file are absolute.
+    that also contains a still picture becomes the still picture. An unknown major brand becomes `brand`. If something
+    other than a box follows the pixels, their box is extended to the end of the file, because its length may be wrong.
+    All bytes keep their positions, because positions in the file are absolute.
 
     Raises:
         TooLargePictureError: there are more than `max_boxes` boxes or entries.
         struct.error, IndexError: a box is shorter than it should be.
     """
-    end, kept, seen = len(data), bytearray(data), itertools.count(1)
+    end, kept, seen, last = len(data), bytearray(data), itertools.count(1), None
+    if data[MAJOR_BRAND] not in KNOWN_BRANDS:
+        kept[MAJOR_BRAND] = brand
     for box in _boxes(data, 0, len(data)):
         if box.name not in TOP_BOXES:
             break
+        last = box
         _check_number(next(seen), max_boxes)
         if box.name == b"meta":
             for inner in _inner_boxes(data, box.content + LISTS[box.name], box.end):
@@ -73,6 +82,9 @@ def strip(data: bytes, *, max_boxes: int, kept_profiles: Set[bytes]) -> bytes:
                 _check_number(_entries(data, inner), max_boxes)
                 _hide_metadata(kept, inner, kept_profiles)
         end = box.end
+    if last and last.name == PIXELS and last.content - last.start == BOX_HEAD:
+        end = len(data)
+        kept[last.start : last.start + 4] = struct.pack(">I", end - last.start)
     return bytes(kept[:end])
 
 

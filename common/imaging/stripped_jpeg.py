@@ -15,8 +15,12 @@ ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a length: TEM, RST0 to RST
 APPLICATION = {*range(0xE0, 0xF0), 0xFE}  # APP0 to APP15, COM
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15, without DHT, JPG and DAC
 PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
+LOSSLESS = {0xC3, 0xC7, 0xCB, 0xCF}
+COMMON = {0xC0, 0xC1, 0xC2}  # baseline, extended and progressive, with Huffman codes
+COMMON_COLORS = {1, 3}  # numbers of components: grey, and three colors
 TABLES = {0xC4, 0xCC, 0xDB, 0xDD}  # DHT, DAC, DQT, DRI
 START_OF_SCAN, END_OF_IMAGE, EXIF = 0xDA, 0xD9, 0xE1
+END_MARK = bytes([0xFF, END_OF_IMAGE])
 KEPT = {0xE0: (b"JFIF\0", 14), 0xEE: (b"Adobe", 12)}
 """Application segments that describe how colors are stored. Each has the bytes that it begins with, and the length that
 libjpeg requires."""
@@ -31,12 +35,16 @@ JPEG can state."""
 
 @dataclass
 class Jpeg:
-    """The pixels of a JPEG, without an end mark. `has_end` is True if an end mark followed the pixels."""
+    """The pixels of a JPEG, without an end mark.
+
+    `is_regular` is True if an end mark followed the pixels, and if every decoder knows their coding and colors.
+    """
 
     data: bytes
     exif: bytes
-    has_end: bool
+    is_regular: bool
     has_several_scans: bool
+    is_lossless: bool
 
 
 @dataclass
@@ -47,12 +55,15 @@ class Coverage:
     """
 
     is_progressive: bool = False
+    is_lossless: bool = False
+    is_common: bool = False
     scans: int = 0
     lacking: dict[int, list[int]] = field(default_factory=dict)
 
     def begin(self, marker: int, frame: bytes) -> None:
         """Read a frame header."""
-        self.is_progressive = marker in PROGRESSIVE
+        self.is_progressive, self.is_lossless = marker in PROGRESSIVE, marker in LOSSLESS
+        self.is_common = marker in COMMON and frame[5] in COMMON_COLORS
         self.lacking = {frame[6 + 3 * number]: [MISSING] * COEFFICIENTS for number in range(frame[5])}
 
     def add(self, scan: bytes) -> None:
@@ -62,10 +73,13 @@ class Coverage:
         first, last, bits = scan[1 + 2 * count : 4 + 2 * count]
         if not self.is_progressive:
             first, last, bits = 0, COEFFICIENTS - 1, 0
+        refined, left = divmod(bits, 16)
         for component in scan[1 : 1 + 2 * count : 2]:
             if component in self.lacking:
+                lacking = self.lacking[component]
                 for coefficient in range(first, min(last + 1, COEFFICIENTS)):
-                    self.lacking[component][coefficient] = bits & 15
+                    if not refined or lacking[coefficient] == refined:  # otherwise an earlier scan is missing
+                        lacking[coefficient] = left
 
     @property
     def is_complete(self) -> bool:
@@ -105,11 +119,13 @@ def read(data: bytes, *, max_segments: int) -> Jpeg:
     else:
         raise TooLargePictureError(f"the picture has more than {max_segments:,} blocks of metadata")
     end = _follow_scans(data, found.start(), coverage, max_segments)
-    has_end = data[end : end + 2] == bytes([0xFF, END_OF_IMAGE])
-    if not has_end and not coverage.is_complete:
-        raise DamagedPictureError("the picture is truncated: its end is missing")
-    has_several_scans = coverage.scans > 1 or coverage.is_progressive
-    return Jpeg(b"".join(kept) + data[found.start() : end], exif, has_end, has_several_scans)
+    return Jpeg(
+        b"".join(kept) + data[found.start() : end],
+        exif,
+        is_regular=coverage.is_common and data[end : end + 2] == END_MARK,
+        has_several_scans=coverage.scans > 1 or coverage.is_progressive,
+        is_lossless=coverage.is_lossless,
+    )
 
 
 def _end_of_segment(data: bytes, at: int) -> int:
@@ -126,12 +142,16 @@ def _tells_colors(marker: int, segment: bytes) -> bool:
 
 
 def _follow_scans(data: bytes, start: int, coverage: Coverage, max_segments: int) -> int:
-    """Return the position at which the last useful scan ends. Scans after complete pixels send nothing new."""
+    """Return the position at which the last useful scan ends. Scans after complete pixels send nothing new.
+
+    Raises:
+        DamagedPictureError: scans are missing.
+    """
     at = start
     for _ in range(max_segments):
         marker = data[at + 1]
         if marker == END_OF_IMAGE:
-            return at
+            break
         if marker in {START_OF_SCAN, *TABLES, *APPLICATION}:
             end = _end_of_segment(data, at + 2)
             if marker == START_OF_SCAN:
@@ -142,9 +162,11 @@ def _follow_scans(data: bytes, start: int, coverage: Coverage, max_segments: int
         else:
             at += 2  # a stray marker, which decoders skip
         found = END_OF_SCAN.search(data, at)
-        if not found:
-            return len(data)
-        at = found.start()
+        at = found.start() if found else len(data)
         if coverage.is_complete:
             return at
-    raise TooLargePictureError(f"the picture has more than {max_segments:,} segments")
+        if not found:
+            break
+    else:
+        raise TooLargePictureError(f"the picture has more than {max_segments:,} segments")
+    raise DamagedPictureError("the picture is truncated: its last scans are missing")

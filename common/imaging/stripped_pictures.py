@@ -6,9 +6,10 @@ file with an absurd number of parts is refused, because a decoder would spend a 
 """
 
 import itertools
+import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 
 from common.imaging import stripped_boxes, stripped_jpeg, stripped_tiff
@@ -27,6 +28,8 @@ class StrippedPicture:
     exif: bytes = b""
     is_regular: bool = True
     has_several_scans: bool = False
+    is_lossless: bool = False
+    """True for a lossless JPEG, which no decoder reduces."""
 
 
 def strip(data: bytes, kind: str) -> StrippedPicture:
@@ -53,7 +56,7 @@ def _check_parts(metadata: int, parts: int) -> None:
 
 def _jpeg(data: bytes) -> StrippedPicture:
     jpeg = stripped_jpeg.read(data, max_segments=MAX_METADATA_PARTS)
-    return StrippedPicture(jpeg.data, jpeg.exif, jpeg.has_end, jpeg.has_several_scans)
+    return StrippedPicture(jpeg.data, jpeg.exif, jpeg.is_regular, jpeg.has_several_scans, jpeg.is_lossless)
 
 
 def _tiff(data: bytes) -> StrippedPicture:
@@ -61,19 +64,26 @@ def _tiff(data: bytes) -> StrippedPicture:
 
 
 PNG_START = 8
+PNG_HEADER_BYTES = 13
+PNG_METHODS = slice(10, 12)
+"""The methods of compression and of filters in the header. The only methods are 0."""
+PALETTE = 3  # the color type
 PNG_CRITICAL = {b"PLTE", b"IDAT", b"IEND"}
 """The critical chunks that may follow the header. Decoders disagree about other chunks that are marked as critical,
 and about a second header."""
+PNG_GAP = bytes(64)
+"""The end of a chunk that was only partly received. An interrupted download leaves zeros in the rest of its file."""
 TRANSPARENCY_BYTES = {0: {2}, 2: {6}, 3: set(range(1, 257))}
 """Lengths of a tRNS chunk by color type: https://www.w3.org/TR/png-3/#11tRNS"""
 
 
 def _png(data: bytes) -> StrippedPicture:
-    critical, pixels, exif, transparency = [], [], b"", b""
-    is_regular = ends = False
-    for count, (name, content, is_valid) in enumerate(_png_chunks(data)):
-        if count == 0:
-            is_regular = True
+    critical, pixels, exif, transparency, names = [], [], b"", b"", []
+    is_regular = False
+    for name, content, is_valid in _png_chunks(data):
+        names.append(name)
+        if len(names) == 1:
+            is_regular = len(content) == PNG_HEADER_BYTES and content[PNG_METHODS] == bytes(2)
             if name != b"IHDR" or not is_valid:
                 raise DamagedPictureError("the picture's PNG header is damaged")
             critical.append(_png_chunk(name, content))
@@ -87,12 +97,23 @@ def _png(data: bytes) -> StrippedPicture:
             transparency = transparency or _png_chunk(name, content)
         elif name == b"eXIf":
             exif = exif or content
-        elif name == b"IEND":
-            ends = True
     if not pixels:
         raise DamagedPictureError("the picture is truncated: its pixels are missing")
     body = [data[:PNG_START], *critical, transparency, _png_chunk(b"IDAT", b"".join(pixels)), _png_chunk(b"IEND", b"")]
-    return StrippedPicture(b"".join(body), exif, is_regular and ends)
+    return StrippedPicture(b"".join(body), exif, is_regular and _is_orderly(names, has_palette=data[25] == PALETTE))
+
+
+def _is_orderly(names: list[bytes], *, has_palette: bool) -> bool:
+    """Return True if the chunks of a PNG are in the order that all decoders accept."""
+    runs = [name for name, _ in itertools.groupby(names)]
+    before = runs[: runs.index(b"IDAT")]
+    palettes = names.count(b"PLTE")
+    return (
+        names[-1] == b"IEND"
+        and runs.count(b"IDAT") == 1
+        and palettes == before.count(b"PLTE")
+        and palettes in ({1} if has_palette else {0, 1})
+    )
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
@@ -109,6 +130,8 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
         parts += 1
         metadata += name not in {b"IDAT", b"fdAT", b"fcTL"}
         _check_parts(metadata, parts)
+        if name == b"IDAT" and not is_valid and bytes(content[-len(PNG_GAP) :]) == PNG_GAP:
+            raise DamagedPictureError("the picture is truncated: zeros are in place of its last pixels")
         yield name, bytes(content), is_valid
         if name == b"IEND":
             return
@@ -120,6 +143,8 @@ def _png_chunk(name: bytes, content: bytes) -> bytes:
 
 
 GIF_CONTROL = 0xF9
+GIF_BLOCK = re.compile(rb"[!,;]")
+"""The beginning of a block. Decoders skip what is between blocks."""
 
 
 def _gif(data: bytes) -> StrippedPicture:
@@ -127,14 +152,13 @@ def _gif(data: bytes) -> StrippedPicture:
     at = 13 + _gif_palette_bytes(data[10])
     start, control = data[:at], b""
     for _ in range(MAX_METADATA_PARTS):
-        introducer, label = data[at : at + 2]
-        if introducer == ord(","):
-            return StrippedPicture(start + control + data[at:])
-        if introducer == ord(";"):
+        found = GIF_BLOCK.search(data, at)
+        if not found or found[0] == b";":
             raise DamagedPictureError("the picture is truncated: its pixels are missing")
-        if introducer != ord("!"):
-            at += 1  # decoders skip what is between blocks
-            continue
+        at = found.start()
+        if found[0] == b",":
+            return StrippedPicture(start + control + data[at:])
+        label = data[at + 1]
         end = _gif_end_of_blocks(data, at + 2)
         if label == GIF_CONTROL:
             control = data[at:end]
@@ -189,12 +213,16 @@ def _webp(data: bytes) -> StrippedPicture:
 
 
 def _avif(data: bytes) -> StrippedPicture:
-    kept_profiles = stripped_boxes.PROFILES
-    return StrippedPicture(stripped_boxes.strip(data, max_boxes=MAX_METADATA_PARTS, kept_profiles=kept_profiles))
+    return _boxed(data, brand=b"avif", kept_profiles=stripped_boxes.PROFILES)
 
 
 def _heif(data: bytes) -> StrippedPicture:
-    return StrippedPicture(stripped_boxes.strip(data, max_boxes=MAX_METADATA_PARTS, kept_profiles=frozenset()))
+    return _boxed(data, brand=b"heic", kept_profiles=frozenset())
+
+
+def _boxed(data: bytes, *, brand: bytes, kept_profiles: Set[bytes]) -> StrippedPicture:
+    boxes = stripped_boxes.strip(data, max_boxes=MAX_METADATA_PARTS, brand=brand, kept_profiles=kept_profiles)
+    return StrippedPicture(boxes)
 
 
 BMP_HEADER_BYTES = 40  # the size of BITMAPINFOHEADER, the first header that names a compression

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 
 from common.imaging.pictures import DamagedPictureError, TooLargePictureError
 
-COMPRESSION, ORIENTATION, JPEG_TABLES = 259, 274, 347
-PLACES = {273: 279, 324: 325}
+WIDTH, HEIGHT, COMPRESSION, ORIENTATION, SAMPLES, ROWS, PLANES = 256, 257, 259, 274, 277, 278, 284
+TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, JPEG_TABLES = 322, 323, 324, 347
+SEPARATE = 2  # the value of PLANES if each color has its own strips
+SMALL_TIFF, BIG_TIFF = 42, 43
+PLACES = {273: 279, TILE_OFFSETS: 325}
 """Maps the tags for the offsets of strips and tiles to the tags for the lengths of strips and tiles."""
 
 KEPT = {
@@ -19,14 +22,22 @@ KEPT = {
 }  # fmt: skip
 """Tags that describe how pixels are stored."""
 
-TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
-BIG_TIFF = 43
+TYPES = {
+    1: "B", 2: "s", 3: "H", 4: "I", 5: "II", 6: "b", 7: "s", 8: "h", 9: "i", 10: "ii", 11: "f", 12: "d", 13: "I",
+    16: "Q", 17: "q", 18: "Q",
+}  # fmt: skip
+"""The `struct` formats of the types of values."""
+INTEGERS = set("BHIQbhiq")
+LONG = 4
+LONG_TYPES = {16: LONG, 17: 9, 18: 13}
+"""Maps the types of eight bytes, which only a BigTIFF has, to their types of four bytes."""
+MAX_LONG = 2**32 - 1
 MAX_TAGS = 65_535  # of a small TIFF; the number in a BigTIFF has eight bytes
 
-ENDING_BY_THEMSELVES = {5, 8, 32773, 32946}  # LZW, deflate, PackBits, deflate: a length that is too long does no harm
-FAX, JPEG = {2, 3, 4}, {6, 7}
+FAX, OLD_JPEG, JPEG = {2, 3, 4}, 6, 7
 """Compressions for which libtiff reports no error when a strip is truncated."""
+ENDING_BY_THEMSELVES = {5, JPEG, 8, 32773, 32946, *FAX}
+"""LZW, JPEG, deflate, PackBits and fax: a length that is too long does no harm."""
 END_OF_JPEG = b"\xff\xd9"
 
 
@@ -53,10 +64,6 @@ class Layout:
         position."""
         return struct.Struct(f"{self.order}HH{self.position}{8 if self.is_big else 4}s")
 
-    def pack(self, form: str, *values: int | bytes) -> bytes:
-        """Return numbers as bytes in this file's byte order."""
-        return struct.pack(self.order + form, *values)
-
     def read(self, form: str, data: bytes, at: int) -> tuple[int, ...]:
         """Return the numbers at a position in the file."""
         return struct.unpack_from(self.order + form, data, at)
@@ -64,46 +71,42 @@ class Layout:
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry of a directory. `value` holds the bytes of the entry's value field."""
+    """An entry of a directory, with the bytes of its values."""
 
     tag: int
     type: int
     count: int
-    value: bytes
+    values: bytes
+
+    def numbers(self, order: str) -> tuple[int, ...]:
+        """Return the values. Returns none if they are no integers."""
+        form = TYPES[self.type]
+        return struct.unpack(f"{order}{self.count}{form}", self.values) if form in INTEGERS else ()
 
 
 def strip(data: bytes, *, max_strips: int) -> bytes:
-    """Return the file with a new directory, in which all lengths lie within the file.
+    """Return the file as a small TIFF with a new directory, in which all lengths lie within the file.
+
+    Pillow cannot read a BigTIFF with the most significant bytes first.
 
     Raises:
-        DamagedPictureError: a strip or tile begins after the end of the file.
+        DamagedPictureError: a strip or tile is missing, or begins after the end of the file.
         TooLargePictureError: there are more than `max_strips` strips, tiles or values of one tag, or more than MAX_TAGS
             tags.
         struct.error, IndexError: the file ends within its directory.
     """
-    order = "<" if data[:1] == b"I" else ">"
-    layout = Layout(order, is_big=BIG_TIFF in data[2:4])
-    entries = _directory(data, layout)
-    if any(entry.count > max_strips for entry in entries.values() if entry.tag != JPEG_TABLES):
-        raise TooLargePictureError(f"the picture has more than {max_strips:,} strips, tiles or values of one tag")
-    tail = [b"\0" * (-len(data) % 8)]
+    layout = Layout("<" if data[:1] == b"I" else ">", is_big=BIG_TIFF in data[2:4])
+    entries = _directory(data, layout, max_strips)
     for places, lengths in PLACES.items():
-        if places in entries and lengths in entries:
-            numbers = _lengths(data, layout, entries, places, lengths)
-            packed = layout.pack(f"{len(numbers)}{layout.position}", *numbers)
-            value = packed
-            if len(packed) > struct.calcsize(layout.position):
-                value = layout.pack(layout.position, len(data) + sum(map(len, tail)))
-                tail.append(packed + b"\0" * (-len(packed) % 8))
-            entries[lengths] = Entry(lengths, 16 if layout.is_big else 4, len(numbers), value)
-    start = layout.pack(layout.position, len(data) + sum(map(len, tail)))
-    tail.append(layout.pack("Q" if layout.is_big else "H", len(entries)))
-    tail += [layout.entry.pack(entry.tag, entry.type, entry.count, entry.value) for _, entry in sorted(entries.items())]
-    return b"".join([data[: layout.head], start, memoryview(data)[layout.head + len(start) :], *tail, bytes(8)])
+        if places in entries:
+            numbers = _lengths(data, layout.order, entries, places, lengths)
+            values = struct.pack(f"{layout.order}{len(numbers)}I", *numbers)
+            entries[lengths] = Entry(lengths, LONG, len(numbers), values)
+    return _small_tiff(data, layout.order, entries)
 
 
-def _directory(data: bytes, layout: Layout) -> dict[int, Entry]:
-    """Read the entries of the first directory that describe pixels."""
+def _directory(data: bytes, layout: Layout, max_strips: int) -> dict[int, Entry]:
+    """Read the entries of the first directory that describe pixels. Leave out values after the end of the file."""
     [at] = layout.read(layout.position, data, layout.head)
     form = "Q" if layout.is_big else "H"
     [count] = layout.read(form, data, at)
@@ -114,29 +117,69 @@ def _directory(data: bytes, layout: Layout) -> dict[int, Entry]:
         raise DamagedPictureError("the picture is truncated: it ends within its TIFF directory")
     entries: dict[int, Entry] = {}
     for place in range(at, at + count * layout.entry.size, layout.entry.size):
-        entry = Entry(*layout.entry.unpack_from(data, place))
-        if entry.tag in KEPT and (entry.tag != ORIENTATION or entry.count == 1):
-            entries.setdefault(entry.tag, entry)
+        tag, type_, number, field = layout.entry.unpack_from(data, place)
+        if tag not in KEPT or tag in entries or type_ not in TYPES or (tag == ORIENTATION and number != 1):
+            continue
+        if number > max_strips and tag != JPEG_TABLES:
+            raise TooLargePictureError(f"the picture has more than {max_strips:,} strips, tiles or values of one tag")
+        length = number * struct.calcsize(layout.order + TYPES[type_])
+        if length > len(field):
+            [start] = layout.read(layout.position, field, 0)
+            field = data[start : start + length]
+        if length <= len(field):
+            entries[tag] = Entry(tag, type_, number, field[:length])
     return entries
 
 
-def _lengths(data: bytes, layout: Layout, entries: dict[int, Entry], places: int, lengths: int) -> list[int]:
-    """Correct the lengths of strips or tiles. Lengths may be wrong although all pixels are in the file."""
-    compression = _numbers(data, layout, entries[COMPRESSION])[0] if COMPRESSION in entries else 1
-    starts = _numbers(data, layout, entries[places])
+def _lengths(data: bytes, order: str, entries: dict[int, Entry], places: int, lengths: int) -> list[int]:
+    """Correct the lengths of strips or tiles. Lengths may be wrong or missing although all pixels are in the file."""
+    compression = entries[COMPRESSION].numbers(order)[0] if COMPRESSION in entries else 1
+    starts = entries[places].numbers(order)
+    if compression != OLD_JPEG and len(starts) < _parts(order, entries, is_tiled=places == TILE_OFFSETS):
+        raise DamagedPictureError("the picture is truncated: strips or tiles are missing")
     stops = dict(itertools.pairwise([*sorted(set(starts)), len(data)]))
+    noted = entries[lengths].numbers(order) if lengths in entries else ()
     corrected = []
-    for start, noted in zip(starts, _numbers(data, layout, entries[lengths]), strict=False):
+    for start, length in itertools.zip_longest(starts, noted[: len(starts)]):
         room = max(0, len(data) - start)
-        if noted > room and (compression in FAX or (compression in JPEG and data.find(END_OF_JPEG, start) < 0)):
-            raise DamagedPictureError("the picture is truncated: a strip or tile ends after the end of the file")
-        length = stops[start] - start if noted and compression in ENDING_BY_THEMSELVES else noted
-        corrected.append(max(0, min(length, room)))
+        is_ended = data.find(END_OF_JPEG, start, stops[start]) >= 0 if compression in {JPEG, OLD_JPEG} else False
+        is_cut = length is not None and length > room and compression in {OLD_JPEG, *FAX}
+        if not is_ended and (is_cut or (compression == JPEG and start)):
+            raise DamagedPictureError("the picture is truncated: a strip or tile has no end")
+        if start and (length is None or compression in ENDING_BY_THEMSELVES):  # without a start, it is left out
+            length = stops[start] - start  # noqa: PLW2901 - the corrected length
+        corrected.append(max(0, min(length or 0, room)))
     return corrected
 
 
-def _numbers(data: bytes, layout: Layout, entry: Entry) -> tuple[int, ...]:
-    form = f"{entry.count}{INTEGERS.get(entry.type, 'I')}"
-    if struct.calcsize(layout.order + form) <= len(entry.value):
-        return layout.read(form, entry.value, 0)
-    return layout.read(form, data, layout.read(layout.position, entry.value, 0)[0])
+def _parts(order: str, entries: dict[int, Entry], *, is_tiled: bool) -> int:
+    """Return the number of strips or tiles that all pixels need. Returns 0 if the file does not tell."""
+
+    def number(tag: int, default: int) -> int:
+        return entries[tag].numbers(order)[0] if tag in entries and entries[tag].count else default
+
+    width, height = number(WIDTH, 0), number(HEIGHT, 0)
+    planes = number(SAMPLES, 1) if number(PLANES, 1) == SEPARATE else 1
+    if is_tiled:
+        tile_width, tile_height = number(TILE_WIDTH, 0) or MAX_LONG, number(TILE_HEIGHT, 0) or MAX_LONG
+        return planes * -(-width // tile_width) * -(-height // tile_height)
+    return planes * -(-height // (number(ROWS, 0) or MAX_LONG))
+
+
+def _small_tiff(data: bytes, order: str, entries: dict[int, Entry]) -> bytes:
+    """Return a TIFF with the same bytes after its header, and with a directory of these entries after them."""
+    tail, directory, end = [b"\0" * (len(data) % 2)], [], len(data) + len(data) % 2
+    for tag, entry in sorted(entries.items()):
+        type_, values = entry.type, entry.values
+        if type_ in LONG_TYPES:
+            numbers = (min(number, MAX_LONG) for number in entry.numbers(order))
+            type_, values = LONG_TYPES[type_], struct.pack(f"{order}{entry.count}{TYPES[LONG_TYPES[type_]]}", *numbers)
+        field = values
+        if len(values) > LONG:
+            field = struct.pack(f"{order}I", end)
+            tail.append(values + b"\0" * (len(values) % 2))
+            end += len(tail[-1])
+        directory.append(struct.pack(f"{order}HHI4s", tag, type_, entry.count, field))
+    head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", SMALL_TIFF, end)
+    count = struct.pack(f"{order}H", len(directory))
+    return b"".join([head, memoryview(data)[len(head) :], *tail, count, *directory, bytes(4)])

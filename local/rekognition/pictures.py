@@ -65,8 +65,7 @@ class Picture:
             self._opened = open_picture(data, kind_of(file), max_pixels=MAX_SIDE**2, begin=lambda _: None)
         except PictureError as error:
             raise _bad_format() from error
-        self._image = self._opened.image
-        width, height = self._image.size
+        width, height = self._opened.image.size
         if max(width, height) > MAX_SIDE:
             raise _too_large(f"{width} x {height} pixels, at most {MAX_SIDE} a side")
         if min(width, height) < MIN_SIDE:
@@ -94,11 +93,11 @@ class Picture:
         return is_unlike_photos(self.pixels())
 
     def _decode(self) -> Pixels:
-        # A JPEG decoder can halve the sides at almost no cost. A PNG decoder ignores this call.
-        self._image.draft("RGB", (WORKING_SIDE, WORKING_SIDE))
+        # A JPEG decoder can halve the sides at almost no cost. For a PNG, this call does nothing.
+        self._opened.reduce((WORKING_SIDE, WORKING_SIDE))
         try:
             self._opened.load()
-            image = _as_rgb(self._image)
+            image = _as_rgb(self._opened.image)
         except (PictureError, *UNREADABLE) as error:
             raise _bad_format() from error
         image.getexif()[ExifTags.Base.Orientation] = self._opened.orientation() or UPRIGHT
