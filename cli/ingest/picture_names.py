@@ -36,9 +36,17 @@ METADATA_FILES = {
     ".ds_store": "macOS",
     "thumbs.db": "Windows",
     "ehthumbs.db": "Windows",
+    "ehthumbs_vista.db": "Windows",
     "desktop.ini": "Windows",
+    ".picasa.ini": "Picasa",
 }
-METADATA_FOLDERS = {"__macosx": "macOS", "@eadir": "a Synology NAS"}
+METADATA_FOLDERS = {
+    "__macosx": "macOS",
+    "@eadir": "a Synology NAS",
+    "@__thumb": "a QNAP NAS",
+    ".@__thumb": "a QNAP NAS",
+    ".thumbnails": "Android",
+}
 APPLE_DOUBLE = "._"
 """If a disk cannot store metadata in another way, macOS writes the metadata of photo.jpg into ._photo.jpg."""
 

@@ -53,7 +53,13 @@ def test_names_are_read_as_devices_write_them(name: str, kind: Kind) -> None:
         ("Thumbs.db", "Windows"),
         ("desktop.ini", "Windows"),
         ("photos/@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg", "a Synology NAS"),
+        ("photos/.@__thumb/default-a.jpg", "a QNAP NAS"),
+        ("photos/@__thumb/a.jpg", "a QNAP NAS"),
+        ("DCIM/.thumbnails/1700000000.jpg", "Android"),
+        ("ehthumbs_vista.db", "Windows"),
+        ("2009/.picasa.ini", "Picasa"),
         ("a._b.jpg", None),
+        ("thumbnails/a.jpg", None),
         ("thumbs.db.jpg", None),
     ],
 )
