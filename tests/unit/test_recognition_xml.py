@@ -74,11 +74,21 @@ def readable(text: str | None) -> str | None:
     return None if text is None else NOT_XML.sub(REPLACEMENT, text)
 
 
-@pytest.mark.parametrize("name", ["x" * 10_000, "🐕" * 10_000, "<&>]]>\"'", "\x00" * 10_000, " \t\n ", "<!--", "&#0;"])
+HOSTILE = ["x" * 10_000, "🐕" * 10_000, "<&>]]>\"'", "\x00" * 10_000, " \t\n ", "<!--", "&#0;", "\u202eRTL", "\ud83d"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
 def test_any_label_gives_a_valid_document(name: str) -> None:
     label = Label(name=name, confidence=50, parents=(name,))
     document = read(to_xml(dataclasses.replace(PLAIN, labels=(label,))))["labels"]["label"][0]
     assert document["name"] == document["parent"][0] == readable(name)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_any_text_gives_a_valid_document_of_schema_2(text: str) -> None:
+    finding = {"text": text, "type": "word", "id": 1, "confidence": 50}
+    (ability,) = read_2(to_xml_2(with_found("text", finding)))["abilities"]["ability"]
+    assert ability["found"]["text_detection"][0]["text"] == [readable(text)]
 
 
 def test_characters_that_xml_cannot_hold_are_replaced() -> None:
