@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -24,10 +24,16 @@ from cli.stacks import Stacks
 from local.cloud import Cloud
 from local.endpoints import Endpoints
 from tests.conftest import ROOT
+from tests.e2e.diagnosis import diagnosis
 from tests.local.onnx_models import colour_classifier, spot_detector
 from tests.source_server import Source, serve
 
-PATIENCE = 60.0
+PATIENCE = 120.0
+"""Seconds to wait for a state that comes in any case. Much more than it takes, because the machine may be busy."""
+
+TIMEOUT = 900
+"""The least time limit of a test, in seconds. The first test of a file also starts the cloud."""
+
 LONGEST_FIRST = (
     "test_budget",
     "gallery",
@@ -38,6 +44,9 @@ LONGEST_FIRST = (
     "test_deploy",
 )
 """Files and folders in the order of their start. test_budget deploys other settings before its worker's cloud is up."""
+
+FLOW = ("Manifest", "Fetch", "UploadedImage", "RemovedImage", "Thumbnail", "Index", "Labels")
+"""The work queues. A worker only sends to its own queue and to those that follow."""
 
 RECEIVERS = [
     {"name": "thirdparty", "url_parameter": "thirdparty_endpoint"},
@@ -64,9 +73,23 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the longest files first."""
+    """Start the longest files first, and give each test the time that a busy machine needs."""
     places = {name: place for place, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: places.get(unit(item.path), len(places)))
+    for item in items:
+        marker = item.get_closest_marker("timeout")
+        if Path(__file__).parent in item.path.parents and not (marker and marker.args[0] > TIMEOUT):
+            item.add_marker(pytest.mark.timeout(TIMEOUT), append=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, Any, Any]:
+    """Show the system's state with a failed test."""
+    report = yield
+    system = getattr(item, "funcargs", {}).get("system")
+    if report.failed and system:
+        report.sections.append(("system", diagnosis(system)))
+    return report
 
 
 def wait_for(look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
@@ -93,7 +116,7 @@ def run_local(
         env=settings | {"LOCAL_SOURCES": sources, "MODEL_DIR": models},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         check=False,
     )
 
@@ -172,21 +195,21 @@ class System:
 
     def upload(self, url: str, name: str, **more: str) -> requests.Response:
         parameters = {"url": url, "name": name, **more}
-        return requests.get(self.endpoints.upload, params=parameters, headers=self.headers, timeout=40)
+        return requests.get(self.endpoints.upload, params=parameters, headers=self.headers, timeout=60)
 
     def images(self) -> dict[str, Any]:
-        answer = requests.get(f"{self.endpoints.labels}?limit=1000", headers=self.headers, timeout=30)
+        answer = requests.get(f"{self.endpoints.labels}?limit=1000", headers=self.headers, timeout=60)
         return {entry["image"]: entry for entry in answer.json()}
 
     def image(self, name: str) -> Any:
         """Return the record, or None if there is none yet."""
         address = f"{self.endpoints.labels}/images/{quote(name)}"
-        answer = requests.get(address, headers=self.headers, timeout=30)
+        answer = requests.get(address, headers=self.headers, timeout=60)
         return answer.json() if answer.status_code == 200 else None
 
     def deliveries(self) -> list[dict[str, Any]]:
         """Return the documents that the partner accepted."""
-        received = requests.get(self.endpoints.partner, timeout=30).json()["deliveries"]
+        received = requests.get(self.endpoints.partner, timeout=60).json()["deliveries"]
         return [entry for entry in received if entry["answered"] == 204]
 
     def documents(self, name: str) -> list[str]:
@@ -195,7 +218,7 @@ class System:
 
     def answered(self) -> Counter[str]:
         """Return the number of calls that Rekognition answered since its start, by operation."""
-        stats = requests.get(f"{self.endpoints.rekognition}/stats", timeout=10).json()
+        stats = requests.get(f"{self.endpoints.rekognition}/stats", timeout=60).json()
         return Counter({operation: count for operation, count in stats.items() if operation != "refused"})
 
     def client(self, service: Any) -> Any:
@@ -210,17 +233,27 @@ class System:
         return str(found)
 
     def depth(self, name: str) -> int:
-        """Return the number of a queue's messages, including hidden ones."""
+        """Return the number of a queue's messages, including hidden and delayed ones."""
         return self._depth(self.queue(name))
 
     def _depth(self, url: str) -> int:
         found = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        return int(found["ApproximateNumberOfMessages"]) + int(found["ApproximateNumberOfMessagesNotVisible"])
+        return sum(int(found[f"ApproximateNumberOfMessages{state}"]) for state in ("", "NotVisible", "Delayed"))
+
+    def depths(self) -> dict[str, int]:
+        """Return the numbers of messages of the queues that have any."""
+        depths = {url.rpartition("/")[2]: self._depth(url) for url in queue_urls(self.endpoints.aws)}
+        return {name: depth for name, depth in depths.items() if depth}
 
     def is_idle(self) -> bool:
-        """Return True if all work queues are empty. After a stop, unfinished messages stay hidden for minutes."""
-        working = r"Stack-(UploadedImage|RemovedImage|Thumbnail|Index|Manifest|Fetch|\w*Labels)Queue"
-        return not any(self._depth(url) for url in queue_urls(self.endpoints.aws) if re.search(working, url))
+        """Return True if all work queues are empty. After a stop, unfinished messages stay hidden for minutes.
+
+        In the order of FLOW, work that moves on meanwhile is seen in a later queue. S3 announces a change a moment
+        after it: wait for the effect of a change first.
+        """
+        urls = queue_urls(self.endpoints.aws)
+        working = [url for name in FLOW for url in urls if re.search(rf"Stack-\w*{name}Queue", url)]
+        return not any(map(self._depth, working))
 
     def logged(self, text: str) -> list[dict[str, Any]]:
         """Return the functions' log lines that contain this text."""

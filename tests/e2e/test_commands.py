@@ -17,7 +17,7 @@ import requests
 
 from local.cloud import Cloud
 from tests.conftest import EVENTS, ROOT
-from tests.e2e.conftest import System, environment, run_local, wait_for
+from tests.e2e.conftest import PATIENCE, System, environment, run_local, wait_for
 from tests.source_server import Source
 
 SIGHTLINE = Path(sys.executable).parent / "sightline"
@@ -25,7 +25,7 @@ SIGHTLINE = Path(sys.executable).parent / "sightline"
 
 def sightline(cloud: Cloud, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [SIGHTLINE, *arguments], env=environment(cloud.folder), capture_output=True, text=True, timeout=60, check=False
+        [SIGHTLINE, *arguments], env=environment(cloud.folder), capture_output=True, text=True, timeout=180, check=False
     )
 
 
@@ -49,7 +49,7 @@ def test_env_prints_variables_that_the_shell_can_use(cloud: Cloud, system: Syste
     assert "target: local" in printed.stderr
     words = dict(shlex.split(line)[1].split("=", 1) for line in printed.stdout.splitlines())
     assert (words["UPLOAD_URL"], words["API_KEY"]) == (system.endpoints.upload, system.endpoints.api_key)
-    assert requests.get(words["LABELS_URL"], headers={"x-api-key": words["API_KEY"]}, timeout=10).ok
+    assert requests.get(words["LABELS_URL"], headers={"x-api-key": words["API_KEY"]}, timeout=60).ok
 
 
 def test_the_variables_of_env_point_aws_tools_and_partner_calls_to_the_local_system(
@@ -100,7 +100,7 @@ def test_the_logs_show_the_way_of_an_upload_through_the_functions(cloud: Cloud, 
     request_id = uploaded.json()["request_id"]
     wait_for(lambda: system.documents("logged.jpg") and system.is_idle())
 
-    printed = sightline(cloud, "logs", "--minutes", "2", "--correlation-id", request_id)
+    printed = sightline(cloud, "logs", "--minutes", "30", "--correlation-id", request_id)
     assert printed.returncode == 0, printed.stderr
     steps = [line.split() for line in printed.stdout.splitlines() if not line.startswith(" ")]
     assert {step[3] for step in steps} == {request_id}
@@ -111,7 +111,7 @@ def test_the_logs_show_the_way_of_an_upload_through_the_functions(cloud: Cloud, 
     assert output
     wait_for(lambda: request_id in output.readline())
     followed.send_signal(signal.SIGINT)
-    rest, complaint = followed.communicate(timeout=30)
+    rest, complaint = followed.communicate(timeout=PATIENCE)
     assert (followed.returncode, complaint.strip()) == (0, "")
     assert "\x1b" not in rest + stored
 
@@ -187,7 +187,6 @@ def same_cloud_afterwards(cloud: Cloud, system: System, source: Source, models: 
 
 
 @pytest.mark.usefixtures("same_cloud_afterwards")
-@pytest.mark.timeout(300)
 def test_down_leaves_nothing_and_run_continues_with_the_same_state(
     cloud: Cloud, system: System, source: Source, models: str
 ) -> None:
@@ -204,7 +203,7 @@ def test_down_leaves_nothing_and_run_continues_with_the_same_state(
     assert system.image("kept.jpg")["status"] == "RECOGNIZED"
     wait_for(system.is_idle)
     run.send_signal(signal.SIGINT)
-    assert run.wait(30) == 0, text
+    assert run.wait(PATIENCE) == 0, text
     assert re.search(r"astronaut\.jpg\s*│\s*Person", text), text
     assert re.search(r"cat\.jpg\s*│\s*Cat", text), text
     assert '<recognition xmlns="urn:sightline:recognition:1">' in text  # the document that arrived last
@@ -218,7 +217,6 @@ def test_down_leaves_nothing_and_run_continues_with_the_same_state(
 
 
 @pytest.mark.usefixtures("same_cloud_afterwards")
-@pytest.mark.timeout(400)
 def test_after_a_kill_or_with_taken_ports_the_next_start_has_all_data(
     cloud: Cloud, system: System, source: Source, models: str
 ) -> None:
@@ -244,10 +242,10 @@ def test_after_a_kill_or_with_taken_ports_the_next_start_has_all_data(
         assert there.image("stays.jpg")["status"] == "RECOGNIZED"
         assert there.upload(f"{source.address}/photo.jpg", "moved.jpg").ok
         wait_for(lambda: there.documents("moved.jpg"))
-        wait_for(lambda: "moved.jpg" in str(requests.get(moved.partner, timeout=10).json()["mails"]))
+        wait_for(lambda: "moved.jpg" in str(requests.get(moved.partner, timeout=60).json()["mails"]))
         wait_for(there.is_idle)
         run.send_signal(signal.SIGINT)
-        assert run.wait(30) == 0
+        assert run.wait(PATIENCE) == 0
     assert_nothing_is_left(cloud.folder)
 
     (cloud.folder / "ports.json").write_text(ports)
@@ -268,18 +266,24 @@ def run_until_ctrl_c(cloud: Cloud, source: Source) -> tuple[subprocess.Popen[byt
             stdout=output,
             stderr=output,
         )
-    wait_for(lambda: run.poll() is not None or "until Ctrl-C" in Path(output.name).read_text(), 120)
+    wait_for(lambda: run.poll() is not None or "until Ctrl-C" in Path(output.name).read_text(), 600)
     text = Path(output.name).read_text()
     assert run.poll() is None, text
     return run, text
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """Return the running processes of the cloud in this folder."""
+    found = psutil.process_iter(["environ"])
+    return [p for p in found if str(folder) in (p.info["environ"] or {}).get("TMPDIR", "")]
 
 
 def assert_nothing_is_left(folder: Path) -> None:
     """Check that no process, port or temporary folder is left."""
     for name in ("processes.json", "endpoints.json", "tmp"):
         assert not (folder / name).exists()
-    left = [p for p in psutil.process_iter(["environ"]) if str(folder) in (p.info["environ"] or {}).get("TMPDIR", "")]
-    assert left == []
+    # A worker that the emulator killed may take a moment to end.
+    wait_for(lambda: not processes_of(folder))
     if (folder / "ports.json").exists():
         for port in Cloud(folder, say=print).ports().values():
             with socket.socket() as probe:

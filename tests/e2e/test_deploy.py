@@ -3,12 +3,14 @@
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cli.stacks import STACKS
 from local.cloud import Cloud
 from tests.conftest import ROOT
+from tests.e2e.conftest import wait_for
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ Make = Callable[..., subprocess.CompletedProcess[str]]
 def make(account: tuple[Cloud, dict[str, str]]) -> Make:
     def made(*command: str, fails: bool = False) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            command, cwd=ROOT, env=account[1], capture_output=True, text=True, timeout=200, check=False
+            command, cwd=ROOT, env=account[1], capture_output=True, text=True, timeout=400, check=False
         )
         assert bool(done.returncode) == fails, done.stdout + done.stderr
         return done
@@ -45,13 +47,15 @@ DEPLOY = ["node_modules/.bin/cdk", "deploy", "--all", "--no-notices", "--concurr
 FOREIGN = '{"Resources": {"Theirs": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "theirs"}}}}'
 
 
-@pytest.mark.timeout(600)
+def stacks(cloudformation: Any) -> set[str]:
+    """Return the names of the stacks that exist."""
+    found = cloudformation.list_stacks()["StackSummaries"]
+    return {stack["StackName"] for stack in found if stack["StackStatus"] != "DELETE_COMPLETE"}
+
+
+@pytest.mark.timeout(1200)
 def test_deploy_prints_commands_and_destroy_keeps_the_data(make: Make, account: tuple[Cloud, dict[str, str]]) -> None:
     cloudformation, s3 = account[0].client("cloudformation"), account[0].client("s3")
-
-    def stacks() -> set[str]:
-        found = cloudformation.list_stacks()["StackSummaries"]
-        return {stack["StackName"] for stack in found if stack["StackStatus"] != "DELETE_COMPLETE"}
 
     bootstrapped = make("make", "bootstrap").stdout
     assert "account     000000000000 at http://127.0.0.1:" in bootstrapped
@@ -59,10 +63,12 @@ def test_deploy_prints_commands_and_destroy_keeps_the_data(make: Make, account: 
 
     # Somebody else's stack has one of the names: nothing is deployed.
     cloudformation.create_stack(StackName="RekognitionStack", TemplateBody=FOREIGN)
+    wait_for(lambda: "RekognitionStack" in stacks(cloudformation))
     refused = make("make", "deploy", fails=True)
     assert "✗ the stack RekognitionStack is not this deployment's" in refused.stderr
-    assert stacks() == {"CDKToolkit", "RekognitionStack"}
+    assert stacks(cloudformation) == {"CDKToolkit", "RekognitionStack"}
     cloudformation.delete_stack(StackName="RekognitionStack")
+    wait_for(lambda: "RekognitionStack" not in stacks(cloudformation))
 
     shown = make("make", "deploy").stdout
     assert f"{PLACE}stack       APIStack: not deployed\n" in shown
@@ -77,12 +83,12 @@ def test_deploy_prints_commands_and_destroy_keeps_the_data(make: Make, account: 
     first = s3.list_buckets()["Buckets"]
     make(*DEPLOY, "-c", "deployment=second", "-c", "monitoring=none")
     beside = {f"second-{name}" for name in STACKS}
-    assert stacks() == {"CDKToolkit", *STACKS, *beside}
+    assert stacks(cloudformation) == {"CDKToolkit", *STACKS, *beside}
     assert len(s3.list_buckets()["Buckets"]) > len(first)
 
     again = make("make", "destroy").stdout
     assert "stack       APIStack: CREATE_COMPLETE" in again
-    assert stacks() == {"CDKToolkit", *beside}
+    assert stacks(cloudformation) == {"CDKToolkit", *beside}
     assert s3.get_object(Bucket=bucket, Key="precious.jpg")["Body"].read() == b"picture"
     parameters = account[0].client("ssm").describe_parameters()["Parameters"]
     assert [p["Name"] for p in parameters if "endpoints" in p["Name"]] == ["/sightline/second/endpoints"]

@@ -24,11 +24,11 @@ LINES = int(os.environ.get("MANIFEST_LINES", "100"))
 
 
 def sign(system: System, **wish: Any) -> requests.Response:
-    return requests.post(f"{system.endpoints.upload}/uploads", json=wish, headers=system.headers, timeout=30)
+    return requests.post(f"{system.endpoints.upload}/uploads", json=wish, headers=system.headers, timeout=60)
 
 
 def post(form: Any, body: bytes, **fields: str) -> requests.Response:
-    return requests.post(form["url"], data={**form["fields"], **fields}, files={"file": body}, timeout=30)
+    return requests.post(form["url"], data={**form["fields"], **fields}, files={"file": body}, timeout=60)
 
 
 def test_a_file_posted_with_a_form_is_recognised_and_the_form_is_enforced(system: System) -> None:

@@ -185,7 +185,7 @@ def test_searches_find_what_is_in_the_records(injection: Injection) -> None:
             "to": "2002-01-01",
         }
         while address:
-            answer = requests.get(address, params=query, headers=system.headers, timeout=30)
+            answer = requests.get(address, params=query, headers=system.headers, timeout=60)
             assert answer.ok, answer.text
             seen += [entry["image"] for entry in answer.json()]
             link = answer.links.get("next")

@@ -41,11 +41,11 @@ def test_no_request_gets_a_server_error_or_an_answer_that_is_not_described(fille
 
 def test_an_image_is_as_described(filled: System) -> None:
     """Arbitrary names find no image, so this one is stored."""
-    document: Any = requests.get(f"{filled.endpoints.labels}/openapi.json", timeout=10).json()
+    document: Any = requests.get(f"{filled.endpoints.labels}/openapi.json", timeout=60).json()
     name = quote("as described.jpg")
     image = f"/images/{name}"
     for path, method, status in (("/", "get", 200), (image, "get", 200), (image, "delete", 202)):
-        answer = requests.request(method, filled.endpoints.labels + path, headers=filled.headers, timeout=30)
+        answer = requests.request(method, filled.endpoints.labels + path, headers=filled.headers, timeout=60)
         operation = document["paths"][path.replace(name, "{image}")][method]
         described = operation["responses"][str(answer.status_code)]["content"]["application/json"]["schema"]
         assert answer.status_code == status
@@ -59,7 +59,7 @@ def test_calls_that_are_nearly_right_are_answered_with_the_right_call(system: Sy
     upload, labels = system.endpoints.upload, system.endpoints.labels
 
     def refused(method: str, address: str, **sent: Any) -> tuple[int, str]:
-        answer = requests.request(method, address, headers=system.headers, timeout=30, **sent)
+        answer = requests.request(method, address, headers=system.headers, timeout=60, **sent)
         return answer.status_code, answer.json()["error"]["message"]
 
     status, message = refused("GET", f"{upload}?url=https://example.com/a.jpg?w=1&h=2")

@@ -63,7 +63,7 @@ def shell(cloud: Cloud, system: System, tmp_path: Path) -> Any:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
@@ -157,6 +157,7 @@ def test_a_bucket_is_ingested_as_told(shell: Any, system: System) -> None:
 
 def test_the_third_partys_address_is_set_as_told(shell: Any, cloud: Cloud, system: System) -> None:
     ssm = cloud.client("ssm")
+    wait_for(system.is_idle)  # else a document of an earlier test would go to this address
     try:
         shown = run_block(shell, "docs/events.md", "put-parameter")
         parameter = ssm.get_parameter(Name="thirdparty_endpoint")["Parameter"]

@@ -32,7 +32,7 @@ def name() -> str:
 
 
 def calls(system: System) -> int:
-    return int(requests.get(f"{system.endpoints.rekognition}/stats", timeout=10).json().get("DetectLabels", 0))
+    return int(requests.get(f"{system.endpoints.rekognition}/stats", timeout=60).json().get("DetectLabels", 0))
 
 
 def events(system: System, name: str) -> list[str]:
@@ -45,10 +45,10 @@ def test_with_the_roles_as_they_are_the_whole_way_works(
     assert system.upload(f"{source.address}/photo.jpg", name).ok
     record = wait_for(lambda: system.image(name))
     assert record["status"] == "RECOGNIZED"
-    assert requests.get(record["picture_url"], timeout=10).ok
+    assert requests.get(record["picture_url"], timeout=60).ok
     record = wait_for(lambda: (image := system.image(name)) and "thumbnail_url" in image and image)
-    assert requests.get(record["thumbnail_url"], timeout=10).ok
-    assert requests.get(f"{system.endpoints.gallery}/endpoints.json", timeout=10).ok
+    assert requests.get(record["thumbnail_url"], timeout=60).ok
+    assert requests.get(f"{system.endpoints.gallery}/endpoints.json", timeout=60).ok
     assert name in system.images()
     wait_for(lambda: events(system, name) == ["image.recognized"])
     assert system.upload(f"{source.address}/photo.jpg", name).json()["message"].endswith("was stored already")
@@ -69,7 +69,7 @@ def test_with_the_roles_as_they_are_the_whole_way_works(
     system.s3().delete_object(Bucket=system.endpoints.bucket, Key=name)
     wait_for(lambda: events(system, name)[3:] == ["image.deleted"])
     assert dynamodb.get_item(**item)["Item"]["status"] == {"S": "DELETED"}
-    wait_for(lambda: not requests.get(record["thumbnail_url"], timeout=10).ok)
+    wait_for(lambda: not requests.get(record["thumbnail_url"], timeout=60).ok)
     assert name not in system.images()
     wait_for(system.is_idle)
     assert {function: roles.denials(function) for function in FUNCTIONS} == {function: [] for function in FUNCTIONS}
@@ -102,7 +102,7 @@ def test_a_read_without_a_grant_is_an_internal_error(
     system: System, roles: Roles, actions: list[str], path: str
 ) -> None:
     def read() -> int:
-        return requests.get(system.endpoints.labels + path, headers=system.headers, timeout=30).status_code
+        return requests.get(system.endpoints.labels + path, headers=system.headers, timeout=60).status_code
 
     works = read()
     assert works in {200, 404}
@@ -116,8 +116,8 @@ def test_a_presigned_url_opens_only_what_its_signer_may_read(system: System, rol
     system.s3().put_object(Bucket=system.endpoints.bucket, Key=name, Body=distinct_picture())
     address = wait_for(lambda: system.image(name))["picture_url"]
     with roles.without("ListImages", "s3:GetObject", "s3:GetObjectVersion"):
-        assert requests.get(address, timeout=10).status_code == 403
-    assert requests.get(address, timeout=10).ok
+        assert requests.get(address, timeout=60).status_code == 403
+    assert requests.get(address, timeout=60).ok
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_work_without_a_grant_waits_until_the_grant_is_back(
 
 def requests_of(system: System, operation: str) -> int:
     """Return how many requests of an operation Rekognition has answered or refused."""
-    stats = requests.get(f"{system.endpoints.rekognition}/stats", timeout=10).json()
+    stats = requests.get(f"{system.endpoints.rekognition}/stats", timeout=60).json()
     return int(stats.get(operation, 0) + sum(stats["refused"].get(operation, {}).values()))
 
 
@@ -189,7 +189,7 @@ def test_derived_data_without_a_grant_appear_when_the_grant_is_back(
 ) -> None:
     def found() -> bool:
         address = f"{system.endpoints.labels}/search?label=Red&limit=1000"
-        return name in [entry["image"] for entry in requests.get(address, headers=system.headers, timeout=30).json()]
+        return name in [entry["image"] for entry in requests.get(address, headers=system.headers, timeout=60).json()]
 
     denied = len(roles.denials("Project"))
     with roles.without("Project", *actions):

@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+TIMEOUT_MS = 60_000
+"""Much more than the page takes, because the machine may be busy."""
+
+expect.set_options(timeout=TIMEOUT_MS)
 
 ARGUMENTS = [
     "--no-sandbox",

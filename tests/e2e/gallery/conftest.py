@@ -1,18 +1,26 @@
 """Fixtures for the gallery's tests: one browser, a visitor per test, and pictures with known labels."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser
 
 from local import photos
 from tests.e2e.conftest import System, wait_for
-from tests.e2e.gallery.chromium import running_chromium
+from tests.e2e.gallery.chromium import TIMEOUT_MS, running_chromium
 from tests.e2e.gallery.samples import SHARED, remove, search, store
 from tests.e2e.gallery.visit import Visit
 
-TIMEOUT_MS = 20_000
-expect.set_options(timeout=TIMEOUT_MS)
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, Any, Any]:
+    """Show the page with a failed test."""
+    report = yield
+    visit = getattr(item, "funcargs", {}).get("stranger")
+    if report.failed and report.when == "call" and visit:
+        report.sections.append(("page", visit.describe()))
+    return report
 
 
 @pytest.fixture(scope="package")
@@ -30,6 +38,8 @@ def stranger(browser: Browser, system: System) -> Iterator[Visit]:
     context.set_default_timeout(TIMEOUT_MS)
     visit = Visit(context, system)
     yield visit
+    for page in context.pages:
+        page.unroute_all(behavior="ignoreErrors")  # a handler may still wait for an answer
     context.close()
     visit.expect_clean()
 
@@ -44,8 +54,10 @@ def visit(stranger: Visit) -> Visit:
 @pytest.fixture(scope="package")
 def pictures(browser: Browser, system: System) -> Iterator[dict[str, bytes]]:
     """Stored pictures with known labels."""
-    store(system, SHARED, seconds=90)  # the first calls start the functions
-    wait_for(lambda: {"gallery/green dog.jpg", "gallery/red dog.jpg"} <= {*search(system, label="dog")})
+    store(system, SHARED)
+    for label in ("green", "red", "dog"):  # the page reads the results of a search only once
+        named = {name for name in SHARED if label in name}
+        wait_for(lambda: named <= {*search(system, label=label)})  # noqa: B023
     yield SHARED
     remove(system, SHARED)
 

@@ -41,18 +41,18 @@ def put(system: System, files: Mapping[str, bytes]) -> None:
         system.s3().put_object(Bucket=system.endpoints.bucket, Key=name, Body=content)
 
 
-def store(system: System, files: Mapping[str, bytes], seconds: float = 60) -> None:
+def store(system: System, files: Mapping[str, bytes]) -> None:
     """Put files into the bucket, and wait until all are recognised."""
     put(system, files)
-    wait_for(lambda: system.images().keys() >= files.keys(), seconds)
+    wait_for(lambda: system.images().keys() >= files.keys())
 
 
 def remove(system: System, names: Iterable[str]) -> None:
-    """Delete pictures, and wait until they are gone: other tests count the pictures."""
+    """Delete pictures, and wait until lists and searches no longer have them: other tests count the pictures."""
     names = set(names)
     for name in names:
         system.s3().delete_object(Bucket=system.endpoints.bucket, Key=name)
-    wait_for(lambda: not system.images().keys() & names)
+    wait_for(lambda: not system.images().keys() & names and system.is_idle())
 
 
 def content_of(system: System, name: str) -> bytes:
@@ -64,5 +64,5 @@ def content_of(system: System, name: str) -> bytes:
 def search(system: System, **query: Any) -> list[str]:
     """Return the names of the pictures that the service finds."""
     address = f"{system.endpoints.labels}/search"
-    answer = requests.get(address, params={"limit": 1000, **query}, headers=system.headers, timeout=30)
+    answer = requests.get(address, params={"limit": 1000, **query}, headers=system.headers, timeout=60)
     return [entry["image"] for entry in answer.json()]

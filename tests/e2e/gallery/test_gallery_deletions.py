@@ -4,7 +4,9 @@ from playwright.sync_api import expect
 
 from tests.e2e.conftest import System, wait_for
 from tests.e2e.gallery.samples import plain, store
-from tests.e2e.gallery.visit import Visit
+from tests.e2e.gallery.visit import Visit, end_timers, hold_timers
+
+UNDO_MS = 5000
 
 
 def test_a_deletion_waits_for_five_seconds_and_can_be_undone(visit: Visit, system: System, added: list[str]) -> None:
@@ -12,7 +14,7 @@ def test_a_deletion_waits_for_five_seconds_and_can_be_undone(visit: Visit, syste
     added += names
     store(system, dict.fromkeys(names, plain("blue")))
     page = visit.open()
-    page.clock.install()
+    hold_timers(page, UNDO_MS)
     visit.tile(kept).locator(".tile").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Delete", exact=True).click()
@@ -24,7 +26,7 @@ def test_a_deletion_waits_for_five_seconds_and_can_be_undone(visit: Visit, syste
     expect(visit.tile(gone)).to_have_count(0)
     expect(visit.tile(kept)).to_have_count(1)
     assert {kept, gone} <= system.stored()
-    page.clock.fast_forward(5000)
+    end_timers(page)
     wait_for(lambda: gone not in system.stored())
     wait_for(lambda: system.image(gone) is None)
     expect(page.locator(".toast")).to_have_count(0)
@@ -41,13 +43,13 @@ def test_a_name_with_dots_for_folders_is_only_a_name(visit: Visit, system: Syste
     added += [odd, similar]
     store(system, dict.fromkeys((odd, similar), plain("blue")))
     page = visit.open()
-    page.clock.install()
+    hold_timers(page, UNDO_MS)
     visit.tile(odd).locator(".tile").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("heading")).to_have_text(odd)
     expect(dialog.locator(".status")).to_have_text("Recognised")
     page.keyboard.press("Delete")
-    page.clock.fast_forward(5000)
+    end_timers(page)
     wait_for(lambda: odd not in system.stored())
     assert similar in system.stored()
 

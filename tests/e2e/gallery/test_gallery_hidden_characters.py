@@ -12,7 +12,8 @@ from urllib.parse import quote
 from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.gallery.samples import plain
-from tests.e2e.gallery.visit import JPEG, Visit, drop, settle
+from tests.e2e.gallery.test_gallery_deletions import UNDO_MS
+from tests.e2e.gallery.visit import JPEG, Visit, drop, end_timers, hold_timers, settle
 
 HIDDEN = "\u202e\u200b\u2066\u2028\u3164\u061c\u0007\ufe0f\U000e0041"
 """An override, a zero-width space, an isolate, a line end, a filler, a mark, a control, a selector and a tag."""
@@ -93,8 +94,8 @@ def expect_all_visible(page: Page, part: str) -> None:
 def test_all_texts_show_hidden_characters_by_their_code_points(visit: Visit) -> None:
     page = visit.page
     simulate_services(page)
-    page.clock.install()
     visit.open()
+    hold_timers(page, UNDO_MS)
     expect(page.locator(".tile .name-parts").first).to_contain_text(f"a{SHOWN}gpj.exe")
     expect(page.locator(".label-cloud a")).to_have_count(2)
     drop(page, [(NAME, JPEG, plain("blue")), (hostile("notes.txt"), "text/plain", b"no picture")])
@@ -103,7 +104,7 @@ def test_all_texts_show_hidden_characters_by_their_code_points(visit: Visit) -> 
     page.locator(".delete-button").first.click()
     expect(page.locator(".toast")).to_contain_text("a<U+202E>")
     expect_all_visible(page, "the grid, the uploads and a deletion")
-    page.clock.fast_forward(5_000)
+    end_timers(page)
     expect(page.locator(".toast .problem")).to_contain_text("was not deleted: a message<U+202E>")
     expect_all_visible(page, "a failed deletion")
 

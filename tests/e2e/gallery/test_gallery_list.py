@@ -11,7 +11,7 @@ from playwright.sync_api import Route, expect
 
 from common.runtime.recognition_event import image_id
 from recognition.runtime.records.image_records import ImageRecord, to_item
-from tests.e2e.conftest import System
+from tests.e2e.conftest import System, wait_for
 from tests.e2e.gallery.samples import plain, store
 from tests.e2e.gallery.visit import JPEG, NEWEST, Visit, drop, refresh, settle, state, wait_for_routes
 
@@ -25,8 +25,12 @@ def test_new_pictures_appear(visit: Visit, system: System, added: list[str]) -> 
     page.clock.install()
     visit.open()
     store(system, {name: plain("blue")})
-    page.clock.fast_forward(8_000)  # the first pause between two polls
-    expect(visit.tile(name)).to_be_visible()
+
+    def is_shown() -> bool:
+        page.clock.fast_forward(60_000)  # the longest pause between two polls
+        return visit.tile(name).count() == 1
+
+    wait_for(is_shown)
     expect(page.locator(".tile .name .visually-hidden").first).to_have_text(name)
 
 
@@ -80,13 +84,14 @@ def test_a_reader_further_down_hears_of_a_new_picture_once(visit: Visit, system:
     page.set_viewport_size({"width": 500, "height": 300})
     page.clock.install()
     visit.open()
+    expect(page.get_by_role("navigation")).to_be_visible()  # the labels are read
     page.evaluate("scrollTo(0, 400)")
 
     def label_reads() -> int:
         return len([url for url in visit.requests if "/labels?limit=" in url])
 
-    store(system, {name: plain("blue")})
     before = label_reads()
+    store(system, {name: plain("blue")})
     for _ in range(4):
         with page.expect_response(NEWEST):
             page.clock.fast_forward(60_000)
@@ -147,7 +152,7 @@ def count(system: System) -> int:
     """Return the number of pictures in the list."""
     address, number = f"{system.endpoints.labels}/?limit=1000", 0
     while True:
-        answer = requests.get(address, headers=system.headers, timeout=30)
+        answer = requests.get(address, headers=system.headers, timeout=60)
         number += len(answer.json())
         if "next" not in answer.links:
             return number

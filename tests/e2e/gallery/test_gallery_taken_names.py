@@ -6,7 +6,8 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.conftest import System
 from tests.e2e.gallery.samples import content_of, plain, store
-from tests.e2e.gallery.visit import JPEG, Visit, drop, state
+from tests.e2e.gallery.test_gallery_deletions import UNDO_MS
+from tests.e2e.gallery.visit import JPEG, Visit, drop, end_timers, hold_timers, state
 
 MAX_PARALLEL = 4
 
@@ -41,14 +42,14 @@ def test_the_second_file_of_a_name_may_replace_the_first(visit: Visit, system: S
     # Replacing a picture undoes its deletion, which would delete the new picture.
     deletions = []
     page.on("request", lambda request: deletions.append(request.url) if request.method == "DELETE" else None)
-    page.clock.install()
+    hold_timers(page, UNDO_MS)
     visit.tile(name).hover()
     page.get_by_role("button", name=f"Delete {name}").click()
     expect(page.locator(".toast")).to_have_count(1)
     page.get_by_role("button", name="Replace", exact=True).click()
     expect(page.locator(".toast")).to_have_count(0)
     expect(state(page, name)).to_have_text(other)
-    page.clock.fast_forward(5000)
+    end_timers(page)
     expect(visit.tile(name)).to_contain_text(other)
     assert deletions == []
     assert name in system.stored()

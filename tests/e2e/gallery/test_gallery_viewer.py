@@ -9,7 +9,8 @@ from playwright.sync_api import Route, expect
 
 from tests.e2e.conftest import System
 from tests.e2e.gallery.samples import plain, store
-from tests.e2e.gallery.visit import JPEG, Visit, drop, state
+from tests.e2e.gallery.test_gallery_deletions import UNDO_MS
+from tests.e2e.gallery.visit import JPEG, Visit, drop, hold_timers, state
 from tests.picture_files import encoded, scene
 
 
@@ -40,6 +41,7 @@ def test_a_picture_has_an_address_and_the_back_button_closes_it(visit: Visit) ->
 @pytest.mark.usefixtures("pictures")
 def test_everything_works_from_the_keyboard(visit: Visit) -> None:
     page = visit.open("?label=dog")
+    hold_timers(page, UNDO_MS)
     found = visit.expect_found(page, label="dog")
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the pictures")).to_be_focused()

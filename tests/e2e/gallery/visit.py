@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, JSHandle, Locator, Page, Route, expect
+from playwright.sync_api import BrowserContext, Error, JSHandle, Locator, Page, Route, expect
 
 from tests.e2e.conftest import System, wait_for
 from tests.e2e.gallery.samples import search
@@ -80,6 +80,13 @@ class Visit:
         names: list[str] = wait_for(look)
         return names
 
+    def describe(self) -> str:
+        """Return what the page shows, for the report of a failed test."""
+        try:
+            return f"{self.page.url}\n{self.page.locator('body').inner_text(timeout=5000)}\n{self.complaints}"
+        except Error as error:
+            return f"the page does not answer: {error.message}"
+
     def expect_clean(self) -> None:
         """Expect requests to the embedded cloud only, no violation of the page's policy, no error, no key in a URL."""
         endpoints = self.system.endpoints
@@ -152,6 +159,39 @@ def refresh(page: Page) -> None:
 def settle(page: Page) -> None:
     """Wait until the page has rendered everything that it received."""
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+HOLD_TIMERS = """milliseconds => {
+  const [start, stop, held] = [setTimeout, clearTimeout, new Map()];
+  window.setTimeout = (run, pause, ...rest) => {
+    const id = start(pause === milliseconds ? () => {} : run, pause, ...rest);
+    if (pause === milliseconds) held.set(id, run);
+    return id;
+  };
+  window.clearTimeout = (id) => {
+    held.delete(id);
+    stop(id);
+  };
+  window.endTimers = () => {
+    const due = [...held.values()];
+    held.clear();
+    for (const run of due) run();
+  };
+}"""
+
+
+def hold_timers(page: Page, milliseconds: int) -> None:
+    """Let the page's timers of this duration end only by `end_timers`, so that a slow machine has the time too."""
+    page.evaluate(HOLD_TIMERS, milliseconds)
+
+
+def end_timers(page: Page) -> None:
+    page.evaluate("endTimers()")
+
+
+def expect_query(page: Page, query: str) -> None:
+    """Wait until the page's address has this query."""
+    expect(page).to_have_url(re.compile(rf"\?{re.escape(query)}(#|$)"))
 
 
 def wait_for_routes(page: Page, look: Callable[[], Any]) -> Any:
