@@ -23,6 +23,7 @@ from pydantic.fields import FieldInfo
 
 MAX_PORT = 65_535
 MAX_PARAMETER_CHARACTERS = 1_011
+MAX_RECEIVER_CHARACTERS = 32
 MAX_ADDRESS_CHARACTERS = 254
 MAX_HIDDEN_LABELS = 50
 MAX_LABEL_FILTERS = 100
@@ -44,7 +45,7 @@ FORMER_MONITORING = {"true": "full", "on": "full", "false": "none", "off": "none
 
 _HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?", re.IGNORECASE)
 _HOSTS = "hosts such as example.com or *.example.com (other scripts as xn--…)"
-_RECEIVER = re.compile("[a-z][a-z0-9-]{0,31}")
+_RECEIVER = re.compile(rf"[a-z][a-z0-9-]{{0,{MAX_RECEIVER_CHARACTERS - 1}}}")
 _DEPLOYMENT = re.compile(rf"|[a-zA-Z](?:[a-zA-Z0-9-]{{0,{MAX_DEPLOYMENT_CHARACTERS - 2}}}[a-zA-Z0-9])?")
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _BUCKET = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -168,7 +169,9 @@ DeploymentName = Annotated[
     ),
 ]
 Region = Annotated[str | None, Predicate(_is_region), Takes("the code of an AWS Region, such as eu-west-1")]
-ReceiverName = Annotated[str, _matches(_RECEIVER), Takes("a-z, then a-z, 0-9 and -, at most 32 characters")]
+ReceiverName = Annotated[
+    str, _matches(_RECEIVER), Takes(f"a-z, then a-z, 0-9 and -, at most {MAX_RECEIVER_CHARACTERS} characters")
+]
 ParameterName = Annotated[
     str,
     _matches(_PARAMETER, max_characters=MAX_PARAMETER_CHARACTERS),

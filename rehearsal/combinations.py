@@ -5,7 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from common.receiver_settings import MAX_RECEIVERS
-from common.setting_types import MAILED_EVENTS, MAX_COMBINATIONS, MAX_DEPLOYMENT_CHARACTERS, MAX_HIDDEN_LABELS
+from common.setting_types import (
+    MAILED_EVENTS,
+    MAX_COMBINATIONS,
+    MAX_DEPLOYMENT_CHARACTERS,
+    MAX_HIDDEN_LABELS,
+    MAX_PARAMETER_CHARACTERS,
+    MAX_RECEIVER_CHARACTERS,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -14,14 +21,14 @@ HOSTS = [f"pictures-{number:02}.example.com" for number in range(80)]
 
 
 def _receivers(number: int) -> list[dict[str, Any]]:
-    """Return receivers with every format and schema.
+    """Return receivers with every format and schema, and with the longest names.
 
     The first receiver has as many labels as the filter of a subscription allows.
     """
     return [
         {
-            "name": f"receiver-{number:02}",
-            "url_parameter": f"/receivers/{number}/address",
+            "name": f"receiver-{number:02}".ljust(MAX_RECEIVER_CHARACTERS, "x"),
+            "url_parameter": f"/receivers/{number}".ljust(MAX_PARAMETER_CHARACTERS, "x"),
             **({"format": "json"}, {"format": "xml", "schema": 2}, {"format": "xml"})[number % 3],
             "labels": LABELS if number == 0 else LABELS[:number],
         }
@@ -70,7 +77,12 @@ COMBINATIONS: dict[str, dict[str, Any]] = {
         "label_inclusion_filters": LABELS[:50],
         "label_category_exclusion_filters": LABELS[:50],
         "max_labels": 20,
-        "abilities": {"text": {"when": "always"}, "moderation": {"when": ["in/"]}, "faces": {"when": "asked"}},
+        "abilities": {
+            "text": {"when": "always"},
+            "moderation": {"when": ["in/"]},
+            "faces": {"when": "asked"},
+            "celebrities": {"when": "asked"},
+        },
         "hide_moderated": LABELS[:MAX_HIDDEN_LABELS],
         "min_confidence": 0,
     },
