@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from cli import account
 from cli.account import AccountError, session
@@ -142,7 +142,13 @@ def find(name: TargetName | None, *, may_be_incomplete: bool = False) -> Target:
     # If a local system is registered, no command goes to AWS without `--target aws`.
     if name is TargetName.LOCAL or (name is None and _is_registered()):
         return _local()
-    return _on_aws(*((BotoCoreError, ClientError) if may_be_incomplete else ()))
+    try:
+        return _on_aws(*((BotoCoreError, ClientError) if may_be_incomplete else ()))
+    except TargetError as error:
+        # Who has no account or has deployed nothing may have meant the local system.
+        if name or not (error.__cause__ is None or isinstance(error.__cause__, NoCredentialsError)):
+            raise
+        raise TargetError(f"no local system is running (`make local-up` starts one), and {error}") from error
 
 
 def _is_registered() -> bool:

@@ -273,9 +273,24 @@ def test_stacks_of_another_owner_are_refused(account: None, command: str, deploy
 
 def test_a_missing_stack_is_reported_with_the_place_where_it_was_expected(account: None) -> None:
     deploy("APIStack")
+    missing = (
+        "there is no stack RekognitionStack on AWS (Region us-east-1, deployment default); `make deploy` creates it"
+    )
     done = CliRunner().invoke(app, ["usage"])
-    assert done.stderr == (
-        "✗ there is no stack RekognitionStack on AWS (Region us-east-1, deployment default); `make deploy` creates it\n"
+    assert done.stderr == f"✗ no local system is running (`make local-up` starts one), and {missing}\n"
+    assert CliRunner().invoke(app, ["usage", "--target", "aws"]).stderr == f"✗ {missing}\n"
+
+
+def test_without_any_system_and_credentials_both_ways_out_are_named(
+    account: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader of the README may have stopped the local system, and has no account."""
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    done = CliRunner().invoke(app, ["list"])
+    assert done.stderr.startswith(
+        "✗ no local system is running (`make local-up` starts one), and there are no AWS credentials: set AWS_PROFILE"
     )
 
 

@@ -1,4 +1,5 @@
 import io
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,17 @@ def test_settings_are_those_of_cdk_json_with_the_changes_of_the_command_line(tmp
     assert (found.max_labels, found.auth, found.region) == (5, "iam", "eu-west-1")
     with pytest.raises(SettingsError, match="name=value"):
         settings_in_force(path, ["max_labels"])
+
+
+@pytest.mark.parametrize("name", ["budget", "max_lables", "Auth"])
+def test_an_unknown_setting_is_refused_even_if_no_other_has_a_similar_name(tmp_path: Path, name: str) -> None:
+    """Without an error, a budget under a wrong name would be no budget."""
+    path = tmp_path / "cdk.json"
+    path.write_text(
+        json.dumps({"context": {"@aws-cdk/core:x": 1, "aws-cdk:y": 2, "acknowledged-issue-numbers": [], name: 50}})
+    )
+    with pytest.raises(SettingsError, match=f"there is no setting '{name}'; "):
+        settings_in_force(path, [])
 
 
 def test_records_are_no_larger_than_estimated() -> None:
