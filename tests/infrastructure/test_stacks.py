@@ -51,7 +51,7 @@ def test_a_setting_that_synth_refuses_is_one_line() -> None:
         check=False,
     )
     assert refused.returncode == 1
-    assert re.fullmatch("✗ label_inclusion_filters .* Lambda takes 4,096\n", refused.stderr)
+    assert re.fullmatch("✗ the label filters: .* Lambda takes 4,096\n", refused.stderr)
 
 
 @pytest.mark.parametrize(
