@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Literal, TypeVar
 
 from common.runtime.abilities.moderation import MODERATION
-from common.runtime.json_documents import JsonDocumentError, read_object, text_of
+from common.runtime.json_documents import MAX_SHOWN, JsonDocumentError, read_object, text_of
 
 SCHEMA = "sightline.recognition/1"
 
@@ -127,7 +127,7 @@ class RecognitionEvent:
             document = read_object(text)
             schema = document["schema"]
             if schema != SCHEMA:
-                raise EventError(f"the schema is {schema!r}, but must be {SCHEMA!r}")
+                raise EventError(f"the schema is {str(schema)[:MAX_SHOWN]!r}, but must be {SCHEMA!r}")
             members = {f.name for f in dataclasses.fields(cls)} - {*LATER, "abilities"}
             values = {name: document[name] for name in members}
             values |= {name: document.get(name) for name in LATER}

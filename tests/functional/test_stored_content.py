@@ -43,7 +43,29 @@ def put_with_kms(bucket: str) -> None:
     boto3.client("s3").put_object(Bucket=bucket, Key=NAME, Body=SAME, ServerSideEncryption="aws:kms")
 
 
-@pytest.fixture(params=[put_in_parts, put_with_kms], ids=["multipart", "KMS"])
+def put_with_dsse(bucket: str) -> None:
+    boto3.client("s3").put_object(Bucket=bucket, Key=NAME, Body=SAME, ServerSideEncryption="aws:kms:dsse")
+
+
+def put_with_crc(bucket: str) -> None:
+    """Upload with a checksum of the whole object, as SDKs do. The ETag is an MD5."""
+    boto3.client("s3").put_object(Bucket=bucket, Key=NAME, Body=SAME, ChecksumAlgorithm="CRC32")
+
+
+def put_in_one_part_with_sha256(bucket: str) -> None:
+    """Upload one part. Its checksum is composite, and its ETag ends in -1."""
+    s3 = boto3.client("s3")
+    upload = s3.create_multipart_upload(Bucket=bucket, Key=NAME, ChecksumAlgorithm="SHA256")["UploadId"]
+    place: Any = {"Bucket": bucket, "Key": NAME, "UploadId": upload}
+    part = s3.upload_part(**place, PartNumber=1, Body=SAME, ChecksumAlgorithm="SHA256")
+    parts: Any = [{"PartNumber": 1, "ETag": part["ETag"], "ChecksumSHA256": part["ChecksumSHA256"]}]
+    s3.complete_multipart_upload(**place, MultipartUpload={"Parts": parts})
+
+
+@pytest.fixture(
+    params=[put_in_parts, put_with_kms, put_with_dsse, put_with_crc, put_in_one_part_with_sha256],
+    ids=["multipart", "KMS", "KMS twice", "CRC32", "one part with SHA256"],
+)
 def stored(request: pytest.FixtureRequest, bucket: str) -> str:
     request.param(bucket)
     return bucket

@@ -35,6 +35,12 @@ def test_another_document_is_refused(text: str) -> None:
         RecognitionEvent.from_json(text)
 
 
+def test_the_reason_of_a_refusal_does_not_grow_with_the_document() -> None:
+    with pytest.raises(EventError) as refusal:
+        RecognitionEvent.from_json(json.dumps({"schema": "x" * 1_000_000}))
+    assert len(str(refusal.value)) < 200
+
+
 def crowd(people: int) -> RecognitionEvent:
     box = Box(left=0.123456789, top=0.123456789, width=0.123456789, height=0.123456789)
     person = Label(
