@@ -61,6 +61,12 @@ def grid(columns: int) -> bytes:
     return boxed_with("HEIF", [META], box(b"idat", plan)).replace(b"hvc1", b"grid")
 
 
+def png_of_forged_size(side: int) -> bytes:
+    """A PNG with the pixels of a small picture, and a header that states another size."""
+    png = encoded(scene(), "PNG")
+    return png[:8] + png_chunk(b"IHDR", struct.pack(">II", side, side) + png[24:29]) + png[33:]
+
+
 HEICS_AND_AVIFS: dict[str, Callable[[str], bytes]] = {
     "1,500,000 boxes in the box of metadata": lambda kind: boxed_with(kind, [META], box(b"free") * 1_500_000),
     "1,500,000 properties": lambda kind: boxed_with(kind, PROPERTIES, box(b"free") * 1_500_000),
@@ -117,6 +123,7 @@ DAMAGED_BOMBS: dict[str, Callable[[], bytes]] = {
     "BMP, 7,000,000 empty rows": lambda: bmp_with({30: RLE}, mode="P", pixels=bytes(14_000_000)),
     "BMP, 7,000,000 runs": lambda: bmp_with({30: RLE}, mode="P", pixels=b"\1\1" * 7_000_000),
     "BMP, 3,500,000 jumps to the same place": lambda: bmp_with({30: RLE}, mode="P", pixels=b"\0\2\0\0" * 3_500_000),
+    "PNG, 59 megapixels without data": lambda: png_of_forged_size(7_700),
     "GIF, 6,000,000 blocks of pixels": lambda: gif_with(b",\0\0\0\0\xa0\0\x78\0\0\x08" + b"\1\4" * 6_000_000 + b"\0"),
 }
 """Files in which decoders miss pixels."""

@@ -197,7 +197,8 @@ def _load_all_rows(image: Image.Image) -> None:
         image.load()
         return
     noise = Image.frombytes(image.mode, (width, LAST_ROWS), os.urandom(width * LAST_ROWS * MAX_PIXEL_BYTES))
-    image.im = Image.new(image.mode, image.size).im
+    # Image.new would fill the memory of a forged size. This memory is only taken when rows are written.
+    image.im = Image.core.new(image.mode, image.size)  # type: ignore[attr-defined]
     image.im.paste(noise.im, (0, height - LAST_ROWS, width, height))
     image.load()
     for row in range(LAST_ROWS):
