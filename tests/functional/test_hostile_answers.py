@@ -82,7 +82,7 @@ def test_a_slow_source_is_given_up(
         ("hops?6", 502, "SourceFailed", "more than 5 times"),
         ("hops?20", 502, "SourceFailed", "more than 5 times"),
         ("empty", 415, "NotAPicture", "the file is empty"),
-        ("page", 415, "NotAPicture", "none of JPEG"),
+        ("page", 415, "NotAPicture", "not a picture; accepted types: JPEG"),
         ("small", 422, "UnusablePicture", "40 x 40"),
     ],
 )
