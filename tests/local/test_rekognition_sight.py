@@ -7,6 +7,7 @@ import io
 import random
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
@@ -212,6 +213,16 @@ def test_pictures_of_nothing_get_no_false_label(sight: Sight, kind: str, size: t
         found = {each.label.name: each.confidence for each in sight.look(Picture(encode(picture, file_format)))}
         allowed = {"Text"} if kind in ("text", "code") else set()
         assert {label: found[label] for label in found.keys() - allowed if found[label] > 60} == {}
+
+
+def test_drawn_cells_are_no_honeycomb(sight: Sight) -> None:
+    chance = np.random.default_rng(9)
+    centres = chance.random((int(chance.integers(20, 120)), 2)) * (320, 240)
+    across, down = np.meshgrid(np.arange(320), np.arange(240))
+    nearest = np.sort([np.hypot(across - x, down - y) for x, y in centres], axis=0)
+    brightness = np.clip((nearest[1] - nearest[0]) * chance.choice([4, 8, 16]), 0, 255)
+    picture = Image.fromarray((brightness[..., None] * chance.uniform(0.5, 1, 3)).astype(np.uint8))
+    assert sight.look(Picture(encode(picture, "JPEG"))) == []
 
 
 @pytest.mark.parametrize("colour", ["black", "white", "grey", "red", "lime", "blue", "yellow", "skyblue", "brown"])

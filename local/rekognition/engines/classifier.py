@@ -61,9 +61,20 @@ MAX_GROUP = 150
 """A group with more classes is reported only as a parent. On noise, the sum of `Animal` (397 classes) is 0.67."""
 
 PATTERNS = frozenset(
-    {"Bubble", "Coil", "Doormat", "Maze", "Nematode", "Plectrum", "Spotlight", "Velvet Fabric", "Window Screen"}
+    {
+        "Bubble",
+        "Coil",
+        "Doormat",
+        "Honeycomb",
+        "Maze",
+        "Nematode",
+        "Plectrum",
+        "Spotlight",
+        "Velvet Fabric",
+        "Window Screen",
+    }
 )
-"""Classes that the network sees in stripes, rings, blurs and blobs. Drawn patterns and photos showed this."""
+"""Classes that the network sees in stripes, rings, cells, blurs and blobs. Drawn patterns and photos showed this."""
 
 LIKELY_CLASS = 0.5
 """A class with this probability decides about the animal. Only one class can be so probable. See combination.py."""
