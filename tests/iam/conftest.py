@@ -37,6 +37,7 @@ def cloud(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         context={
             "receivers": json.dumps(RECEIVERS),
             "abilities": json.dumps({name: {"when": "asked"} for name in ABILITIES}),
+            "hide_moderated": "Violence",
         },
         strict=True,
     )

@@ -112,6 +112,22 @@ def test_a_read_without_a_grant_is_an_internal_error(
     assert read() == works
 
 
+def test_a_list_that_hides_pictures_needs_the_permission_to_read_their_records(
+    system: System, roles: Roles, name: str
+) -> None:
+    """tests/infrastructure/test_abilities.py shows that the permission exists only with `hide_moderated`."""
+
+    def read() -> int:
+        return requests.get(system.endpoints.labels, headers=system.headers, timeout=30).status_code
+
+    system.s3().put_object(Bucket=system.endpoints.bucket, Key=name, Body=distinct_picture())
+    wait_for(lambda: system.image(name))
+    assert read() == 200
+    with roles.without("ListImages", "dynamodb:BatchGetItem"):
+        assert read() == 500
+    assert read() == 200
+
+
 def test_a_presigned_url_opens_only_what_its_signer_may_read(system: System, roles: Roles, name: str) -> None:
     system.s3().put_object(Bucket=system.endpoints.bucket, Key=name, Body=distinct_picture())
     address = wait_for(lambda: system.image(name))["picture_url"]
