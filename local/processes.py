@@ -16,8 +16,12 @@ import psutil
 SAVING = "emulator"
 """The only process that saves state before it ends."""
 
-GRACE_SECONDS = 30.0
-"""The time limit for saving. State that is not saved is lost. Saving takes a second, or several on a busy machine."""
+SAVE_SECONDS = 150.0
+"""The time limit for saving. State that is not saved is lost, such as messages in queues. Saving takes a second. On a
+machine with ten busy processes for each core, it took more than 30."""
+
+SILENT_SECONDS = 5.0
+"""After this time, the user is told what takes so long."""
 
 
 class Processes:
@@ -92,9 +96,12 @@ class Processes:
             if name != SAVING or not emulator:
                 _kill(members)
         if emulator:
-            _wait(emulator, GRACE_SECONDS)
+            _wait(emulator, SILENT_SECONDS)
             if _is_alive(emulator):
-                say(f"{SAVING} did not end within {GRACE_SECONDS:.0f} s and was killed")
+                say("saving the state …")
+                _wait(emulator, SAVE_SECONDS - SILENT_SECONDS)
+            if _is_alive(emulator):
+                say(f"{SAVING} was killed, as it did not save its state within {SAVE_SECONDS:.0f} s; changes are lost")
             _kill(family[SAVING])  # the emulator ends its workers by itself, unless it was killed
         self.register.unlink(missing_ok=True)
 

@@ -272,21 +272,46 @@ def test_the_state_of_an_unfinished_start_is_removed_and_saved_state_is_kept(fol
     assert [path.name for path in folder.iterdir()] == []
 
 
+SAVES_SLOWLY = """
+import pathlib, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.3), pathlib.Path(sys.argv[1]).write_text('saved'), sys.exit()))
+print(flush=True)
+time.sleep(60)
+"""
+
+
 def test_only_the_emulator_is_given_time_and_only_to_save(folder: Path) -> None:
-    slow = "import signal, sys, time, pathlib\nsignal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.3), "
-    slow += "pathlib.Path(sys.argv[1]).write_text('saved'), sys.exit()))\nprint(flush=True)\ntime.sleep(60)"
     processes = Processes(folder)
     folder.mkdir()
     for save in (True, False):
         saved = folder / f"saved-{save}"
         for name in ("emulator", "partner"):
-            processes.start(name, ["-c", slow, str(saved) if name == "emulator" else str(folder / "never")], os.environ)
+            path = saved if name == "emulator" else folder / "never"
+            processes.start(name, ["-c", SAVES_SLOWLY, str(path)], os.environ)
         while not all(processes.log(name).read_text() for name in ("emulator", "partner")):
             time.sleep(0.01)
         processes.stop(print, save=save)
         assert processes.running() == {}
         assert saved.exists() == save
     assert not (folder / "never").exists()
+
+
+@pytest.mark.parametrize("seconds", [0.1, 60])
+def test_a_slow_save_is_announced_and_a_kill_says_what_is_lost(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    monkeypatch.setattr("local.processes.SILENT_SECONDS", 0.05)
+    monkeypatch.setattr("local.processes.SAVE_SECONDS", seconds)
+    folder.mkdir()
+    said: list[str] = []
+    processes = Processes(folder)
+    processes.start("emulator", ["-c", SAVES_SLOWLY, str(folder / "saved")], os.environ)
+    while not processes.log("emulator").read_text():
+        time.sleep(0.01)
+    processes.stop(said.append, save=True)
+    assert said[0] == "saving the state …"
+    assert (folder / "saved").exists() == (len(said) == 1) == (seconds == 60)
+    assert all("changes are lost" in text for text in said[1:])
 
 
 def test_a_command_is_stopped_with_the_rest_if_the_process_that_waits_for_it_is_killed(folder: Path) -> None:
