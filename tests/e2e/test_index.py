@@ -45,9 +45,11 @@ def labels(chance: random.Random) -> tuple[Label, ...]:
 
 
 def texts(chance: random.Random) -> dict[str, AbilityResult]:
-    """Three of twenty words, in half of the records."""
-    found = words(*(f"WORD-{chance.randrange(20)}" for _ in range(3)), confidence=round(chance.uniform(55, 100), 5))
-    return {"text": found} if chance.random() < 0.5 else {}
+    """Three of twenty words in half of the records, and up to a hundred words in a tenth."""
+    found = [f"WORD-{chance.randrange(20)}" for _ in range(3)] if chance.random() < 0.5 else []
+    if chance.random() < 0.1:
+        found += [f"Page{chance.randrange(400)}" for _ in range(chance.randint(1, 97))]
+    return {"text": words(*found, confidence=round(chance.uniform(55, 100), 5))} if found else {}
 
 
 class Injection:
