@@ -23,7 +23,7 @@ from tests.source_server import Source, serve
 PAGE = ROOT / "docs" / "pictures.md"
 START = "<!-- written by UPDATE_DOCS=1 pytest tests/thorough/test_picture_cases.py -->\n"
 
-MAX_SECONDS = 30
+MAX_SECONDS = 5
 """Of the processor, for a batch."""
 
 REFUSED_BOMBS = BOMBS | DAMAGED_BOMBS
