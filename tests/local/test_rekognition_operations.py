@@ -259,7 +259,7 @@ def test_nobody_is_recognised_and_health_says_so(rekognition: LocalRekognition) 
 
 def test_moderation_is_refused_without_a_model_and_the_remedy_is_named(rekognition: LocalRekognition) -> None:
     client = rekognition.client()
-    with pytest.raises(client.exceptions.InvalidParameterException, match=r"read as 'safe'.*--moderation"):
+    with pytest.raises(client.exceptions.InvalidParameterException, match=r"would mean 'safe'.*--moderation"):
         client.detect_moderation_labels(Image={"Bytes": ASTRONAUT})
     assert rekognition.get("/health")["operations"]["DetectModerationLabels"].startswith("refused: ")
 

@@ -43,6 +43,13 @@ class MemoryTables:
         item = self.tables[TableName].get(_key(TableName, Key))
         return {"Item": item} if item else {}
 
+    def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+        found = {
+            table: [item for key in asked["Keys"] if (item := self.tables[table].get(_key(table, key)))]
+            for table, asked in RequestItems.items()
+        }
+        return {"Responses": found}
+
     def transact_write_items(self, *, TransactItems: list[dict[str, Any]]) -> None:  # noqa: N803
         assert len(TransactItems) <= 100
         fate = self.chance.random()
@@ -51,20 +58,29 @@ class MemoryTables:
         if fate < 0.06:
             raise _cancelled("TransactionConflict")
         for write in TransactItems:
-            for put in filter(None, [write.get("Put")]):
-                if "ConditionExpression" in put and not self._holds(put):
-                    raise _cancelled("ConditionalCheckFailed")
+            [request] = write.values()
+            if "ConditionExpression" in request and not self._holds(request):
+                raise _cancelled("ConditionalCheckFailed")
         for write in TransactItems:
             [(kind, request)] = write.items()
             getattr(self, f"_{kind.lower()}")(request)
         self.transactions += 1
 
-    def _holds(self, put: dict[str, Any]) -> bool:
-        there = self.tables[put["TableName"]].get(_key(put["TableName"], put["Item"]))
-        if put["ConditionExpression"] == "attribute_not_exists(image)":
-            return there is None
-        assert put["ConditionExpression"] == "revision = :revision"
-        return there is not None and there["revision"] == put["ExpressionAttributeValues"][":revision"]
+    def _holds(self, request: dict[str, Any]) -> bool:
+        key = _key(request["TableName"], request.get("Item") or request["Key"])
+        there = self.tables[request["TableName"]].get(key)
+        values = request.get("ExpressionAttributeValues", {})
+        match request["ConditionExpression"]:
+            case "attribute_not_exists(image)":
+                return there is None
+            case "revision = :revision":
+                return there is not None and there["revision"] == values[":revision"]
+            case "images > :one":
+                return there is not None and int(there["images"]["N"]) > 1
+            case "attribute_not_exists(images) OR images <= :one":
+                return there is None or int(there["images"]["N"]) <= 1
+            case other:
+                raise NotImplementedError(other)
 
     def _put(self, request: dict[str, Any]) -> None:
         self.tables[request["TableName"]][_key(request["TableName"], request["Item"])] = request["Item"]

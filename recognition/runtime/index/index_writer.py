@@ -140,8 +140,8 @@ class IndexWriter:
             "Update": {
                 "TableName": self.counts,
                 "Key": count_key(name, counter),
-                "UpdateExpression": "ADD images :one SET spelling = :spelling",
-                "ExpressionAttributeValues": to_attributes({":one": 1, ":spelling": added.spelling}),
+                "UpdateExpression": "ADD images :change SET spelling = :spelling",
+                "ExpressionAttributeValues": to_attributes({":change": 1, ":spelling": added.spelling}),
             }
         }
 
