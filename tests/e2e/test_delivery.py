@@ -255,7 +255,11 @@ def test_signatures_hold_across_a_rotation(system: System, cloud: Cloud, behave:
 
 
 def _forget_what_is_cached(system: System) -> None:
-    """Change the function, so that new workers start with empty caches."""
+    """Change the function, so that new workers start with empty caches.
+
+    The change ends running workers. Their messages would stay hidden for minutes.
+    """
+    wait_for(system.is_idle)
     functions = system.client("lambda")
     for function in functions.list_functions()["Functions"]:
         if function["Handler"] == "integration.runtime.deliver.handler":
