@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -50,8 +49,6 @@ def test_an_answer_is_not_held_back_by_the_network_stack() -> None:
             started = time.monotonic()
             client.detect_labels(Image={"Bytes": photo("coffee.png")})
             took.append(time.monotonic() - started)
-    if min(took) > 0.03 and os.getloadavg()[0] > (os.cpu_count() or 1):
-        pytest.skip("on a busy machine, no answer is that quick")
     assert min(took) <= 0.03
 
 
